@@ -1,0 +1,213 @@
+package jsonpos
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// state is what the grammar allows next.
+type state uint8
+
+const (
+	atValue      state = iota // a value
+	atItemOrEnd               // just after [
+	atNameOrEnd               // just after {
+	atName                    // after a comma in an object
+	atCommaOrEnd              // after a value inside a container
+	atTextEnd                 // after the outermost value
+)
+
+// Reader splits a text into tokens. It is not safe for concurrent use.
+type Reader struct {
+	text  []byte
+	pos   int    // of the first byte not read yet
+	open  []byte // the containers around pos: '{' or '['
+	state state
+	err   *SyntaxError
+
+	// mark has the position mapped last; positions are asked for in order.
+	mark    Position
+	markPos int
+}
+
+// NewReader returns a Reader of text, which must not change while it is read.
+func NewReader(text []byte) *Reader {
+	return &Reader{text: text, mark: Position{1, 1}}
+}
+
+// Err returns the syntax error that ended the tokens, or nil.
+func (r *Reader) Err() *SyntaxError { return r.err }
+
+// Next returns the next token. At the end of the text and after a syntax error
+// it returns End, however often it is called.
+func (r *Reader) Next() Token {
+	for r.err == nil {
+		r.skipSpace()
+		c, ok := r.peek()
+		switch {
+		case !ok && r.state == atTextEnd:
+			return r.token(End, r.pos)
+		case r.state == atTextEnd:
+			return r.fail(r.pos, "nothing after the outermost value")
+		case r.state == atCommaOrEnd && c == ',':
+			r.pos++
+			r.state = atValue
+			if r.inObject() {
+				r.state = atName
+			}
+		case (r.state == atCommaOrEnd || r.state == atNameOrEnd) && c == '}' && r.inObject():
+			return r.close(ObjectEnd)
+		case (r.state == atCommaOrEnd || r.state == atItemOrEnd) && c == ']' && !r.inObject():
+			return r.close(ArrayEnd)
+		case r.state == atCommaOrEnd && r.inObject():
+			return r.fail(r.pos, "a comma or the end of the object")
+		case r.state == atCommaOrEnd:
+			return r.fail(r.pos, "a comma or the end of the list")
+		case r.state == atName, r.state == atNameOrEnd:
+			return r.name(c)
+		default:
+			return r.value(c)
+		}
+	}
+	return Token{Kind: End, Position: r.err.Position}
+}
+
+// Skip reads to the end of the value that start begins.
+func (r *Reader) Skip(start Token) {
+	if start.Kind != ObjectStart && start.Kind != ArrayStart {
+		return
+	}
+	for depth := len(r.open); len(r.open) >= depth; {
+		if r.Next().Kind == End {
+			return
+		}
+	}
+}
+
+func (r *Reader) inObject() bool { return r.open[len(r.open)-1] == '{' }
+
+// peek returns the next byte, and 0 at the end of the text.
+func (r *Reader) peek() (c byte, ok bool) {
+	if r.pos == len(r.text) {
+		return 0, false
+	}
+	return r.text[r.pos], true
+}
+
+func (r *Reader) skipSpace() {
+	for r.pos < len(r.text) && bytes.IndexByte([]byte(" \t\r\n"), r.text[r.pos]) >= 0 {
+		r.pos++
+	}
+}
+
+func (r *Reader) close(kind Kind) Token {
+	t := r.token(kind, r.pos)
+	r.pos++
+	r.open = r.open[:len(r.open)-1]
+	r.valueDone()
+	return t
+}
+
+func (r *Reader) valueDone() {
+	r.state = atCommaOrEnd
+	if len(r.open) == 0 {
+		r.state = atTextEnd
+	}
+}
+
+func (r *Reader) name(c byte) Token {
+	if c != '"' {
+		return r.fail(r.pos, "a name in double quotes")
+	}
+	t := r.string(Name)
+	if r.err != nil {
+		return t
+	}
+	r.skipSpace()
+	if c, _ := r.peek(); c != ':' {
+		return r.fail(r.pos, "a colon")
+	}
+	r.pos++
+	r.state = atValue
+	return t
+}
+
+func (r *Reader) value(c byte) Token {
+	t := r.token(End, r.pos)
+	switch c {
+	case '{':
+		t.Kind, r.state = ObjectStart, atNameOrEnd
+	case '[':
+		t.Kind, r.state = ArrayStart, atItemOrEnd
+	case '"':
+		t = r.string(String)
+		r.valueDone()
+		return t
+	default:
+		literal := r.literal()
+		if !json.Valid(literal) {
+			return r.fail(r.pos, "a value")
+		}
+		t.Text = string(literal)
+		switch t.Text {
+		case "null":
+			t.Kind = Null
+		case "true", "false":
+			t.Kind = Bool
+		default:
+			t.Kind = Number
+		}
+		r.pos += len(literal)
+		r.valueDone()
+		return t
+	}
+	r.open = append(r.open, c)
+	r.pos++
+	return t
+}
+
+// literal returns the bytes up to the next one that cannot be part of a number
+// or a word.
+func (r *Reader) literal() []byte {
+	end := r.pos
+	for end < len(r.text) {
+		c := r.text[end]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.') {
+			break
+		}
+		end++
+	}
+	return r.text[r.pos:end]
+}
+
+func (r *Reader) token(kind Kind, pos int) Token {
+	return Token{Kind: kind, Position: r.position(pos)}
+}
+
+// position maps a byte offset that is not before the one given last.
+func (r *Reader) position(pos int) Position {
+	passed := r.text[r.markPos:pos]
+	if n := bytes.Count(passed, []byte{'\n'}); n > 0 {
+		r.mark = Position{r.mark.Line + n, 1}
+		passed = passed[bytes.LastIndexByte(passed, '\n')+1:]
+	}
+	r.mark.Column += utf8.RuneCount(passed)
+	r.markPos = pos
+	return r.mark
+}
+
+// fail ends reading: at pos the text has something else than what is allowed.
+func (r *Reader) fail(pos int, allowed string) Token {
+	found := "the end of the text"
+	if pos < len(r.text) {
+		c, size := utf8.DecodeRune(r.text[pos:])
+		found = fmt.Sprintf("character %q", c)
+		if c == utf8.RuneError && size == 1 {
+			found = fmt.Sprintf("byte 0x%02x, which is not valid UTF-8", r.text[pos])
+		}
+	}
+	r.err = &SyntaxError{Position: r.position(pos), Found: found, Allowed: allowed}
+	return Token{Kind: End, Position: r.err.Position}
+}
