@@ -1,0 +1,239 @@
+package signalcast
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// Delivery tells the fate of one event that was sent: of each message made of
+// it. It is safe for concurrent use.
+type Delivery struct {
+	groups [][]slot // one for each dispatcher that serves the event
+
+	open atomic.Int64 // outcomes not known yet, and one while sending goes on
+
+	mu       sync.Mutex
+	failures []error // of what is not a message: receivers, encoding
+	done     chan struct{}
+	finished bool
+}
+
+// Result is what is known about one message.
+type Result struct {
+	// Topic is the full name of the destination.
+	Topic string
+	// Receipt says where the message is stored, when Err is nil.
+	Receipt Receipt
+	// Err is nil for a delivered message, else a [*DeliveryError];
+	// its Fate is Pending while the outcome is not known.
+	Err error
+}
+
+// Done returns a channel that is closed once the fate of every message is known
+// and every hook has returned.
+func (d *Delivery) Done() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done == nil {
+		d.done = make(chan struct{})
+		if d.finished {
+			close(d.done)
+		}
+	}
+	return d.done
+}
+
+// Wait waits until the fate of every message is known or ctx ends, and joins
+// everything that went wrong, as [Signal.Send] does. A message without an
+// outcome when ctx ends is a [*DeliveryError] with fate Pending, which wraps ctx.Err().
+func (d *Delivery) Wait(ctx context.Context) error {
+	if d.open.Load() > 0 {
+		select {
+		case <-d.Done():
+		case <-ctx.Done():
+			return d.err(ctx.Err())
+		}
+	}
+	return d.err(nil)
+}
+
+var errPending = errors.New("the outcome is not known yet")
+
+// Results returns what is known now about each message, in the order of
+// dispatchers and topics. It is empty for an event that went to no topic.
+func (d *Delivery) Results() []Result {
+	var results []Result
+	for i := range d.groups {
+		for j := range d.groups[i] {
+			s := &d.groups[i][j]
+			result := Result{Topic: s.message.Topic, Err: s.err(errPending)}
+			if result.Err == nil {
+				result.Receipt = s.receipt
+			}
+			results = append(results, result)
+		}
+	}
+	return results
+}
+
+// err joins what went wrong. Messages without an outcome count as pending
+// because of cause.
+func (d *Delivery) err(cause error) error {
+	d.mu.Lock()
+	failures := d.failures[:len(d.failures):len(d.failures)]
+	d.mu.Unlock()
+	for i := range d.groups {
+		for j := range d.groups[i] {
+			if err := d.groups[i][j].err(cause); err != nil {
+				failures = append(failures, err)
+			}
+		}
+	}
+	if len(failures) == 1 {
+		return failures[0]
+	}
+	return errors.Join(failures...)
+}
+
+// begin keeps the delivery open until sent is called.
+func (d *Delivery) begin() { d.open.Store(1) }
+
+// sent ends the handing over of messages. It returns an error instead of the
+// delivery when there were messages and none was taken: then nothing will be
+// published, and a retry repeats nothing.
+func (d *Delivery) sent() (*Delivery, error) {
+	d.settle()
+	messages, taken := 0, 0
+	for i := range d.groups {
+		for j := range d.groups[i] {
+			messages++
+			if !d.groups[i][j].refused {
+				taken++
+			}
+		}
+	}
+	if taken == 0 && (messages > 0 || d.rejected()) {
+		return nil, d.err(nil)
+	}
+	return d, nil
+}
+
+// rejected reports that a dispatcher could not take the event as a whole.
+func (d *Delivery) rejected() bool {
+	for _, err := range d.failures {
+		var receiver *ReceiverError
+		if !errors.As(err, &receiver) {
+			return true
+		}
+	}
+	return false
+}
+
+// fail adds a failure that is not of one message.
+func (d *Delivery) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failures = append(d.failures, err)
+}
+
+// settle counts one outcome.
+func (d *Delivery) settle() {
+	if d.open.Add(-1) > 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.finished = true
+	if d.done != nil {
+		close(d.done)
+	}
+}
+
+// slot is one message and its fate.
+type slot struct {
+	message  Message
+	route    *route
+	delivery *Delivery
+	refused  bool // by Publish; written before sent
+
+	state   atomic.Uint32
+	receipt Receipt // written before the state becomes stateKnown
+	failure *DeliveryError
+}
+
+const (
+	stateOffered = iota // to the backend, which has not answered yet
+	stateTaken          // by the backend
+	stateDone           // done was called
+	stateKnown          // the outcome can be read
+)
+
+// err is nil for a delivered message. A message without an outcome is pending
+// because of cause.
+func (s *slot) err(cause error) error {
+	switch {
+	case s.state.Load() != stateKnown:
+		return &DeliveryError{Topic: s.message.Topic, Fate: Pending, Message: &s.message, Err: cause}
+	case s.failure != nil:
+		return s.failure
+	default:
+		return nil
+	}
+}
+
+// finish is the done function of the backend.
+func (s *slot) finish(receipt Receipt, err error) {
+	// A backend that calls done twice breaks its contract, not the ledger.
+	switch {
+	case s.state.CompareAndSwap(stateOffered, stateDone):
+		s.route.counters.accepted.Add(1)
+	case s.state.CompareAndSwap(stateTaken, stateDone):
+	default:
+		return
+	}
+	if err == nil {
+		s.receipt = receipt
+		s.route.counters.delivered.Add(1)
+	} else {
+		s.failure = s.fault(err)
+		s.route.counters.failed.Add(1)
+	}
+	s.report()
+}
+
+// taken notes that Publish returned nil.
+func (s *slot) taken() {
+	if s.state.CompareAndSwap(stateOffered, stateTaken) {
+		s.route.counters.accepted.Add(1)
+	}
+}
+
+// refuse notes that Publish returned an error.
+func (s *slot) refuse(err error) {
+	s.refused = true
+	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: NotWritten, Message: &s.message, Err: err}
+	s.route.counters.refused.Add(1)
+	s.report()
+}
+
+// fault completes what a backend says of a failed message.
+func (s *slot) fault(err error) *DeliveryError {
+	fault := &DeliveryError{Topic: s.message.Topic, Fate: Unknown, Message: &s.message, Err: err}
+	var told *DeliveryError
+	if errors.As(err, &told) {
+		fault.Fate = told.Fate
+		if err == error(told) { //nolint:errorlint // only the error itself is replaced, not what wraps it
+			fault.Err = told.Err
+		}
+	}
+	return fault
+}
+
+// report makes the outcome known: first to the hooks, then to who waits.
+func (s *slot) report() {
+	s.route.dispatcher.report(s)
+	s.state.Store(stateKnown)
+	s.delivery.settle()
+}

@@ -1,0 +1,289 @@
+package signalcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// Dispatcher is the one generic handler, connected to every event type that its
+// configuration enables: it looks the event's routes up, encodes the data once,
+// resolves the key of each topic and publishes one message per topic to its backend.
+//
+// A Dispatcher works from NewDispatcher until Close. Several may share a
+// registry; each serves every event, and the failure of one does not stop the
+// next. All methods are safe for concurrent use.
+type Dispatcher struct {
+	registry *Registry
+	backend  Backend
+	options  options
+
+	table    atomic.Pointer[routeTable]
+	rejected atomic.Int64
+
+	reloading chan struct{} // holds a token while the table is replaced
+
+	mu       sync.Mutex // guards what follows
+	encoders map[*entry]Encoder
+	counters map[counterKey]*counters
+
+	closing  atomic.Bool
+	closed   chan struct{} // closed when Close has finished
+	closeErr error
+}
+
+// Option is a setting of a [Dispatcher].
+type Option func(*options)
+
+type options struct {
+	prefix string
+	codec  Codec
+	logger *slog.Logger
+	hooks  Hooks
+}
+
+// WithTopicPrefix puts prefix and a hyphen before every topic: "prod" makes
+// "prod-orders" of "orders". The default, the empty prefix, leaves topics as
+// they are. It is the setting EVENT_BUS_TOPIC_PREFIX of the Open edX event bus.
+func WithTopicPrefix(prefix string) Option { return func(o *options) { o.prefix = prefix } }
+
+// WithCodec sets how events are encoded. The default is [Avro].
+func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
+
+// WithLogger sets where failures and changes of the configuration are logged.
+// The default is nowhere. Event data and keys are never logged.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+
+// WithHooks sets functions to call when the fate of a message is known.
+func WithHooks(h Hooks) Option { return func(o *options) { o.hooks = h } }
+
+// Hooks are called when something has become known. Each may be nil. They are
+// called on the goroutine that learnt it, often one of the backend, before
+// anybody who waits for the message: they return soon, do not call the
+// dispatcher's Flush or Close, and keep nothing that they are given unless it is
+// said below.
+type Hooks struct {
+	// Delivered: the destination has stored m.
+	Delivered func(m *Message, r Receipt)
+	// Failed: a message was refused by the backend or not delivered. The error,
+	// with everything needed to publish its Message again, may be kept.
+	Failed func(err *DeliveryError)
+	// Rejected: an event was not published because it cannot be encoded.
+	Rejected func(m Metadata, err error)
+	// Reloaded: a new configuration is in service.
+	Reloaded func(c Change)
+}
+
+// NewDispatcher checks the configuration c against the registry and the backend
+// and, when all is well, attaches a dispatcher to r: from then on events sent
+// through r are published. It takes the place of dispatchers of r that were closed.
+//
+// A configuration that is refused is a [*ValidationError] with every problem of
+// names and key paths, or what the backend's Prepare found; nothing has changed
+// then, and b remains the caller's. Once NewDispatcher has returned a dispatcher,
+// Close closes b too; [KeepOpen] shares one. c is not kept.
+func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend, opts ...Option) (*Dispatcher, error) {
+	d := &Dispatcher{
+		registry:  r,
+		backend:   b,
+		options:   options{codec: Avro(), logger: slog.New(slog.DiscardHandler)},
+		reloading: make(chan struct{}, 1),
+		encoders:  map[*entry]Encoder{},
+		counters:  map[counterKey]*counters{},
+		closed:    make(chan struct{}),
+	}
+	for _, opt := range opts {
+		opt(&d.options)
+	}
+	switch {
+	case r == nil:
+		return nil, errors.New("registry is nil; a dispatcher serves a registry")
+	case b == nil:
+		return nil, errors.New("backend is nil; backends/memory has one for tests")
+	case d.options.codec == nil:
+		return nil, errors.New("codec is nil; leave WithCodec out for Avro")
+	case d.options.logger == nil:
+		return nil, errors.New("logger is nil; leave WithLogger out to log nothing")
+	}
+	table, err := d.prepare(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	d.table.Store(table)
+	r.attach(d)
+	return d, nil
+}
+
+// prepare makes the route table of a configuration and lets the backend check it.
+func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig) (*routeTable, error) {
+	if err := c.Validate(d.registry); err != nil {
+		return nil, err
+	}
+	table, err := d.newTable(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.backend.Prepare(ctx, table.list()); err != nil {
+		return nil, fmt.Errorf("the backend refuses the configuration: %w", err)
+	}
+	return table, nil
+}
+
+// Reload puts a new configuration into service. It is checked like the first
+// one; when it is refused, nothing changes. The new table takes effect at once
+// and as a whole: an event is served by the old one or by the new one.
+// Messages already taken go on, and counters keep counting.
+//
+// Reloads are done one after the other; ctx bounds the waiting and the checks.
+// After Close, Reload returns [ErrClosed].
+func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, error) {
+	select {
+	case d.reloading <- struct{}{}:
+		defer func() { <-d.reloading }()
+	case <-ctx.Done():
+		return Change{}, fmt.Errorf("waiting for another reload: %w", ctx.Err())
+	}
+	old := d.table.Load()
+	if old.closed {
+		return Change{}, ErrClosed
+	}
+	table, err := d.prepare(ctx, c)
+	if err != nil {
+		return Change{}, err
+	}
+	if !d.table.CompareAndSwap(old, table) {
+		return Change{}, ErrClosed
+	}
+	change := diff(old.list(), table.list())
+	d.options.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
+		slog.Int("started", len(change.Started)), slog.Int("stopped", len(change.Stopped)),
+		slog.Int("rekeyed", len(change.Rekeyed)))
+	if d.options.hooks.Reloaded != nil {
+		d.options.hooks.Reloaded(change)
+	}
+	return change, nil
+}
+
+// handle is the generic handler: it publishes one event to every topic enabled
+// for it. What happens is noted in delivery.
+func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data Data, delivery *Delivery) {
+	table := d.table.Load()
+	if table.closed {
+		delivery.fail(fmt.Errorf("dispatcher is %w", ErrClosed))
+		return
+	}
+	routes := table.of(e)
+	if routes == nil {
+		return
+	}
+	slots, err := routes.messages(meta, data)
+	if err != nil {
+		d.rejected.Add(1)
+		d.options.logger.LogAttrs(ctx, slog.LevelError, "event rejected", slog.String("event_type", meta.EventType),
+			slog.String("event_id", meta.ID.String()), slog.Any("error", err))
+		if d.options.hooks.Rejected != nil {
+			d.options.hooks.Rejected(*meta, err)
+		}
+		delivery.fail(err)
+		return
+	}
+	delivery.open.Add(int64(len(slots)))
+	delivery.groups = append(delivery.groups, slots)
+	for i := range slots {
+		s := &slots[i]
+		s.delivery = delivery
+		if err := d.backend.Publish(ctx, &s.message, s.finish); err != nil {
+			s.refuse(err)
+		} else {
+			s.taken()
+		}
+	}
+}
+
+// report tells log and hooks the outcome of a message.
+func (d *Dispatcher) report(s *slot) {
+	if s.failure == nil {
+		if d.options.hooks.Delivered != nil {
+			d.options.hooks.Delivered(&s.message, s.receipt)
+		}
+		return
+	}
+	d.options.logger.LogAttrs(context.Background(), slog.LevelError, "message not delivered",
+		slog.String("event_type", s.message.Event.EventType), slog.String("event_id", s.message.Event.ID.String()),
+		slog.String("topic", s.message.Topic), slog.String("fate", s.failure.Fate.String()), slog.Any("error", s.failure.Err))
+	if d.options.hooks.Failed != nil {
+		d.options.hooks.Failed(s.failure)
+	}
+}
+
+// Plan is a dry run of one event: the messages that SendJSON would publish
+// through this dispatcher, in the order of their topics; none when nothing is
+// enabled or the event came from the bus. Nothing is sent, not to receivers either.
+func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]*Message, error) {
+	e := d.registry.lookup(eventType)
+	if e == nil {
+		return nil, notRegistered(eventType)
+	}
+	meta, err := d.registry.metadata(e.def, opts)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := e.def.decode(e.data, data)
+	if err != nil {
+		return nil, &EncodeError{EventType: eventType, Err: err}
+	}
+	decoded.entry = e
+	routes := d.table.Load().of(e)
+	if routes == nil || meta.FromEventBus {
+		return nil, nil
+	}
+	slots, err := routes.messages(&meta, decoded)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]*Message, len(slots))
+	for i := range slots {
+		messages[i] = &slots[i].message
+	}
+	return messages, nil
+}
+
+// Flush waits until the outcome of every message that the backend had taken
+// before the call is known, or ctx ends.
+func (d *Dispatcher) Flush(ctx context.Context) error {
+	if err := d.backend.Flush(ctx); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	return nil
+}
+
+// Close stops publishing, waits until the outcome of every message is known or
+// ctx ends, and closes the backend. When ctx ends first, the messages left are
+// given up: each still gets a fate before Close returns its error.
+//
+// The dispatcher stays attached to its registry and answers [ErrClosed] to
+// whoever sends, until another dispatcher takes its place: an event is never
+// lost without notice. Closing twice is allowed; the second call waits for the first.
+func (d *Dispatcher) Close(ctx context.Context) error {
+	if d.closing.CompareAndSwap(false, true) {
+		for {
+			old := d.table.Load()
+			if d.table.CompareAndSwap(old, &routeTable{closed: true, all: old.all}) {
+				break
+			}
+		}
+		if err := d.backend.Close(ctx); err != nil {
+			d.closeErr = fmt.Errorf("close: %w", err)
+		}
+		close(d.closed)
+	}
+	select {
+	case <-d.closed:
+		return d.closeErr
+	case <-ctx.Done():
+		return fmt.Errorf("close: %w", ctx.Err())
+	}
+}

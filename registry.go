@@ -1,0 +1,364 @@
+package signalcast
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signalcast/signalcast/internal/shape"
+)
+
+// Registry is the set of signals that a program knows, and their receivers.
+// Dispatchers attach to it. It is an explicit value: a program may have several,
+// and a test makes its own. It is safe for concurrent use.
+type Registry struct {
+	source     string
+	sourceHost string
+	sourceLib  SourceLib
+	ids        func() UUID // nil: version 7
+	localOnly  bool
+
+	nothing *Delivery // of events without topics and receivers; done from the start
+
+	mu          sync.Mutex // held to replace what follows
+	signals     atomic.Pointer[signalTable]
+	dispatchers atomic.Pointer[[]*Dispatcher]
+}
+
+type signalTable struct {
+	byDefinition map[*definition]*entry
+	byEventType  map[string]*entry
+}
+
+// entry is one registered signal.
+type entry struct {
+	def   *definition
+	self  Definition
+	data  *shape.Type
+	index int // its place in every route table
+
+	mu        sync.Mutex // held to change what follows
+	receivers atomic.Pointer[[]*receiver]
+	keyFields map[string]*KeyField
+}
+
+type receiver struct{ f any }
+
+// RegistryOption is a setting of a [Registry].
+type RegistryOption func(*Registry)
+
+// WithSource names the service in the metadata of every event, as in
+// "openedx/lms/web". The default is "openedx/SERVICE_NAME_UNSET/web", which is
+// what the Open edX event bus writes for a service without a name.
+func WithSource(source string) RegistryOption { return func(r *Registry) { r.source = source } }
+
+// WithSourceHost names the host in the metadata of every event. The default is
+// the machine's host name. It may be empty.
+func WithSourceHost(host string) RegistryOption { return func(r *Registry) { r.sourceHost = host } }
+
+// WithSourceLib sets the library version in the metadata of every event.
+// The default is [Version].
+func WithSourceLib(parts ...int) RegistryOption {
+	return func(r *Registry) { r.sourceLib = slices.Clone(parts) }
+}
+
+// WithIDs sets where event IDs come from. The default is [NewUUID].
+// The function must be safe for concurrent use.
+func WithIDs(next func() UUID) RegistryOption { return func(r *Registry) { r.ids = next } }
+
+// LocalOnly says that events need not leave the process: sending without a
+// dispatcher reaches the receivers and is no error.
+func LocalOnly() RegistryOption { return func(r *Registry) { r.localOnly = true } }
+
+// NewRegistry returns an empty registry.
+func NewRegistry(opts ...RegistryOption) *Registry {
+	r := &Registry{
+		source:    "openedx/SERVICE_NAME_UNSET/web",
+		sourceLib: Version(),
+		nothing:   &Delivery{},
+	}
+	r.sourceHost, _ = os.Hostname() // empty when unknown, which consumers accept
+	r.nothing.begin()
+	_, _ = r.nothing.sent()
+	r.signals.Store(&signalTable{})
+	r.dispatchers.Store(&[]*Dispatcher{})
+	for _, opt := range opts {
+		opt(r)
+	}
+	return r
+}
+
+// Register adds signals: all of them, or none when it returns an error. The
+// error joins every fault: names that are no event types, data types that
+// cannot be put on the wire, event types declared twice (with both places).
+// Registering a signal again that is already there changes nothing.
+func (r *Registry) Register(defs ...Definition) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.signals.Load()
+	next := &signalTable{
+		byDefinition: make(map[*definition]*entry, len(old.byDefinition)+len(defs)),
+		byEventType:  make(map[string]*entry, len(old.byEventType)+len(defs)),
+	}
+	for _, e := range old.byDefinition {
+		next.add(e)
+	}
+	var faults []error
+	for i, def := range defs {
+		if isNil(def) {
+			faults = append(faults, fmt.Errorf("signal %d of %d is nil", i+1, len(defs)))
+			continue
+		}
+		d := def.base()
+		if next.byDefinition[d] != nil {
+			continue
+		}
+		data, err := d.check()
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if other := next.byEventType[d.eventType]; other != nil {
+			faults = append(faults, fmt.Errorf("event type %q is declared twice: at %s and at %s; a registry holds one signal for each",
+				d.eventType, other.def.place(), d.place()))
+			continue
+		}
+		next.add(&entry{def: d, self: def, data: data, index: len(next.byDefinition)})
+	}
+	if len(faults) > 0 {
+		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return errors.Join(faults...)
+	}
+	r.signals.Store(next)
+	return nil
+}
+
+func (t *signalTable) add(e *entry) {
+	t.byDefinition[e.def] = e
+	t.byEventType[e.def.eventType] = e
+}
+
+func isNil(def Definition) bool {
+	return def == nil || reflect.ValueOf(def).IsNil()
+}
+
+// check compiles the data type and reports everything wrong with the signal.
+func (d *definition) check() (*shape.Type, error) {
+	fault := func(err error) error {
+		return fmt.Errorf("signal %q declared at %s: %w", d.eventType, d.place(), err)
+	}
+	var faults []error
+	if !validEventType(d.eventType) {
+		faults = append(faults, fault(errors.New(
+			"not an event type: it has parts joined by dots, of ASCII letters, digits, '_' and '-', at most 249 bytes in all")))
+	}
+	if d.minorVersion < 0 {
+		faults = append(faults, fault(fmt.Errorf("minor version is %d; it is not negative", d.minorVersion)))
+	}
+	data, err := shape.Compile(d.dataType)
+	if err != nil {
+		faults = append(faults, fault(err))
+	}
+	return data, errors.Join(faults...)
+}
+
+// validEventType accepts what can be part of a header, a schema's namespace and
+// a topic's name. 249 bytes is Kafka's limit for topics.
+func validEventType(name string) bool {
+	if len(name) > 249 {
+		return false
+	}
+	for part := range strings.SplitSeq(name, ".") {
+		if part == "" || strings.ContainsFunc(part, func(c rune) bool {
+			return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-')
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Definitions returns the registered signals, sorted by event type.
+func (r *Registry) Definitions() []Definition {
+	entries := r.signals.Load().byEventType
+	defs := make([]Definition, 0, len(entries))
+	for _, e := range entries {
+		defs = append(defs, e.self)
+	}
+	slices.SortFunc(defs, func(a, b Definition) int { return cmp.Compare(a.EventType(), b.EventType()) })
+	return defs
+}
+
+// SendJSON sends an event given by name, with its data as a JSON object on wire
+// names. The object is read strictly: unknown, repeated and missing fields and
+// wrong types are an [*EncodeError] that lists all of them with line and column.
+// Only fields that are nullable, lists or maps may be left out.
+// Everything else is as in [Signal.Send].
+func (r *Registry) SendJSON(ctx context.Context, eventType string, data []byte, opts ...SendOption) error {
+	e := r.lookup(eventType)
+	if e == nil {
+		return notRegistered(eventType)
+	}
+	return e.def.sendJSON(ctx, r, data, opts)
+}
+
+func notRegistered(eventType string) error {
+	return fmt.Errorf("event type %q: %w", eventType, ErrNotRegistered)
+}
+
+// lookup finds a signal by name; nil if there is none.
+func (r *Registry) lookup(eventType string) *entry {
+	if r == nil {
+		return nil
+	}
+	return r.signals.Load().byEventType[eventType]
+}
+
+// entry finds a signal; nil if it is not registered.
+func (r *Registry) entry(d *definition) *entry {
+	if r == nil {
+		return nil
+	}
+	return r.signals.Load().byDefinition[d]
+}
+
+// idle reports that sending the signal is nothing to anybody, and no error.
+func (r *Registry) idle(d *definition) bool {
+	e := r.entry(d)
+	if e == nil || e.receivers.Load() != nil {
+		return false
+	}
+	dispatchers := *r.dispatchers.Load()
+	for _, d := range dispatchers {
+		if table := d.table.Load(); table.closed || table.of(e) != nil {
+			return false
+		}
+	}
+	return len(dispatchers) > 0 || r.localOnly
+}
+
+// admit decides whether an event may be sent, and makes its metadata.
+func (r *Registry) admit(d *definition, opts []SendOption) (*entry, Metadata, error) {
+	e := r.entry(d)
+	if e == nil {
+		return nil, Metadata{}, notRegistered(d.eventType)
+	}
+	meta, err := r.metadata(d, opts)
+	if err != nil {
+		return nil, meta, err
+	}
+	if !meta.FromEventBus && !r.localOnly && len(*r.dispatchers.Load()) == 0 {
+		return nil, meta, fmt.Errorf("event type %q: %w", d.eventType, ErrNoDispatcher)
+	}
+	return e, meta, nil
+}
+
+// publish gives an event to every attached dispatcher. One that fails does not
+// keep it from the next.
+func (r *Registry) publish(ctx context.Context, e *entry, meta *Metadata, data Data, delivery *Delivery) {
+	for _, d := range *r.dispatchers.Load() {
+		d.handle(ctx, e, meta, data, delivery)
+	}
+}
+
+// attach makes d one of the registry's dispatchers. It takes the place of closed ones.
+func (r *Registry) attach(d *Dispatcher) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open := slices.DeleteFunc(slices.Clone(*r.dispatchers.Load()), func(d *Dispatcher) bool { return d.table.Load().closed })
+	open = append(open, d)
+	r.dispatchers.Store(&open)
+}
+
+func (r *Registry) metadata(d *definition, opts []SendOption) (Metadata, error) {
+	now := time.Now()
+	m := Metadata{
+		EventType:    d.eventType,
+		MinorVersion: d.minorVersion,
+		Source:       r.source,
+		SourceHost:   r.sourceHost,
+		Time:         now.UTC(),
+		SourceLib:    r.sourceLib,
+	}
+	if r.ids != nil {
+		m.ID = r.ids()
+	} else {
+		m.ID = newUUID(now)
+	}
+	for _, opt := range opts {
+		if err := opt.apply(&m); err != nil {
+			return m, err
+		}
+	}
+	return m, m.check()
+}
+
+// keyField compiles a key path, once: equal paths have the same pointer.
+func (e *entry) keyField(path string) (*KeyField, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if k := e.keyFields[path]; k != nil {
+		return k, nil
+	}
+	k, err := newKeyField(e.data, path)
+	if err != nil {
+		return nil, err
+	}
+	if e.keyFields == nil {
+		e.keyFields = map[string]*KeyField{}
+	}
+	e.keyFields[path] = k
+	return k, nil
+}
+
+func (e *entry) connected() []*receiver {
+	if list := e.receivers.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+func (e *entry) connect(f any) (disconnect func()) {
+	added := &receiver{f}
+	e.changeReceivers(func(list []*receiver) []*receiver { return append(list, added) })
+	return func() {
+		e.changeReceivers(func(list []*receiver) []*receiver {
+			return slices.DeleteFunc(list, func(rcv *receiver) bool { return rcv == added })
+		})
+	}
+}
+
+func (e *entry) changeReceivers(change func([]*receiver) []*receiver) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := change(slices.Clone(e.connected()))
+	if len(list) == 0 {
+		e.receivers.Store(nil)
+		return
+	}
+	e.receivers.Store(&list)
+}
+
+// call runs the receiver and turns what it returns or panics with into an error.
+func (rcv *receiver) call(d *definition, run func() error) (failure error) {
+	name := func() string { return runtime.FuncForPC(reflect.ValueOf(rcv.f).Pointer()).Name() }
+	defer func() {
+		if p := recover(); p != nil {
+			failure = &ReceiverError{EventType: d.eventType, Receiver: name(), Panic: p, Stack: debug.Stack()}
+		}
+	}()
+	if err := run(); err != nil {
+		return &ReceiverError{EventType: d.eventType, Receiver: name(), Err: err}
+	}
+	return nil
+}
