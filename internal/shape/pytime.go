@@ -1,0 +1,190 @@
+package shape
+
+import (
+	"errors"
+	"time"
+)
+
+// Naive is the location of a time without an offset. It is told from UTC by its
+// identity: a time is naive if its Location is this very pointer.
+//
+//nolint:gochecknoglobals // a constant in all but name, as time.UTC is
+var Naive = time.FixedZone("naive", 0)
+
+var (
+	errYear    = errors.New("found a year outside 1 to 9999, want one within")
+	errOffset  = errors.New("found an offset from UTC of a day or more, want a smaller one")
+	errNotTime = errors.New("found text that is no time, want the form 2006-01-02T15:04:05.000000+00:00")
+)
+
+// AppendTime appends t as Python's isoformat writes it: with its own offset, or
+// none in the location [Naive]; UTC is +00:00. The fraction is absent when it is
+// zero and has six digits otherwise; nanoseconds are cut to microseconds. The
+// year must be within 1 to 9999, the offset below a day.
+func AppendTime(dst []byte, t time.Time) ([]byte, error) {
+	year, month, day := t.Date()
+	if year < 1 || year > 9999 {
+		return dst, errYear
+	}
+	_, offset := t.Zone()
+	if offset <= -secondsADay || offset >= secondsADay {
+		return dst, errOffset
+	}
+	hour, minute, second := t.Clock()
+	dst = append2(append2(dst, year/100), year%100)
+	dst = append2(append(dst, '-'), int(month))
+	dst = append2(append(dst, '-'), day)
+	dst = append2(append(dst, 'T'), hour)
+	dst = append2(append(dst, ':'), minute)
+	dst = append2(append(dst, ':'), second)
+	if micros := t.Nanosecond() / 1000; micros != 0 {
+		dst = append2(append(dst, '.'), micros/10000)
+		dst = append2(dst, micros/100%100)
+		dst = append2(dst, micros%100)
+	}
+	if t.Location() == Naive {
+		return dst, nil
+	}
+	return appendOffset(dst, offset), nil
+}
+
+const secondsADay = 24 * 60 * 60
+
+func appendOffset(dst []byte, offset int) []byte {
+	sign := byte('+')
+	if offset < 0 {
+		sign, offset = '-', -offset
+	}
+	dst = append2(append(dst, sign), offset/3600)
+	dst = append2(append(dst, ':'), offset/60%60)
+	if offset%60 != 0 {
+		dst = append2(append(dst, ':'), offset%60)
+	}
+	return dst
+}
+
+// append2 appends n, which is below 100, with two digits.
+func append2(dst []byte, n int) []byte {
+	return append(dst, byte('0'+n/10), byte('0'+n%10)) //nolint:gosec // both are digits
+}
+
+// ParseTime reads what [AppendTime] writes, and what RFC 3339 and Python's
+// fromisoformat take in that form: a space for the T, Z for the offset, seconds
+// in the offset, one to nine digits of fraction, which are cut to six. A time
+// without offset is in the location [Naive], one with offset zero in [time.UTC].
+// The error does not repeat the text.
+func ParseTime(text string) (time.Time, error) {
+	p := timeParser{rest: text, ok: true}
+	year := p.number()*100 + p.number()
+	p.oneOf("-")
+	month := p.number()
+	p.oneOf("-")
+	day := p.number()
+	p.oneOf("Tt ")
+	hour := p.number()
+	p.oneOf(":")
+	minute := p.number()
+	p.oneOf(":")
+	second := p.number()
+	nanos := p.fraction()
+	location := p.offset()
+	if !p.ok || p.rest != "" || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, errNotTime
+	}
+	if year < 1 {
+		return time.Time{}, errYear
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, location)
+	if t.Month() != time.Month(month) || t.Day() != day {
+		return time.Time{}, errNotTime // there is no such day
+	}
+	return t, nil
+}
+
+// timeParser takes a text apart from its front, until something is missing.
+type timeParser struct {
+	rest string
+	ok   bool
+}
+
+// number takes two digits.
+func (p *timeParser) number() int {
+	if !p.ok || len(p.rest) < 2 || !isDigit(p.rest[0]) || !isDigit(p.rest[1]) {
+		p.ok = false
+		return 0
+	}
+	n := int(p.rest[0]-'0')*10 + int(p.rest[1]-'0')
+	p.rest = p.rest[2:]
+	return n
+}
+
+// oneOf takes one of the characters given.
+func (p *timeParser) oneOf(chars string) byte {
+	for i := range len(chars) {
+		if p.has(chars[i]) {
+			return chars[i]
+		}
+	}
+	p.ok = false
+	return 0
+}
+
+// has takes the character given, if it is there.
+func (p *timeParser) has(char byte) bool {
+	if !p.ok || p.rest == "" || p.rest[0] != char {
+		return false
+	}
+	p.rest = p.rest[1:]
+	return true
+}
+
+// fraction takes a fraction, if there is one, and returns it in nanoseconds,
+// cut to microseconds.
+func (p *timeParser) fraction() int {
+	if !p.has('.') && !p.has(',') {
+		return 0
+	}
+	digits := 0
+	micros := 0
+	for p.rest != "" && isDigit(p.rest[0]) {
+		if digits < 6 {
+			micros = micros*10 + int(p.rest[0]-'0')
+		}
+		digits++
+		p.rest = p.rest[1:]
+	}
+	p.ok = p.ok && 1 <= digits && digits <= 9
+	for ; digits < 6; digits++ {
+		micros *= 10
+	}
+	return micros * 1000
+}
+
+// offset takes an offset, if there is one.
+func (p *timeParser) offset() *time.Location {
+	if p.rest == "" {
+		return Naive
+	}
+	sign := p.oneOf("+-Zz")
+	if sign == 'Z' || sign == 'z' {
+		return time.UTC
+	}
+	hour := p.number()
+	p.oneOf(":")
+	minute := p.number()
+	second := 0
+	if p.has(':') {
+		second = p.number()
+	}
+	p.ok = p.ok && hour <= 23 && minute <= 59 && second <= 59
+	offset := (hour*60+minute)*60 + second
+	switch {
+	case offset == 0:
+		return time.UTC
+	case sign == '-':
+		offset = -offset
+	}
+	return time.FixedZone("", offset)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
