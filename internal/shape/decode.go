@@ -1,5 +1,259 @@
 package shape
 
-import "reflect"
+import (
+	"bytes"
+	"encoding"
+	"encoding/base64"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
 
-func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error { return nil }
+	"github.com/signalcast/signalcast/internal/jsonpos"
+	"github.com/signalcast/signalcast/internal/nearest"
+)
+
+// maxFaults is how many faults of a text are reported.
+const maxFaults = 1000
+
+// DecodeJSON decodes a JSON object on wire names into dst, a settable struct of
+// the compiled type. It takes what [Type.AppendJSON] writes and nothing looser:
+// no unknown, duplicate or missing fields, no null but for a nullable, integers
+// within range and without fraction, text in UTF-8. Only a nullable, a list and
+// a map may be missing; they are then nil. Fields left off the wire keep their
+// value. Validate methods are not called.
+//
+// The error is a [*DecodeError] with every fault; dst then holds anything.
+func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
+	d := decoder{text: jsonpos.NewReader(data)}
+	d.value(t.root, "", d.text.Next(), dst)
+	d.text.Next() // reads to the end
+	if err := d.text.Err(); err != nil && len(d.faults) < maxFaults {
+		d.fault("", err.Position, "found %s; allowed is %s", err.Found, err.Allowed)
+	}
+	if len(d.faults) > 0 {
+		return &DecodeError{Faults: d.faults}
+	}
+	return nil
+}
+
+// decoder is the state of decoding one text. After a fault it goes on with the
+// next value; after the last fault that it reports, and after a fault of
+// syntax, it only returns. How deep it recurses is up to the type, not the text.
+type decoder struct {
+	text   *jsonpos.Reader
+	faults []DecodeFault
+}
+
+func (d *decoder) fault(path string, at jsonpos.Position, format string, args ...any) {
+	if len(d.faults) < maxFaults {
+		d.faults = append(d.faults, DecodeFault{path, at.Line, at.Column, fmt.Sprintf(format, args...)})
+	}
+}
+
+// next returns the next token, and End once it is of no use to go on.
+func (d *decoder) next() jsonpos.Token {
+	if len(d.faults) == maxFaults {
+		return jsonpos.Token{Kind: jsonpos.End}
+	}
+	return d.text.Next()
+}
+
+// value decodes the value that token starts, which is found at path, into dst.
+func (d *decoder) value(n *node, path string, token jsonpos.Token, dst reflect.Value) {
+	if n.form == nullable {
+		if token.Kind == jsonpos.Null {
+			dst.SetZero()
+			return
+		}
+		dst.Set(reflect.New(n.elem.goType))
+		d.value(n.elem, path, token, dst.Elem())
+		return
+	}
+	want, allowed := jsonKind(n.form)
+	switch {
+	case token.Kind == jsonpos.End: // the fault of syntax says it
+	case token.Kind != want:
+		d.fault(path, token.Position, "found %s; allowed is %s", token.Kind, allowed)
+		d.text.Skip(token)
+	case token.Fault != "":
+		d.fault(path, token.Position, "found %s; allowed is text in UTF-8", token.Fault)
+	case n.form == record:
+		d.record(n, path, dst)
+	case n.form == list:
+		d.list(n, path, dst)
+	case n.form == mapping:
+		d.mapping(n, path, dst)
+	default:
+		if problem := setLeaf(n, token.Text, dst); problem != "" {
+			d.fault(path, token.Position, "found %s", problem)
+		}
+	}
+}
+
+// jsonKind returns the JSON value that a form is written as, and its name.
+func jsonKind(f form) (jsonpos.Kind, string) {
+	switch f {
+	case boolean:
+		return jsonpos.Bool, jsonpos.Bool.String()
+	case int64Form, int32Form, int16Form, int8Form, uint32Form, uint16Form, uint8Form:
+		return jsonpos.Number, "an integer"
+	case float64Form, float32Form:
+		return jsonpos.Number, jsonpos.Number.String()
+	case list:
+		return jsonpos.ArrayStart, jsonpos.ArrayStart.String()
+	case record, mapping:
+		return jsonpos.ObjectStart, jsonpos.ObjectStart.String()
+	case bytesForm:
+		return jsonpos.String, "a string in standard base64"
+	case timeForm:
+		return jsonpos.String, "a string with a time"
+	case stringForm, textForm, nullable:
+	}
+	return jsonpos.String, jsonpos.String.String()
+}
+
+func (d *decoder) record(n *node, path string, dst reflect.Value) {
+	seen := make([]bool, len(n.fields))
+	token := d.next()
+	for ; token.Kind == jsonpos.Name; token = d.next() {
+		i := slices.IndexFunc(n.fields, func(f field) bool { return f.name == token.Text })
+		switch {
+		case i < 0:
+			d.unknown(n, path, token)
+		case seen[i]:
+			d.fault(joinPath(path, token.Text), token.Position, "found the field again; allowed is once")
+		default:
+			seen[i] = true
+			f := &n.fields[i]
+			d.value(f.node, joinPath(path, f.name), d.next(), dst.FieldByIndex(f.index))
+			continue
+		}
+		d.text.Skip(d.next())
+	}
+	if token.Kind == jsonpos.End {
+		return
+	}
+	for i := range n.fields {
+		if f := &n.fields[i]; !seen[i] {
+			d.missing(f, path, token.Position, dst.FieldByIndex(f.index))
+		}
+	}
+}
+
+func (d *decoder) unknown(n *node, path string, name jsonpos.Token) {
+	const enough = 80 // characters of a name, in a message
+	found := name.Text
+	if len(found) > enough {
+		found = found[:enough] + "…"
+	}
+	problem := fmt.Sprintf("found the unknown field %q", found)
+	if near := nearest.Name(name.Text, slices.Values(n.names())); near != "" {
+		problem += fmt.Sprintf("; did you mean %q?", near)
+	}
+	d.fault(path, name.Position, "%s", problem)
+}
+
+func (d *decoder) missing(f *field, path string, end jsonpos.Position, dst reflect.Value) {
+	switch f.node.form {
+	case nullable, list, mapping:
+		dst.SetZero()
+	default:
+		_, allowed := jsonKind(f.node.form)
+		d.fault(joinPath(path, f.name), end, "found the end of the object; the field is missing, allowed is %s", allowed)
+	}
+}
+
+func (d *decoder) list(n *node, path string, dst reflect.Value) {
+	dst.Set(reflect.MakeSlice(n.goType, 0, 0))
+	for token := d.next(); token.Kind != jsonpos.ArrayEnd && token.Kind != jsonpos.End; token = d.next() {
+		i := dst.Len()
+		dst.Grow(1)
+		dst.SetLen(i + 1)
+		d.value(n.elem, path+"["+strconv.Itoa(i)+"]", token, dst.Index(i))
+	}
+}
+
+func (d *decoder) mapping(n *node, path string, dst reflect.Value) {
+	dst.Set(reflect.MakeMap(n.goType))
+	path += "[...]"
+	for name := d.next(); name.Kind == jsonpos.Name; name = d.next() {
+		key := reflect.ValueOf(name.Text).Convert(n.goType.Key())
+		value := reflect.New(n.elem.goType).Elem()
+		switch {
+		case name.Fault != "":
+			d.fault(path, name.Position, "found %s in a key; allowed is text in UTF-8", name.Fault)
+		case dst.MapIndex(key).IsValid():
+			d.fault(path, name.Position, "found a key again; allowed is once")
+		}
+		d.value(n.elem, path, d.next(), value)
+		dst.SetMapIndex(key, value)
+	}
+}
+
+// setLeaf sets dst to the value of a literal or of a string's text. It returns
+// what is wrong with it, without repeating it.
+func setLeaf(n *node, text string, dst reflect.Value) (problem string) {
+	switch n.form {
+	case boolean:
+		dst.SetBool(text == "true")
+	case int64Form, int32Form, int16Form, int8Form:
+		v, err := strconv.ParseInt(text, 10, dst.Type().Bits())
+		if err != nil {
+			return notInteger(text, dst.Type())
+		}
+		dst.SetInt(v)
+	case uint32Form, uint16Form, uint8Form:
+		v, err := strconv.ParseUint(text, 10, dst.Type().Bits())
+		if err != nil && text != "-0" {
+			return notInteger(text, dst.Type())
+		}
+		dst.SetUint(v)
+	case float64Form, float32Form:
+		v, err := strconv.ParseFloat(text, dst.Type().Bits())
+		if err != nil {
+			return fmt.Sprintf("a number out of range; allowed is the range of %s", dst.Kind())
+		}
+		dst.SetFloat(v)
+	case bytesForm:
+		return setBytes(text, dst)
+	case timeForm:
+		t, err := ParseTime(text)
+		if err != nil {
+			return "a string that is no time; allowed is " + timeFormat
+		}
+		dst.Set(reflect.ValueOf(t))
+	case textForm:
+		return setText(n, text, dst)
+	default:
+		dst.SetString(text)
+	}
+	return ""
+}
+
+func notInteger(text string, want reflect.Type) string {
+	if bytes.ContainsAny([]byte(text), ".eE") {
+		return "a number with a fraction or exponent; allowed is an integer"
+	}
+	return fmt.Sprintf("an integer out of range; allowed is the range of %s", want.Kind())
+}
+
+func setBytes(text string, dst reflect.Value) (problem string) {
+	b, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(text) { // the decoder passes over line breaks
+		return "a string that is not in base64; allowed is standard base64 with padding"
+	}
+	dst.SetBytes(b)
+	return ""
+}
+
+func setText(n *node, text string, dst reflect.Value) (problem string) {
+	if !n.text.decodes {
+		return fmt.Sprintf("a string; %v can be written but not read, for want of a method UnmarshalText of its own", n.goType)
+	}
+	u, _ := reflect.TypeAssert[encoding.TextUnmarshaler](dst.Addr())
+	if err := u.UnmarshalText([]byte(text)); err != nil {
+		return fmt.Sprintf("a string that %v refuses", n.goType)
+	}
+	return ""
+}

@@ -2,8 +2,11 @@ package shape
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
+
+	"github.com/signalcast/signalcast/internal/nearest"
 )
 
 // Key reads one scalar out of event data, to be the event's key. It is
@@ -68,19 +71,14 @@ func keyFault(within *node, f *field, segment string) string {
 	}
 }
 
-// keyError returns the error for path with the nearest path that works: the
-// nearest of those that path is the beginning of, if there are any.
+// keyError returns the error for path. A path that ends too early is nearest to
+// the first one that it is the beginning of.
 func (t *Type) keyError(path, problem string) *KeyError {
 	paths := t.KeyPaths()
-	var inside []string
-	for _, p := range paths {
-		if strings.HasPrefix(p, path+".") {
-			inside = append(inside, p)
-		}
-	}
-	near := nearest(path, paths)
-	if len(inside) > 0 {
-		near = closest(path, inside)
+	near := nearest.Name(path, slices.Values(paths))
+	inside := func(p string) bool { return strings.HasPrefix(p, path+".") }
+	if i := slices.IndexFunc(paths, inside); i >= 0 {
+		near = paths[i]
 	}
 	return &KeyError{Path: path, Problem: problem, Nearest: near}
 }

@@ -14,8 +14,11 @@ var Naive = time.FixedZone("naive", 0)
 var (
 	errYear    = errors.New("found a year outside 1 to 9999, want one within")
 	errOffset  = errors.New("found an offset from UTC of a day or more, want a smaller one")
-	errNotTime = errors.New("found text that is no time, want the form 2006-01-02T15:04:05.000000+00:00")
+	errNotTime = errors.New("found text that is no time, want the form " + timeFormat)
 )
+
+// timeFormat shows the form of a time in messages.
+const timeFormat = "2006-01-02T15:04:05.000000+00:00"
 
 // AppendTime appends t as Python's isoformat writes it: with its own offset, or
 // none in the location [Naive]; UTC is +00:00. The fraction is absent when it is
