@@ -1,0 +1,105 @@
+package keys
+
+import "strings"
+
+func isCourseKey(s string) bool {
+	namespace, rest, found := strings.Cut(s, ":")
+	if !found {
+		return isOldCourse(s)
+	}
+	switch namespace {
+	case "course-v1", "slashes":
+		l, ok := parseLocator(rest)
+		return ok && l.identifies(orgCourseRun)
+	case "library-v1":
+		l, ok := parseLocator(rest)
+		return ok && l.identifies(orgLibrary)
+	}
+	return isCCXLocator(s)
+}
+
+func isCCXLocator(s string) bool {
+	rest, found := strings.CutPrefix(s, "ccx-v1:")
+	if !found {
+		return false
+	}
+	l, ok := parseCCXLocator(rest)
+	return ok && l.identifies(orgCourseRun)
+}
+
+func isUsageKey(s string) bool {
+	namespace, rest, _ := strings.Cut(s, ":")
+	switch namespace {
+	case "block-v1":
+		l, ok := parseLocator(rest)
+		return ok && l.identifies(orgCourseRun) && consistsOf(l.block, isID)
+	case "lib-block-v1":
+		l, ok := parseLocator(rest)
+		return ok && l.identifies(orgLibrary) && l.blockType != "" && consistsOf(l.block, isID)
+	case "ccx-block-v1":
+		l, ok := parseCCXLocator(rest)
+		return ok && l.identifies(orgCourseRun) && l.block != ""
+	case "lb":
+		return isLibraryUsageLocator(s)
+	case "i4x":
+		return isOldUsage(rest)
+	case "location":
+		return isLocation(rest)
+	}
+	return false
+}
+
+func isLibraryUsageLocator(s string) bool {
+	return hasFields(s, "lb:", isASCIISlug, isSlug, isASCIISlug, isSlug)
+}
+
+// hasFields reports whether s is the prefix and then one field of each
+// character set, with colons between.
+func hasFields(s, prefix string, sets ...func(rune) bool) bool {
+	s, found := strings.CutPrefix(s, prefix)
+	for i, set := range sets {
+		if !found {
+			return false
+		}
+		var field string
+		field, s, found = strings.Cut(s, ":")
+		if found == (i == len(sets)-1) || !consistsOf(field, set) {
+			return false
+		}
+	}
+	return true
+}
+
+// isOldCourse reports whether s is Org/Course/Run. The run may be empty.
+func isOldCourse(s string) bool {
+	org, rest, _ := strings.Cut(s, "/")
+	course, run, found := strings.Cut(rest, "/")
+	return found && consistsOf(org, isOldName) && consistsOf(course, isOldName) &&
+		(run == "" || consistsOf(run, isOldName))
+}
+
+// isOldUsage reports whether s is what follows "i4x:" in i4x://Org/Course/type/name@branch.
+func isOldUsage(s string) bool {
+	s, found := strings.CutPrefix(s, "//")
+	if !found {
+		return false
+	}
+	org, s, _ := strings.Cut(s, "/")
+	course, s, _ := strings.Cut(s, "/")
+	blockType, s, _ := strings.Cut(s, "/") // the reference takes any type
+	name, branch, hasBranch := strings.Cut(s, "@")
+	return consistsOf(org, isOldName) && consistsOf(course, isOldName) && blockType != "" &&
+		consistsOf(name, isIDOrPercent) && (!hasBranch || consistsOf(branch, isIDOrPercent))
+}
+
+// isLocation reports whether s is what follows "location:" in the short-lived
+// form location:org+course+run+type+id.
+func isLocation(s string) bool {
+	n := 0
+	for part := range strings.SplitSeq(s, "+") {
+		if n++; !consistsOf(part, isID) {
+			return false
+		}
+	}
+	return n == 5
+}

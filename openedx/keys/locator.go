@@ -1,0 +1,118 @@
+package keys
+
+import (
+	"strings"
+	"unicode"
+)
+
+// locator is what follows the namespace in the keys that join their parts by
+// plus signs: two or three bare names or none, then labelled parts.
+type locator struct {
+	names int // how many bare names: org+course+run
+	// The labelled parts, empty where absent.
+	version, ccx, blockType, block string
+}
+
+// How many names a key needs to identify something.
+const (
+	orgLibrary   = 2
+	orgCourseRun = 3
+)
+
+// identifies reports whether l has that many names, or else the version of a
+// course's structure, which identifies the course by itself. A version is a
+// MongoDB ObjectId.
+func (l locator) identifies(names int) bool {
+	if l.version != "" {
+		return len(l.version) == 24
+	}
+	return l.names >= names
+}
+
+// label is the position of a labelled part; parts come in this order.
+type label int
+
+const (
+	noLabel label = iota
+	branchLabel
+	versionLabel
+	ccxLabel
+	typeLabel
+	blockLabel
+)
+
+func labelOf(s string) label {
+	switch s {
+	case "branch":
+		return branchLabel
+	case "version":
+		return versionLabel
+	case "type":
+		return typeLabel
+	case "block":
+		return blockLabel
+	}
+	return noLabel
+}
+
+// parseLocator parses all but the keys of custom courses.
+func parseLocator(s string) (locator, bool) {
+	return parse(s, labelOf, isLowerHex, isIDOrPercent)
+}
+
+// parseCCXLocator parses the keys of custom courses, which have one more part
+// and whose labels and version the reference takes in either case.
+func parseCCXLocator(s string) (locator, bool) {
+	l, ok := parse(s, foldedLabelOf, isHex, isID)
+	return l, ok && l.ccx != ""
+}
+
+func foldedLabelOf(s string) label {
+	switch {
+	case strings.EqualFold(s, "branch"):
+		return branchLabel
+	case strings.EqualFold(s, "version"):
+		return versionLabel
+	case strings.EqualFold(s, "ccx"):
+		return ccxLabel
+	case strings.EqualFold(s, "type"):
+		return typeLabel
+	case strings.EqualFold(s, "block"):
+		return blockLabel
+	}
+	return noLabel
+}
+
+func parse(s string, labelOf func(string) label, isVersion, isBlock func(rune) bool) (l locator, ok bool) {
+	last := noLabel
+	for part := range strings.SplitSeq(s, "+") {
+		name, value, labelled := strings.Cut(part, "@")
+		if !labelled {
+			if l.names++; last != noLabel || l.names > orgCourseRun || !consistsOf(part, isID) {
+				return l, false
+			}
+			continue
+		}
+		this := labelOf(name)
+		if this <= last {
+			return l, false
+		}
+		last = this
+		allowed := isID
+		switch this {
+		case versionLabel:
+			l.version, allowed = value, isVersion
+		case ccxLabel:
+			l.ccx, allowed = value, unicode.IsDigit
+		case typeLabel:
+			l.blockType = value
+		case blockLabel:
+			l.block, allowed = value, isBlock
+		case noLabel, branchLabel:
+		}
+		if !consistsOf(value, allowed) {
+			return l, false
+		}
+	}
+	return l, l.names != 1
+}
