@@ -3,6 +3,7 @@ package signalcast
 import (
 	"context"
 	"errors"
+	"iter"
 	"sync"
 	"sync/atomic"
 )
@@ -10,7 +11,7 @@ import (
 // Delivery tells the fate of one event that was sent: of each message made of
 // it. It is safe for concurrent use.
 type Delivery struct {
-	groups [][]slot // one for each dispatcher that serves the event
+	dispatches []*dispatch // one for each dispatcher that serves the event
 
 	open atomic.Int64 // outcomes not known yet, and one while sending goes on
 
@@ -18,6 +19,49 @@ type Delivery struct {
 	failures []error // of what is not a message: receivers, encoding
 	done     chan struct{}
 	finished bool
+
+	// Room for the usual case of one dispatcher, so that it costs no allocation.
+	only  dispatch
+	onlys [1]*dispatch
+}
+
+// dispatch is one event on its way through one dispatcher.
+type dispatch struct {
+	envelope Envelope
+	slots    []slot
+
+	// Room for the usual case of one topic and a small event.
+	oneSlot [1]slot
+	small   [smallEvent]byte
+}
+
+// smallEvent is the size in bytes of the data and keys of an event that fits
+// into its dispatch.
+const smallEvent = 448
+
+// add makes room for one more dispatch.
+func (d *Delivery) add() *dispatch {
+	added := &d.only
+	if len(d.dispatches) > 0 {
+		added = &dispatch{}
+	} else {
+		d.dispatches = d.onlys[:0]
+	}
+	d.dispatches = append(d.dispatches, added)
+	return added
+}
+
+// slots yields every message.
+func (d *Delivery) slots() iter.Seq[*slot] {
+	return func(yield func(*slot) bool) {
+		for _, dispatched := range d.dispatches {
+			for i := range dispatched.slots {
+				if !yield(&dispatched.slots[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Result is what is known about one message.
@@ -65,15 +109,12 @@ var errPending = errors.New("the outcome is not known yet")
 // dispatchers and topics. It is empty for an event that went to no topic.
 func (d *Delivery) Results() []Result {
 	var results []Result
-	for i := range d.groups {
-		for j := range d.groups[i] {
-			s := &d.groups[i][j]
-			result := Result{Topic: s.message.Topic, Err: s.err(errPending)}
-			if result.Err == nil {
-				result.Receipt = s.receipt
-			}
-			results = append(results, result)
+	for s := range d.slots() {
+		result := Result{Topic: s.message.Topic, Err: s.err(errPending)}
+		if result.Err == nil {
+			result.Receipt = s.receipt
 		}
+		results = append(results, result)
 	}
 	return results
 }
@@ -84,11 +125,9 @@ func (d *Delivery) err(cause error) error {
 	d.mu.Lock()
 	failures := d.failures[:len(d.failures):len(d.failures)]
 	d.mu.Unlock()
-	for i := range d.groups {
-		for j := range d.groups[i] {
-			if err := d.groups[i][j].err(cause); err != nil {
-				failures = append(failures, err)
-			}
+	for s := range d.slots() {
+		if err := s.err(cause); err != nil {
+			failures = append(failures, err)
 		}
 	}
 	if len(failures) == 1 {
@@ -106,12 +145,10 @@ func (d *Delivery) begin() { d.open.Store(1) }
 func (d *Delivery) sent() (*Delivery, error) {
 	d.settle()
 	messages, taken := 0, 0
-	for i := range d.groups {
-		for j := range d.groups[i] {
-			messages++
-			if !d.groups[i][j].refused {
-				taken++
-			}
+	for s := range d.slots() {
+		messages++
+		if !s.refused {
+			taken++
 		}
 	}
 	if taken == 0 && (messages > 0 || d.rejected()) {
@@ -156,6 +193,7 @@ type slot struct {
 	message  Message
 	route    *route
 	delivery *Delivery
+	keyEnd   int  // in the bytes of the dispatch, while it is made
 	refused  bool // by Publish; written before sent
 
 	state   atomic.Uint32

@@ -179,8 +179,8 @@ func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data 
 	if routes == nil {
 		return
 	}
-	slots, err := routes.messages(meta, data)
-	if err != nil {
+	dispatched := delivery.add()
+	if err := routes.encode(dispatched, meta, data); err != nil {
 		d.rejected.Add(1)
 		d.options.logger.LogAttrs(ctx, slog.LevelError, "event rejected", slog.String("event_type", meta.EventType),
 			slog.String("event_id", meta.ID.String()), slog.Any("error", err))
@@ -190,10 +190,9 @@ func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data 
 		delivery.fail(err)
 		return
 	}
-	delivery.open.Add(int64(len(slots)))
-	delivery.groups = append(delivery.groups, slots)
-	for i := range slots {
-		s := &slots[i]
+	delivery.open.Add(int64(len(dispatched.slots)))
+	for i := range dispatched.slots {
+		s := &dispatched.slots[i]
 		s.delivery = delivery
 		if err := d.backend.Publish(ctx, &s.message, s.finish); err != nil {
 			s.refuse(err)
@@ -240,13 +239,13 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 	if routes == nil || meta.FromEventBus {
 		return nil, nil
 	}
-	slots, err := routes.messages(&meta, decoded)
-	if err != nil {
+	var planned dispatch
+	if err := routes.encode(&planned, &meta, decoded); err != nil {
 		return nil, err
 	}
-	messages := make([]*Message, len(slots))
-	for i := range slots {
-		messages[i] = &slots[i].message
+	messages := make([]*Message, len(planned.slots))
+	for i := range planned.slots {
+		messages[i] = &planned.slots[i].message
 	}
 	return messages, nil
 }

@@ -128,36 +128,43 @@ func (d *Dispatcher) countersOf(key counterKey) *counters {
 	return d.counters[key]
 }
 
-// messages encodes the event once and makes a message for every enabled topic.
-func (r *signalRoutes) messages(meta *Metadata, data Data) ([]slot, error) {
-	buf, err := r.encoder.AppendValue(nil, data)
+// encode fills dispatched with the event, encoded once, and a message for every
+// enabled topic.
+func (r *signalRoutes) encode(dispatched *dispatch, meta *Metadata, data Data) error {
+	buf, err := r.encoder.AppendValue(dispatched.small[:0], data)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // an *EncodeError
+		return err //nolint:wrapcheck // an *EncodeError
+	}
+	dispatched.envelope = Envelope{
+		Metadata: *meta, ContentType: r.contentType, ValueSchema: r.encoder.ValueSchema(),
+	}
+	slots := dispatched.oneSlot[:]
+	if len(r.enabled) > 1 {
+		slots = make([]slot, len(r.enabled))
 	}
 	valueEnd := len(buf)
-	slots := make([]slot, len(r.enabled))
-	envelope := &Envelope{Metadata: *meta, ContentType: r.contentType, ValueSchema: r.encoder.ValueSchema()}
-	ends := make([]int, len(r.enabled))
 	for i, route := range r.enabled {
 		if route.key != nil {
 			if buf, err = r.encoder.AppendKey(buf, route.key, data); err != nil {
-				return nil, err //nolint:wrapcheck // an *EncodeError
+				return err //nolint:wrapcheck // an *EncodeError
 			}
 		}
-		ends[i] = len(buf)
+		slots[i].keyEnd = len(buf)
 	}
-	envelope.Value = buf[:valueEnd:valueEnd]
+	// The buffer has its final place only now.
+	dispatched.envelope.Value = buf[:valueEnd:valueEnd]
 	start := valueEnd
 	for i, route := range r.enabled {
 		s := &slots[i]
 		s.route = route
-		s.message = Message{Topic: route.Topic, Event: envelope, KeySchema: route.KeySchema}
+		s.message = Message{Topic: route.Topic, KeySchema: route.KeySchema, Event: &dispatched.envelope}
 		if route.key != nil {
-			s.message.Key = buf[start:ends[i]:ends[i]]
+			s.message.Key = buf[start:s.keyEnd:s.keyEnd]
 		}
-		start = ends[i]
+		start = s.keyEnd
 	}
-	return slots, nil
+	dispatched.slots = slots
+	return nil
 }
 
 // Routes returns the route table, sorted by event type and topic.
