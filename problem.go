@@ -126,11 +126,14 @@ func (l *problemList) err() error {
 	return &ValidationError{Problems: l.list, Omitted: l.omitted}
 }
 
+// maxShown is how many bytes of a name messages show.
+const maxShown = 80
+
 // display shows a name from a configuration in a message: quoted unless it is
 // made of the usual characters, and cut when it is long.
 func display(name string) string {
 	const usual = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-	name = cut(name, 80)
+	name = cut(name, maxShown)
 	if strings.Trim(name, usual) == "" {
 		return name
 	}
