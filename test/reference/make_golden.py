@@ -19,7 +19,7 @@ PREFIX = "gold"
 
 def json_file(path, value):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def metadata_as_json(metadata):
@@ -61,7 +61,7 @@ def key_case(serializer, data, path):
         stage = "AvroSerializer()"
         to_bytes = AvroSerializer(
             schema_str=schema,
-            schema_registry_client=SchemaRegistryClient({"url": "mock://"}),  # its first schema has id 1
+            schema_registry_client=SchemaRegistryClient.new_client({"url": "mock://"}),  # its first schema has id 1
             to_dict=lambda event_data, ctx: serializer.to_dict(event_data),
             conf={"subject.name.strategy": topic_record_subject_name_strategy},
         )
