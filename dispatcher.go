@@ -108,6 +108,9 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 	case d.options.logger == nil:
 		return nil, errors.New("logger is nil; leave WithLogger out to log nothing")
 	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	table, err := d.prepare(ctx, c)
 	if err != nil {
 		return nil, err

@@ -303,6 +303,16 @@ func (r *Registry) metadata(d *definition, opts []SendOption) (Metadata, error) 
 	return m, m.check()
 }
 
+// check reports a setting of the registry that no event could carry.
+func (r *Registry) check() error {
+	sample := Metadata{ID: UUID{1}, Time: time.Unix(0, 0).UTC(), Source: r.source, SourceHost: r.sourceHost, SourceLib: r.sourceLib}
+	var fault *EncodeError
+	if errors.As(sample.check(), &fault) {
+		return fmt.Errorf("registry: %s: %w", fault.Field, fault.Err)
+	}
+	return nil
+}
+
 // keyField compiles a key path, once: equal paths have the same pointer.
 func (e *entry) keyField(path string) (*KeyField, error) {
 	e.mu.Lock()
