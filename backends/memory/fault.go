@@ -35,12 +35,13 @@ func (b *Backend) Inject(faults ...Fault) {
 	b.faults = append(b.faults, faults...)
 }
 
-// Heal ends all faults and releases what [Backend.Hold] holds. A message that
-// has met its fault by now keeps it.
+// Heal ends all faults, delays that have begun included, and releases what
+// [Backend.Hold] holds.
 func (b *Backend) Heal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults = nil
+	b.endDelay()
 	b.release()
 }
 

@@ -161,6 +161,16 @@ func (b *Backend) due(e *entry) bool {
 	return false
 }
 
+// endDelay makes the oldest message ready now, if its delay has begun.
+func (b *Backend) endDelay() {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if len(b.queue) > 0 {
+		b.queue[0].ready = b.queue[0].started
+	}
+}
+
 // settle stores the message of e, or fails it as its fault says.
 func (b *Backend) settle(e *entry) (signalcast.Receipt, error) {
 	switch {
@@ -198,7 +208,9 @@ func (b *Backend) Close(ctx context.Context) error {
 	defer b.mu.Unlock()
 	if b.closing {
 		for !b.closed {
-			_ = b.await(context.Background()) // the first call's context ends it
+			if err := b.await(ctx); err != nil {
+				return fmt.Errorf("waiting for the first Close: %w", err)
+			}
 		}
 		return b.closeErr
 	}
@@ -219,9 +231,7 @@ func (b *Backend) Close(ctx context.Context) error {
 // giveUp settles what is left, and waits until every done has returned.
 func (b *Backend) giveUp() {
 	b.givingUp = true
-	if b.timer != nil {
-		b.timer.Stop()
-	}
+	b.endDelay()
 	b.serve()
 	for b.finished < b.taken {
 		_ = b.await(context.Background()) // only another goroutine's done can be left, which does not block

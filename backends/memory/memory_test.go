@@ -164,6 +164,17 @@ func TestASlowDestinationServesOneMessageAfterTheOther(t *testing.T) {
 	})
 }
 
+func TestHealEndsADelayThatHasBegun(t *testing.T) {
+	t.Parallel()
+	b := memory.New()
+	b.Inject(memory.Fault{Delay: time.Hour})
+	first, second := publish(t, b, message("users", "a")), publish(t, b, message("users", "b"))
+	b.Heal()
+	require.NoError(t, (<-first).err)
+	require.NoError(t, (<-second).err)
+	require.Equal(t, []string{"a", "b"}, keys(b.Messages()))
+}
+
 func TestHeldMessagesWaitForRelease(t *testing.T) {
 	t.Parallel()
 	for name, release := range map[string]func(*memory.Backend){
