@@ -160,7 +160,7 @@ func (d *decoder) missing(f *field, path string, end jsonpos.Position, dst refle
 		dst.SetZero()
 	default:
 		_, allowed := jsonKind(f.node.form)
-		d.fault(joinPath(path, f.name), end, "found the end of the object; the field is missing, allowed is %s", allowed)
+		d.fault(joinPath(path, f.name), end, "the field is missing; allowed is %s", allowed)
 	}
 }
 

@@ -63,7 +63,10 @@ func (e *elem) entries(buf []entry, p unsafe.Pointer) []entry {
 			buf = append(buf, entry{key: key, text: text})
 		}
 	} else {
-		m := reflect.NewAt(e.mapType, p).Elem()
+		// The detour over an interface makes m hold the map itself rather than
+		// p, which the iterator may take to the heap although it may point into
+		// the stack.
+		m := reflect.ValueOf(reflect.NewAt(e.mapType, p).Elem().Interface())
 		buf = slices.Grow(buf, m.Len())
 		values := reflect.MakeSlice(reflect.SliceOf(e.mapType.Elem()), m.Len(), m.Len())
 		iter := m.MapRange()

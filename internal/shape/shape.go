@@ -67,6 +67,9 @@ func Compile(t reflect.Type) (*Type, error) {
 
 // Ref refers to the value to encode. It does not keep that value alive: whoever
 // makes a Ref keeps the value alive and unchanged for as long as it is in use.
+//
+// The value may be on its owner's stack. A Ref is therefore handed down in
+// calls only: it is never stored on the heap or given to another goroutine.
 type Ref struct{ p unsafe.Pointer }
 
 // RefOf refers to *p without making it escape to the heap.

@@ -29,9 +29,9 @@ func receiverOf[I any](t reflect.Type) *receiver[I] {
 	case t.Implements(want):
 		r := &receiver[I]{goType: t}
 		// A value as large as a pointer may be kept in the interface itself.
-		// Numbers never are.
-		_, isNumber := scalars(t)
-		if r.swap = isNumber || t.Size() != unsafe.Sizeof(uintptr(0)); r.swap {
+		// Booleans, numbers and strings never are.
+		_, scalar := scalars(t)
+		if r.swap = scalar || t.Size() != unsafe.Sizeof(uintptr(0)); r.swap {
 			r.zero, _ = reflect.TypeAssert[I](reflect.Zero(t))
 		}
 		return r
