@@ -1,0 +1,145 @@
+package signalcast_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+)
+
+func TestWhatTheReferenceRefusesIsRefused(t *testing.T) {
+	t.Parallel()
+	registry := configRegistry(t)
+	accepted := []string{}
+	for _, tc := range goldenCases[struct {
+		Name  string
+		Input json.RawMessage
+		OK    bool
+	}](t, "validate_cases.json") {
+		config, err := signalcast.ParseProducerConfig(tc.Input)
+		if err == nil {
+			err = config.Validate(registry)
+		}
+		if err == nil {
+			require.True(t, tc.OK, tc.Name)
+			accepted = append(accepted, tc.Name)
+			continue
+		}
+		require.NotEmpty(t, problemLines(t, err))
+	}
+	require.Equal(t, []string{"good: event with no topics"}, accepted)
+}
+
+func TestValidateAcceptsCompleteConfigurations(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, mustParse(t, `{
+		"`+registrationCompleted+`": {
+			"a": {"event_key_field": "user.pii.username", "enabled": true},
+			"b": {"event_key_field": "user.id", "enabled": false, "keyless": false},
+			"c": {"keyless": true, "enabled": true}
+		},
+		"`+courseChanged+`": {}
+	}`).Validate(configRegistry(t)))
+	require.NoError(t, signalcast.ProducerConfig(nil).Validate(configRegistry(t)))
+	require.NoError(t, signalcast.ProducerConfig{courseChanged: nil}.Validate(configRegistry(t)))
+}
+
+func TestValidateReportsEveryProblem(t *testing.T) {
+	t.Parallel()
+	const keyNeeds = "; a key path ends in a string, integer, boolean, float, bytes or time that cannot be null"
+	for _, tc := range []struct {
+		name   string
+		config signalcast.ProducerConfig
+		want   []string
+	}{
+		{"an unknown event type, with the nearest one, and what is wrong inside", signalcast.ProducerConfig{
+			"org.example.course.chnaged.v1": {"t": {EventKeyField: new("any")}},
+			"com.other":                     {},
+		}, []string{
+			`com.other: unknown event type; allowed are the registered ones`,
+			`org.example.course.chnaged.v1: unknown event type; allowed are the registered ones (did you mean "org.example.course.changed.v1"?)`,
+			`org.example.course.chnaged.v1 → t → enabled: missing; required is true or false`,
+		}},
+		{"empty names", signalcast.ProducerConfig{
+			"":            {},
+			courseChanged: {"": {Keyless: new(true), Enabled: new(true)}},
+		}, []string{
+			`found an empty event type; allowed are the registered ones`,
+			`org.example.course.changed.v1: found an empty topic name; a name has at least one character`,
+		}},
+		{"missing settings", signalcast.ProducerConfig{courseChanged: {"t": {}, "u": {Keyless: new(false), Enabled: new(false)}}}, []string{
+			`org.example.course.changed.v1 → t → enabled: missing; required is true or false`,
+			`org.example.course.changed.v1 → t → event_key_field: missing; required is a key path, or keyless: true for events without a key`,
+			`org.example.course.changed.v1 → u → event_key_field: missing; required is a key path, or keyless: true for events without a key`,
+		}},
+		{"both a key and keyless, and the key is wrong", signalcast.ProducerConfig{
+			courseChanged: {"t": {EventKeyField: new(""), Keyless: new(true), Enabled: new(true)}},
+		}, []string{
+			`org.example.course.changed.v1 → t → event_key_field: found an empty path; allowed is a key path; events without a key have keyless: true instead`,
+			`org.example.course.changed.v1 → t → keyless: found true beside event_key_field; allowed is one of them`,
+		}},
+		{"key paths that do not work, for disabled topics too", signalcast.ProducerConfig{
+			courseChanged: {
+				"a": {EventKeyField: new("course_kye"), Enabled: new(false)},
+				"b": {EventKeyField: new("name"), Enabled: new(true)},
+				"c": {EventKeyField: new("tags"), Enabled: new(true)},
+				"d": {EventKeyField: new("course_key."), Enabled: new(true)},
+			},
+			registrationCompleted: {"t": {EventKeyField: new("user.id.x"), Enabled: new(true)}},
+		}, []string{
+			`org.example.course.changed.v1 → a → event_key_field: path "course_kye": there is no field "course_kye"; the fields there are course_key, name, tags (did you mean "course_key"?)`,
+			`org.example.course.changed.v1 → b → event_key_field: path "name": "name" is nullable` + keyNeeds,
+			`org.example.course.changed.v1 → c → event_key_field: path "tags": "tags" is a list` + keyNeeds,
+			`org.example.course.changed.v1 → d → event_key_field: path "course_key.": "" comes after a value that is no record` + keyNeeds + ` (did you mean "course_key"?)`,
+			`org.openedx.learning.student.registration.completed.v1 → t → event_key_field: path "user.id.x": "x" comes after a value that is no record` + keyNeeds + ` (did you mean "user.id"?)`,
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, tc.want, problemLines(t, tc.config.Validate(configRegistry(t))))
+		})
+	}
+	require.EqualError(t, signalcast.ProducerConfig{}.Validate(nil), "found a nil registry; allowed is the registry of the signals configured")
+}
+
+func TestHostileNamesCannotMakeAProblemLong(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<20)
+	err := signalcast.ProducerConfig{
+		long:          {long: {}},
+		courseChanged: {"t": {EventKeyField: &long, Enabled: new(true)}},
+	}.Validate(configRegistry(t))
+	require.Len(t, problemLines(t, err), 4)
+	require.Less(t, len(err.Error()), 4000)
+}
+
+func ExampleProducerConfig_Validate() {
+	type User struct {
+		ID    int64   `avro:"id"`
+		Email *string `avro:"email"`
+	}
+	type UserCreated struct {
+		User User `avro:"user"`
+	}
+	registry := signalcast.NewRegistry()
+	if err := registry.Register(signalcast.NewSignal[UserCreated]("org.example.user.created.v1")); err != nil {
+		fmt.Println(err)
+	}
+	config, err := signalcast.ParseProducerConfig([]byte(`{
+		"org.example.user.created.v1": {"users": {"event_key_field": "user.ID", "enabled": true}},
+		"org.example.user.craeted.v1": {"audit": {"keyless": true}}
+	}`))
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(config.Validate(registry))
+	// Output:
+	// 3 problems in the configuration:
+	// org.example.user.craeted.v1: unknown event type; allowed are the registered ones (did you mean "org.example.user.created.v1"?)
+	// org.example.user.craeted.v1 → audit → enabled: missing; required is true or false
+	// org.example.user.created.v1 → users → event_key_field: path "user.ID": there is no field "ID"; the fields there are id, email (did you mean "user.id"?)
+}
