@@ -1,0 +1,141 @@
+package openedx_test
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/memory"
+)
+
+// goldenEvents is a file of testdata/golden/events.
+type goldenEvents struct {
+	EventType string `json:"event_type"`
+	Samples   []struct {
+		Name     string
+		Data     json.RawMessage
+		Metadata signalcast.Metadata
+		AvroHex  string `json:"avro_hex"`
+		Keys     []goldenKey
+	}
+}
+
+// goldenKey is what the reference made of one key path: bytes or an error.
+type goldenKey struct {
+	EventKeyField string `json:"event_key_field"`
+	Schema        string
+	AvroHex       *string `json:"avro_hex"`
+	Error         string
+}
+
+func newDispatcher(tb testing.TB, r *signalcast.Registry, c signalcast.ProducerConfig) *signalcast.Dispatcher {
+	tb.Helper()
+	d, err := signalcast.NewDispatcher(tb.Context(), r, c, memory.New())
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, d.Close(context.WithoutCancel(tb.Context()))) })
+	return d
+}
+
+// forEach runs test for every file of a directory of the golden data, of which there are at least 33.
+func forEach(t *testing.T, dir string, test func(t *testing.T, file, eventType string)) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join("..", "testdata", "golden", dir))
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(entries), 33)
+	for _, entry := range entries {
+		eventType := strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name()))
+		t.Run(eventType, func(t *testing.T) {
+			t.Parallel()
+			test(t, entry.Name(), eventType)
+		})
+	}
+}
+
+func TestSchemasAreTheReferencesCharacterByCharacter(t *testing.T) {
+	t.Parallel()
+	forEach(t, "schemas", func(t *testing.T, file, eventType string) {
+		t.Helper()
+		want, err := os.ReadFile(filepath.Join("..", "testdata", "golden", "schemas", file))
+		require.NoError(t, err)
+		d := newDispatcher(t, newRegistry(t), signalcast.ProducerConfig{
+			eventType: {"topic": {Keyless: new(true), Enabled: new(false)}},
+		})
+		require.Equal(t, string(want), d.Routes()[0].ValueSchema.Text)
+	})
+}
+
+func TestEventDataIsEncodedAsByTheReferenceByteByByte(t *testing.T) {
+	t.Parallel()
+	forEach(t, "events", func(t *testing.T, file, eventType string) {
+		t.Helper()
+		var golden goldenEvents
+		readJSON(t, &golden, "events", file)
+		require.Equal(t, eventType, golden.EventType)
+		require.Len(t, golden.Samples, 5)
+		d := newDispatcher(t, newRegistry(t), signalcast.ProducerConfig{
+			eventType: {"topic": {Keyless: new(true), Enabled: new(true)}},
+		})
+		for _, sample := range golden.Samples {
+			messages, err := d.Plan(eventType, sample.Data, signalcast.WithMetadata(sample.Metadata))
+			require.NoError(t, err, sample.Name)
+			require.Len(t, messages, 1)
+			require.Equal(t, sample.AvroHex, hex.EncodeToString(messages[0].Event.Value), sample.Name)
+			require.Equal(t, sample.Metadata, messages[0].Event.Metadata, sample.Name)
+		}
+	})
+}
+
+func TestKeysAreEncodedAsByTheReferenceAndItsErrorsAreFoundAtTheStart(t *testing.T) {
+	t.Parallel()
+	forEach(t, "events", func(t *testing.T, file, eventType string) {
+		t.Helper()
+		var golden goldenEvents
+		readJSON(t, &golden, "events", file)
+		registry := newRegistry(t)
+		paths := 0
+		for _, sample := range golden.Samples {
+			for _, key := range sample.Keys {
+				paths++
+				config := signalcast.ProducerConfig{
+					eventType: {"topic": {EventKeyField: &key.EventKeyField, Enabled: new(true)}},
+				}
+				if key.Error != "" {
+					var invalid *signalcast.ValidationError
+					require.ErrorAs(t, config.Validate(registry), &invalid, key.EventKeyField)
+					require.Equal(t, eventType, invalid.Problems[0].EventType)
+					continue
+				}
+				require.NotNil(t, key.AvroHex, key.EventKeyField)
+				messages, err := newDispatcher(t, registry, config).Plan(eventType, sample.Data)
+				require.NoError(t, err, key.EventKeyField)
+				require.Equal(t, *key.AvroHex, hex.EncodeToString(messages[0].Key), key.EventKeyField)
+				require.Equal(t, key.Schema, messages[0].KeySchema.Text, key.EventKeyField)
+			}
+		}
+		require.Positive(t, paths)
+	})
+}
+
+func TestAMalformedKeyOfThePlatformIsRefusedWithItsPath(t *testing.T) {
+	t.Parallel()
+	const eventType = "org.openedx.learning.user.course_access_role.added.v1"
+	d := newDispatcher(t, newRegistry(t), signalcast.ProducerConfig{
+		eventType: {"topic": {Keyless: new(true), Enabled: new(true)}},
+	})
+	for name, key := range map[string]string{"empty": "", "malformed": "course-v1:edX"} {
+		data := `{"course_access_role_data": {"user": {"id": 1, "is_active": true, "pii": {"username": "u", "email": "e", "name": "n"}},
+			"org_key": "edX", "course_key": "` + key + `", "role": "staff"}}`
+		_, err := d.Plan(eventType, []byte(data))
+		var encode *signalcast.EncodeError
+		require.ErrorAs(t, err, &encode, name)
+		require.Equal(t, "course_access_role_data.course_key", encode.Field)
+		require.ErrorContains(t, err, name+" course key")
+	}
+}
