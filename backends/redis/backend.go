@@ -1,0 +1,171 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/signalcast/signalcast"
+)
+
+var _ signalcast.Backend = (*Backend)(nil)
+
+// Backend publishes messages to Redis streams. Its methods may be called from
+// many goroutines at the same time.
+type Backend struct {
+	place           string
+	client          redis.UniversalClient
+	sessions        *sessions
+	buffer          *buffer
+	maxLen          int64
+	batchMessages   int
+	deliveryTimeout time.Duration
+	log             *slog.Logger
+
+	// start serves a stream on a goroutine of its own, stop makes these
+	// goroutines give up, and serving waits for them.
+	start   func(*stream)
+	stop    context.CancelFunc
+	serving sync.WaitGroup
+
+	mu      sync.Mutex
+	streams map[string]*stream // those with messages
+
+	// producers and numbers name messages to servers that recognise repetitions.
+	producers []string
+	numbers   atomic.Int64
+
+	duplicates atomic.Uint64
+
+	trims *trimWatch // nil where nobody asked
+
+	closing  sync.Once
+	closeErr error
+}
+
+// New returns a backend for the servers that c names. It checks c and reports
+// every fault, each as a *ConfigError. It does not connect: a server that is
+// away is connected to when it is back.
+func New(c Config) (*Backend, error) {
+	place := c.String()
+	c = c.withDefaults()
+	err := c.check()
+	if c.URL != "" {
+		err = errors.Join(err, c.mergeURL())
+	}
+	if err != nil {
+		return nil, err
+	}
+	client := newClient(c)
+	ctx, stop := context.WithCancel(context.Background())
+	b := &Backend{
+		place:           place,
+		client:          client,
+		sessions:        newSessions(client, c.Pipelines),
+		buffer:          newBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
+		maxLen:          c.MaxLen,
+		batchMessages:   c.BatchMessages,
+		deliveryTimeout: c.DeliveryTimeout,
+		log:             c.Logger,
+		stop:            stop,
+		streams:         map[string]*stream{},
+	}
+	b.start = func(s *stream) { b.serving.Go(func() { b.serve(ctx, s) }) }
+	if c.OnTrim != nil {
+		b.trims = &trimWatch{maxLen: c.MaxLen, report: c.OnTrim, streams: map[string]*watched{}}
+	}
+	name := rand.Text()
+	for i := range c.BatchMessages/idempotencyIDs + 2 {
+		b.producers = append(b.producers, name+"-"+strconv.Itoa(i))
+	}
+	return b, nil
+}
+
+// String says where the backend writes, without credentials.
+func (b *Backend) String() string { return "redis.Backend of " + b.place }
+
+// GoString returns String.
+func (b *Backend) GoString() string { return b.String() }
+
+// Prepare checks the names of the streams. Redis takes every name that is not
+// empty, and values of any content type; consumers of the Open edX event bus
+// read Avro only.
+func (b *Backend) Prepare(_ context.Context, routes []signalcast.Route) error {
+	var faults []error
+	for _, r := range routes {
+		if r.Topic == "" {
+			faults = append(faults, fmt.Errorf(
+				"redis: event type %q: the topic is empty; a stream has a name", r.EventType))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Publish takes m into the buffer; see [signalcast.Backend]. The receipt holds
+// the ID of the stream entry. When done gets an error it is a
+// *signalcast.DeliveryError.
+func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+	p := newPending(m, done)
+	if len(m.Event.Value) > maxValueBytes {
+		return fmt.Errorf("redis: the value has %d bytes; a Redis value has at most %d: %w",
+			len(m.Event.Value), maxValueBytes, signalcast.ErrTooLarge)
+	}
+	generation, err := b.buffer.take(ctx, p.size)
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	p.generation = generation
+	b.enqueue(p)
+	return nil
+}
+
+// maxValueBytes is the default of the server's proto-max-bulk-len.
+const maxValueBytes = 512 << 20
+
+// Flush waits until the outcome of every message taken before the call was reported.
+func (b *Backend) Flush(ctx context.Context) error {
+	if err := b.buffer.flush(ctx); err != nil {
+		return fmt.Errorf("redis: flush: %w", err)
+	}
+	return nil
+}
+
+// Close stops taking messages, waits for the outcome of those taken and closes
+// the connections. Messages that are left when ctx ends fail with ErrClosed;
+// Close then returns ctx's error and says how many they were.
+func (b *Backend) Close(ctx context.Context) error {
+	b.closing.Do(func() {
+		b.buffer.close()
+		err := b.buffer.flush(ctx)
+		left := b.buffer.size()
+		b.stop()
+		// Closing the connections ends what still waits for an answer.
+		closeErr := b.client.Close()
+		_ = b.buffer.flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+		b.serving.Wait()
+		switch {
+		case err != nil:
+			b.closeErr = fmt.Errorf("redis: close: %d messages were given up: %w", left, err)
+		case closeErr != nil:
+			b.closeErr = fmt.Errorf("redis: close: %w", closeErr)
+		}
+	})
+	return b.closeErr
+}
+
+// Unacknowledged returns the number of messages that were taken and whose
+// outcome has not been reported.
+func (b *Backend) Unacknowledged() int { return b.buffer.size() }
+
+// PossibleDuplicates returns how many times a message was written again after
+// an attempt that may have written it, to a server that cannot recognise
+// repetitions. No more entries than that are duplicates.
+func (b *Backend) PossibleDuplicates() uint64 { return b.duplicates.Load() }

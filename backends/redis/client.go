@@ -1,0 +1,79 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// newClient returns a client for the servers that c names. It connects when it
+// is first used.
+func newClient(c Config) redis.UniversalClient {
+	options := &redis.UniversalOptions{
+		Addrs:            c.Addrs,
+		MasterName:       c.MasterName,
+		Username:         c.Username,
+		Password:         c.Password,
+		SentinelUsername: c.SentinelUsername,
+		SentinelPassword: c.SentinelPassword,
+		DB:               c.DB,
+		Dialer:           dialer(c),
+		DialerRetries:    1,
+		// The client's own retries would write a whole batch again after a lost
+		// answer, and never say so.
+		MaxRetries:      -1,
+		DialTimeout:     c.DialTimeout,
+		ReadTimeout:     c.ReadTimeout,
+		WriteTimeout:    c.ReadTimeout,
+		PoolSize:        c.Pipelines,
+		ReadBufferSize:  64 << 10,
+		WriteBufferSize: 64 << 10,
+		// Nothing but the handshake and XADDs goes over the wire.
+		PipelinePoolSize:         -1,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	switch {
+	case c.URL != "":
+		return redis.NewClient(options.Simple())
+	case c.MasterName != "":
+		return redis.NewFailoverClient(options.Failover())
+	default:
+		return redis.NewClusterClient(options.Cluster())
+	}
+}
+
+// dialer returns a function that connects as c says. A failure to connect shows
+// when the connection is used: go-redis prints the errors of a dialer to stderr,
+// and after some of them dials in the background.
+func dialer(c Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	timeout, tlsConfig := c.DialTimeout, c.TLS
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		plain := &net.Dialer{Timeout: timeout}
+		dial := plain.DialContext
+		if tlsConfig != nil {
+			dial = (&tls.Dialer{NetDialer: plain, Config: tlsConfig}).DialContext
+		}
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return unconnected{err: err}, nil
+		}
+		return conn, nil
+	}
+}
+
+// unconnected is a connection that could not be made.
+type unconnected struct{ err error }
+
+func (c unconnected) Read([]byte) (int, error)         { return 0, c.err }
+func (c unconnected) Write([]byte) (int, error)        { return 0, c.err }
+func (c unconnected) Close() error                     { return nil }
+func (c unconnected) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c unconnected) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (c unconnected) SetDeadline(time.Time) error      { return nil }
+func (c unconnected) SetReadDeadline(time.Time) error  { return nil }
+func (c unconnected) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,153 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// sessions hands out checked connections, a bounded number at a time.
+type sessions struct {
+	client  redis.UniversalClient
+	permits chan struct{}
+
+	mu   sync.Mutex
+	idle []*session
+}
+
+// session is one connection to one server, used by one goroutine at a time.
+type session struct {
+	node *redis.Client
+	conn *redis.Conn
+	// idempotent says that the server recognises an XADD that it has seen before.
+	idempotent bool
+	// usedAt is when the server last answered.
+	usedAt time.Time
+}
+
+// trusted is how long after its last answer a connection is used without asking
+// whether it still works. Losing a batch on a dead connection would leave its
+// outcome open.
+const trusted = time.Second
+
+func newSessions(client redis.UniversalClient, limit int) *sessions {
+	return &sessions{client: client, permits: make(chan struct{}, limit)}
+}
+
+// get returns a working connection to the server that holds the stream, and
+// waits for one while all are in use. When it fails, nothing has been written.
+func (p *sessions) get(ctx context.Context, stream string) (*session, error) {
+	select {
+	case p.permits <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err() //nolint:wrapcheck // the caller's own error
+	}
+	s, err := p.open(ctx, stream)
+	if err != nil {
+		<-p.permits
+		return nil, err
+	}
+	return s, nil
+}
+
+// put takes back a session that works.
+func (p *sessions) put(s *session) {
+	s.usedAt = time.Now()
+	p.mu.Lock()
+	p.idle = append(p.idle, s)
+	var oldest *session
+	if len(p.idle) > cap(p.permits) { // of several nodes
+		oldest = p.idle[0]
+		p.idle = append(p.idle[:0], p.idle[1:]...)
+	}
+	p.mu.Unlock()
+	if oldest != nil {
+		_ = oldest.conn.Close()
+	}
+	<-p.permits
+}
+
+// retire takes back a session whose server failed or refused. In a cluster the
+// stream may have moved, behind a Sentinel the master: both are looked up again.
+func (p *sessions) retire(ctx context.Context, s *session) {
+	s.close(ctx)
+	if cluster, ok := p.client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
+	<-p.permits
+}
+
+func (p *sessions) open(ctx context.Context, stream string) (*session, error) {
+	node, err := p.node(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	s := p.takeIdle(node)
+	if s != nil && time.Since(s.usedAt) < trusted {
+		return s, nil
+	}
+	if s != nil {
+		if err := s.check(ctx); err == nil {
+			return s, nil
+		}
+		s.close(ctx) // closed by the server while idle: a new one may do
+	}
+	s = &session{node: node, conn: node.Conn()}
+	if err := s.check(ctx); err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// node returns the client of the server that holds the stream.
+func (p *sessions) node(ctx context.Context, stream string) (*redis.Client, error) {
+	switch client := p.client.(type) {
+	case *redis.Client:
+		return client, nil
+	case *redis.ClusterClient:
+		return client.MasterForKey(ctx, stream) //nolint:wrapcheck // wrapped where it is reported
+	default:
+		return nil, errors.ErrUnsupported // newClient makes no others
+	}
+}
+
+// takeIdle returns the session to node that was used last, or nil.
+func (p *sessions) takeIdle(node *redis.Client) *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if s := p.idle[i]; s.node == node {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			return s
+		}
+	}
+	return nil
+}
+
+// check asks whether the connection works, and whether the server offers what
+// Redis 8.6 brought: XCFGSET sets up the recognition of repeated XADDs.
+func (s *session) check(ctx context.Context) error {
+	reply, err := s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET").Result()
+	if err != nil && isReply(err) {
+		// The user may not ask, or the server knows no COMMAND INFO: it answers.
+		code, text := splitReply(err)
+		if code == "NOPERM" || code == "ERR" && strings.HasPrefix(text, "unknown") {
+			err = nil
+		}
+	}
+	commands, _ := reply.([]any)
+	s.idempotent = len(commands) == 1 && commands[0] != nil
+	return err //nolint:wrapcheck // wrapped where it is reported
+}
+
+// close ends the connection. go-redis would keep a healthy one for later;
+// asking the server to end it is the way to get rid of it.
+func (s *session) close(ctx context.Context) {
+	_ = s.conn.Do(ctx, "QUIT").Err()
+	_ = s.conn.Close()
+}
