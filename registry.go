@@ -115,7 +115,7 @@ func (r *Registry) Register(defs ...Definition) error {
 	}
 	var faults []error
 	for i, def := range defs {
-		if isNil(def) {
+		if def == nil || def.base() == nil {
 			faults = append(faults, fmt.Errorf("signal %d of %d is nil", i+1, len(defs)))
 			continue
 		}
@@ -126,12 +126,10 @@ func (r *Registry) Register(defs ...Definition) error {
 		data, err := d.check()
 		if err != nil {
 			faults = append(faults, err)
-			continue
 		}
 		if other := next.byEventType[d.eventType]; other != nil {
 			faults = append(faults, fmt.Errorf("event type %q is declared twice: at %s and at %s; a registry holds one signal for each",
 				d.eventType, other.def.place(), d.place()))
-			continue
 		}
 		next.add(&entry{def: d, self: def, data: data, index: len(next.byDefinition)})
 	}
@@ -148,12 +146,11 @@ func (t *signalTable) add(e *entry) {
 	t.byEventType[e.def.eventType] = e
 }
 
-func isNil(def Definition) bool {
-	return def == nil || reflect.ValueOf(def).IsNil()
-}
-
 // check compiles the data type and reports everything wrong with the signal.
 func (d *definition) check() (*shape.Type, error) {
+	if d.dataType == nil {
+		return nil, errors.New("signal without an event type; NewSignal makes them")
+	}
 	fault := func(err error) error {
 		return fmt.Errorf("signal %q declared at %s: %w", d.eventType, d.place(), err)
 	}

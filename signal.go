@@ -82,7 +82,12 @@ func (s *Signal[T]) Doc() string { return s.def.doc }
 // DataType is the type T.
 func (s *Signal[T]) DataType() reflect.Type { return s.def.dataType }
 
-func (s *Signal[T]) base() *definition { return &s.def }
+func (s *Signal[T]) base() *definition {
+	if s == nil {
+		return nil
+	}
+	return &s.def
+}
 
 // place is where the signal was declared, for messages.
 func (d *definition) place() string {
