@@ -1,0 +1,108 @@
+package avro_test
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// sampleTypes are event data types that together have everything the wire has.
+func sampleTypes() []reflect.Type {
+	return []reflect.Type{
+		reflect.TypeFor[Scalars](),
+		reflect.TypeFor[Nullables](),
+		reflect.TypeFor[Collections](),
+		reflect.TypeFor[CoursePublished](),
+		reflect.TypeFor[Nothing](),
+	}
+}
+
+type Level string
+
+// Version is written as text.
+type Version struct{ Major, Minor uint8 }
+
+func (v Version) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%d.%d", v.Major, v.Minor), nil
+}
+
+type Scalars struct {
+	Boolean bool      `avro:"boolean"`
+	Int     int       `avro:"int_"`
+	Int64   int64     `avro:"int64"`
+	Int32   int32     `avro:"int32"`
+	Int16   int16     `avro:"int16"`
+	Int8    int8      `avro:"int8"`
+	Uint32  uint32    `avro:"uint32"`
+	Uint16  uint16    `avro:"uint16"`
+	Uint8   uint8     `avro:"uint8"`
+	Float64 float64   `avro:"float64"`
+	Float32 float32   `avro:"float32"`
+	Text    string    `avro:"text"`
+	Level   Level     `avro:"level"`
+	Bytes   []byte    `avro:"bytes_"`
+	Time    time.Time `avro:"time"`
+	Version Version   `avro:"version"`
+}
+
+type Nullables struct {
+	Boolean  *bool             `avro:"boolean"`
+	Int      *int64            `avro:"int_"`
+	Small    *uint16           `avro:"small"`
+	Float    *float64          `avro:"float_"`
+	Text     *string           `avro:"text"`
+	Level    *Level            `avro:"level"`
+	Bytes    *[]byte           `avro:"bytes_"`
+	Time     *time.Time        `avro:"time"`
+	Version  *Version          `avro:"version"`
+	List     *[]string         `avro:"list"`
+	Map      *map[string]int64 `avro:"map_"`
+	Author   *Person           `avro:"author"`
+	Reviewer *Person           `avro:"reviewer"`
+}
+
+type Collections struct {
+	Texts     []string                      `avro:"texts"`
+	Ints      []int32                       `avro:"ints"`
+	Blobs     [][]byte                      `avro:"blobs"`
+	Times     []time.Time                   `avro:"times"`
+	Maybes    []*string                     `avro:"maybes"`
+	People    []Person                      `avro:"people"`
+	Grid      [][]float64                   `avro:"grid"`
+	Empties   []Nothing                     `avro:"empties"`
+	Labels    map[string]string             `avro:"labels"`
+	Levels    map[Level]Level               `avro:"levels"`
+	Flags     map[string]bool               `avro:"flags"`
+	ByName    map[string]Person             `avro:"by_name"`
+	Filters   map[string][]string           `avro:"filters"`
+	Parts     []map[string]string           `avro:"parts"`
+	MaybeMaps map[string]*map[string]*int64 `avro:"maybe_maps"`
+}
+
+// CoursePublished nests records, one of them embedded and one known by name later on.
+type CoursePublished struct {
+	Course    Course    `avro:"course"`
+	Publisher Person    `avro:"publisher"`
+	Editors   []*Person `avro:"editors"`
+}
+
+type Course struct {
+	_     struct{} `avro:"CourseData"`
+	Audit `json:",omitempty"`
+
+	Key      Level    `json:"course_key"`
+	Owner    Person   `json:"owner"`
+	Previous *Version `json:"previous"`
+}
+
+type Audit struct {
+	Created  time.Time `avro:"created"`
+	Modified time.Time `avro:"modified"`
+}
+
+type Person struct {
+	ID   int64  `avro:"id"`
+	Name string `avro:"name"`
+}
+
+type Nothing struct{}
