@@ -89,8 +89,8 @@ func (m *Metadata) check() error {
 		return fault("time", "is not set")
 	case m.Time.Location() == Naive:
 		return fault("time", "has no offset; the time of an event is in UTC")
-	case m.Time.Year() < 1 || m.Time.Year() > 9999:
-		return fault("time", fmt.Sprintf("is in year %d; years 1 to 9999 can be written", m.Time.Year()))
+	case m.Time.UTC().Year() < 1 || m.Time.UTC().Year() > 9999:
+		return fault("time", fmt.Sprintf("is in year %d; years 1 to 9999 can be written", m.Time.UTC().Year()))
 	case len(m.SourceLib) == 0:
 		return fault("sourcelib", "is empty; a version has at least one number")
 	case slices.Min(m.SourceLib) < 0:

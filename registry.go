@@ -284,7 +284,7 @@ func (r *Registry) metadata(d *definition, opts []SendOption) (Metadata, error) 
 		MinorVersion: d.minorVersion,
 		Source:       r.source,
 		SourceHost:   r.sourceHost,
-		Time:         now.UTC(),
+		Time:         now,
 		SourceLib:    r.sourceLib,
 	}
 	if r.ids != nil {
@@ -297,7 +297,11 @@ func (r *Registry) metadata(d *definition, opts []SendOption) (Metadata, error) 
 			return m, err
 		}
 	}
-	return m, m.check()
+	if err := m.check(); err != nil {
+		return m, err
+	}
+	m.Time = m.Time.UTC().Truncate(time.Microsecond) // as it is written
+	return m, nil
 }
 
 // check reports a setting of the registry that no event could carry.

@@ -1,0 +1,244 @@
+package signalcast_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+)
+
+// received is metadata that an event from elsewhere might have.
+func received() signalcast.Metadata {
+	return signalcast.Metadata{
+		ID:           signalcast.UUID{1, 2, 3},
+		EventType:    orderPlaced,
+		MinorVersion: 7,
+		Source:       "openedx/elsewhere/web",
+		SourceHost:   "elsewhere.example.org",
+		Time:         noon.Add(1500 * time.Microsecond),
+		SourceLib:    signalcast.SourceLib{11, 2, 0},
+	}
+}
+
+func TestMetadataThatConsumersCannotReadIsRefused(t *testing.T) {
+	t.Parallel()
+	kathmandu := time.FixedZone("", 5*3600+45*60)
+	for name, c := range map[string]struct {
+		change func(m *signalcast.Metadata)
+		field  string // at fault; empty: none is
+	}{
+		"nothing wrong":              {func(*signalcast.Metadata) {}, ""},
+		"another event type":         {func(m *signalcast.Metadata) { m.EventType = "org.example.other.v1" }, "metadata.event_type"},
+		"no event type":              {func(m *signalcast.Metadata) { m.EventType = "" }, "metadata.event_type"},
+		"the nil ID":                 {func(m *signalcast.Metadata) { m.ID = signalcast.UUID{} }, "metadata.id"},
+		"a negative minor version":   {func(m *signalcast.Metadata) { m.MinorVersion = -1 }, "metadata.minorversion"},
+		"a large minor version":      {func(m *signalcast.Metadata) { m.MinorVersion = 1 << 31 }, ""},
+		"a source of invalid UTF-8":  {func(m *signalcast.Metadata) { m.Source = "\xff" }, "metadata.source"},
+		"a host of invalid UTF-8":    {func(m *signalcast.Metadata) { m.SourceHost = "\xff" }, "metadata.sourcehost"},
+		"an empty host":              {func(m *signalcast.Metadata) { m.SourceHost = "" }, ""},
+		"no time":                    {func(m *signalcast.Metadata) { m.Time = time.Time{} }, "metadata.time"},
+		"a time without an offset":   {func(m *signalcast.Metadata) { m.Time = noon.In(signalcast.Naive) }, "metadata.time"},
+		"a time in the year 10000":   {func(m *signalcast.Metadata) { m.Time = noon.AddDate(8000, 0, 0) }, "metadata.time"},
+		"a time in the year 0":       {func(m *signalcast.Metadata) { m.Time = time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC) }, "metadata.time"},
+		"the year 9999 in UTC":       {func(m *signalcast.Metadata) { m.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, kathmandu) }, ""},
+		"the year 0 in UTC":          {func(m *signalcast.Metadata) { m.Time = time.Date(1, 1, 1, 0, 0, 0, 0, kathmandu) }, "metadata.time"},
+		"no library version":         {func(m *signalcast.Metadata) { m.SourceLib = nil }, "metadata.sourcelib"},
+		"an empty library version":   {func(m *signalcast.Metadata) { m.SourceLib = signalcast.SourceLib{} }, "metadata.sourcelib"},
+		"a negative library version": {func(m *signalcast.Metadata) { m.SourceLib = signalcast.SourceLib{1, -1} }, "metadata.sourcelib"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t, []string{"orders"})
+			calls := 0
+			connect(t, s, func(context.Context, signalcast.Event[order]) error { calls++; return nil })
+			m := received()
+			c.change(&m)
+			for _, opt := range []signalcast.SendOption{signalcast.WithMetadata(m), signalcast.FromBus(m)} {
+				err := s.send(t, order{}, opt)
+				if c.field == "" {
+					require.NoError(t, err)
+					continue
+				}
+				var fault *signalcast.EncodeError
+				require.ErrorAs(t, err, &fault)
+				require.Equal(t, c.field, fault.Field)
+				require.Equal(t, orderPlaced, fault.EventType)
+				require.Empty(t, s.backend.Messages())
+				require.Zero(t, calls)
+			}
+		})
+	}
+}
+
+func TestATimeGivenIsWrittenInUTC(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		given time.Time
+		want  string
+	}{
+		"an offset is converted":            {time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.FixedZone("", 5*3600+45*60)), "2026-01-01T21:19:05.678901+00:00"},
+		"nanoseconds are cut":               {time.Date(2026, 1, 2, 3, 4, 5, 999999999, time.UTC), "2026-01-02T03:04:05.999999+00:00"},
+		"no fraction where it is zero":      {time.Date(2026, 1, 2, 3, 4, 5, 999, time.UTC), "2026-01-02T03:04:05+00:00"},
+		"six digits of fraction":            {time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC), "2026-01-02T03:04:05.500000+00:00"},
+		"four digits of year":               {time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), "0001-01-01T00:00:01+00:00"},
+		"a fraction before the Unix epoch":  {time.Date(1969, 12, 31, 23, 59, 59, 1999, time.UTC), "1969-12-31T23:59:59.000001+00:00"},
+		"London is not UTC for all of 2026": {time.Date(2026, 7, 1, 12, 0, 0, 0, time.FixedZone("BST", 3600)), "2026-07-01T11:00:00+00:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t, []string{"orders"})
+			var event signalcast.Metadata
+			connect(t, s, func(_ context.Context, e signalcast.Event[order]) error { event = e.Metadata; return nil })
+			require.NoError(t, s.send(t, order{}, signalcast.WithTime(c.given)))
+			published := s.backend.Messages()[0].Event.Metadata
+			require.Equal(t, c.want, string(published.AppendTime(nil)))
+			require.Equal(t, published, event)
+			require.Equal(t, c.given.Truncate(time.Microsecond).UTC(), event.Time, "receivers see the time that consumers see")
+		})
+	}
+}
+
+func TestAnEventsOwnTimeIsWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"})
+	require.NoError(t, s.send(t, order{}))
+	m := s.backend.Messages()[0].Event.Metadata
+	text, err := json.Marshal(m)
+	require.NoError(t, err)
+	var read signalcast.Metadata
+	require.NoError(t, json.Unmarshal(text, &read))
+	require.Equal(t, m, read)
+}
+
+func TestATimeThatCannotBeWrittenIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]time.Time{
+		"the zero time":            {},
+		"a time without an offset": noon.In(signalcast.Naive),
+		"the year 10000":           noon.AddDate(8000, 0, 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t, []string{"orders"})
+			var fault *signalcast.EncodeError
+			require.ErrorAs(t, s.send(t, order{}, signalcast.WithTime(at)), &fault)
+			require.Equal(t, "metadata.time", fault.Field)
+			require.Empty(t, s.backend.Messages())
+		})
+	}
+}
+
+func TestWithMetadataSendsExactlyThat(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"})
+	require.NoError(t, s.send(t, order{}, signalcast.WithMetadata(received())))
+	require.Equal(t, received(), s.backend.Messages()[0].Event.Metadata)
+
+	require.NoError(t, s.send(t, order{}, signalcast.WithMetadata(received()), signalcast.WithTime(noon)))
+	want := received()
+	want.Time = noon
+	require.Equal(t, want, s.backend.Messages()[1].Event.Metadata, "options are applied in order")
+}
+
+func TestAnEventFromTheBusGoesToReceiversOnly(t *testing.T) {
+	t.Parallel()
+	fromBus := received()
+	fromBus.FromEventBus = true
+	for how, opt := range map[string]signalcast.SendOption{
+		"FromBus":                          signalcast.FromBus(received()),
+		"WithMetadata of an event from it": signalcast.WithMetadata(fromBus),
+	} {
+		for name, shop := range map[string]func(t *testing.T) *shop{
+			"with a dispatcher":    func(t *testing.T) *shop { t.Helper(); return openShop(t, []string{"orders"}) },
+			"without a dispatcher": func(t *testing.T) *shop { t.Helper(); return newShop(t) },
+			"with a closed dispatcher": func(t *testing.T) *shop {
+				t.Helper()
+				s := openShop(t, []string{"orders"})
+				require.NoError(t, s.dispatcher.Close(t.Context()))
+				return s
+			},
+		} {
+			t.Run(how+" "+name, func(t *testing.T) {
+				t.Parallel()
+				s := shop(t)
+				var events []signalcast.Event[order]
+				connect(t, s, func(_ context.Context, e signalcast.Event[order]) error { events = append(events, e); return nil })
+				require.NoError(t, s.send(t, order{Number: "17"}, opt))
+				require.NoError(t, s.registry.SendJSON(t.Context(), orderPlaced, []byte(orderJSON), opt))
+				require.Len(t, events, 2)
+				require.Equal(t, signalcast.Event[order]{Metadata: fromBus, Data: order{Number: "17"}}, events[0])
+				require.Empty(t, s.backend.Messages())
+				if s.dispatcher != nil {
+					require.Zero(t, s.dispatcher.Stats())
+				}
+			})
+		}
+	}
+}
+
+func TestMetadataJSONIsTheReferences(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("testdata", "golden", "events", "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var golden struct {
+				EventType string `json:"event_type"`
+				Samples   []struct {
+					Name     string          `json:"name"`
+					Metadata json.RawMessage `json:"metadata"`
+				} `json:"samples"`
+			}
+			require.NoError(t, json.Unmarshal(text, &golden))
+			require.NotEmpty(t, golden.Samples)
+			for _, sample := range golden.Samples {
+				var m signalcast.Metadata
+				require.NoError(t, json.Unmarshal(sample.Metadata, &m), sample.Name)
+				require.Equal(t, golden.EventType, m.EventType)
+				again, err := json.Marshal(m)
+				require.NoError(t, err)
+				require.JSONEq(t, string(sample.Metadata), string(again), sample.Name)
+			}
+		})
+	}
+}
+
+func TestMetadataJSONRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"an unknown attribute":        {`{"event_tpye": "x"}`, "event_tpye"},
+		"an ID that is no UUID":       {`{"id": "17"}`, "UUID"},
+		"a time without an offset":    {`{"time": "2026-01-02T03:04:05"}`, "metadata.time"},
+		"a time with another offset":  {`{"time": "2026-01-02T03:04:05+05:45"}`, "metadata.time"},
+		"a time that is none":         {`{"time": "yesterday"}`, "metadata.time"},
+		"a version that is no list":   {`{"sourcelib": "11.2.0"}`, "sourcelib"},
+		"a minor version as a string": {`{"minorversion": "0"}`, "minorversion"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := received()
+			require.ErrorContains(t, json.Unmarshal([]byte(c.text), &m), c.want)
+			require.Equal(t, received(), m, "unchanged after an error")
+		})
+	}
+	_, err := json.Marshal(signalcast.Metadata{Time: noon.AddDate(8000, 0, 0)})
+	require.ErrorContains(t, err, "metadata.time")
+}
+
+func TestASourceLibIsJoinedByDots(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "11.2.0", signalcast.SourceLib{11, 2, 0}.String())
+	require.Equal(t, "7", signalcast.SourceLib{7}.String())
+	require.Empty(t, signalcast.SourceLib{}.String())
+	require.NotEmpty(t, signalcast.Version().String())
+}
