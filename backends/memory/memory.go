@@ -7,8 +7,7 @@
 //	…
 //	for _, m := range backend.Messages() { … }
 //
-// Without faults a message is stored and acknowledged before Publish returns,
-// unless another goroutine is being served at that moment.
+// Without faults a message is stored and acknowledged before Publish returns.
 package memory
 
 import (
@@ -27,18 +26,17 @@ type Backend struct {
 	maxMessages, maxBytes int
 	failFast              bool
 
-	mu       sync.Mutex
-	queue    []*entry // taken and waiting for their turn, oldest first
-	bytes    int      // keys and values in queue
-	taken    uint64   // messages taken so far; entry.number counts along
-	finished uint64   // messages whose done has returned
-	serving  bool     // some goroutine is in serve
-	timer    *time.Timer
-	held     bool
-	faults   []Fault
-	stored   []*signalcast.Message
-	count    uint64        // messages stored so far, Reset or not
-	changed  chan struct{} // closed at the next change; nil when nobody waits
+	mu      sync.Mutex
+	taken   uint64   // messages taken so far
+	open    []*entry // messages taken whose done has not returned, oldest first
+	queue   []*entry // those of them whose turn has not come
+	bytes   int      // keys and values in queue
+	timer   *time.Timer
+	held    bool
+	faults  []Fault
+	count   uint64 // messages stored so far
+	stored  []*signalcast.Message
+	changed chan struct{} // closed at the next change; nil when nobody waits
 
 	closing, givingUp, closed bool // Close has begun, was out of time, has ended
 	closeErr                  error
@@ -48,11 +46,13 @@ var _ signalcast.Backend = (*Backend)(nil)
 
 // entry is a message that was taken and whose outcome is open.
 type entry struct {
-	message *signalcast.Message
-	done    func(signalcast.Receipt, error)
-	fault   Fault
-	started bool // its turn has come, and fault is decided
-	ready   bool // fault.Delay is over
+	number   uint64 // 1 is the first message taken
+	message  *signalcast.Message
+	done     func(signalcast.Receipt, error)
+	fault    Fault
+	started  bool // its turn has come, and fault is decided
+	ready    bool // fault.Delay is over
+	finished bool // done has returned
 }
 
 // Option is a setting of [New].
@@ -94,9 +94,10 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 			return fmt.Errorf("%w: key and value have %d bytes, the buffer holds %d",
 				signalcast.ErrTooLarge, size, b.maxBytes)
 		case b.hasRoom(size):
-			b.queue = append(b.queue, &entry{message: clone(m), done: done})
-			b.bytes += size
 			b.taken++
+			e := &entry{number: b.taken, message: clone(m), done: done}
+			b.open, b.queue = append(b.open, e), append(b.queue, e)
+			b.bytes += size
 			b.announce()
 			b.serve()
 			return nil
@@ -114,14 +115,10 @@ func (b *Backend) hasRoom(size int) bool {
 		(b.maxBytes == 0 || b.bytes+size <= b.maxBytes)
 }
 
-// serve settles the messages whose turn has come. One goroutine at a time does
-// it, so that messages finish in the order in which they were taken.
-// It is called with b.mu held, and lets go of it while done runs.
+// serve settles the messages whose turn has come. They are stored in the order
+// in which they were taken. It is called with b.mu held, and lets go of it while
+// done runs.
 func (b *Backend) serve() {
-	if b.serving {
-		return
-	}
-	b.serving = true
 	for len(b.queue) > 0 && b.due(b.queue[0]) {
 		e := b.queue[0]
 		b.queue[0], b.queue = nil, b.queue[1:]
@@ -131,10 +128,12 @@ func (b *Backend) serve() {
 		b.mu.Unlock()
 		e.done(receipt, err)
 		b.mu.Lock()
-		b.finished++
+		e.finished = true
+		for len(b.open) > 0 && b.open[0].finished {
+			b.open[0], b.open = nil, b.open[1:]
+		}
 		b.announce()
 	}
-	b.serving = false
 }
 
 // due says whether e, the oldest message, can be settled now, and sets the
@@ -193,7 +192,7 @@ func (b *Backend) settle(e *entry) (signalcast.Receipt, error) {
 func (b *Backend) Flush(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for taken := b.taken; b.finished < taken; {
+	for taken := b.taken; len(b.open) > 0 && b.open[0].number <= taken; {
 		if err := b.await(ctx); err != nil {
 			return err
 		}
@@ -216,9 +215,9 @@ func (b *Backend) Close(ctx context.Context) error {
 	}
 	b.closing = true
 	b.announce()
-	for b.finished < b.taken {
+	for len(b.open) > 0 {
 		if err := b.await(ctx); err != nil {
-			b.closeErr = fmt.Errorf("%d messages given up: %w", b.taken-b.finished, err)
+			b.closeErr = fmt.Errorf("%d messages given up: %w", len(b.open), err)
 			b.giveUp()
 			break
 		}
@@ -233,7 +232,7 @@ func (b *Backend) giveUp() {
 	b.givingUp = true
 	b.endDelay()
 	b.serve()
-	for b.finished < b.taken {
+	for len(b.open) > 0 {
 		_ = b.await(context.Background()) // only another goroutine's done can be left, which does not block
 	}
 }

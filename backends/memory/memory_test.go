@@ -281,13 +281,21 @@ func TestWait(t *testing.T) {
 	require.ErrorContains(t, err, "3 stored, 0 unacknowledged")
 }
 
-func TestPublishingFromDoneKeepsTheOrder(t *testing.T) {
+func TestFlushWaitsUntilDoneHasReturned(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
-	require.NoError(t, b.Publish(t.Context(), message("users", "a"), func(signalcast.Receipt, error) {
-		_ = b.Publish(context.Background(), message("users", "b"), ignore)
-	}))
-	publish(t, b, message("users", "c"))
+	running, finish := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = b.Publish(context.Background(), message("users", "a"), func(signalcast.Receipt, error) {
+			close(running)
+			<-finish
+		})
+	}()
+	<-running
+	publish(t, b, message("users", "b"))
+	require.Equal(t, 1, b.Unacknowledged())
+	require.ErrorIs(t, b.Flush(ended(t)), context.Canceled)
+	close(finish)
 	require.NoError(t, b.Flush(t.Context()))
-	require.Equal(t, []string{"a", "b", "c"}, keys(b.Messages()))
+	require.Equal(t, 0, b.Unacknowledged())
 }

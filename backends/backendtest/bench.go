@@ -1,0 +1,77 @@
+package backendtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/signalcast/signalcast"
+)
+
+// Bench measures a backend with its default buffer: from one goroutine without
+// waiting for each message ("async"), and from 64 that wait for each ("sync").
+// Values have 200 bytes. An async operation includes its share of the wait for
+// all of them at the end.
+func Bench(b *testing.B, h Harness) {
+	b.Helper()
+	b.Run("async", func(b *testing.B) {
+		t := newTrial(b, h)
+		t.open(Limits{})
+		m := t.message([]byte("key"), make([]byte, 200))
+		failed := make(chan error, 1)
+		done := func(_ signalcast.Receipt, err error) { report(failed, err) }
+		b.SetBytes(200)
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := t.Backend.Publish(context.Background(), m, done); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := t.Backend.Flush(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		requireNone(b, failed)
+	})
+	b.Run("sync", func(b *testing.B) {
+		t := newTrial(b, h)
+		t.open(Limits{})
+		failed := make(chan error, 1)
+		b.SetBytes(200)
+		b.ReportAllocs()
+		b.SetParallelism(64) // at least: for each CPU
+		b.RunParallel(func(pb *testing.PB) {
+			m := t.message([]byte("key"), make([]byte, 200))
+			outcome := make(chan error, 1)
+			done := func(_ signalcast.Receipt, err error) { outcome <- err }
+			for pb.Next() {
+				if err := t.Backend.Publish(context.Background(), m, done); err != nil {
+					report(failed, err)
+					return
+				}
+				report(failed, <-outcome)
+			}
+		})
+		b.StopTimer()
+		requireNone(b, failed)
+	})
+}
+
+// report keeps the first error.
+func report(failed chan<- error, err error) {
+	if err == nil {
+		return
+	}
+	select {
+	case failed <- err:
+	default:
+	}
+}
+
+func requireNone(b *testing.B, failed <-chan error) {
+	b.Helper()
+	select {
+	case err := <-failed:
+		b.Fatal(err)
+	default:
+	}
+}

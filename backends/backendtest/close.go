@@ -1,0 +1,256 @@
+package backendtest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/signalcast/signalcast"
+)
+
+// closeCases are about Flush and Close.
+func closeCases() []Case {
+	return []Case{
+		{"flush-waits", "Flush returns nil once done has returned for every message taken before", func(t *trial) {
+			t.open(Limits{})
+			outcomes := t.publishRange(0, 100, "key")
+			t.flush()
+			t.requireKnown("Flush", outcomes)
+		}},
+		{"flush-context", "Flush returns the context's error when that ends first, and the messages go on", func(t *trial) {
+			t.open(Limits{})
+			t.Stop()
+			o := t.publish(t.numbered("key", 1))
+			if err := t.within("Flush", func() error { return t.Backend.Flush(ended()) }); !errors.Is(err, context.Canceled) {
+				t.Fatalf("Flush returned %v, want %v", err, context.Canceled)
+			}
+			t.Start()
+			t.settle(o)
+		}},
+		{"flush-ends", "Flush does not wait for messages taken after the call", func(t *trial) {
+			t.open(Limits{})
+			previous := t.publish(t.numbered("key", 0))
+			flushed := make(chan error, 1)
+			go func() { flushed <- t.Backend.Flush(context.Background()) }()
+			// From here on there is no moment without a message on its way.
+			for n := 1; ; n++ {
+				next := t.publish(t.numbered("key", n))
+				t.settle(previous)
+				previous = next
+				select {
+				case err := <-flushed:
+					if err != nil {
+						t.Fatalf("Flush: %v", err)
+					}
+					return
+				default:
+				}
+				if n == 500 {
+					t.Fatal("Flush did not return while 500 later messages were published")
+				}
+			}
+		}},
+		{"close-waits", "Close waits until the outcome of every message is known", func(t *trial) {
+			t.open(Limits{})
+			outcomes := t.publishRange(0, 100, "key")
+			if err := t.close(context.Background()); err != nil {
+				t.Fatalf("Close: %v", err)
+			}
+			t.requireKnown("Close", outcomes)
+		}},
+		{"close-twice", "a second Close waits for the first and returns the same", func(t *trial) {
+			t.open(Limits{})
+			t.Stop()
+			outcomes := t.publishRange(0, 10, "key")
+			results := make(chan error, 2)
+			for range 2 {
+				go func() {
+					err := t.Backend.Close(context.Background())
+					if calls, _ := outcomes[9].now(); calls == 0 {
+						err = errors.New("nil, before the outcome of every message was known")
+					}
+					results <- err
+				}()
+			}
+			t.Start()
+			for range 2 {
+				if err := t.receive("Close", results); err != nil {
+					t.Fatalf("Close returned %v", err)
+				}
+			}
+			if err := t.close(ended()); err != nil {
+				t.Fatalf("Close returned nil first and %v later", err)
+			}
+		}},
+		{"close-twice-failed", "a second Close returns the same error as the first", func(t *trial) {
+			t.open(Limits{})
+			t.Stop()
+			t.publish(t.numbered("key", 1))
+			first, second := t.close(ended()), t.close(context.Background())
+			if first == nil || second == nil || first.Error() != second.Error() {
+				t.Fatalf("Close returned %v first and %v later", first, second)
+			}
+		}},
+		{"closed", "after Close, Publish returns ErrClosed and done is never called", func(t *trial) {
+			t.open(Limits{})
+			_ = t.close(context.Background())
+			o, err := t.tryPublish(context.Background(), t.numbered("key", 1))
+			if calls, _ := o.now(); !errors.Is(err, signalcast.ErrClosed) || calls > 0 {
+				t.Fatalf("Publish returned %v and done was called %d times, want %v and 0", err, calls, signalcast.ErrClosed)
+			}
+		}},
+		{"close-wakes", "a Publish that waits for room returns ErrClosed when Close begins", func(t *trial) {
+			t.open(Limits{Messages: small})
+			t.Stop()
+			t.fill()
+			_, published := t.startPublish(context.Background())
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			go func() { _ = t.Backend.Close(ctx) }()
+			if err := t.receive("Publish, waiting for room while Close was called,", published); !errors.Is(err, signalcast.ErrClosed) {
+				t.Fatalf("Publish returned %v, want %v", err, signalcast.ErrClosed)
+			}
+		}},
+		{"close-deadline", "when Close is out of time it returns an error, and done was called for every message taken", func(t *trial) {
+			t.open(Limits{})
+			t.Stop()
+			outcomes := t.publishRange(0, 100, "key")
+			if err := t.close(ended()); err == nil {
+				t.Error("Close returned nil, though the outcome of messages was not known when its context ended")
+			}
+			t.requireKnown("Close", outcomes)
+		}},
+		{"close-fate", "a message given up as not written is not written, and one reported as delivered is", func(t *trial) {
+			t.open(Limits{})
+			outcomes := t.publishRange(0, 20, "key")
+			t.Stop()
+			outcomes = append(outcomes, t.publishRange(20, 40, "key")...)
+			_ = t.close(ended())
+			errs := t.settle(outcomes...)
+			t.Start()
+			t.requireTruth(outcomes, errs)
+		}},
+		{"close-publishing", "Publish and Close may run at the same time: each message is taken and has an outcome, or is refused with ErrClosed", func(t *trial) {
+			t.open(Limits{})
+			closePublishing(t)
+		}},
+		{"no-goroutine-left", "after Close, no goroutine of the backend is left", noGoroutineLeft},
+	}
+}
+
+// requireKnown looks whether the outcomes are known, without waiting.
+func (t *trial) requireKnown(method string, outcomes []*outcome) {
+	t.Helper()
+	for i, o := range outcomes {
+		if calls, _ := o.now(); calls == 0 {
+			t.Fatalf("%s returned before done did for message %d of %d", method, i+1, len(outcomes))
+		}
+	}
+}
+
+// requireTruth compares outcomes with what the destination holds.
+func (t *trial) requireTruth(outcomes []*outcome, errs []error) {
+	t.Helper()
+	values := t.values()
+	for i, o := range outcomes {
+		failure, known := errors.AsType[*signalcast.DeliveryError](errs[i])
+		written := slices.Contains(values, o.value)
+		if errs[i] == nil && !written {
+			t.Fatalf("message %d of %d was reported as delivered and is not there", i+1, len(outcomes))
+		}
+		if known && failure.Fate == signalcast.NotWritten && written {
+			t.Fatalf("message %d of %d was reported as not written and is there: %v", i+1, len(outcomes), errs[i])
+		}
+	}
+}
+
+// closePublishing closes the backend while 20 goroutines publish.
+func closePublishing(t *trial) {
+	var taken sync.Mutex
+	var outcomes []*outcome
+	const goroutines = 20
+	running, stopped := make(chan error, goroutines), make(chan error, goroutines)
+	for g := range goroutines {
+		go func() {
+			key := string(rune('a' + g))
+			for n := 0; ; n++ {
+				m := t.numbered(key, n)
+				o := newOutcome(m)
+				err := t.Backend.Publish(context.Background(), m, o.done)
+				if n == 0 {
+					running <- nil
+				}
+				if err != nil {
+					stopped <- err
+					return
+				}
+				taken.Lock()
+				outcomes = append(outcomes, o)
+				taken.Unlock()
+			}
+		}()
+	}
+	for range goroutines {
+		_ = t.receive("Publish", running)
+	}
+	_ = t.close(context.Background())
+	for range goroutines {
+		if err := t.receive("Publish", stopped); !errors.Is(err, signalcast.ErrClosed) {
+			t.Fatalf("Publish returned %v during Close, want %v", err, signalcast.ErrClosed)
+		}
+	}
+	t.requireKnown("Close", outcomes)
+}
+
+// noGoroutineLeft ends everything the harness has started for the backend too,
+// so that what is left must be the backend's.
+func noGoroutineLeft(t *trial) {
+	scope := &scope{TB: t.TB}
+	family := newFamily()
+	outer := t.TB
+	t.TB = scope
+	t.open(Limits{})
+	t.TB = outer
+	family.grow()
+	var outcomes []*outcome
+	for n := range 20 {
+		m := t.numbered("key", n)
+		o := newOutcome(m)
+		outcomes = append(outcomes, o)
+		err := t.within("Publish", func() error {
+			family.join()
+			return t.Backend.Publish(context.Background(), m, o.done)
+		})
+		if err != nil {
+			t.Fatalf("Publish: %v", err)
+		}
+		family.grow()
+	}
+	t.deliver(outcomes...)
+	family.grow()
+	_ = t.within("Close", func() error {
+		family.join()
+		return t.Backend.Close(context.Background())
+	})
+	scope.end()
+	if left := family.wait(t.harness.Patience); left != "" {
+		t.Fatalf("goroutines are left:\n%s", left)
+	}
+}
+
+// scope is a test within a test: its cleanups run at its end.
+type scope struct {
+	testing.TB
+
+	cleanups []func()
+}
+
+func (s *scope) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
+
+func (s *scope) end() {
+	for _, f := range slices.Backward(s.cleanups) {
+		f()
+	}
+}

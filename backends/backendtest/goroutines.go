@@ -1,0 +1,104 @@
+package backendtest
+
+import (
+	"maps"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// family is a goroutine and those that it has started, those that these have
+// started, and so on: other tests that run at the same time do not disturb it.
+//
+// The runtime tells who started a goroutine that is alive, so the family is
+// looked at often, lest a parent is gone before it was seen.
+type family struct {
+	mu      sync.Mutex
+	members map[string]bool // by goroutine ID; false for those that may be left
+}
+
+// newFamily makes the family of the calling goroutine.
+func newFamily() *family {
+	own, _ := goroutines()
+	return &family{members: map[string]bool{own: false}}
+}
+
+// join adds the calling goroutine, which may be left.
+func (f *family) join() {
+	own, _ := goroutines()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members[own] = false
+}
+
+// grow adds the goroutines that members have started, and returns the stacks of
+// those alive that may not be left.
+func (f *family) grow() (alive []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, all := goroutines()
+	for size := -1; size != len(f.members); {
+		size = len(f.members)
+		for id, g := range all {
+			_, member := f.members[id]
+			if _, child := f.members[g.creator]; child && !member {
+				f.members[id] = true
+			}
+		}
+	}
+	for id := range maps.Keys(all) {
+		if f.members[id] {
+			alive = append(alive, all[id].stack)
+		}
+	}
+	return alive
+}
+
+// wait waits until the family has ended, and returns the stacks of those left.
+func (f *family) wait(patience time.Duration) string {
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for timeout := time.After(patience); ; {
+		alive := f.grow()
+		if len(alive) == 0 {
+			return ""
+		}
+		select {
+		case <-look.C:
+		case <-timeout:
+			return strings.Join(alive, "\n\n")
+		}
+	}
+}
+
+type goroutine struct{ creator, stack string }
+
+// goroutines returns the ID of the calling goroutine and everyone's stack by ID.
+func goroutines() (own string, all map[string]goroutine) {
+	buf := make([]byte, 1<<16)
+	n := runtime.Stack(buf, true)
+	for n == len(buf) {
+		buf = make([]byte, 2*len(buf))
+		n = runtime.Stack(buf, true)
+	}
+	id := regexp.MustCompile(`^goroutine (\d+) `)
+	creator := regexp.MustCompile(`\ncreated by .* in goroutine (\d+)\n`)
+	all = map[string]goroutine{}
+	for i, stack := range strings.Split(string(buf[:n]), "\n\n") {
+		name := id.FindStringSubmatch(stack)
+		if name == nil {
+			continue
+		}
+		g := goroutine{stack: stack}
+		if by := creator.FindStringSubmatch(stack + "\n"); by != nil {
+			g.creator = by[1]
+		}
+		all[name[1]] = g
+		if i == 0 {
+			own = name[1]
+		}
+	}
+	return own, all
+}

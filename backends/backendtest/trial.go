@@ -1,0 +1,291 @@
+package backendtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalcast/signalcast"
+)
+
+const eventType = "org.example.backendtest.published.v1"
+
+// trial is what a case works with.
+type trial struct {
+	testing.TB
+	Subject
+
+	harness     Harness
+	topic       string
+	valueSchema *signalcast.Schema
+	keySchema   *signalcast.Schema
+}
+
+func newTrial(t testing.TB, h Harness) *trial {
+	t.Helper()
+	if h.Patience == 0 {
+		h.Patience = 30 * time.Second
+	}
+	return &trial{
+		TB:      t,
+		harness: h,
+		topic:   newTopic(),
+		valueSchema: &signalcast.Schema{
+			Name: eventType + ".CloudEvent",
+			Text: `{"fields": [{"name": "data", "type": "bytes"}], "name": "CloudEvent", "namespace": "` + eventType + `", "type": "record"}`,
+		},
+		keySchema: &signalcast.Schema{Name: "string", Text: `{"name": "key", "type": "string"}`},
+	}
+}
+
+func newTopic() string { return "backendtest-" + strings.ToLower(rand.Text()) }
+
+// open makes the backend, and prepares it for the topics.
+func (t *trial) open(limits Limits, topics ...string) {
+	t.Helper()
+	t.Subject = t.harness.New(t.TB, limits)
+	if t.Backend == nil || t.Read == nil || t.Stop == nil || t.Start == nil {
+		t.Fatal("the harness's New must set every field of the Subject")
+	}
+	t.Cleanup(func() {
+		t.Start()
+		ctx, cancel := context.WithTimeout(context.Background(), t.harness.Patience)
+		defer cancel()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			_ = t.Backend.Close(ctx) // judged by the cases about Close
+		}()
+		select {
+		case <-closed:
+		case <-time.After(t.harness.Patience):
+		}
+	})
+	t.prepare(append(topics, t.topic)...)
+}
+
+func (t *trial) prepare(topics ...string) {
+	t.Helper()
+	var routes []signalcast.Route
+	for _, topic := range topics {
+		routes = append(routes, t.route(topic))
+	}
+	if err := t.within("Prepare", func() error { return t.Backend.Prepare(context.Background(), routes) }); err != nil {
+		t.Fatalf("Prepare: %v", err)
+	}
+}
+
+func (t *trial) route(topic string) signalcast.Route {
+	return signalcast.Route{
+		EventType: eventType, Topic: topic, KeyField: "key", Enabled: true,
+		ContentType: "application/avro", ValueSchema: t.valueSchema, KeySchema: t.keySchema,
+	}
+}
+
+// message makes a message for the trial's topic. A nil key is none.
+func (t *trial) message(key, value []byte) *signalcast.Message {
+	m := &signalcast.Message{
+		Topic: t.topic,
+		Key:   key,
+		Event: &signalcast.Envelope{
+			Metadata: signalcast.Metadata{
+				ID: signalcast.NewUUID(), EventType: eventType, MinorVersion: 1,
+				Source: "openedx/backendtest/web", SourceHost: "host.example.org",
+				Time: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC), SourceLib: signalcast.SourceLib{1, 2, 3},
+			},
+			Value: value, ValueSchema: t.valueSchema, ContentType: "application/avro",
+		},
+	}
+	if key != nil {
+		m.KeySchema = t.keySchema
+	}
+	return m
+}
+
+// numbered makes message n of a key.
+func (t *trial) numbered(key string, n int) *signalcast.Message {
+	return t.message([]byte(key), fmt.Appendf(nil, "%s/%06d", key, n))
+}
+
+// outcome is what becomes of one message.
+type outcome struct {
+	value string
+
+	mu    sync.Mutex
+	calls int
+	err   error         // of the first call
+	known chan struct{} // closed after the first call
+}
+
+func newOutcome(m *signalcast.Message) *outcome {
+	return &outcome{value: string(m.Event.Value), known: make(chan struct{})}
+}
+
+func (o *outcome) done(_ signalcast.Receipt, err error) {
+	runtime.Gosched() // lets others see that done has not returned
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls++
+	if o.calls == 1 {
+		o.err = err
+		close(o.known)
+	}
+}
+
+// now returns how often done was called, and with what the first time.
+func (o *outcome) now() (calls int, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.calls, o.err
+}
+
+// tryPublish publishes m and returns Publish's error.
+func (t *trial) tryPublish(ctx context.Context, m *signalcast.Message) (*outcome, error) {
+	t.Helper()
+	o := newOutcome(m)
+	return o, t.within("Publish", func() error { return t.Backend.Publish(ctx, m, o.done) })
+}
+
+// publish publishes a message that must be taken.
+func (t *trial) publish(m *signalcast.Message) *outcome {
+	t.Helper()
+	o, err := t.tryPublish(context.Background(), m)
+	if err != nil {
+		t.Fatalf("Publish: %v; the message has to be taken", err)
+	}
+	return o
+}
+
+// publishRange publishes messages from up to before to of each key.
+func (t *trial) publishRange(from, to int, keys ...string) []*outcome {
+	t.Helper()
+	var outcomes []*outcome
+	for n := from; n < to; n++ {
+		for _, key := range keys {
+			outcomes = append(outcomes, t.publish(t.numbered(key, n)))
+		}
+	}
+	return outcomes
+}
+
+// fill publishes small messages until one is refused, which is the last.
+func (t *trial) fill() (taken []*outcome, refused *outcome, err error) {
+	t.Helper()
+	for i := range 10_000 {
+		o, err := t.tryPublish(ended(), t.numbered("key", i))
+		if err != nil {
+			return taken, o, err
+		}
+		taken = append(taken, o)
+	}
+	t.Fatalf("%d messages were taken while the destination was away: the buffer is not bounded", len(taken))
+	return nil, nil, nil
+}
+
+// settle waits for the outcomes and returns their errors.
+func (t *trial) settle(outcomes ...*outcome) []error {
+	t.Helper()
+	timeout := time.After(t.harness.Patience)
+	errs := make([]error, len(outcomes))
+	for i, o := range outcomes {
+		select {
+		case <-o.known:
+			_, errs[i] = o.now()
+		case <-timeout:
+			t.Fatalf("done was not called within %v for message %d of %d", t.harness.Patience, i+1, len(outcomes))
+		}
+	}
+	return errs
+}
+
+// deliver waits for outcomes that must be good.
+func (t *trial) deliver(outcomes ...*outcome) {
+	t.Helper()
+	for i, err := range t.settle(outcomes...) {
+		if err != nil {
+			t.Fatalf("message %d of %d was not delivered: %v", i+1, len(outcomes), err)
+		}
+	}
+}
+
+func (t *trial) flush() {
+	t.Helper()
+	if err := t.within("Flush", func() error { return t.Backend.Flush(context.Background()) }); err != nil {
+		t.Fatalf("Flush: %v", err)
+	}
+}
+
+func (t *trial) close(ctx context.Context) error {
+	t.Helper()
+	return t.within("Close", func() error { return t.Backend.Close(ctx) })
+}
+
+// within runs f, and ends the test if it takes too long.
+func (t *trial) within(name string, f func() error) error {
+	t.Helper()
+	result := make(chan error, 1)
+	go func() { result <- f() }()
+	return t.receive(name, result)
+}
+
+// receive waits for the result of something that was started.
+func (t *trial) receive(name string, result <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(t.harness.Patience):
+		t.Fatalf("%s did not return within %v", name, t.harness.Patience)
+		return nil
+	}
+}
+
+// values returns the values of the records of the trial's topic.
+func (t *trial) values() []string {
+	var values []string
+	for _, r := range t.Read(t.topic) {
+		values = append(values, string(r.Value))
+	}
+	return values
+}
+
+// requireRecords compares what a topic holds with the messages published, in any order.
+func (t *trial) requireRecords(topic string, messages ...*signalcast.Message) {
+	t.Helper()
+	records := t.Read(topic)
+	for _, m := range messages {
+		i := slices.IndexFunc(records, func(r Record) bool { return bytes.Equal(r.Value, m.Event.Value) })
+		if i < 0 {
+			t.Fatalf("the value of %s, delivered to topic %q, is not there", text(m.Event.Value), topic)
+		}
+		records = slices.Delete(records, i, i+1)
+	}
+	if len(records) > 0 {
+		t.Fatalf("topic %q holds %d records that nobody published there, as %s", topic, len(records), text(records[0].Value))
+	}
+}
+
+// ended returns a context that has ended.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// text shows bytes in a message, cut to a readable length.
+func text(b []byte) string {
+	if b == nil {
+		return "nil"
+	}
+	if len(b) > 40 {
+		return fmt.Sprintf("%d bytes (%q…)", len(b), b[:40])
+	}
+	return fmt.Sprintf("%d bytes (%q)", len(b), b)
+}
