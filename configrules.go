@@ -59,9 +59,9 @@ func (r *configRules) set(t *TopicConfig, fields []string, name, value Position,
 	}
 }
 
-// assign makes *field the value, nil for null, and reports whether it has the type.
+// assign makes *field the value, leaves it nil for null, and reports whether
+// the value has the type.
 func assign[T any](field **T, v any) bool {
-	*field = nil
 	value, ok := v.(T)
 	if ok {
 		*field = &value

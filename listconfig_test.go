@@ -70,6 +70,9 @@ func TestConvertListConfigReportsEveryFault(t *testing.T) {
 		{"text that ends early", `{"e": [{"topic": "t"`, []string{
 			`line 1, column 21: found the end of the text; allowed is a comma or the end of the object`,
 		}},
+		{"an entry that ends before it names its topic", `{"e": [{`, []string{
+			`line 1, column 9: found the end of the text; allowed is a name in double quotes`,
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -104,7 +104,7 @@ func (r *configReader) members(start jsonpos.Token, level *string, want string) 
 // setting reads the value of the setting at r.at.
 func (r *configReader) setting(t *TopicConfig, fields []string, value jsonpos.Token) {
 	var v any
-	switch value.Kind { //nolint:exhaustive // a setting has none of the other kinds
+	switch value.Kind {
 	case jsonpos.String:
 		r.checkText(value)
 		v = value.Text

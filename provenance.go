@@ -74,8 +74,9 @@ func (l *Layer) origins(path ConfigPath) []Origin {
 // Locate adds to the problems of the [*ValidationError] in err the layer and
 // position of the value at fault: of a setting those of the layer that decided,
 // of an event type, a topic or a missing setting those of the layer that named
-// it first. Problems that have a source already keep it. The error is otherwise the same, and err itself
-// is unchanged; without a ValidationError it is returned as it is.
+// it first. Problems that have a source keep it. The error is otherwise the
+// same; err itself is unchanged, and returned as it is when there is no
+// ValidationError in it.
 func (p *Provenance) Locate(err error) error {
 	var invalid *ValidationError
 	if p == nil || !errors.As(err, &invalid) {
@@ -89,7 +90,7 @@ func (p *Provenance) Locate(err error) error {
 		}
 	}
 	slices.SortStableFunc(located.Problems, compareProblems)
-	if err == error(invalid) {
+	if err == error(invalid) { //nolint:errorlint // whether it is wrapped is the question
 		return located
 	}
 	return &locatedError{located, err, strings.Replace(err.Error(), invalid.Error(), located.Error(), 1)}

@@ -51,18 +51,30 @@ func TestLocateNamesTheLayerThatSetTheValue(t *testing.T) {
 	t.Parallel()
 	merged, provenance := signalcast.MergeLayers(
 		mustParseLayer(t, "base.json", `{"`+courseChanged+`": {"t": {"event_key_field": "course_key", "enabled": true}}}`),
-		mustParseLayer(t, "site.json", "{\""+courseChanged+"\": {\n\"t\": {\"event_key_field\": \"\"},\n\"u\": {\"event_key_field\": \"course_key\"}},\n\"org.example.nope.v1\": {}}"),
+		mustParseLayer(t, "site.json", "{\"org.example.nope.v1\": {}, \""+courseChanged+"\": {\n\"t\": {\"event_key_field\": \"\"},\n\"u\": {\"event_key_field\": \"course_key\"}}}"),
 		mustParseLayer(t, "last.json", "{\"org.example.nope.v1\": {}, \""+courseChanged+"\": {\"t\": {}, \"u\": {}}}"),
 	)
 	err := merged.Validate(configRegistry(t))
 	unlocated := problemLines(t, err)
 	require.Equal(t, []string{
+		`site.json:1:2: org.example.nope.v1: unknown event type; allowed are the registered ones`,
 		`site.json:2:7: org.example.course.changed.v1 → t → event_key_field: found an empty path; allowed is a key path; events without a key have keyless: true instead`,
 		`site.json:3:1: org.example.course.changed.v1 → u → enabled: missing; required is true or false`,
-		`site.json:4:1: org.example.nope.v1: unknown event type; allowed are the registered ones`,
 	}, problemLines(t, provenance.Locate(err)))
 	require.Equal(t, unlocated, problemLines(t, err), "the error given is unchanged")
-	require.Equal(t, provenance.Locate(err), provenance.Locate(provenance.Locate(err)), "located problems stay")
+
+	_, err = signalcast.ParseLayer("other.json", []byte(`{"org.example.nope.v1": 1}`))
+	require.Equal(t, err, provenance.Locate(err), "problems with a source keep it")
+}
+
+func TestProvenanceKeepsNothingOfTheLayers(t *testing.T) {
+	t.Parallel()
+	layer := mustParseLayer(t, "a.json", `{"e": {"t": {"enabled": true}}}`)
+	_, provenance := signalcast.MergeLayers(layer)
+	before := provenance.Origins("e", "t", "enabled")
+	clear(layer.Positions)
+	scribble(layer.Config)
+	require.Equal(t, before, provenance.Origins("e", "t", "enabled"))
 }
 
 func TestLocateReachesIntoWrappedErrors(t *testing.T) {
