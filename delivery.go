@@ -250,6 +250,9 @@ func (s *slot) taken() {
 
 // refuse notes that Publish returned an error.
 func (s *slot) refuse(err error) {
+	if !s.state.CompareAndSwap(stateOffered, stateDone) {
+		return // done was called: against the contract, but the outcome is known
+	}
 	s.refused = true
 	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: NotWritten, Message: &s.message, Err: err}
 	s.route.counters.refused.Add(1)
@@ -261,7 +264,9 @@ func (s *slot) fault(err error) *DeliveryError {
 	fault := &DeliveryError{Topic: s.message.Topic, Fate: Unknown, Message: &s.message, Err: err}
 	var told *DeliveryError
 	if errors.As(err, &told) {
-		fault.Fate = told.Fate
+		if told.Fate == NotWritten {
+			fault.Fate = NotWritten
+		}
 		if err == error(told) { //nolint:errorlint // only the error itself is replaced, not what wraps it
 			fault.Err = told.Err
 		}
