@@ -85,7 +85,7 @@ func Decode(schema *signalcast.Schema, data []byte) (any, error) {
 }
 
 // maxEmptyItems is how many items may take no bytes: records without fields.
-const maxEmptyItems = 1 << 20
+const maxEmptyItems = 1 << 16
 
 // decoder walks a schema and reads one value. The library's own decoding is not
 // used since it takes bytes that end early for complete, makes room for as many

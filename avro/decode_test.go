@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,7 @@ func TestBytesThatContradictTheirSchema(t *testing.T) {
 		"a branch below zero":                 {"\x00\x00\x02\x02k\x01\x00\x00", "inner.options[...]", "branch -1"},
 		"endlessly many strings":              {"\x00" + huge, "inner.names", "more items"},
 		"endlessly many items without bytes":  {"\x00\x00\x00" + huge, "inner.nothings", "more items"},
+		"block after block of empty items":    {"\x00\x00\x00" + strings.Repeat("\x80\x80\x08", 2), "inner.nothings", "more items"},
 		"a count whose negative is no number": {"\x00" + least + "\x00", "inner.names", "more items"},
 		"a byte after the value":              {"\x00\x00\x00\x00\x00", "", "after the value"},
 	} {

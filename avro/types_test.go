@@ -1,7 +1,6 @@
 package avro_test
 
 import (
-	"fmt"
 	"reflect"
 	"time"
 )
@@ -19,12 +18,10 @@ func sampleTypes() []reflect.Type {
 
 type Level string
 
-// Version is written as text.
-type Version struct{ Major, Minor uint8 }
+// Title is written as text, short or long.
+type Title struct{ Text string }
 
-func (v Version) MarshalText() ([]byte, error) {
-	return fmt.Appendf(nil, "%d.%d", v.Major, v.Minor), nil
-}
+func (t Title) MarshalText() ([]byte, error) { return []byte(t.Text), nil }
 
 type Scalars struct {
 	Boolean bool      `avro:"boolean"`
@@ -42,7 +39,7 @@ type Scalars struct {
 	Level   Level     `avro:"level"`
 	Bytes   []byte    `avro:"bytes_"`
 	Time    time.Time `avro:"time"`
-	Version Version   `avro:"version"`
+	Title   Title     `avro:"title"`
 }
 
 type Nullables struct {
@@ -54,7 +51,7 @@ type Nullables struct {
 	Level    *Level            `avro:"level"`
 	Bytes    *[]byte           `avro:"bytes_"`
 	Time     *time.Time        `avro:"time"`
-	Version  *Version          `avro:"version"`
+	Title    *Title            `avro:"title"`
 	List     *[]string         `avro:"list"`
 	Map      *map[string]int64 `avro:"map_"`
 	Author   *Person           `avro:"author"`
@@ -90,9 +87,9 @@ type Course struct {
 	_     struct{} `avro:"CourseData"`
 	Audit `json:",omitempty"`
 
-	Key      Level    `json:"course_key"`
-	Owner    Person   `json:"owner"`
-	Previous *Version `json:"previous"`
+	Key      Level  `json:"course_key"`
+	Owner    Person `json:"owner"`
+	Previous *Title `json:"previous"`
 }
 
 type Audit struct {
