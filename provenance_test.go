@@ -96,6 +96,8 @@ func TestLocateLeavesOtherErrorsAlone(t *testing.T) {
 	other := errors.New("another fault")
 	require.Equal(t, other, provenance.Locate(other))
 	require.NoError(t, provenance.Locate(nil))
+	nowhere := signalcast.ProducerConfig{}.Validate(nil)
+	require.Equal(t, nowhere, provenance.Locate(nowhere), "a problem that is at no place stays there")
 
 	var unknown *signalcast.Provenance
 	invalid := signalcast.ProducerConfig{}.Validate(nil)

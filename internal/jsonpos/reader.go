@@ -97,9 +97,7 @@ func (r *Reader) peek() (c byte, ok bool) {
 }
 
 func (r *Reader) skipSpace() {
-	for r.pos < len(r.text) && bytes.IndexByte([]byte(" \t\r\n"), r.text[r.pos]) >= 0 {
-		r.pos++
-	}
+	r.pos = len(r.text) - len(bytes.TrimLeft(r.text[r.pos:], " \t\r\n"))
 }
 
 func (r *Reader) close(kind Kind) Token {
@@ -168,18 +166,13 @@ func (r *Reader) value(c byte) Token {
 	return t
 }
 
-// literal returns the bytes up to the next one that cannot be part of a number
-// or a word.
+// literal returns the bytes up to the next one that ends a number or a word.
 func (r *Reader) literal() []byte {
-	end := r.pos
-	for end < len(r.text) {
-		c := r.text[end]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.') {
-			break
-		}
-		end++
+	rest := r.text[r.pos:]
+	if end := bytes.IndexAny(rest, " \t\r\n,:{}[]\""); end >= 0 {
+		return rest[:end]
 	}
-	return r.text[r.pos:end]
+	return rest
 }
 
 func (r *Reader) token(kind Kind, pos int) Token {
