@@ -100,11 +100,11 @@ func (g *generator) text() string {
 	for range g.below(8) {
 		b.WriteString(pieces[g.below(len(pieces))])
 	}
-	switch g.below(16) {
+	switch g.below(32) {
 	case 1:
 		return strings.Repeat(b.String(), 20)
 	case 2:
-		return strings.Repeat(b.String(), 2000)
+		return strings.Repeat(b.String(), 1000)
 	default:
 		return b.String()
 	}
