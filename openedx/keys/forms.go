@@ -32,10 +32,10 @@ func isUsageKey(s string) bool {
 	switch namespace {
 	case "block-v1":
 		l, ok := parseLocator(rest)
-		return ok && l.identifies(orgCourseRun) && consistsOf(l.block, isID)
+		return ok && l.identifies(orgCourseRun) && id().spells(l.block)
 	case "lib-block-v1":
 		l, ok := parseLocator(rest)
-		return ok && l.identifies(orgLibrary) && l.blockType != "" && consistsOf(l.block, isID)
+		return ok && l.identifies(orgLibrary) && l.blockType != "" && id().spells(l.block)
 	case "ccx-block-v1":
 		l, ok := parseCCXLocator(rest)
 		return ok && l.identifies(orgCourseRun) && l.block != ""
@@ -50,12 +50,12 @@ func isUsageKey(s string) bool {
 }
 
 func isLibraryUsageLocator(s string) bool {
-	return hasFields(s, "lb:", isASCIISlug, isSlug, isASCIISlug, isSlug)
+	return hasFields(s, "lb:", asciiSlug(), slug(), asciiSlug(), slug())
 }
 
 // hasFields reports whether s is the prefix and then one field of each
 // character set, with colons between.
-func hasFields(s, prefix string, sets ...func(rune) bool) bool {
+func hasFields(s, prefix string, sets ...charset) bool {
 	s, found := strings.CutPrefix(s, prefix)
 	for i, set := range sets {
 		if !found {
@@ -63,7 +63,7 @@ func hasFields(s, prefix string, sets ...func(rune) bool) bool {
 		}
 		var field string
 		field, s, found = strings.Cut(s, ":")
-		if found == (i == len(sets)-1) || !consistsOf(field, set) {
+		if found == (i == len(sets)-1) || !set.spells(field) {
 			return false
 		}
 	}
@@ -74,8 +74,8 @@ func hasFields(s, prefix string, sets ...func(rune) bool) bool {
 func isOldCourse(s string) bool {
 	org, rest, _ := strings.Cut(s, "/")
 	course, run, found := strings.Cut(rest, "/")
-	return found && consistsOf(org, isOldName) && consistsOf(course, isOldName) &&
-		(run == "" || consistsOf(run, isOldName))
+	return found && oldName().spells(org) && oldName().spells(course) &&
+		(run == "" || oldName().spells(run))
 }
 
 // isOldUsage reports whether s is what follows "i4x:" in i4x://Org/Course/type/name@branch.
@@ -88,8 +88,8 @@ func isOldUsage(s string) bool {
 	course, s, _ := strings.Cut(s, "/")
 	blockType, s, _ := strings.Cut(s, "/") // the reference takes any type
 	name, branch, hasBranch := strings.Cut(s, "@")
-	return consistsOf(org, isOldName) && consistsOf(course, isOldName) && blockType != "" &&
-		consistsOf(name, isIDOrPercent) && (!hasBranch || consistsOf(branch, isIDOrPercent))
+	return oldName().spells(org) && oldName().spells(course) && blockType != "" &&
+		idOrPercent().spells(name) && (!hasBranch || idOrPercent().spells(branch))
 }
 
 // isLocation reports whether s is what follows "location:" in the short-lived
@@ -97,7 +97,7 @@ func isOldUsage(s string) bool {
 func isLocation(s string) bool {
 	n := 0
 	for part := range strings.SplitSeq(s, "+") {
-		if n++; !consistsOf(part, isID) {
+		if n++; !id().spells(part) {
 			return false
 		}
 	}

@@ -85,14 +85,12 @@ func TestAnErrorSaysWhatIsAllowedAndNothingOfTheKey(t *testing.T) {
 	}
 }
 
-func TestValidatingAllocatesNothing(t *testing.T) {
+func TestValidatingAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts what other goroutines allocate
 	for kind, validate := range kinds() {
 		accepted := readVerdicts(t, kind).Accepted
 		require.Zero(t, testing.AllocsPerRun(5, func() {
 			for _, s := range accepted {
-				if validate(s) != nil {
-					panic(kind)
-				}
+				_ = validate(s)
 			}
 		}), kind)
 	}

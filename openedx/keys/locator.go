@@ -1,9 +1,6 @@
 package keys
 
-import (
-	"strings"
-	"unicode"
-)
+import "strings"
 
 // locator is what follows the namespace in the keys that join their parts by
 // plus signs: two or three bare names or none, then labelled parts.
@@ -57,13 +54,13 @@ func labelOf(s string) label {
 
 // parseLocator parses all but the keys of custom courses.
 func parseLocator(s string) (locator, bool) {
-	return parse(s, labelOf, isLowerHex, isIDOrPercent)
+	return parse(s, labelOf, lowerHex(), idOrPercent())
 }
 
 // parseCCXLocator parses the keys of custom courses, which have one more part
 // and whose labels and version the reference takes in either case.
 func parseCCXLocator(s string) (locator, bool) {
-	l, ok := parse(s, foldedLabelOf, isHex, isID)
+	l, ok := parse(s, foldedLabelOf, hex(), id())
 	return l, ok && l.ccx != ""
 }
 
@@ -83,12 +80,13 @@ func foldedLabelOf(s string) label {
 	return noLabel
 }
 
-func parse(s string, labelOf func(string) label, isVersion, isBlock func(rune) bool) (l locator, ok bool) {
+// parse splits s at its plus signs. The parts come in the order of their labels, each at most once.
+func parse(s string, labelOf func(string) label, version, block charset) (l locator, ok bool) {
 	last := noLabel
 	for part := range strings.SplitSeq(s, "+") {
 		name, value, labelled := strings.Cut(part, "@")
 		if !labelled {
-			if l.names++; last != noLabel || l.names > orgCourseRun || !consistsOf(part, isID) {
+			if l.names++; last != noLabel || l.names > orgCourseRun || !id().spells(part) {
 				return l, false
 			}
 			continue
@@ -98,19 +96,19 @@ func parse(s string, labelOf func(string) label, isVersion, isBlock func(rune) b
 			return l, false
 		}
 		last = this
-		allowed := isID
+		allowed := id()
 		switch this {
 		case versionLabel:
-			l.version, allowed = value, isVersion
+			l.version, allowed = value, version
 		case ccxLabel:
-			l.ccx, allowed = value, unicode.IsDigit
+			l.ccx, allowed = value, number()
 		case typeLabel:
 			l.blockType = value
 		case blockLabel:
-			l.block, allowed = value, isBlock
+			l.block, allowed = value, block
 		case noLabel, branchLabel:
 		}
-		if !consistsOf(value, allowed) {
+		if !allowed.spells(value) {
 			return l, false
 		}
 	}

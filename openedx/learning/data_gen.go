@@ -191,7 +191,7 @@ type CourseDiscussionConfigurationData struct {
 	EnableInContext     bool `avro:"enable_in_context"`
 	EnableGradedUnits   bool `avro:"enable_graded_units"`
 	UnitLevelVisibility bool `avro:"unit_level_visibility"`
-	// The reference's consumers cannot read an empty map.
+	// In place of an empty map the reference's consumers get the class dict.
 	PluginConfiguration map[string]bool          `avro:"plugin_configuration"`
 	Contexts            []DiscussionTopicContext `avro:"contexts"`
 }

@@ -5,6 +5,7 @@
 // A signal lists the key paths that an event_key_field may name. The data of a
 // signal is named after the record that it holds: [BadgeEvent] holds
 // [BadgeData]. A nil pointer is null on the wire; every field is always sent.
+// Of a pointer to a zero value (0, false, "") the reference's consumers read null.
 package learning
 
 import "github.com/signalcast/signalcast"

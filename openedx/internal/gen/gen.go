@@ -11,7 +11,7 @@ import (
 )
 
 //go:embed templates
-var templates embed.FS //nolint:gochecknoglobals // go:embed needs a variable
+var templates embed.FS
 
 // Files returns the generated files of package openedx by their paths within
 // it. They are made from the golden data in the directory of the given name,

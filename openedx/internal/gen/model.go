@@ -195,7 +195,7 @@ func fill(m *structModel, imports map[string]bool) error {
 func note(f field) string {
 	switch {
 	case f.DefaultNote != "":
-		return "The reference's consumers cannot read an empty map."
+		return "In place of an empty map the reference's consumers get the class dict."
 	case f.Default == true:
 		return "The reference's consumers read false as true, the default."
 	}
