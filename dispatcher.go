@@ -143,6 +143,9 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig) (*routeTable
 // Reloads are done one after the other; ctx bounds the waiting and the checks.
 // After Close, Reload returns [ErrClosed].
 func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, error) {
+	if err := ctx.Err(); err != nil {
+		return Change{}, fmt.Errorf("reload: %w", err)
+	}
 	select {
 	case d.reloading <- struct{}{}:
 		defer func() { <-d.reloading }()
@@ -238,8 +241,15 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 		return nil, &EncodeError{EventType: eventType, Err: err}
 	}
 	decoded.entry = e
-	routes := d.table.Load().of(e)
-	if routes == nil || meta.FromEventBus {
+	if meta.FromEventBus {
+		return nil, nil
+	}
+	table := d.table.Load()
+	if table.closed {
+		return nil, ErrClosed
+	}
+	routes := table.of(e)
+	if routes == nil {
 		return nil, nil
 	}
 	var planned dispatch
@@ -282,10 +292,24 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 		}
 		close(d.closed)
 	}
+	if err := wait(ctx, d.closed); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	return d.closeErr
+}
+
+// wait waits until done is closed or ctx ends. What is done already is not
+// undone by a context that has ended.
+func wait(ctx context.Context, done <-chan struct{}) error {
 	select {
-	case <-d.closed:
-		return d.closeErr
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("close: %w", ctx.Err())
+		return ctx.Err() //nolint:wrapcheck // the caller says what for
 	}
 }

@@ -122,8 +122,12 @@ func (m Metadata) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Unknown attributes are an error;
-// missing ones stay zero, which sending refuses where it matters.
+// missing ones stay zero, which sending refuses where it matters. A JSON null
+// changes nothing.
 func (m *Metadata) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
 	var j metadataJSON
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()

@@ -231,6 +231,10 @@ func TestMetadataJSONRefuses(t *testing.T) {
 			require.Equal(t, received(), m, "unchanged after an error")
 		})
 	}
+	m := received()
+	require.NoError(t, json.Unmarshal([]byte("null"), &m))
+	require.Equal(t, received(), m, "null changes nothing")
+
 	_, err := json.Marshal(signalcast.Metadata{Time: noon.AddDate(8000, 0, 0)})
 	require.ErrorContains(t, err, "metadata.time")
 }

@@ -24,6 +24,9 @@ type keptOpen struct {
 	closed  bool
 	gaveUp  error         // why Close no longer waits
 	drained chan struct{} // closed once closed and nothing is open
+
+	closing  sync.Once
+	closeErr error
 }
 
 type keptMessage struct {
@@ -98,6 +101,12 @@ func (k *keptOpen) settle() {
 }
 
 func (k *keptOpen) Close(ctx context.Context) error {
+	k.closing.Do(func() { k.closeErr = k.drain(ctx) })
+	return k.closeErr
+}
+
+// drain ends what is being offered and waits for what was taken, or gives it up.
+func (k *keptOpen) drain(ctx context.Context) error {
 	k.mu.Lock()
 	k.closed = true
 	for kept := range k.open {
@@ -105,12 +114,10 @@ func (k *keptOpen) Close(ctx context.Context) error {
 	}
 	k.settle()
 	k.mu.Unlock()
-	select {
-	case <-k.drained:
-		return nil
-	case <-ctx.Done():
+	if err := wait(ctx, k.drained); err != nil {
+		return k.giveUp(err)
 	}
-	return k.giveUp(ctx.Err())
+	return nil
 }
 
 // giveUp reports every message taken that has no outcome. Messages still
