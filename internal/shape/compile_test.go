@@ -74,6 +74,11 @@ func TestCompileRefuses(t *testing.T) {
 				F int `avro:"1st"`
 			}{}, []shape.Fault{{path, `wire name "1st"`}},
 		},
+		"a dash with a comma, which is a name": {
+			struct {
+				F int `avro:"-,"`
+			}{}, []shape.Fault{{path, `wire name "-"`}},
+		},
 		"an unexported field": {
 			struct {
 				f int `avro:"f"`

@@ -28,7 +28,7 @@ func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
 	d := decoder{text: jsonpos.NewReader(data)}
 	d.value(t.root, "", d.text.Next(), dst)
 	d.text.Next() // reads to the end
-	if err := d.text.Err(); err != nil && len(d.faults) < maxFaults {
+	if err := d.text.Err(); err != nil {
 		d.fault("", err.Position, "found %s; allowed is %s", err.Found, err.Allowed)
 	}
 	if len(d.faults) > 0 {

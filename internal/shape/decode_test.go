@@ -147,6 +147,7 @@ func TestDecodeJSONRefuses(t *testing.T) {
 		"a float32 out of range":   {float32(1), `{"f": 1e39}`, "line 1, column 7: f: found a number out of range; allowed is the range of float32"},
 		"bytes without padding":    {[]byte{}, `{"f": "AA"}`, "line 1, column 7: f: found a string that is not in base64; allowed is standard base64 with padding"},
 		"bytes with line breaks":   {[]byte{}, `{"f": "AA\n=="}`, "line 1, column 7: f: found a string that is not in base64; allowed is standard base64 with padding"},
+		"bytes with bits to spare": {[]byte{}, `{"f": "AB=="}`, "line 1, column 7: f: found a string that is not in base64; allowed is standard base64 with padding"},
 		"bytes for URLs":           {[]byte{}, `{"f": "_-8="}`, "line 1, column 7: f: found a string that is not in base64; allowed is standard base64 with padding"},
 		"no time":                  {time.Time{}, `{"f": "secret"}`, "line 1, column 7: f: found a string that is no time; allowed is 2006-01-02T15:04:05.000000+00:00"},
 		"text that its type minds": {readText{}, `{"f": "13"}`, "line 1, column 7: f: found a string that shape_test.readText refuses"},
@@ -226,7 +227,7 @@ func TestDecodeJSONReportsEveryFaultInOrder(t *testing.T) {
 
 func TestDecodeJSONOfHostileText(t *testing.T) {
 	t.Parallel()
-	const depth = 1 << 20
+	const depth = 100_000
 	for name, text := range map[string]string{
 		"deep lists":            `{"f": ` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`,
 		"deep objects":          `{"f": ` + strings.Repeat(`{"a":`, depth),

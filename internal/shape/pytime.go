@@ -98,8 +98,8 @@ func ParseTime(text string) (time.Time, error) {
 		return time.Time{}, errYear
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, location)
-	if t.Month() != time.Month(month) || t.Day() != day {
-		return time.Time{}, errNotTime // there is no such day
+	if t.Month() != time.Month(month) {
+		return time.Time{}, errNotTime // the month has no such day, and Date went on to another
 	}
 	return t, nil
 }

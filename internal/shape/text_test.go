@@ -83,6 +83,8 @@ func TestTextForm(t *testing.T) {
 		"its own beside one, both without instructions": {OwnTrivial{}, ""},
 		"its own beside a time":                         {OwnTime{at}, "2026-01-02T03:04:05Z"},
 		"its own AppendText beside another's":           {OwnAppend{}, "own append"},
+		"text of 63 bytes":                              {TextKey(strings.Repeat("x", 63)), strings.Repeat("x", 63)},
+		"text of 64 bytes":                              {TextKey(strings.Repeat("x", 64)), strings.Repeat("x", 64)},
 		"long text":                                     {TextKey(strings.Repeat("é", 5000)), strings.Repeat("é", 5000)},
 		"text that JSON escapes":                        {TextKey("a\"b\\c\nd\x01e"), "a\"b\\c\nd\x01e"},
 	} {
