@@ -19,11 +19,11 @@ func analyse(t reflect.Type) (*node, error) {
 	root := &node{form: record, goType: t, name: topRecord}
 	switch {
 	case t.Kind() != reflect.Struct:
-		a.fault("", "found a %s, want a struct whose fields are the event's arguments", t.Kind())
+		a.fault("", "found %v; event data is a struct whose fields are the event's arguments", t)
 	case t == reflect.TypeFor[time.Time](), textMethodsOf(t) != nil:
-		a.fault("", "found a type that is written as text, want a struct whose fields are the event's arguments")
+		a.fault("", "found %v, which is written as text; event data is a struct whose fields are the event's arguments", t)
 	case isGeneric(t):
-		a.fault("", "is a generic type; declare a type of its own for it")
+		a.fault("", "found a generic type; declare a type of its own for it")
 	default:
 		a.nodes[t] = nil
 		root.fields = a.fields(t, "")
@@ -186,7 +186,7 @@ func (a *analysis) record(t reflect.Type, path string) *node {
 // recordName returns the name of the record t, or "" after a fault.
 func (a *analysis) recordName(t reflect.Type, path string) string {
 	if isGeneric(t) {
-		a.fault(path, "%v is a generic type, which cannot be a record; declare a type of its own for it", t)
+		a.fault(path, "found the generic type %v, which cannot be a record; declare a type of its own for it", t)
 		return ""
 	}
 	name := t.Name()

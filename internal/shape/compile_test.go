@@ -45,16 +45,16 @@ func TestCompileRefuses(t *testing.T) {
 		want  []shape.Fault
 	}{
 		"a type that is no struct": {
-			7, []shape.Fault{{"", "found a int"}},
+			7, []shape.Fault{{"", "found int; event data is a struct"}},
 		},
 		"a pointer to a struct": {
-			&CourseData{}, []shape.Fault{{"", "found a ptr"}},
+			&CourseData{}, []shape.Fault{{"", "found *shape_test.CourseData; event data"}},
 		},
 		"a time as event data": {
-			time.Time{}, []shape.Fault{{"", "is written as text"}},
+			time.Time{}, []shape.Fault{{"", "found time.Time, which is written as text"}},
 		},
 		"a generic type as event data": {
-			Box[int]{}, []shape.Fault{{"", "is a generic type"}},
+			Box[int]{}, []shape.Fault{{"", "generic type"}},
 		},
 		"a field without a name": {
 			struct{ F int }{}, []shape.Fault{{path, "without a wire name"}},
@@ -140,7 +140,7 @@ func TestCompileRefuses(t *testing.T) {
 			}](), []shape.Fault{{path, "struct without a name"}},
 		},
 		"a generic type as a record": {
-			field[Box[int]](), []shape.Fault{{path, "is a generic type"}},
+			field[Box[int]](), []shape.Fault{{path, "generic type"}},
 		},
 		"a record name that Avro refuses": {
 			field[Ünïcode](), []shape.Fault{{path, "record name \"Ünïcode\""}},

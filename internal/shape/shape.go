@@ -89,6 +89,11 @@ func RefOfValue(v reflect.Value) Ref {
 	return Ref{v.Addr().UnsafePointer()}
 }
 
+// Value returns a copy of the value that r refers to, which is of type t.
+func (r Ref) Value(t reflect.Type) any {
+	return reflect.NewAt(t, r.p).Elem().Interface()
+}
+
 // noescape hides p from escape analysis.
 //
 // It is sound where the pointer does not outlive the call it is given to, which

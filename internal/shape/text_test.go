@@ -337,3 +337,11 @@ type (
 
 func (failingText) MarshalText() ([]byte, error)     { return nil, errors.New("refused") }
 func (losingText) AppendText([]byte) ([]byte, error) { return nil, nil }
+
+func TestValueIsACopy(t *testing.T) {
+	t.Parallel()
+	data := CourseData{DisplayName: "before"}
+	got := shape.RefOf(&data).Value(reflect.TypeFor[CourseData]())
+	data.DisplayName = "after"
+	require.Equal(t, CourseData{DisplayName: "before"}, got)
+}
