@@ -34,7 +34,7 @@ func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
 			entries := streamEntries(t, prefix+"-"+event.topic)
 			require.Len(t, entries, len(event.entries), event.EventType)
 			for i, want := range event.entries {
-				require.Equal(t, event.Samples[i].Name, want.Sample)
+				require.Equal(t, want.Sample, event.Samples[i].Name)
 				var fields []string
 				for _, field := range want.Fields {
 					value, err := hex.DecodeString(field.Hex)
