@@ -10,13 +10,10 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// small is a buffer that is quickly full.
-const small = 4
-
 // bufferCases are about the bounded buffer and the context of Publish.
 func bufferCases(h Harness) []Case {
 	cases := []Case{
-		{"publish-returns", "Publish does not wait for the destination", func(t *trial) {
+		{"publish-returns", "Publish does not wait for the destination, though it was never reached", func(t *trial) {
 			t.open(Limits{})
 			t.Stop()
 			o := t.publish(t.numbered("key", 1))
@@ -33,7 +30,7 @@ func bufferCases(h Harness) []Case {
 		}},
 		{"context-over", "once a message is taken, the context plays no part", func(t *trial) {
 			t.open(Limits{})
-			t.Stop()
+			t.away()
 			ctx, cancel := context.WithCancel(context.Background())
 			o, err := t.tryPublish(ctx, t.numbered("key", 1))
 			cancel()
@@ -44,40 +41,39 @@ func bufferCases(h Harness) []Case {
 			t.deliver(o)
 		}},
 		{"buffer-messages", "the buffer takes as many messages as it is configured for, and no more", func(t *trial) {
-			t.open(Limits{Messages: small})
+			const limit = 7
+			t.open(Limits{Messages: limit})
 			t.Stop()
-			if taken, _, _ := t.fill(); len(taken) != small {
-				t.Fatalf("a buffer for %d messages took %d", small, len(taken))
+			t.publishRange(0, limit, "key")
+			if _, err := t.tryPublish(ended(), t.numbered("key", limit)); err == nil {
+				t.Fatalf("a buffer for %d messages took more", limit)
 			}
 		}},
 		{"buffer-bytes", "the buffer takes no more bytes than it is configured for", func(t *trial) {
 			const limit, one = 16 << 10, 1 << 10
 			t.open(Limits{Bytes: limit})
 			t.Stop()
-			taken := 0
-			for taken <= limit {
-				m := t.message(bytes.Repeat([]byte("k"), one/2), bytes.Repeat([]byte("v"), one/2))
-				if _, err := t.tryPublish(ended(), m); err != nil {
-					break
+			m := t.message(bytes.Repeat([]byte("k"), one/2), bytes.Repeat([]byte("v"), one/2))
+			t.publish(m)
+			for taken := one; ; taken += one {
+				if taken > limit {
+					t.Fatalf("a buffer for %d bytes took %d", limit, taken)
 				}
-				taken += one
-			}
-			if taken == 0 || taken > limit {
-				t.Fatalf("a buffer for %d bytes took %d", limit, taken)
+				if _, err := t.tryPublish(ended(), m); err != nil {
+					return
+				}
 			}
 		}},
 		{"cancelled-before", "when there is no room and the context has ended, Publish returns the context's error", func(t *trial) {
-			t.open(Limits{Messages: small})
-			t.Stop()
-			if _, _, err := t.fill(); !errors.Is(err, context.Canceled) {
+			t.openFull(Limits{})
+			if _, err := t.tryPublish(ended(), t.numbered("late", 0)); !errors.Is(err, context.Canceled) {
 				t.Fatalf("Publish returned %v, want %v", err, context.Canceled)
 			}
 		}},
 		{"cancelled-waiting", "while Publish waits for room, it returns when the context is cancelled", func(t *trial) {
-			t.open(Limits{Messages: small})
-			t.Stop()
-			t.fill()
+			t.openFull(Limits{})
 			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
 			_, result := t.startPublish(ctx)
 			cancel()
 			if err := t.receive("Publish, cancelled,", result); !errors.Is(err, context.Canceled) {
@@ -85,9 +81,7 @@ func bufferCases(h Harness) []Case {
 			}
 		}},
 		{"deadline-waiting", "while Publish waits for room, it returns when the context's deadline passes", func(t *trial) {
-			t.open(Limits{Messages: small})
-			t.Stop()
-			t.fill()
+			t.openFull(Limits{})
 			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 			defer cancel()
 			_, result := t.startPublish(ctx)
@@ -96,23 +90,20 @@ func bufferCases(h Harness) []Case {
 			}
 		}},
 		{"refused-not-written", "a message that Publish refused is never written, and its done is never called", func(t *trial) {
-			t.open(Limits{Messages: small})
-			t.Stop()
-			taken, refused, _ := t.fill()
+			taken := t.openFull(Limits{})
+			refused, err := t.tryPublish(ended(), t.numbered("late", 0))
 			t.Start()
 			t.settle(taken...)
 			_ = t.close(context.Background())
-			if calls, _ := refused.now(); calls > 0 {
+			if calls, _ := refused.now(); err != nil && calls > 0 {
 				t.Error("done was called for the message refused")
 			}
-			if slices.Contains(t.values(), refused.value) {
+			if err != nil && slices.Contains(t.values(), refused.value) {
 				t.Error("the message refused was written")
 			}
 		}},
 		{"room-again", "a Publish that waits for room goes on when there is some", func(t *trial) {
-			t.open(Limits{Messages: small})
-			t.Stop()
-			taken, _, _ := t.fill()
+			taken := t.openFull(Limits{})
 			o, result := t.startPublish(context.Background())
 			t.Start()
 			if err := t.receive("Publish, with room again,", result); err != nil {
@@ -135,25 +126,14 @@ func bufferCases(h Harness) []Case {
 	}
 	if !h.NoFailFast {
 		cases = append(cases, Case{"fail-fast", "a backend configured to fail fast answers ErrBufferFull when there is no room", func(t *trial) {
-			t.open(Limits{Messages: small, FailFast: true})
-			t.Stop()
-			t.fill()
-			o, result := t.startPublish(context.Background())
+			t.openFull(Limits{FailFast: true})
+			_, result := t.startPublish(context.Background())
 			if err := t.receive("Publish, failing fast,", result); !errors.Is(err, signalcast.ErrBufferFull) {
-				t.Fatalf("Publish returned %v for message %q, want %v", err, o.value, signalcast.ErrBufferFull)
+				t.Fatalf("Publish returned %v, want %v", err, signalcast.ErrBufferFull)
 			}
 		}})
 	}
 	return cases
-}
-
-// startPublish publishes a message on a goroutine of its own.
-func (t *trial) startPublish(ctx context.Context) (*outcome, <-chan error) {
-	m := t.numbered("key", 1_000)
-	o := newOutcome(m)
-	result := make(chan error, 1)
-	go func() { result <- t.Backend.Publish(ctx, m, o.done) }()
-	return o, result
 }
 
 func (t *trial) requireTooLarge(m *signalcast.Message) {

@@ -24,7 +24,7 @@ func prepareCases(h Harness) []Case {
 		}},
 		{"prepare-in-service", "Prepare changes nothing for messages of the routes in service", func(t *trial) {
 			t.open(Limits{})
-			t.Stop()
+			t.away()
 			before := t.publish(t.numbered("key", 1))
 			t.Start()
 			t.prepare(newTopic())
@@ -90,7 +90,7 @@ func deliveryCases(h Harness) []Case {
 			m := t.numbered("key", 2)
 			next := newOutcome(m)
 			taken := make(chan error, 1)
-			publish := sync.OnceFunc(func() { taken <- t.Backend.Publish(ended(), m, next.done) })
+			publish := sync.OnceFunc(func() { taken <- t.Backend.Publish(context.Background(), m, next.done) })
 			err := t.within("Publish", func() error {
 				return t.Backend.Publish(context.Background(), t.numbered("key", 1),
 					func(signalcast.Receipt, error) { publish() })

@@ -175,18 +175,68 @@ func (t *trial) publishRange(from, to int, keys ...string) []*outcome {
 	return outcomes
 }
 
-// fill publishes small messages until one is refused, which is the last.
-func (t *trial) fill() (taken []*outcome, refused *outcome, err error) {
+// away makes the destination unavailable after the backend has used it.
+func (t *trial) away() {
 	t.Helper()
-	for i := range 10_000 {
-		o, err := t.tryPublish(ended(), t.numbered("key", i))
-		if err != nil {
-			return taken, o, err
-		}
-		taken = append(taken, o)
+	t.deliver(t.publish(t.numbered("before", 0)))
+	t.Stop()
+}
+
+// small is a buffer that is quickly full.
+const small = 4
+
+// openFull makes a backend with a full buffer and its destination away.
+func (t *trial) openFull(limits Limits) (taken []*outcome) {
+	t.Helper()
+	limits.Messages = small
+	t.open(limits)
+	t.Stop()
+	return t.publishRange(0, small, "key")
+}
+
+// startPublish publishes a message to a full buffer.
+func (t *trial) startPublish(ctx context.Context) (*outcome, <-chan error) {
+	t.Helper()
+	m := t.numbered("late", 0)
+	o := newOutcome(m)
+	return o, t.start(ctx, "Publish", func(ctx context.Context) error { return t.Backend.Publish(ctx, m, o.done) })
+}
+
+// startFlush calls Flush.
+func (t *trial) startFlush() <-chan error {
+	t.Helper()
+	return t.start(context.Background(), "Flush", t.Backend.Flush)
+}
+
+// start calls f on a goroutine of its own, and returns when f waits, or has returned.
+func (t *trial) start(ctx context.Context, name string, f func(context.Context) error) <-chan error {
+	t.Helper()
+	waiting := &watched{Context: ctx, asked: make(chan struct{})}
+	result, returned := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(returned)
+		result <- f(waiting)
+	}()
+	select {
+	case <-waiting.asked:
+	case <-returned:
+	case <-time.After(t.harness.Patience):
+		t.Fatalf("%s neither returned nor asked for its context's Done within %v", name, t.harness.Patience)
 	}
-	t.Fatalf("%d messages were taken while the destination was away: the buffer is not bounded", len(taken))
-	return nil, nil, nil
+	return result
+}
+
+// watched is a context that tells when somebody asks for Done, to wait for it.
+type watched struct {
+	context.Context //nolint:containedctx // it is one
+
+	once  sync.Once
+	asked chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.asked) })
+	return w.Context.Done()
 }
 
 // settle waits for the outcomes and returns their errors.
