@@ -95,20 +95,6 @@ func (b *Backend) String() string { return "redis.Backend of " + b.place }
 // GoString returns String.
 func (b *Backend) GoString() string { return b.String() }
 
-// Prepare checks the names of the streams. Redis takes every name that is not
-// empty, and values of any content type; consumers of the Open edX event bus
-// read Avro only.
-func (b *Backend) Prepare(_ context.Context, routes []signalcast.Route) error {
-	var faults []error
-	for _, r := range routes {
-		if r.Topic == "" {
-			faults = append(faults, fmt.Errorf(
-				"redis: event type %q: the topic is empty; a stream has a name", r.EventType))
-		}
-	}
-	return errors.Join(faults...)
-}
-
 // Publish takes m into the buffer; see [signalcast.Backend]. The receipt holds
 // the ID of the stream entry. When done gets an error it is a
 // *signalcast.DeliveryError.

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/signalcast/signalcast"
@@ -84,20 +85,18 @@ func (b *buffer) take(ctx context.Context, size int64) (*generation, error) {
 	return w.generation, nil
 }
 
-// give returns the room of a message whose outcome has been reported.
-func (b *buffer) give(g *generation, size int64) {
+// give returns the room of messages whose outcomes have been reported.
+func (b *buffer) give(reported []*pending) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.messages--
-	b.bytes -= size
-	g.messages--
-	if g.messages == 0 && g != b.current {
-		close(g.drained)
-		for i, s := range b.sealed {
-			if s == g {
-				b.sealed = append(b.sealed[:i], b.sealed[i+1:]...)
-				break
-			}
+	b.messages -= len(reported)
+	for _, p := range reported {
+		b.bytes -= p.size
+		g := p.generation
+		g.messages--
+		if g.messages == 0 && g != b.current {
+			close(g.drained)
+			b.sealed = slices.DeleteFunc(b.sealed, func(s *generation) bool { return s == g })
 		}
 	}
 	b.grant()
@@ -110,7 +109,7 @@ func (b *buffer) flush(ctx context.Context) error {
 		b.sealed = append(b.sealed, b.current)
 		b.current = &generation{drained: make(chan struct{})}
 	}
-	before := append([]*generation(nil), b.sealed...)
+	before := slices.Clone(b.sealed)
 	b.mu.Unlock()
 	for _, g := range before {
 		select {
@@ -168,12 +167,11 @@ func (b *buffer) grant() {
 func (b *buffer) withdraw(w *waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, other := range b.waiting {
-		if other == w {
-			b.waiting = append(b.waiting[:i], b.waiting[i+1:]...)
-			b.grant() // the next in line may be smaller
-			return true
-		}
+	i := slices.Index(b.waiting, w)
+	if i < 0 {
+		return false
 	}
-	return false
+	b.waiting = slices.Delete(b.waiting, i, i+1)
+	b.grant() // the next in line may be smaller
+	return true
 }

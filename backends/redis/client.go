@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"time"
 
@@ -60,7 +61,7 @@ func dialer(c Config) func(ctx context.Context, network, addr string) (net.Conn,
 		}
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
-			return unconnected{err: err}, nil
+			return unconnected{err: fmt.Errorf("connect: %w", err)}, nil // go-redis unwraps it once
 		}
 		return conn, nil
 	}

@@ -37,12 +37,12 @@ func newPending(m *signalcast.Message, done func(signalcast.Receipt, error)) *pe
 
 // command returns the XADD that stores the message, with the arguments of the
 // reference in its order; the values are pointers. They stay valid until the next call.
-func (p *pending) command(maxLen int64, idempotent bool) []any {
+func (p *pending) command(maxLen *int64, idempotent bool) []any {
 	args := append(p.args[:0], "XADD", &p.message.Topic)
 	if idempotent {
 		args = append(args, "IDMP", p.producer, &p.number)
 	}
-	if maxLen > 0 {
+	if *maxLen > 0 {
 		args = append(args, "MAXLEN", "~", maxLen)
 	}
 	return p.entry.appendTo(append(args, "*"))

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +63,7 @@ func (p *sessions) put(s *session) {
 	var oldest *session
 	if len(p.idle) > cap(p.permits) { // of several nodes
 		oldest = p.idle[0]
-		p.idle = append(p.idle[:0], p.idle[1:]...)
+		p.idle = slices.Delete(p.idle, 0, 1)
 	}
 	p.mu.Unlock()
 	if oldest != nil {
@@ -122,7 +123,7 @@ func (p *sessions) takeIdle(node *redis.Client) *session {
 	defer p.mu.Unlock()
 	for i := len(p.idle) - 1; i >= 0; i-- {
 		if s := p.idle[i]; s.node == node {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			p.idle = slices.Delete(p.idle, i, i+1)
 			return s
 		}
 	}

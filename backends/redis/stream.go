@@ -56,6 +56,9 @@ func (b *Backend) fill(s *stream, batch []*pending) []*pending {
 	for _, p := range batch {
 		bytes += p.size
 	}
+	if batch == nil {
+		batch = make([]*pending, 0, min(len(s.queue), b.batchMessages))
+	}
 	n := 0
 	for n < len(s.queue) && len(batch) < b.batchMessages && (len(batch) == 0 || bytes < batchBytes) {
 		p := s.queue[n]
@@ -143,7 +146,7 @@ func (b *Backend) attempt(ctx context.Context, name string, batch []*pending) (l
 			b.duplicates.Add(1)
 		}
 	}
-	outcomes := session.write(ctx, batch, b.maxLen)
+	outcomes := session.write(ctx, batch, &b.maxLen)
 	left = b.settle(batch, func(i int) verdict {
 		switch err := outcomes[i].err; {
 		case err == nil:
@@ -184,9 +187,9 @@ var undecided verdict //nolint:gochecknoglobals // a constant
 func failed(err error) verdict { return verdict{decided: true, err: err} }
 
 // settle reports the fate of the messages that are decided and returns the
-// others, in order and in the same memory.
-func (b *Backend) settle(batch []*pending, decide func(i int) verdict) []*pending {
-	left := batch[:0]
+// others, in order.
+func (b *Backend) settle(batch []*pending, decide func(i int) verdict) (left []*pending) {
+	reported := batch[:0]
 	for i, p := range batch {
 		switch v := decide(i); {
 		case !v.decided:
@@ -197,9 +200,9 @@ func (b *Backend) settle(batch []*pending, decide func(i int) verdict) []*pendin
 		default:
 			p.done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: p.fate(), Err: v.err})
 		}
-		b.buffer.give(p.generation, p.size)
+		reported = append(reported, p)
 	}
-	clear(batch[len(left):])
+	b.buffer.give(reported)
 	return left
 }
 

@@ -19,7 +19,7 @@ var errUnexpectedReply = errors.New("unexpected reply")
 // write writes the batch, all messages of one stream, and returns their outcomes
 // in the same order. Several messages are one transaction: when the server
 // refuses one of them, out of memory say, none behind it overtakes it.
-func (s *session) write(ctx context.Context, batch []*pending, maxLen int64) []outcome {
+func (s *session) write(ctx context.Context, batch []*pending, maxLen *int64) []outcome {
 	if len(batch) == 1 {
 		cmd := redis.NewStringCmd(ctx, batch[0].command(maxLen, s.idempotent)...)
 		_ = s.conn.Process(ctx, cmd) // cmd has the error

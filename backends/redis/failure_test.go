@@ -1,0 +1,262 @@
+package redis_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis"
+)
+
+// first returns a misbehave function that lets the n-th to the last command of
+// the name meet with the fault, counted from 1.
+func during(name string, from, to int64, does fault) func([]string) fault {
+	var seen atomic.Int64
+	return func(command []string) fault {
+		if command[0] != name {
+			return fault{}
+		}
+		if n := seen.Add(1); n < from || n > to {
+			return fault{}
+		}
+		return does
+	}
+}
+
+func TestRefusalsThatHealAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, reply := range []string{
+		"OOM command not allowed when used memory > 'maxmemory'.",
+		"LOADING Redis is loading the dataset in memory",
+		"READONLY You can't write against a read only replica.",
+		"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+		"CLUSTERDOWN Hash slot not served",
+		"TRYAGAIN Multiple keys request during rehashing of slot",
+		"MOVED 3999 127.0.0.1:6381",
+		"ASK 3999 127.0.0.1:6381",
+		"BUSY Redis is busy running a script.",
+		"MISCONF Errors writing to the AOF file: No space left on device",
+		"NOREPLICAS Not enough good replicas to write.",
+		"ERR max number of clients reached",
+		"SOMETHINGNEW that nobody knows yet",
+	} {
+		code, _, _ := strings.Cut(reply, " ")
+		t.Run("one message meets "+code, func(t *testing.T) {
+			t.Parallel()
+			server := startFake(t, &fake{misbehave: during("XADD", 1, 2, fault{reply: "-" + reply + "\r\n"})})
+			b := newBackend(t, redis.Config{URL: server.url()})
+			f := newFates()
+			f.publish(t, b, "s", 1, 1)
+			flush(t, b)
+			f.requireDelivered(t, 1)
+			require.Equal(t, []string{"1"}, server.values("s"))
+			require.Zero(t, b.PossibleDuplicates())
+		})
+		t.Run("one of many messages meets "+code, func(t *testing.T) {
+			t.Parallel()
+			server := startFake(t, &fake{misbehave: during("XADD", 50, 51, fault{reply: "-" + reply + "\r\n"})})
+			b := newBackend(t, redis.Config{URL: server.url()})
+			f := newFates()
+			f.publish(t, b, "s", 1, 500)
+			flush(t, b)
+			f.requireDelivered(t, 500)
+			require.Zero(t, requireOrdered(t, server.values("s"), 500), "entries written twice")
+			require.Zero(t, b.PossibleDuplicates())
+		})
+	}
+}
+
+func TestRefusalsThatCannotHealFailAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, reply := range []string{
+		"WRONGTYPE Operation against a key holding the wrong kind of value",
+		"NOPERM User default has no permissions to run the 'xadd' command",
+		"NOAUTH Authentication required.",
+		"ERR unknown command 'XADD'",
+		"ERR The stream has exhausted the last possible ID",
+	} {
+		for name, count := range map[string]int{"one message": 1, "many messages": 500} {
+			t.Run(name+" and "+reply, func(t *testing.T) {
+				t.Parallel()
+				server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{reply: "-" + reply + "\r\n"})})
+				b := newBackend(t, redis.Config{URL: server.url()})
+				f := newFates()
+				f.publish(t, b, "s", 1, count)
+				flush(t, b)
+				require.Len(t, f.failed, count)
+				failure := f.failure(t)
+				require.Equal(t, signalcast.NotWritten, failure.Fate)
+				require.ErrorContains(t, failure, reply)
+				require.Empty(t, server.values("s"))
+			})
+		}
+	}
+}
+
+func TestCredentialsThatAreRefusedFailAtOnce(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	server.RequireAuth("right")
+	b := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})
+	f := newFates()
+	f.publish(t, b, "s", 1, 10)
+	flush(t, b)
+	failure := f.failure(t)
+	require.Equal(t, signalcast.NotWritten, failure.Fate)
+	require.ErrorContains(t, failure, "WRONGPASS")
+	require.NotContains(t, failure.Error(), "wrong@")
+}
+
+func TestStreamThatFailsDoesNotHoldOthers(t *testing.T) {
+	t.Parallel()
+	server := startFake(t, &fake{misbehave: func(command []string) fault {
+		if command[0] == "XADD" && command[1] == "bad" {
+			return fault{reply: "-OOM command not allowed\r\n"}
+		}
+		return fault{}
+	}})
+	b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: time.Minute})
+	bad, good := newFates(), newFates()
+	bad.publish(t, b, "bad", 1, 100)
+	good.publish(t, b, "good", 1, 100)
+	require.Eventually(t, func() bool { return b.Unacknowledged() == 100 }, patience, time.Millisecond)
+	good.requireDelivered(t, 100)
+	require.Empty(t, bad.delivered)
+}
+
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fake      *fake
+		count     int
+		written   int // times that the lost batch was written
+		duplicate uint64
+	}{
+		"an answer lost after one message was written leaves a duplicate that is counted": {
+			fake: &fake{misbehave: during("XADD", 1, 1, fault{cutAfter: true})}, count: 1, written: 2, duplicate: 1,
+		},
+		"an answer lost before one message was written is counted as well": {
+			fake: &fake{misbehave: during("XADD", 1, 1, fault{cutBefore: true})}, count: 1, written: 1, duplicate: 1,
+		},
+		"an answer lost after a batch was written leaves duplicates in order": {
+			fake: &fake{misbehave: during("EXEC", 1, 1, fault{cutAfter: true})}, count: 1000,
+		},
+		"a connection that breaks within a transaction leaves nothing": {
+			fake: &fake{misbehave: during("XADD", 100, 100, fault{cutBefore: true})}, count: 1000,
+		},
+		"garbage in place of an answer is taken as no answer": {
+			fake: &fake{misbehave: during("XADD", 1, 1, fault{reply: "HTTP/1.1 400 Bad Request\r\n\r\n"})}, count: 1, written: 1, duplicate: 1,
+		},
+		"garbage in place of the answer to a batch is taken as no answer": {
+			fake: &fake{misbehave: during("EXEC", 1, 1, fault{reply: "*1\r\n:7\r\n"})}, count: 1000,
+		},
+		"a server that hangs is left": {
+			fake: &fake{misbehave: during("EXEC", 1, 1, fault{hang: true})}, count: 1000,
+		},
+		"a server that recognises repetitions leaves no duplicate of one message": {
+			fake: &fake{idempotent: true, misbehave: during("XADD", 1, 1, fault{cutAfter: true})}, count: 1, written: 1,
+		},
+		"a server that recognises repetitions leaves no duplicates of a batch": {
+			fake: &fake{idempotent: true, misbehave: during("EXEC", 1, 3, fault{cutAfter: true})}, count: 1000,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startFake(t, test.fake)
+			b := newBackend(t, redis.Config{URL: server.url(), ReadTimeout: 300 * time.Millisecond})
+			f := newFates()
+			f.publish(t, b, "s", 1, test.count)
+			flush(t, b)
+			f.requireDelivered(t, test.count)
+			repeated := requireOrdered(t, server.values("s"), test.count)
+			require.LessOrEqual(t, uint64(repeated), b.PossibleDuplicates())
+			if test.count == 1 {
+				require.Equal(t, test.written, 1+repeated)
+				require.Equal(t, test.duplicate, b.PossibleDuplicates())
+			}
+			if server.idempotent {
+				require.Zero(t, repeated)
+				require.Zero(t, b.PossibleDuplicates())
+			}
+		})
+	}
+}
+
+func TestUserThatMayNotUseTransactionsWritesWithoutThem(t *testing.T) {
+	t.Parallel()
+	denied := fault{reply: "-NOPERM User app has no permissions to run the 'multi' command\r\n"}
+	server := startFake(t, &fake{misbehave: during("MULTI", 1, 1e9, denied)})
+	b := newBackend(t, redis.Config{URL: server.url()})
+	f := newFates()
+	f.publish(t, b, "s", 1, 1000)
+	flush(t, b)
+	f.requireDelivered(t, 1000)
+	require.Zero(t, requireOrdered(t, server.values("s"), 1000))
+}
+
+func TestServerThatIsDownAtTheStart(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	b := newBackend(t, redis.Config{URL: "redis://" + server.Addr()})
+	server.Close()
+	require.NoError(t, b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}}))
+	f := newFates()
+	f.publish(t, b, "s", 1, 100)
+	require.NoError(t, server.Restart())
+	flush(t, b)
+	f.requireDelivered(t, 100)
+	require.Zero(t, b.PossibleDuplicates(), "nothing was sent before the connection stood")
+}
+
+func TestDeliveryTimeout(t *testing.T) {
+	t.Parallel()
+	t.Run("a message that was never sent was not written", func(t *testing.T) {
+		t.Parallel()
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		b := newBackend(t, redis.Config{
+			URL: "redis://" + listener.Addr().String(), DeliveryTimeout: 50 * time.Millisecond,
+		})
+		f := newFates()
+		f.publish(t, b, "s", 1, 10)
+		flush(t, b)
+		failure := f.failure(t)
+		require.Equal(t, signalcast.NotWritten, failure.Fate)
+		require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
+		var cause *net.OpError
+		require.True(t, errors.As(failure, &cause), "the error says what kept the message: %v", failure)
+	})
+	t.Run("a message whose answer was lost may have been written", func(t *testing.T) {
+		t.Parallel()
+		server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{cutAfter: true})})
+		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: 50 * time.Millisecond})
+		f := newFates()
+		f.publish(t, b, "s", 1, 1)
+		flush(t, b)
+		failure := f.failure(t)
+		require.Equal(t, signalcast.Unknown, failure.Fate)
+		require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
+		require.NotEmpty(t, server.values("s"))
+	})
+	t.Run("a message that the server refused to the end was not written", func(t *testing.T) {
+		t.Parallel()
+		server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{reply: "-OOM command not allowed\r\n"})})
+		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: 50 * time.Millisecond})
+		f := newFates()
+		f.publish(t, b, "s", 1, 10)
+		flush(t, b)
+		failure := f.failure(t)
+		require.Equal(t, signalcast.NotWritten, failure.Fate)
+		require.ErrorContains(t, failure, "OOM")
+		require.Empty(t, server.values("s"))
+	})
+}

@@ -1,0 +1,200 @@
+package redis_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fake is a small Redis that knows streams, transactions and, if it is told so,
+// repeated XADDs, and that misbehaves on demand.
+type fake struct {
+	listener   net.Listener
+	idempotent bool
+	// misbehave is asked before each command is carried out; nil means never.
+	misbehave func(command []string) fault
+
+	mu       sync.Mutex
+	conns    []net.Conn
+	commands [][]string          // all that were received, handshake apart
+	streams  map[string][]string // event data by stream
+	seen     map[string]string   // producer and number → entry ID
+	entries  int
+}
+
+// fault is what a fake does instead of its work.
+type fault struct {
+	reply     string // sent in place of carrying the command out, where not empty
+	cutBefore bool   // the connection is cut, the command not carried out
+	cutAfter  bool   // the command is carried out and the connection cut, without an answer
+	hang      bool   // neither is anything done nor answered on this connection any more
+}
+
+func startFake(t testing.TB, f *fake) *fake {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	f.listener = listener
+	f.streams, f.seen = map[string][]string{}, map[string]string{}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			f.mu.Lock()
+			f.conns = append(f.conns, conn)
+			f.mu.Unlock()
+			serving.Go(func() { f.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		f.mu.Lock()
+		for _, conn := range f.conns {
+			_ = conn.Close()
+		}
+		f.mu.Unlock()
+		serving.Wait()
+	})
+	return f
+}
+
+func (f *fake) url() string { return "redis://" + f.listener.Addr().String() }
+
+// values returns the event data of the stream's entries.
+func (f *fake) values(stream string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.streams[stream])
+}
+
+// received returns the commands of the given name.
+func (f *fake) received(name string) [][]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(f.commands), func(c []string) bool { return c[0] != name })
+}
+
+func (f *fake) serve(conn net.Conn) {
+	defer conn.Close()
+	in, out := bufio.NewReader(conn), bufio.NewWriter(conn)
+	var transaction [][]string // nil outside of one
+	aborted := false
+	for {
+		command, err := readCommand(in)
+		if err != nil {
+			return
+		}
+		var does fault
+		if f.misbehave != nil {
+			does = f.misbehave(command)
+		}
+		reply := does.reply
+		switch {
+		case does.cutBefore:
+			return
+		case does.hang:
+			_, _ = io.Copy(io.Discard, in)
+			return
+		case reply != "":
+			aborted = aborted || transaction != nil
+		case command[0] == "MULTI":
+			reply, transaction, aborted = "+OK\r\n", [][]string{}, false
+		case command[0] == "EXEC" && transaction == nil:
+			reply = "-ERR EXEC without MULTI\r\n"
+		case command[0] == "EXEC" && aborted:
+			reply, transaction = "-EXECABORT Transaction discarded because of previous errors.\r\n", nil
+		case command[0] == "EXEC":
+			reply = fmt.Sprintf("*%d\r\n", len(transaction))
+			for _, c := range transaction {
+				reply += f.execute(c)
+			}
+			transaction = nil
+		case transaction != nil:
+			transaction, reply = append(transaction, command), "+QUEUED\r\n"
+		default:
+			reply = f.execute(command)
+		}
+		if does.cutAfter {
+			return
+		}
+		_, _ = out.WriteString(reply)
+		if in.Buffered() == 0 && out.Flush() != nil || command[0] == "QUIT" {
+			_ = out.Flush()
+			return
+		}
+	}
+}
+
+func (f *fake) execute(command []string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.commands = append(f.commands, command)
+	switch command[0] {
+	case "QUIT":
+		return "+OK\r\n"
+	case "COMMAND":
+		if f.idempotent {
+			return "*1\r\n*1\r\n$7\r\nxcfgset\r\n"
+		}
+		return "*1\r\n*-1\r\n"
+	case "XADD":
+		name := ""
+		if command[2] == "IDMP" {
+			name = command[3] + " " + command[4]
+		}
+		id := f.seen[name]
+		if name == "" || id == "" {
+			f.entries++
+			id = fmt.Sprintf("1-%d", f.entries)
+			f.streams[command[1]] = append(f.streams[command[1]], command[len(command)-1])
+			f.seen[name] = id
+		}
+		return fmt.Sprintf("$%d\r\n%s\r\n", len(id), id)
+	case "type":
+		return "+stream\r\n"
+	default: // hello among them: the client goes on without
+		return fmt.Sprintf("-ERR unknown command '%s'\r\n", command[0])
+	}
+}
+
+func readCommand(in *bufio.Reader) ([]string, error) {
+	count, err := readLength(in, '*')
+	if err != nil {
+		return nil, err
+	}
+	command := make([]string, count)
+	for i := range command {
+		size, err := readLength(in, '$')
+		if err != nil {
+			return nil, err
+		}
+		text := make([]byte, size+2)
+		if _, err := io.ReadFull(in, text); err != nil {
+			return nil, err
+		}
+		command[i] = string(text[:size])
+	}
+	return command, nil
+}
+
+func readLength(in *bufio.Reader, kind byte) (int, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	if line[0] != kind {
+		return 0, fmt.Errorf("got %q, want a %c", line, kind)
+	}
+	return strconv.Atoi(strings.TrimSpace(line[1:]))
+}
