@@ -100,23 +100,23 @@ func (o *op) appendAvroText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError)
 
 // appendText appends the text of a string, a time or a type with a text form.
 func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
-	var text []byte
+	start := len(dst)
 	var err error
 	switch o.form {
 	case timeForm:
-		text, err = AppendTime(dst, *(*time.Time)(at))
+		dst, err = AppendTime(dst, *(*time.Time)(at))
 	case textForm:
-		text, err = o.text.appendTo(dst, at)
+		dst, err = o.text.appendTo(dst, at)
 	default:
-		text = append(dst, *(*string)(at)...)
+		dst = append(dst, *(*string)(at)...)
 	}
-	if err == nil && !utf8.Valid(text[len(dst):]) {
+	if err == nil && !utf8.Valid(dst[start:]) {
 		err = errNotUTF8
 	}
 	if err != nil {
 		return nil, o.fail(err)
 	}
-	return text, nil
+	return dst, nil
 }
 
 func (o *op) appendAvroList(dst []byte, items slice) ([]byte, *ValueError) {

@@ -131,12 +131,13 @@ func (k *Key) AppendText(dst []byte, r Ref) ([]byte, error) {
 	at := unsafe.Add(r.p, o.offset)
 	out, fault := dst, o.check(at)
 	if fault == nil {
-		if o.form == bytesForm {
-			out = append(dst, *(*[]byte)(at)...)
-		} else if o.form.avro() == "string" {
-			out, fault = o.appendText(dst, at)
-		} else {
-			out, fault = o.appendJSON(dst, at)
+		switch o.form {
+		case bytesForm:
+			out = append(out, *(*[]byte)(at)...)
+		case stringForm, timeForm, textForm:
+			out, fault = o.appendText(out, at)
+		default:
+			out, fault = o.appendJSON(out, at)
 		}
 	}
 	if fault != nil {

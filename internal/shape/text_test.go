@@ -26,11 +26,14 @@ type (
 	UUID         [16]byte
 )
 
-func (v valueText) MarshalText() ([]byte, error)    { return fmt.Appendf(nil, "value %d", v.n), nil }
+func (v valueText) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "value %d", v.n), nil }
+
 func (v *pointerText) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "pointer %d", v.n), nil }
+
 func (v appendedText) MarshalText() ([]byte, error) {
 	return nil, errors.New("AppendText is preferred")
 }
+
 func (v appendedText) AppendText(b []byte) ([]byte, error) {
 	return fmt.Appendf(b, "appended %d", v.n), nil
 }
@@ -55,9 +58,11 @@ type (
 	OwnAppend       struct{ valueText }
 )
 
-func (Trivial) MarshalText() ([]byte, error)            { return nil, nil }
-func (Own) MarshalText() ([]byte, error)                { return []byte("own"), nil }
-func (*OwnPointer) MarshalText() ([]byte, error)        { return []byte("own pointer"), nil }
+func (Trivial) MarshalText() ([]byte, error) { return nil, nil }
+func (o Own) MarshalText() ([]byte, error)   { return fmt.Appendf(nil, "own %d", o.n), nil }
+func (o *OwnPointer) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "own pointer %d", o.n), nil
+}
 func (OwnTrivial) MarshalText() ([]byte, error)         { return nil, nil }
 func (t OwnTime) MarshalText() ([]byte, error)          { return t.Time.MarshalText() }
 func (o OwnAppend) AppendText(b []byte) ([]byte, error) { return append(b, "own append"...), nil }
@@ -78,8 +83,8 @@ func TestTextForm(t *testing.T) {
 		"a map":                                         {mapText{"a": {}, "b": {}}, "map of 2"},
 		"an array":                                      {UUID{0xff, 15: 1}, "ff000000000000000000000000000001"},
 		"one of the standard library":                   {*big.NewInt(1 << 40), "1099511627776"},
-		"its own beside an embedded one":                {Own{}, "own"},
-		"its own pointer receiver beside one":           {OwnPointer{}, "own pointer"},
+		"its own beside an embedded one":                {Own{valueText{7}}, "own 7"},
+		"its own pointer receiver beside one":           {OwnPointer{valueText{7}}, "own pointer 7"},
 		"its own beside one, both without instructions": {OwnTrivial{}, ""},
 		"its own beside a time":                         {OwnTime{at}, "2026-01-02T03:04:05Z"},
 		"its own AppendText beside another's":           {OwnAppend{}, "own append"},
@@ -110,9 +115,9 @@ func TestTextForm(t *testing.T) {
 
 			got, err := compiled.AppendJSON(nil, ref)
 			require.NoError(t, err)
-			wantJSON, err := want.AppendJSON(nil, wantRef)
+			wantText, err := want.AppendJSON(nil, wantRef)
 			require.NoError(t, err)
-			require.Equal(t, string(wantJSON), string(got))
+			require.Equal(t, wantText, got)
 		})
 	}
 }
