@@ -27,7 +27,7 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 		},
 		"flush-ends": func(s *subject, _ *testing.T) {
 			s.flush = func(ctx context.Context) error {
-				s.good.Inject(memory.Fault{Delay: time.Millisecond}) // it is never done soon enough
+				s.good.Inject(memory.Fault{Delay: 50 * time.Millisecond}) // so that it is never idle
 				defer s.good.Heal()
 				if err := s.good.Wait(ctx, func() bool { return s.good.Unacknowledged() == 0 }); err != nil {
 					return ctx.Err()
