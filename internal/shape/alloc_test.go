@@ -16,7 +16,7 @@ import (
 func TestEncodingIntoABufferDoesNotAllocate(t *testing.T) {
 	for name, value := range map[string]any{
 		"a record with Validate, times and nullables": enrollment(),
-		"a map to strings":                            map[string]string{"a": "1", "b": "2", "c": "3"},
+		"a map of strings to strings":                 map[string]string{"a": "1", "b": "2", "c": "3"},
 		"a list of AppendText with a value receiver":  []UUID{{1}, {2}},
 		"a list of Validate with a value receiver":    []evenValue{2, 4, 6},
 		"keys with Validate with a value receiver":    map[CourseKey]string{"a": "1"},
