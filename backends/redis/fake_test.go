@@ -19,16 +19,23 @@ import (
 type fake struct {
 	listener   net.Listener
 	idempotent bool
+	groups     string // the answer to XINFO GROUPS
 	// misbehave is asked before each command is carried out; nil means never.
 	misbehave func(command []string) fault
 
 	mu       sync.Mutex
 	conns    []net.Conn
-	commands [][]string          // all that were received, handshake apart
-	streams  map[string][]string // event data by stream
-	seen     map[string]string   // producer and number → entry ID
+	commands [][]string              // all that were received, handshake apart
+	streams  map[string][]string     // event data by stream
+	seen     map[string][]repeatable // by stream and producer
 	entries  int
 }
+
+// repeatable is an XADD that the fake recognises when it comes again.
+type repeatable struct{ number, entry string }
+
+// recognised is how many XADDs of each producer Redis recognises by default.
+const recognised = 100
 
 // fault is what a fake does instead of its work.
 type fault struct {
@@ -43,7 +50,7 @@ func startFake(t testing.TB, f *fake) *fake {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	f.listener = listener
-	f.streams, f.seen = map[string][]string{}, map[string]string{}
+	f.streams, f.seen = map[string][]string{}, map[string][]repeatable{}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -149,20 +156,29 @@ func (f *fake) execute(command []string) string {
 		}
 		return "*1\r\n*-1\r\n"
 	case "XADD":
-		name := ""
+		producer, number := "", ""
 		if command[2] == "IDMP" {
-			name = command[3] + " " + command[4]
+			producer, number = command[1]+" "+command[3], command[4]
 		}
-		id := f.seen[name]
-		if name == "" || id == "" {
-			f.entries++
-			id = fmt.Sprintf("1-%d", f.entries)
-			f.streams[command[1]] = append(f.streams[command[1]], command[len(command)-1])
-			f.seen[name] = id
+		for _, known := range f.seen[producer] {
+			if known.number == number && number != "" {
+				return fmt.Sprintf("$%d\r\n%s\r\n", len(known.entry), known.entry)
+			}
+		}
+		f.entries++
+		id := fmt.Sprintf("1-%d", f.entries)
+		f.streams[command[1]] = append(f.streams[command[1]], command[len(command)-1])
+		f.seen[producer] = append(f.seen[producer], repeatable{number, id})
+		if len(f.seen[producer]) > recognised {
+			f.seen[producer] = f.seen[producer][1:]
 		}
 		return fmt.Sprintf("$%d\r\n%s\r\n", len(id), id)
 	case "type":
 		return "+stream\r\n"
+	case "xlen":
+		return fmt.Sprintf(":%d\r\n", len(f.streams[command[1]]))
+	case "xinfo":
+		return f.groups
 	default: // hello among them: the client goes on without
 		return fmt.Sprintf("-ERR unknown command '%s'\r\n", command[0])
 	}

@@ -19,7 +19,7 @@ type stream struct {
 }
 
 const (
-	// batchBytes is the size in bytes after which a batch is not made larger.
+	// batchBytes is how many bytes of values a batch has when it is not made larger.
 	batchBytes = 1 << 20
 
 	firstBackoff = 20 * time.Millisecond
@@ -52,9 +52,9 @@ func (b *Backend) enqueue(p *pending) {
 func (b *Backend) fill(s *stream, batch []*pending) []*pending {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var bytes int64
+	bytes := 0
 	for _, p := range batch {
-		bytes += p.size
+		bytes += len(p.message.Event.Value)
 	}
 	if batch == nil {
 		batch = make([]*pending, 0, min(len(s.queue), b.batchMessages))
@@ -67,7 +67,7 @@ func (b *Backend) fill(s *stream, batch []*pending) []*pending {
 		s.written++
 		s.queue[n] = nil
 		n++
-		bytes += p.size
+		bytes += len(p.message.Event.Value)
 		batch = append(batch, p)
 	}
 	s.queue = s.queue[n:]
