@@ -1,9 +1,9 @@
 package signalcasttest_test
 
 import (
-	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +23,6 @@ type enrollment struct {
 	Payload []byte  `avro:"payload"`
 }
 
-//nolint:gochecknoglobals // signals are immutable declarations
 var (
 	enrolled = signalcast.NewSignal[enrollment]("org.example.enrollment.created.v1")
 	left     = signalcast.NewSignal[enrollment]("org.example.enrollment.removed.v1")
@@ -33,12 +32,15 @@ func config(topic, keyField string, enabled bool) signalcast.ProducerConfig {
 	return signalcast.ProducerConfig{enrolled.EventType(): {topic: {EventKeyField: &keyField, Enabled: &enabled}}}
 }
 
-// failing is a test that may fail without the real one failing.
+// failing is a test within a test, which may fail without the outer one failing.
 type failing struct {
 	testing.TB
 
-	message string
+	message  string
+	cleanups []func()
 }
+
+func (f *failing) Cleanup(cleanup func()) { f.cleanups = append(f.cleanups, cleanup) }
 
 func (f *failing) Fatalf(format string, args ...any) { f.Fatal(fmt.Sprintf(format, args...)) }
 
@@ -54,6 +56,11 @@ func failureOf(t *testing.T, test func(testing.TB)) string {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer func() {
+			for _, cleanup := range slices.Backward(f.cleanups) {
+				cleanup()
+			}
+		}()
 		test(f)
 	}()
 	<-ended
@@ -174,12 +181,12 @@ func TestParallelTestsDoNotSeeEachOther(t *testing.T) {
 func TestABusIsClosedWithItsTestWhateverItsFaults(t *testing.T) {
 	t.Parallel()
 	var bus *signalcasttest.Bus
-	t.Run("test", func(t *testing.T) {
+	require.Empty(t, failureOf(t, func(t testing.TB) {
 		bus = signalcasttest.New(t, config("enrollments", "course", true), enrolled)
 		bus.Backend.Hold()
 		_, err := enrolled.SendAsync(t.Context(), bus.Registry, enrollment{Course: "edX/DemoX"})
 		require.NoError(t, err)
-	})
+	}))
 	require.Zero(t, bus.Backend.Unacknowledged())
-	require.ErrorIs(t, enrolled.Send(context.Background(), bus.Registry, enrollment{Course: "a"}), signalcast.ErrClosed)
+	require.ErrorIs(t, enrolled.Send(t.Context(), bus.Registry, enrollment{Course: "a"}), signalcast.ErrClosed)
 }

@@ -76,6 +76,7 @@ type Subject struct {
 	// keeps messages and goes on trying, for longer than the harness's Patience.
 	Stop func()
 	// Start makes the destination available again, with everything it had stored.
+	// It is called after Stop only.
 	Start func()
 }
 

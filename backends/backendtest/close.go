@@ -3,6 +3,7 @@ package backendtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -173,7 +174,7 @@ func closePublishing(t *trial) {
 	running, stopped := make(chan error, goroutines), make(chan error, goroutines)
 	for g := range goroutines {
 		go func() {
-			key := string(rune('a' + g))
+			key := fmt.Sprint("key", g)
 			for n := 0; ; n++ {
 				m := t.numbered(key, n)
 				o := newOutcome(m)

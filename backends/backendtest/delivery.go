@@ -239,7 +239,13 @@ func (t *trial) samples() [][]byte {
 		every[i] = byte(i)
 	}
 	return [][]byte{
-		{}, {0}, []byte("\n"), []byte(" \t"), []byte("\xff\xfe"), []byte("ключ"), every,
+		{},
+		{0},
+		[]byte("\n"),
+		[]byte(" \t"),
+		[]byte("\xff\xfe"),
+		[]byte("ключ"),
+		every,
 		bytes.Repeat([]byte{0xa5}, large),
 	}
 }

@@ -54,6 +54,17 @@ func (t *trial) open(limits Limits, topics ...string) {
 	if t.Backend == nil || t.Read == nil || t.Stop == nil || t.Start == nil {
 		t.Fatal("the harness's New must set every field of the Subject")
 	}
+	stop, start, stopped := t.Stop, t.Start, false
+	t.Stop = func() {
+		stop()
+		stopped = true
+	}
+	t.Start = func() {
+		if stopped {
+			start()
+			stopped = false
+		}
+	}
 	t.Cleanup(func() {
 		t.Start()
 		ctx, cancel := context.WithTimeout(context.Background(), t.harness.Patience)
