@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // KeepOpen returns a backend that shares b: closing it, as the dispatcher that
@@ -13,7 +14,7 @@ import (
 // When the context of Close ends first, the messages left are reported with
 // fate Unknown, though b goes on with them.
 func KeepOpen(b Backend) Backend {
-	return &keptOpen{Backend: b, open: map[*keptMessage]struct{}{}, drained: make(chan struct{})}
+	return &keptOpen{Backend: b, open: map[*keptMessage]struct{}{}, drained: make(chan struct{}), finished: make(chan struct{})}
 }
 
 type keptOpen struct {
@@ -25,7 +26,8 @@ type keptOpen struct {
 	gaveUp  error         // why Close no longer waits
 	drained chan struct{} // closed once closed and nothing is open
 
-	closing  sync.Once
+	closing  atomic.Bool
+	finished chan struct{} // closed when Close has finished
 	closeErr error
 }
 
@@ -101,7 +103,11 @@ func (k *keptOpen) settle() {
 }
 
 func (k *keptOpen) Close(ctx context.Context) error {
-	k.closing.Do(func() { k.closeErr = k.drain(ctx) })
+	if k.closing.CompareAndSwap(false, true) {
+		k.closeErr = k.drain(ctx)
+		close(k.finished)
+	}
+	<-k.finished
 	return k.closeErr
 }
 

@@ -1,0 +1,249 @@
+package signalcast_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+)
+
+func TestReloadTellsWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	joined := signalcast.NewSignal[customer]("org.example.customer.joined.v1")
+	keyed := func(path string) signalcast.TopicConfig {
+		return signalcast.TopicConfig{EventKeyField: &path, Enabled: new(true)}
+	}
+	off := signalcast.TopicConfig{EventKeyField: new("number"), Enabled: new(false)}
+	keyless := signalcast.TopicConfig{Keyless: new(true), Enabled: new(true)}
+	before := signalcast.ProducerConfig{
+		orderPlaced:        {"same": keyed("number"), "rekeyed": keyed("number"), "keyless": keyed("number"), "switched-off": keyed("number"), "left-off": off, "switched-on": off, "gone": keyed("number"), "gone-off": off},
+		joined.EventType(): {"customers": keyed("email"), "all": keyless},
+	}
+	after := signalcast.ProducerConfig{
+		orderPlaced: {"same": keyed("number"), "rekeyed": keyed("customer.id"), "keyless": keyless, "switched-off": off, "left-off": off, "switched-on": keyed("number"), "new": keyed("number"), "new-off": off},
+	}
+
+	var hooked []signalcast.Change
+	s := newShop(t)
+	require.NoError(t, s.registry.Register(joined))
+	d := s.dispatch(t, before, s.backend, signalcast.WithTopicPrefix("p"), signalcast.WithHooks(signalcast.Hooks{
+		Reloaded: func(c signalcast.Change) { hooked = append(hooked, c) },
+	}))
+	change, err := d.Reload(t.Context(), after)
+	require.NoError(t, err)
+	require.Equal(t, []signalcast.Change{change}, hooked)
+	require.Equal(t, orderPlaced+" p-new, "+orderPlaced+" p-switched-on", names(change.Started))
+	require.Equal(t, "org.example.customer.joined.v1 p-all, org.example.customer.joined.v1 p-customers, "+
+		orderPlaced+" p-gone, "+orderPlaced+" p-switched-off", names(change.Stopped))
+	require.Equal(t, orderPlaced+" p-keyless, "+orderPlaced+" p-rekeyed", names(change.Rekeyed))
+	require.Equal(t, []string{"", "customer.id"}, []string{change.Rekeyed[0].KeyField, change.Rekeyed[1].KeyField}, "as they are now")
+
+	change, err = d.Reload(t.Context(), after)
+	require.NoError(t, err)
+	require.Zero(t, change)
+}
+
+// names shows routes as text.
+func names(routes []signalcast.Route) string {
+	var all []string
+	for _, r := range routes {
+		all = append(all, r.EventType+" "+r.Topic)
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestABadConfigurationChangesNothing(t *testing.T) {
+	t.Parallel()
+	unhappy := errors.New("no such topic")
+	for name, c := range map[string]struct {
+		config signalcast.ProducerConfig
+		want   error
+	}{
+		"an unknown event type": {signalcast.ProducerConfig{"org.example.unknown.v1": {}}, nil},
+		"a bad key path": {signalcast.ProducerConfig{orderPlaced: {
+			"good": {Keyless: new(true), Enabled: new(true)},
+			"bad":  {EventKeyField: new("customer"), Enabled: new(false)},
+		}}, nil},
+		"a missing setting":                {signalcast.ProducerConfig{orderPlaced: {"orders": {Keyless: new(true)}}}, nil},
+		"a topic that the backend refuses": {ordersTo("refused"), unhappy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			d := s.dispatch(t, ordersTo("orders"), backend{
+				publish: s.backend.Publish,
+				prepare: func(routes []signalcast.Route) error {
+					if routes[0].Topic == "refused" {
+						return unhappy
+					}
+					return nil
+				},
+			}, signalcast.WithHooks(signalcast.Hooks{Reloaded: func(signalcast.Change) { t.Error("nothing was reloaded") }}))
+			before := d.Routes()
+			change, err := d.Reload(t.Context(), c.config)
+			require.Zero(t, change)
+			if c.want != nil {
+				require.ErrorIs(t, err, c.want)
+			} else {
+				require.ErrorAs(t, err, new(*signalcast.ValidationError))
+			}
+			require.Equal(t, before, d.Routes())
+			require.NoError(t, s.send(t, order{}))
+			require.Equal(t, []string{"orders"}, topicsOf(s.backend.Messages()))
+		})
+	}
+}
+
+func TestCountersAndSchemasSurviveAReload(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a", "b"})
+	before := s.dispatcher.Routes()
+	s.backend.Hold()
+	held := s.sendAsync(t, order{})
+	for _, topics := range [][]string{{"c"}, nil, {"a", "b"}} {
+		_, err := s.dispatcher.Reload(t.Context(), ordersTo(topics...))
+		require.NoError(t, err)
+		require.Equal(t, signalcast.Stats{Accepted: 2, Pending: 2}, s.dispatcher.Stats())
+	}
+	s.backend.Release()
+	require.NoError(t, held.Wait(t.Context()), "messages taken go on")
+	require.NoError(t, s.send(t, order{}))
+	require.Equal(t, signalcast.Stats{Accepted: 4, Delivered: 4}, s.dispatcher.Stats())
+	for i, route := range s.dispatcher.Routes() {
+		require.Same(t, before[i].ValueSchema, route.ValueSchema)
+		require.Same(t, before[i].KeySchema, route.KeySchema)
+	}
+}
+
+func TestAReloadIsAtomic(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a1", "a2", "a3"})
+	configs := []signalcast.ProducerConfig{ordersTo("b1", "b2"), ordersTo("c1"), nil, ordersTo("a1", "a2", "a3")}
+	allowed := []string{"a1 a2 a3", "b1 b2", "c1", ""}
+	bad := signalcast.ProducerConfig{orderPlaced: {"bad": {}}}
+
+	var group sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				delivery, err := s.placed.SendAsync(t.Context(), s.registry, order{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var topics []string
+				for _, result := range delivery.Results() {
+					topics = append(topics, result.Topic)
+				}
+				if got := strings.Join(topics, " "); !slices.Contains(allowed, got) {
+					t.Errorf("an event went to %q", got)
+				}
+			}
+		})
+	}
+	var reloads sync.WaitGroup
+	for i := range 100 {
+		reloads.Go(func() {
+			if _, err := s.dispatcher.Reload(t.Context(), configs[i%len(configs)]); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.dispatcher.Reload(t.Context(), bad); err == nil {
+				t.Error("a bad configuration was taken")
+			}
+		})
+	}
+	reloads.Wait()
+	close(stop)
+	group.Wait()
+	require.NoError(t, s.dispatcher.Flush(t.Context()))
+	stats := s.dispatcher.Stats()
+	require.Equal(t, signalcast.Stats{Accepted: stats.Accepted, Delivered: stats.Accepted}, stats)
+	require.Len(t, s.backend.Messages(), int(stats.Accepted))
+}
+
+func TestReloadsWaitForEachOtherAsLongAsTheyMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		d := s.dispatch(t, nil, backend{prepare: func(routes []signalcast.Route) error {
+			if len(routes) > 0 {
+				<-time.After(time.Minute)
+			}
+			return nil
+		}})
+		var group sync.WaitGroup
+		start := time.Now()
+		for _, topic := range []string{"a", "b"} {
+			group.Go(func() {
+				if _, err := d.Reload(t.Context(), ordersTo(topic)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := d.Reload(ctx, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(start))
+		group.Wait()
+		require.Equal(t, 2*time.Minute, time.Since(start), "one after the other")
+		require.Len(t, d.Routes(), 1)
+	})
+}
+
+func TestAContextThatHasEndedKeepsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a"})
+	for range 50 { // select would choose at random
+		_, err := s.dispatcher.Reload(ended(t), ordersTo("b"))
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, "a", s.dispatcher.Routes()[0].Topic)
+	}
+}
+
+func TestNothingIsReloadedAfterClose(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a"})
+	require.NoError(t, s.dispatcher.Close(t.Context()))
+	_, err := s.dispatcher.Reload(t.Context(), ordersTo("b"))
+	require.ErrorIs(t, err, signalcast.ErrClosed)
+	require.ErrorIs(t, s.send(t, order{}), signalcast.ErrClosed)
+}
+
+func TestCloseWinsOverAReloadInProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		d := s.dispatch(t, nil, backend{prepare: func(routes []signalcast.Route) error {
+			if len(routes) > 0 {
+				<-time.After(time.Minute)
+			}
+			return nil
+		}})
+		reloaded := make(chan error, 1)
+		go func() {
+			_, err := d.Reload(t.Context(), ordersTo("a"))
+			reloaded <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, d.Close(t.Context()))
+		require.ErrorIs(t, <-reloaded, signalcast.ErrClosed)
+		require.ErrorIs(t, s.send(t, order{}), signalcast.ErrClosed)
+		require.Empty(t, d.Routes())
+	})
+}
