@@ -354,30 +354,6 @@ func TestHooksReturnBeforeWaitDoes(t *testing.T) {
 	})
 }
 
-func TestTheCallerMayChangeTheDataAfterwards(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
-	var taken *signalcast.Message
-	var acknowledge func(signalcast.Receipt, error)
-	d := s.dispatch(t, ordersTo("orders"), backend{
-		publish: func(_ context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
-			taken, acknowledge = m, done // not a copy: a buffer that holds on to the message
-			return nil
-		},
-	}, signalcast.WithCodec(signalcast.JSON()))
-	data := order{Number: "17", Items: []string{"book"}, Note: new("gift")}
-	m := received()
-	delivery := s.sendAsync(t, data, signalcast.WithMetadata(m))
-	data.Items[0], *data.Note, m.SourceLib[0] = "pen", "none", 99
-
-	require.JSONEq(t, `{"number": "17", "customer": {"id": 0, "email": ""}, "items": ["book"], "note": "gift"}`, string(taken.Event.Value))
-	require.Equal(t, "17", string(taken.Key))
-	require.Equal(t, received(), taken.Event.Metadata)
-	acknowledge(signalcast.Receipt{}, nil)
-	require.NoError(t, delivery.Wait(t.Context()))
-	require.Zero(t, d.Stats().Pending)
-}
-
 func TestADeliveryMayBeAskedByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a", "b"})

@@ -152,7 +152,7 @@ func deliveryError(t *testing.T, err error) *signalcast.DeliveryError {
 
 // parts returns the errors that err joins, or err alone.
 func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the join itself is meant
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}

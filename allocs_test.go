@@ -1,0 +1,42 @@
+//go:build !race
+
+package signalcast_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+)
+
+// Not parallel: other tests would be counted too.
+//
+//nolint:paralleltest // AllocsPerRun counts the whole process
+func TestAllocations(t *testing.T) {
+	data := order{Number: "17", Customer: customer{4, "a@example.org"}, Items: []string{"x", "y"}, Note: new("gift")}
+	for name, c := range map[string]struct {
+		topics  []string
+		options []signalcast.RegistryOption
+		max     float64
+	}{
+		"to nobody":                     {nil, nil, 0},
+		"to nobody in a local registry": {nil, []signalcast.RegistryOption{signalcast.LocalOnly()}, 0},
+		"to one topic":                  {[]string{"a"}, nil, 2},
+		"to two topics":                 {[]string{"a", "b"}, nil, 4},
+		"to five topics":                {[]string{"a", "b", "c", "d", "e"}, nil, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, c.options...)
+			if c.options == nil {
+				s.dispatch(t, ordersTo(c.topics...), discard{})
+			}
+			ctx := t.Context()
+			var err error
+			require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { err = s.placed.Send(ctx, s.registry, data) }), c.max, "Send")
+			require.NoError(t, err)
+			require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, err = s.placed.SendAsync(ctx, s.registry, data) }), c.max, "SendAsync")
+			require.NoError(t, err)
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package signalcast_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+)
+
+// keyed has a field of every kind.
+type keyed struct {
+	Text     string            `avro:"text"`
+	Number   int32             `avro:"number"`
+	Yes      bool              `avro:"yes"`
+	Ratio    float64           `avro:"ratio"`
+	Bytes    []byte            `avro:"bytes"`
+	At       time.Time         `avro:"at"`
+	ID       signalcast.UUID   `avro:"id"`
+	Nested   customer          `avro:"nested"`
+	Optional *string           `avro:"optional"`
+	Maybe    *customer         `avro:"maybe"`
+	List     []string          `avro:"list"`
+	Map      map[string]string `avro:"map"`
+}
+
+const keyedEvent = "org.example.keyed.v1"
+
+func TestEveryKeyFieldWorks(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	signal := signalcast.NewSignal[keyed](keyedEvent)
+	require.NoError(t, s.registry.Register(signal))
+	paths := s.registry.KeyFields(keyedEvent)
+	require.Equal(t, []string{"text", "number", "yes", "ratio", "bytes", "at", "id", "nested.id", "nested.email"}, paths)
+	require.Nil(t, s.registry.KeyFields("org.example.unknown.v1"))
+
+	topics := map[string]signalcast.TopicConfig{}
+	for _, path := range paths {
+		topics[path] = signalcast.TopicConfig{EventKeyField: &path, Enabled: new(true)}
+	}
+	s.dispatch(t, signalcast.ProducerConfig{keyedEvent: topics}, s.backend, signalcast.WithCodec(signalcast.JSON()))
+	data := keyed{
+		Text: "ä", Number: -3, Yes: true, Ratio: 1.5, Bytes: []byte{0xff, 0}, At: noon,
+		ID: signalcast.UUID{15: 1}, Nested: customer{7, "a@example.org"},
+	}
+	require.NoError(t, signal.Send(t.Context(), s.registry, data))
+	keys := map[string]string{}
+	for _, m := range s.backend.Messages() {
+		keys[m.Topic] = string(m.Key)
+	}
+	require.Equal(t, map[string]string{
+		"text": "ä", "number": "-3", "yes": "true", "ratio": "1.5", "bytes": "\xff\x00", "at": "2026-01-02T12:00:00+00:00",
+		"id": "00000000-0000-0000-0000-000000000001", "nested.id": "7", "nested.email": "a@example.org",
+	}, keys)
+}
+
+func TestAPathThatIsNoKeyIsRefusedWhereverItStands(t *testing.T) {
+	t.Parallel()
+	for path, wants := range map[string][]string{
+		"":             {"empty"},
+		"optional":     {"nullable"},
+		"maybe":        {"nullable"},
+		"maybe.id":     {"nullable"},
+		"list":         {"list"},
+		"map":          {"map"},
+		"nested":       {"record", "nested."},
+		"numbr":        {"numbr", `"number"`},
+		"nested.emial": {"emial", `"nested.email"`},
+		"nested..id":   {"empty segment"},
+		"text.length":  {"length"},
+		"Text":         {`"text"`},
+	} {
+		t.Run("path "+path, func(t *testing.T) {
+			t.Parallel()
+			r := signalcast.NewRegistry()
+			require.NoError(t, r.Register(signalcast.NewSignal[keyed](keyedEvent)))
+			for _, enabled := range []bool{true, false} {
+				_, err := signalcast.NewDispatcher(t.Context(), r, signalcast.ProducerConfig{
+					keyedEvent: {"topic": {EventKeyField: &path, Enabled: &enabled}},
+				}, discard{})
+				require.ErrorAs(t, err, new(*signalcast.ValidationError))
+				for _, want := range append(wants, keyedEvent, "topic", "event_key_field") {
+					require.ErrorContains(t, err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAKeyMayBeLarge(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.dispatch(t, ordersTo("a", "b"), s.backend, signalcast.WithCodec(signalcast.JSON()))
+	large := strings.Repeat("k", 1<<20)
+	require.NoError(t, s.send(t, order{Number: large}))
+	for _, m := range s.backend.Messages() {
+		require.Equal(t, large, string(m.Key))
+	}
+}

@@ -1,0 +1,139 @@
+package signalcast_test
+
+import (
+	"errors"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/memory"
+)
+
+func TestEventsOfOneGoroutineKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a", "b"})
+	s.backend.Inject(memory.Fault{Delay: time.Microsecond, Times: 50})
+	for i := range 200 {
+		s.sendAsync(t, order{Number: strconv.Itoa(i)})
+	}
+	require.NoError(t, s.dispatcher.Flush(t.Context()))
+	for _, topic := range []string{"a", "b"} {
+		for i, m := range s.backend.Messages(topic) {
+			require.Equal(t, strconv.Itoa(i), string(m.Key[1:])[:len(strconv.Itoa(i))])
+		}
+		require.Len(t, s.backend.Messages(topic), 200)
+	}
+}
+
+func TestTheLedgerHoldsAtEveryMoment(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string][]memory.Option{
+		"when a full buffer blocks":     {memory.WithBuffer(32, 0)},
+		"when a full buffer fails fast": {memory.WithBuffer(32, 0), memory.FailFast()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkLedger(t, memory.New(options...))
+		})
+	}
+}
+
+func checkLedger(t *testing.T, b *memory.Backend) {
+	t.Helper()
+	s := newShop(t)
+	s.backend = b
+	var delivered, failed, rejected atomic.Int64
+	d := s.dispatch(t, ordersTo("a", "b", "c"), s.backend, signalcast.WithHooks(signalcast.Hooks{
+		Delivered: func(*signalcast.Message, signalcast.Receipt) { delivered.Add(1) },
+		Failed:    func(*signalcast.DeliveryError) { failed.Add(1) },
+		Rejected:  func(signalcast.Metadata, error) { rejected.Add(1) },
+	}))
+	s.backend.Inject(
+		memory.Fault{Topic: "a", Times: 100, Err: failing.Err},
+		memory.Fault{Topic: "b", Times: 100, Err: failing.Err, Stored: true},
+		memory.Fault{Topic: "c", Times: 20, Delay: time.Millisecond},
+	)
+	const senders, events = 16, 300
+	var results, refused atomic.Int64
+	var group, sampler sync.WaitGroup
+	stop := make(chan struct{})
+	sampler.Go(func() {
+		var before signalcast.Stats
+		for {
+			now := d.Stats()
+			if now.Accepted != now.Delivered+now.Failed+now.Pending || now.Pending < 0 ||
+				now.Accepted < before.Accepted || now.Delivered < before.Delivered || now.Failed < before.Failed {
+				t.Errorf("the ledger does not hold: %+v after %+v", now, before)
+			}
+			before = now
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.Gosched()
+			}
+		}
+	})
+	for sender := range senders {
+		group.Go(func() {
+			for i := range events {
+				data := order{Number: strconv.Itoa(sender)}
+				if i%10 == 9 {
+					data.Number = "\xff"
+				}
+				delivery, err := s.placed.SendAsync(t.Context(), s.registry, data)
+				if err != nil {
+					if errors.Is(err, signalcast.ErrBufferFull) {
+						refused.Add(int64(len(parts(err))))
+					}
+					continue
+				}
+				for _, result := range delivery.Results() {
+					if errors.Is(result.Err, signalcast.ErrBufferFull) {
+						refused.Add(1)
+					} else {
+						results.Add(1)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.NoError(t, d.Flush(t.Context()))
+	close(stop)
+	sampler.Wait()
+
+	stats := d.Stats()
+	require.Zero(t, stats.Pending)
+	require.Zero(t, s.backend.Unacknowledged())
+	require.Equal(t, results.Load(), stats.Accepted)
+	require.Equal(t, refused.Load(), stats.Refused)
+	require.Equal(t, int64(3*senders*events*9/10), stats.Accepted+stats.Refused)
+	require.Equal(t, int64(senders*events/10), stats.Rejected)
+	require.Equal(t, delivered.Load(), stats.Delivered)
+	require.Equal(t, failed.Load(), stats.Failed+stats.Refused)
+	require.Equal(t, rejected.Load(), stats.Rejected)
+	require.GreaterOrEqual(t, len(b.Messages()), int(stats.Delivered), "some acknowledgements were lost")
+	require.LessOrEqual(t, len(b.Messages()), int(stats.Accepted))
+}
+
+func TestPendingIsTheBackendsCount(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a", "b"})
+	s.backend.Hold()
+	for i := range 10 {
+		s.sendAsync(t, order{})
+		require.Equal(t, int64(2*i+2), s.dispatcher.Stats().Pending)
+		require.Equal(t, 2*i+2, s.backend.Unacknowledged())
+	}
+	s.backend.Release()
+	require.NoError(t, s.dispatcher.Flush(t.Context()))
+	require.Zero(t, s.dispatcher.Stats().Pending)
+	require.Zero(t, s.backend.Unacknowledged())
+}
