@@ -25,12 +25,12 @@ var (
 type Fate uint8
 
 const (
-	// Unknown: the message may or may not have been written. Sending it again
+	// Unknown means that the message may or may not have been written. Sending it again
 	// may write it twice.
 	Unknown Fate = iota
-	// NotWritten: the message is certainly not at the destination.
+	// NotWritten means that the message is certainly not at the destination.
 	NotWritten
-	// Pending: the caller's context ended before the outcome was known. The
+	// Pending means that the caller's context ended before the outcome was known. The
 	// backend goes on with the message, and the hooks get the outcome.
 	Pending
 )

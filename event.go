@@ -116,9 +116,13 @@ func (m Metadata) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metadata.time: %w", err)
 	}
-	return json.Marshal(metadataJSON{
+	text, err = json.Marshal(metadataJSON{
 		m.EventType, m.ID, m.MinorVersion, m.Source, m.SourceHost, string(text), m.SourceLib,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	return text, nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Unknown attributes are an error;

@@ -17,7 +17,7 @@ type KeyField struct {
 func newKeyField(data *shape.Type, path string) (*KeyField, error) {
 	key, err := data.Key(path)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says where the path stands
+		return nil, err
 	}
 	return &KeyField{key, &Schema{Name: key.AvroType(), Text: key.Schema()}}, nil
 }

@@ -172,13 +172,12 @@ func (d *definition) check() (*shape.Type, error) {
 // validEventType accepts what can be part of a header, a schema's namespace and
 // a topic's name. 249 bytes is Kafka's limit for topics.
 func validEventType(name string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 	if len(name) > 249 {
 		return false
 	}
 	for part := range strings.SplitSeq(name, ".") {
-		if part == "" || strings.ContainsFunc(part, func(c rune) bool {
-			return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-')
-		}) {
+		if part == "" || strings.ContainsFunc(part, func(c rune) bool { return !strings.ContainsRune(allowed, c) }) {
 			return false
 		}
 	}

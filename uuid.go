@@ -20,10 +20,10 @@ type UUID [16]byte
 func NewUUID() UUID { return newUUID(time.Now()) }
 
 func newUUID(now time.Time) UUID {
-	ms := now.UnixMilli()
+	ms := uint64(now.UnixMilli()) //nolint:gosec // the clock is past 1970
 	fraction := uint64(now.Nanosecond()%1e6) << 12 / 1e6
 	var id UUID
-	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|0x7000|fraction)
+	binary.BigEndian.PutUint64(id[:8], ms<<16|0x7000|fraction)
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63) //nolint:gosec // an identifier, not a secret
 	return id
 }
