@@ -1,0 +1,142 @@
+package franz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+)
+
+// writer is the thin layer over franz-go's producer.
+type writer struct {
+	client  *kgo.Client
+	timeout time.Duration
+	wire    *wire
+}
+
+func newWriter(c kafkabus.Config) (*writer, error) {
+	w := &writer{timeout: c.DeliveryTimeout, wire: new(wire)}
+	options := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.ClientID),
+		kgo.Dialer(w.wire.dialer(kafkabus.Dialer(c))),
+		kgo.RequestTimeoutOverhead(c.RequestTimeout),
+		kgo.DisableClientMetrics(),
+
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int {
+			return func(r *kgo.Record, partitions int) int { return kafkabus.Partition(r.Key, partitions) }
+		})),
+		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProduceRequestTimeout(c.RequestTimeout),
+		kgo.AllowAutoTopicCreation(),
+		// The bound is that of the bus.
+		kgo.MaxBufferedRecords(math.MaxInt),
+		// Nothing that heals is given up before the delivery timeout, and what does
+		// not heal is given up then, also when an acknowledgement is missing.
+		kgo.UnknownTopicRetries(-1),
+		kgo.RecordDeliveryTimeout(c.DeliveryTimeout),
+		kgo.AllowIdempotentProduceCancellation(),
+		kgo.RetryBackoffFn(kafkabus.Backoff),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+	}
+	if mechanism := mechanism(c); mechanism != nil {
+		options = append(options, kgo.SASL(mechanism))
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	w.client = client
+	return w, nil
+}
+
+func mechanism(c kafkabus.Config) sasl.Mechanism {
+	switch c.SASLMechanism {
+	case kafkabus.Plain:
+		return plain.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsMechanism()
+	case kafkabus.ScramSHA256:
+		return scram.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsSha256Mechanism()
+	case kafkabus.ScramSHA512:
+		return scram.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsSha512Mechanism()
+	default:
+		return nil
+	}
+}
+
+// Write implements [kafkabus.Writer].
+func (w *writer) Write(r *kafkabus.Record) {
+	record := &kgo.Record{
+		Topic: r.Topic, Key: r.Key, Value: r.Value, Timestamp: r.Taken,
+		Partition: unassigned, // until the topic is known
+		Headers:   make([]kgo.RecordHeader, len(r.Headers)),
+	}
+	for i, h := range r.Headers {
+		record.Headers[i] = kgo.RecordHeader(h)
+	}
+	taken := w.wire.now()
+	w.client.Produce(context.Background(), record, func(record *kgo.Record, err error) {
+		if err == nil {
+			r.Delivered(record.Partition, record.Offset)
+			return
+		}
+		fate := signalcast.Unknown
+		if w.unwritten(record, taken, err) {
+			fate = signalcast.NotWritten
+		}
+		r.Failed(fate, w.explain(r, err))
+	})
+}
+
+const unassigned = -1
+
+// unwritten reports whether the record is certainly not in Kafka, given that it
+// was taken at a moment and failed with err.
+func (w *writer) unwritten(r *kgo.Record, taken moment, err error) bool {
+	now := w.wire.now()
+	if r.Partition == unassigned || now.began == taken.began {
+		return true
+	}
+	// What a broker says about the content of a batch, it says instead of writing it.
+	switch {
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge),
+		errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.PolicyViolation),
+		errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.UnsupportedForMessageFormat):
+		return now.lost == taken.lost // nor is it there from an earlier attempt
+	default:
+		return false
+	}
+}
+
+// Close implements [kafkabus.Writer].
+func (w *writer) Close() {
+	w.wire.shut.Store(true)
+	w.client.Close()
+}
+
+// explain turns the error of a record into what callers look for.
+func (w *writer) explain(r *kafkabus.Record, err error) error {
+	var broker *kerr.Error
+	if errors.As(err, &broker) {
+		err = kafkabus.Explain(broker.Code, err)
+	}
+	switch {
+	case w.wire.shut.Load():
+		return signalcast.ErrClosed
+	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Taken) >= w.timeout:
+		return fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, err)
+	default:
+		return err
+	}
+}

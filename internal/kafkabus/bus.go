@@ -1,0 +1,222 @@
+package kafkabus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/signalcast/signalcast"
+)
+
+// Writer writes records to Kafka with one client library.
+type Writer interface {
+	// Write takes the record over and returns without waiting. Later, on another
+	// goroutine, the writer calls the record's Delivered or Failed exactly once.
+	// Records of one key are first written in the order of the calls.
+	Write(r *Record)
+	// Close gives up the records left and returns when each has been settled and
+	// nothing runs any more. Write is not called at the same time or later.
+	Close()
+}
+
+// Bus is a [signalcast.Backend] over a Writer.
+type Bus struct {
+	place         string
+	writer        Writer
+	registry      *registry
+	buffer        *buffer
+	maxBytes      int
+	timeout       time.Duration
+	registerOnUse bool
+	log           *slog.Logger
+
+	// stop ends the waiting for schemas, registering waits for it.
+	stopped     context.Context //nolint:containedctx // the life of the goroutines
+	stop        context.CancelFunc
+	registering sync.WaitGroup
+
+	mu      sync.RWMutex // held while the writer is given a record
+	waiting map[string]*queue
+	gone    bool // the writer takes no more records
+
+	closing  sync.Once
+	closeErr error
+}
+
+var _ signalcast.Backend = (*Bus)(nil)
+
+// New returns a bus that writes with w, whose configuration is checked.
+func New(c Config, w Writer) (*Bus, error) {
+	registry, err := newRegistry(c)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		place: c.String(), writer: w, registry: registry,
+		buffer:   newBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
+		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
+		registerOnUse: c.RegisterOnUse, log: c.Logger,
+		waiting: map[string]*queue{},
+	}
+	b.stopped, b.stop = context.WithCancel(context.Background())
+	return b, nil
+}
+
+// String says where the backend writes, without credentials.
+func (b *Bus) String() string { return b.place }
+
+// Prepare checks the names of topics, and that the schema registry takes the
+// schemas; see the backend packages.
+func (b *Bus) Prepare(ctx context.Context, routes []signalcast.Route) error {
+	if err := b.prepare(ctx, routes); err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	return nil
+}
+
+// overhead is what a waiting message occupies beside its value and key, in bytes.
+const overhead = 1024
+
+// Publish takes m into the buffer; see [signalcast.Backend].
+func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+	r := &Record{
+		Topic: m.Topic, Headers: headers(m.Event), Taken: time.Now(),
+		message: m, done: done, buffer: b.buffer,
+		size: overhead + int64(len(m.Key)) + int64(len(m.Event.Value)),
+	}
+	if n := r.wireSize(); n > b.maxBytes {
+		return fmt.Errorf("kafka: the record has about %d bytes; Config.MaxMessageBytes allows %d: %w",
+			n, b.maxBytes, signalcast.ErrTooLarge)
+	}
+	generation, err := b.buffer.take(ctx, r.size)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	r.generation = generation
+	b.submit(r)
+	return nil
+}
+
+// Flush waits until the outcome of every message taken before the call was reported.
+func (b *Bus) Flush(ctx context.Context) error {
+	if err := b.buffer.flush(ctx); err != nil {
+		return fmt.Errorf("kafka: flush: %w", err)
+	}
+	return nil
+}
+
+// Close stops taking messages, waits for the outcome of those taken and closes
+// the connections. Messages that are left when ctx ends fail with ErrClosed;
+// Close then returns ctx's error and says how many they were.
+func (b *Bus) Close(ctx context.Context) error {
+	b.closing.Do(func() {
+		b.buffer.close()
+		err := b.buffer.flush(ctx)
+		left := b.buffer.size()
+		b.mu.Lock()
+		b.gone = true
+		b.mu.Unlock()
+		b.stop()
+		b.registering.Wait()
+		b.writer.Close()
+		_ = b.buffer.flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+		b.registry.close()
+		if err != nil {
+			b.closeErr = fmt.Errorf("kafka: close: %d messages were given up: %w", left, err)
+		}
+	})
+	return b.closeErr
+}
+
+// Unacknowledged returns the number of messages that were taken and whose
+// outcome has not been reported.
+func (b *Bus) Unacknowledged() int { return b.buffer.size() }
+
+// queue holds the records of one topic while a schema of the first of them is
+// not registered. All records of the topic wait behind it, which keeps their order.
+type queue struct{ records []*Record }
+
+// submit writes r, or lets it wait for its schemas.
+func (b *Bus) submit(r *Record) {
+	b.mu.RLock()
+	if !b.gone && b.waiting[r.Topic] == nil && b.ready(r) {
+		b.writer.Write(r)
+		b.mu.RUnlock()
+		return
+	}
+	b.mu.RUnlock()
+
+	b.mu.Lock()
+	gone := b.gone
+	if !gone {
+		q := b.waiting[r.Topic]
+		if q == nil {
+			q = new(queue)
+			b.waiting[r.Topic] = q
+			b.registering.Go(func() { b.serve(r.Topic, q) })
+		}
+		q.records = append(q.records, r)
+	}
+	b.mu.Unlock()
+	if gone {
+		r.Failed(signalcast.NotWritten, signalcast.ErrClosed)
+	}
+}
+
+// ready frames the record if its schemas are registered.
+func (b *Bus) ready(r *Record) bool {
+	keyID, ok := b.registry.known(r.Topic, r.message.KeySchema)
+	if !ok {
+		return false
+	}
+	valueID, ok := b.registry.known(r.Topic, r.message.Event.ValueSchema)
+	if !ok {
+		return false
+	}
+	r.frame(keyID, valueID)
+	return true
+}
+
+// serve registers what the queue's records need and writes them.
+func (b *Bus) serve(topic string, q *queue) {
+	for {
+		b.mu.Lock()
+		if len(q.records) == 0 {
+			delete(b.waiting, topic)
+			b.mu.Unlock()
+			return
+		}
+		r := q.records[0]
+		q.records[0] = nil
+		q.records = q.records[1:]
+		b.mu.Unlock()
+		if err := b.await(r); err != nil {
+			r.Failed(signalcast.NotWritten, err)
+			continue
+		}
+		b.writer.Write(r)
+	}
+}
+
+// await registers the schemas of the record and frames it. It tries until the
+// delivery timeout of the record has passed.
+func (b *Bus) await(r *Record) error {
+	ctx, cancel := context.WithDeadline(b.stopped, r.Taken.Add(b.timeout))
+	defer cancel()
+	err := errors.Join(
+		b.registerPatiently(ctx, r.Topic, r.message.Event.ValueSchema),
+		b.registerPatiently(ctx, r.Topic, r.message.KeySchema))
+	switch {
+	case err == nil && b.ready(r):
+		return nil
+	case b.stopped.Err() != nil:
+		return signalcast.ErrClosed
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrDeliveryTimeout, err)
+	default:
+		return err
+	}
+}

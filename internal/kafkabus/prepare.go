@@ -1,0 +1,108 @@
+package kafkabus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/signalcast/signalcast"
+)
+
+const (
+	// registrations is how many schemas are registered at the same time.
+	registrations = 4
+	// registryPatience is how long Prepare tries to reach a schema registry.
+	registryPatience = 30 * time.Second
+)
+
+// prepare checks the names of topics and schemas of all routes, and registers
+// the schemas of the enabled ones unless that is left to the first message. It
+// returns every fault.
+func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
+	var faults []error
+	for _, r := range routes {
+		faults = append(faults, checkTopic(r), checkSchema(r, r.ValueSchema), checkSchema(r, r.KeySchema))
+		if r.ValueSchema != nil && b.registry.client == nil {
+			faults = append(faults, &SchemaError{Subject: subject(r.Topic, r.ValueSchema), Refused: true, Err: errNoRegistry})
+		}
+	}
+	if err := errors.Join(faults...); err != nil || b.registerOnUse {
+		return err
+	}
+	return b.registerRoutes(ctx, routes)
+}
+
+func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) error {
+	ctx, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	faults := make([]error, len(routes))
+	slots := make(chan struct{}, registrations)
+	var registering sync.WaitGroup
+	for i, r := range routes {
+		if !r.Enabled {
+			continue
+		}
+		slots <- struct{}{}
+		registering.Go(func() {
+			defer func() { <-slots }()
+			err := errors.Join(
+				b.registerPatiently(ctx, r.Topic, r.ValueSchema),
+				b.registerPatiently(ctx, r.Topic, r.KeySchema))
+			if err != nil {
+				faults[i] = fmt.Errorf("event type %q: %w", r.EventType, err)
+			}
+		})
+	}
+	registering.Wait()
+	return errors.Join(faults...)
+}
+
+// registerPatiently registers a schema and tries again while the registry is
+// away, until ctx ends.
+func (b *Bus) registerPatiently(ctx context.Context, topic string, s *signalcast.Schema) error {
+	var last error
+	for failures := 0; ; failures++ {
+		err := b.registry.register(ctx, topic, s)
+		var schema *SchemaError
+		if err == nil || errors.As(err, &schema) && schema.Refused {
+			return err
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // rather why the registry could not be reached than that time is up
+		}
+		if Pause(ctx, failures) != nil {
+			return last
+		}
+	}
+}
+
+func checkTopic(r signalcast.Route) error {
+	legal := regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+	if legal.MatchString(r.Topic) && r.Topic != "." && r.Topic != ".." {
+		return nil
+	}
+	return fmt.Errorf("event type %q: topic %q is not a legal name in Kafka: "+
+		"allowed are 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-', but not %q and %q",
+		r.EventType, r.Topic, ".", "..")
+}
+
+// checkSchema looks at the name of a record, which registries check more
+// strictly than encoders do.
+func checkSchema(r signalcast.Route, s *signalcast.Schema) error {
+	if s == nil {
+		return nil
+	}
+	legal := regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	for part := range strings.SplitSeq(s.Name, ".") {
+		if !legal.MatchString(part) {
+			return fmt.Errorf("event type %q: the event type is the namespace of its Avro schema, where %q is illegal: "+
+				"allowed are letters, digits and '_' between the dots, not beginning with a digit; "+
+				"schema registries refuse it, while Redis and the JSON codec have no such rule", r.EventType, part)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package kafkabus
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"github.com/signalcast/signalcast"
+)
+
+// Record is a message on its way to Kafka.
+type Record struct {
+	Topic string
+	// Key is nil for a record without a key.
+	Key     []byte
+	Value   []byte
+	Headers [10]Header
+	// Taken is when the message was taken.
+	Taken time.Time
+
+	message    *signalcast.Message
+	done       func(signalcast.Receipt, error)
+	buffer     *buffer
+	generation *generation
+	size       int64
+}
+
+// Header is a record header. It converts to the clients' own types.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Delivered reports that the record was stored, and where.
+func (r *Record) Delivered(partition int32, offset int64) {
+	r.settle(signalcast.Receipt{Partition: partition, Offset: offset}, nil)
+}
+
+// Failed reports that the record was given up.
+func (r *Record) Failed(fate signalcast.Fate, err error) {
+	r.settle(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: fate, Err: err})
+}
+
+func (r *Record) settle(receipt signalcast.Receipt, err error) {
+	r.done(receipt, err)
+	r.buffer.give(r.generation, r.size)
+}
+
+// frame puts the key and the value into the wire format of the registry that
+// gave these IDs: a zero byte, the ID, the bytes. What has no schema is left as it is.
+func (r *Record) frame(keyID, valueID uint32) {
+	m := r.message
+	r.Key, r.Value = m.Key, m.Event.Value
+	if m.KeySchema != nil && m.Key != nil {
+		r.Key = framed(keyID, m.Key)
+	}
+	if m.Event.ValueSchema != nil {
+		r.Value = framed(valueID, m.Event.Value)
+	}
+}
+
+const frameBytes = 5
+
+func framed(id uint32, data []byte) []byte {
+	b := make([]byte, frameBytes, frameBytes+len(data))
+	binary.BigEndian.PutUint32(b[1:], id)
+	return append(b, data...)
+}
+
+// headers returns the event's metadata as the event bus writes it.
+func headers(e *signalcast.Envelope) [10]Header {
+	text := make([]byte, 0, 160)
+	part := func(from int) []byte { return text[from:len(text):len(text)] }
+	text, _ = e.ID.AppendText(text) // never fails
+	id := part(0)
+	start := len(text)
+	text = e.AppendTime(text)
+	eventTime := part(start)
+	start = len(text)
+	text = strconv.AppendInt(text, e.MinorVersion, 10)
+	minorVersion := part(start)
+	contentType := []byte(e.ContentType)
+	return [10]Header{
+		{"ce_specversion", []byte("1.0")},
+		{"content-type", contentType},
+		{"ce_datacontenttype", contentType},
+		{"ce_type", []byte(e.EventType)},
+		{"ce_id", id},
+		{"ce_source", []byte(e.Source)},
+		{"ce_time", eventTime},
+		{"ce_minorversion", minorVersion},
+		{"sourcehost", []byte(e.SourceHost)},
+		{"sourcelib", []byte(e.SourceLib.String())},
+	}
+}
+
+// wireSize returns no less than what the record occupies in a batch of its own.
+func (r *Record) wireSize() int {
+	const batch, varints = 61, 32
+	n := batch + varints + 2*frameBytes + len(r.message.Key) + len(r.message.Event.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value) + 6
+	}
+	return n
+}

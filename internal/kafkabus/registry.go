@@ -1,0 +1,175 @@
+package kafkabus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/signalcast/signalcast"
+)
+
+// SchemaError reports that the schema registry did not register a schema, or
+// cannot be asked to.
+type SchemaError struct {
+	// Subject is the name under which the schema was to be registered.
+	Subject string
+	// Refused says that the registry refused the schema, or the credentials, so
+	// that trying again is of no use: it is incompatible with the subject's
+	// earlier versions, say. Else the registry could not be reached or failed.
+	Refused bool
+	// Err is the cause.
+	Err error
+}
+
+// Error names the subject and the cause.
+func (e *SchemaError) Error() string {
+	what := "is not registered"
+	if e.Refused {
+		what = "is refused by the schema registry"
+	}
+	return fmt.Sprintf("schema for subject %q %s: %v", e.Subject, what, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *SchemaError) Unwrap() error { return e.Err }
+
+// registry registers schemas and remembers their IDs. A schema is registered
+// once for each subject.
+type registry struct {
+	client *sr.Client
+	http   *http.Client
+
+	mu        sync.RWMutex
+	byPointer map[placed]uint32
+	byText    map[registration]uint32
+}
+
+// placed is a schema in use on a topic.
+type placed struct {
+	topic  string
+	schema *signalcast.Schema
+}
+
+// registration is what the registry is asked for.
+type registration struct{ subject, text string }
+
+func newRegistry(c Config) (*registry, error) {
+	r := &registry{byPointer: map[placed]uint32{}, byText: map[registration]uint32{}}
+	if c.SchemaRegistry == "" {
+		return r, nil
+	}
+	transport := &http.Transport{
+		DialContext:         dialer(c, nil),
+		TLSHandshakeTimeout: c.DialTimeout,
+		TLSClientConfig:     cloned(c.SchemaRegistryTLS),
+		MaxIdleConnsPerHost: registrations,
+		ForceAttemptHTTP2:   true,
+	}
+	r.http = &http.Client{Transport: transport, Timeout: c.RequestTimeout}
+	options := []sr.ClientOpt{
+		sr.URLs(strings.TrimRight(c.SchemaRegistry, "/")),
+		sr.HTTPClient(r.http),
+		sr.UserAgent(c.ClientID),
+		sr.LogLevel(0),
+	}
+	if c.SchemaRegistryUsername != "" {
+		options = append(options, sr.BasicAuth(c.SchemaRegistryUsername, c.SchemaRegistryPassword))
+	}
+	client, err := sr.NewClient(options...)
+	if err != nil {
+		return nil, fault("SchemaRegistry", "is refused: %v", err)
+	}
+	r.client = client
+	return r, nil
+}
+
+func cloned(c *tls.Config) *tls.Config {
+	if c == nil {
+		return nil
+	}
+	return c.Clone()
+}
+
+// known returns the ID of a schema on a topic, if it was registered. No schema
+// has the ID 0.
+func (r *registry) known(topic string, s *signalcast.Schema) (id uint32, ok bool) {
+	if s == nil {
+		return 0, true
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	id, ok = r.byPointer[placed{topic, s}]
+	return id, ok
+}
+
+// register registers the schema for the topic unless it is. An error is a *SchemaError.
+func (r *registry) register(ctx context.Context, topic string, s *signalcast.Schema) error {
+	if s == nil {
+		return nil
+	}
+	wanted := registration{subject(topic, s), s.Text}
+	r.mu.RLock()
+	id, ok := r.byText[wanted]
+	r.mu.RUnlock()
+	if !ok {
+		var err error
+		if id, err = r.ask(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byText[wanted] = id
+	r.byPointer[placed{topic, s}] = id
+	return nil
+}
+
+func (r *registry) ask(ctx context.Context, wanted registration) (uint32, error) {
+	if r.client == nil {
+		return 0, &SchemaError{Subject: wanted.subject, Refused: true, Err: errNoRegistry}
+	}
+	id, err := r.client.RegisterSchema(ctx, wanted.subject, sr.Schema{Schema: wanted.text}, -1, -1)
+	switch {
+	case err != nil:
+		return 0, &SchemaError{Subject: wanted.subject, Refused: refused(err), Err: err}
+	case id <= 0:
+		return 0, &SchemaError{Subject: wanted.subject, Err: errNoID}
+	default:
+		return uint32(id), nil //nolint:gosec // IDs have 32 bits on the wire
+	}
+}
+
+var (
+	errNoRegistry = errors.New("Config.SchemaRegistry is empty; the codec has schemas, which a registry has to know")
+	errNoID       = errors.New("the answer of the schema registry holds no ID")
+)
+
+// subject is the name that the reference registers a schema under: the topic
+// and the name of the record or of the primitive type.
+func subject(topic string, s *signalcast.Schema) string { return topic + "-" + s.Name }
+
+// refused reports whether asking again would get the same answer.
+func refused(err error) bool {
+	var answer *sr.ResponseError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	default:
+		return answer.StatusCode >= 400 && answer.StatusCode < 500
+	}
+}
+
+func (r *registry) close() {
+	if r.http != nil {
+		r.http.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,148 @@
+// Package kafkatest has what tests of backends on Kafka need: a cluster and a
+// schema registry in the test's own process, and the reading of topics.
+package kafkatest
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// patience bounds the waits for what must happen.
+const patience = 30 * time.Second
+
+// Cluster is a fake cluster that can be cut off and has its topics' data in memory.
+type Cluster struct {
+	*kfake.Cluster
+
+	gate *gate
+}
+
+// NewCluster starts a cluster of one broker, unless the options say otherwise,
+// that creates topics on use with 3 partitions. It ends with the test.
+func NewCluster(t testing.TB, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	g := &gate{conns: map[net.Conn]struct{}{}}
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{
+		kfake.NumBrokers(1),
+		kfake.AllowAutoTopicCreation(),
+		kfake.DefaultNumPartitions(3),
+		kfake.ListenFn(g.listen),
+	}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return &Cluster{Cluster: cluster, gate: g}
+}
+
+// Stop cuts all connections and refuses new ones.
+func (c *Cluster) Stop() { c.gate.shut() }
+
+// Start accepts connections again.
+func (c *Cluster) Start() { c.gate.open() }
+
+// Read returns the records of a topic, of each partition in the order of writing.
+func (c *Cluster) Read(t testing.TB, topic string) []*kgo.Record {
+	t.Helper()
+	return Read(t, topic, kgo.SeedBrokers(c.ListenAddrs()...))
+}
+
+// Read returns the records of a topic, of each partition in the order of
+// writing, and none if there is no such topic.
+func Read(t testing.TB, topic string, options ...kgo.Opt) []*kgo.Record {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	client, err := kgo.NewClient(append(options,
+		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(10*time.Millisecond), kgo.DisableClientMetrics())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left int64
+	ends.Each(func(end kadm.ListedOffset) {
+		if end.Err == nil {
+			left += end.Offset
+		}
+	})
+	var records []*kgo.Record
+	for int64(len(records)) < left {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, fetches.Records()...)
+	}
+	slices.SortStableFunc(records, func(a, b *kgo.Record) int { return int(a.Partition) - int(b.Partition) })
+	return records
+}
+
+// gate lets connections through while it is open.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]struct{}
+}
+
+func (g *gate) listen(network, addr string) (net.Listener, error) {
+	listener, err := net.Listen(network, addr) //nolint:noctx // the interface of kfake has none
+	return &gatedListener{listener, g}, err
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for c := range g.conns {
+		_ = c.Close()
+	}
+	clear(g.conns)
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = false
+}
+
+func (g *gate) admits(c net.Conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.conns[c] = struct{}{}
+	return true
+}
+
+type gatedListener struct {
+	net.Listener
+
+	gate *gate
+}
+
+func (l *gatedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // passed on
+		}
+		if l.gate.admits(c) {
+			return c, nil
+		}
+		_ = c.Close()
+	}
+}
