@@ -3,6 +3,7 @@ package signalcast
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/signalcast/signalcast/internal/shape"
 )
@@ -42,6 +43,24 @@ type Data struct {
 // Value returns a copy of the event data, as a value of the signal's type T.
 // It is for codecs that are not made from the compiled type.
 func (d Data) Value() any { return d.ref.Value(d.entry.def.dataType) }
+
+// copied refers to a copy on the heap: the original is on the sender's stack,
+// and a codec that is not ours may keep what it is given.
+func (d Data) copied() Data {
+	heap := reflect.New(d.entry.def.dataType).Elem()
+	heap.Set(reflect.ValueOf(d.Value()))
+	return Data{d.entry, shape.RefOfValue(heap)}
+}
+
+// builtIn reports whether c keeps nothing of the Data that it is given.
+func builtIn(c Codec) bool {
+	switch c.(type) {
+	case avroCodec, jsonCodec:
+		return true
+	default:
+		return false
+	}
+}
 
 // Avro returns the codec of the Open edX event bus: the data as a record named
 // CloudEvent in the event type's namespace, in Avro's binary encoding; a key as

@@ -185,6 +185,9 @@ func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data 
 	if routes == nil {
 		return
 	}
+	if !builtIn(d.options.codec) {
+		data = data.copied()
+	}
 	dispatched := delivery.add()
 	if err := routes.encode(dispatched, meta, data); err != nil {
 		d.rejected.Add(1)
