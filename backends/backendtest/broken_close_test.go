@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ var errSomething = errors.New("something went wrong")
 func brokenCloses() map[string]func(*subject, *testing.T) {
 	return map[string]func(*subject, *testing.T){
 		"flush-waits": func(s *subject, _ *testing.T) {
-			s.good.Inject(memory.Fault{Delay: time.Millisecond, Times: 100})
+			s.good.Inject(memory.Fault{Delay: 5 * time.Millisecond, Times: 10})
 			s.flush = func(ctx context.Context) error { return ctx.Err() }
 		},
 		"flush-context": func(s *subject, _ *testing.T) {
@@ -36,11 +37,25 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 			}
 		},
 		"close-waits": func(s *subject, _ *testing.T) {
-			s.good.Inject(memory.Fault{Delay: 2 * time.Millisecond, Times: 100})
+			s.good.Inject(memory.Fault{Delay: 10 * time.Millisecond, Times: 10})
 			s.close = func(ctx context.Context) error {
 				if ctx.Err() == nil && s.good.Unacknowledged() > 50 {
 					go func() { _ = s.good.Close(context.Background()) }()
 					return nil
+				}
+				return s.good.Close(ctx)
+			}
+		},
+		"close-unused": func(s *subject, t *testing.T) {
+			var connected atomic.Bool
+			publish := s.publish
+			s.publish = func(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+				connected.Store(true)
+				return publish(ctx, m, done)
+			}
+			s.close = func(ctx context.Context) error {
+				if s.isAway() && !connected.Load() {
+					<-t.Context().Done() // it connects to say goodbye
 				}
 				return s.good.Close(ctx)
 			}

@@ -142,7 +142,7 @@ func TestABrokenBackendFailsItsCaseAndNoOther(t *testing.T) {
 			for _, other := range backendtest.Cases(harness(breakIt, t)) {
 				h := harness(breakIt, t)
 				if other.Name == c.Name {
-					h.Patience = 500 * time.Millisecond
+					h.Patience = 200 * time.Millisecond
 				}
 				failed, log := check(t, other, h)
 				if failed != (other.Name == c.Name) {

@@ -63,6 +63,13 @@ func closeCases() []Case {
 			}
 			t.requireKnown("Close", outcomes)
 		}},
+		{"close-unused", "Close of a backend without messages needs no destination", func(t *trial) {
+			t.open(Limits{})
+			t.Stop()
+			if err := t.close(context.Background()); err != nil {
+				t.Fatalf("Close: %v", err)
+			}
+		}},
 		{"close-twice", "a second Close waits for the first and returns the same", func(t *trial) {
 			t.open(Limits{})
 			t.away()

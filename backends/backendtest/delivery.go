@@ -141,7 +141,7 @@ func deliveryCases(h Harness) []Case {
 				t.Fatalf("the message was %+v before and is %+v", same, m)
 			}
 		}},
-		{"message-not-kept", "a message is not used after done has returned: its owner may do with the bytes what he likes", func(t *trial) {
+		{"message-not-kept", "a message is not used after done has returned: its owner may change the bytes then", func(t *trial) {
 			t.open(Limits{})
 			m := t.numbered("key", 1)
 			want := Record{Key: bytes.Clone(m.Key), Value: bytes.Clone(m.Event.Value)}
