@@ -174,14 +174,25 @@ func (t *trial) publish(m *signalcast.Message) *outcome {
 	return o
 }
 
-// publishRange publishes messages from up to before to of each key.
+// publishRange publishes messages from up to before to of each key, all from one goroutine.
 func (t *trial) publishRange(from, to int, keys ...string) []*outcome {
 	t.Helper()
 	var outcomes []*outcome
-	for n := from; n < to; n++ {
-		for _, key := range keys {
-			outcomes = append(outcomes, t.publish(t.numbered(key, n)))
+	err := t.within("Publish", func() error {
+		for n := from; n < to; n++ {
+			for _, key := range keys {
+				m := t.numbered(key, n)
+				o := newOutcome(m)
+				if err := t.Backend.Publish(context.Background(), m, o.done); err != nil {
+					return fmt.Errorf("message %d of key %q: %w", n, key, err)
+				}
+				outcomes = append(outcomes, o)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("Publish: %v; the message has to be taken", err)
 	}
 	return outcomes
 }
