@@ -38,4 +38,8 @@
 //	["org.openedx.learning.course.enrollment.created.v1".course-enrollments]
 //	event_key_field = "enrollment.course.course_key"
 //	enabled = true
+//
+// # Python
+//
+// [ConvertPython] reads what the settings file of a Python service says.
 package configfile

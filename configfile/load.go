@@ -26,6 +26,8 @@ type Config struct {
 // with the problems of all sources and of the merged configuration, each with
 // its place, and an error for each source that could not be read at all.
 // A setting that is missing where a source could not be read is none of them.
+// The Config returned with an error holds what is right of the sources: to look
+// for more, not to run on.
 func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
 	var (
 		loaded   Config
@@ -55,17 +57,18 @@ func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
 			found.Problems = append(found.Problems, ownProblems(invalid.Problems, found.Problems, complete)...)
 		}
 	}
-	if len(found.Problems) == 0 {
-		if len(unread) > 0 {
-			return nil, errors.Join(unread...)
-		}
+	if len(found.Problems) > 0 {
+		finish(&found)
+		unread = append(unread, &found)
+	}
+	switch len(unread) {
+	case 0:
 		return &loaded, nil
+	case 1:
+		return &loaded, unread[0] //nolint:wrapcheck // names its source
+	default:
+		return &loaded, errors.Join(unread...)
 	}
-	finish(&found)
-	if len(unread) == 0 {
-		return nil, &found
-	}
-	return nil, errors.Join(append(unread, &found)...)
 }
 
 // ownProblems leaves out settings that may be missing only because a source

@@ -49,7 +49,7 @@ func File(name string) Source {
 		if err != nil {
 			return signalcast.Layer{}, err //nolint:wrapcheck // names the file
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()                           // it was only read
 		text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1)) // one more, which the parser refuses
 		if err != nil {
 			return signalcast.Layer{}, err //nolint:wrapcheck // names the file

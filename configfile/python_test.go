@@ -1,0 +1,64 @@
+package configfile_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/configfile"
+)
+
+// The text that testdata/python holds beside each file is what ConvertPython
+// makes of it: a configuration, and the problems.
+func TestPythonSettings(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/python/*.py")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		layer, problems := configfile.ConvertPython(filepath.Base(file), text)
+		config, err := json.MarshalIndent(layer.Config, "", "  ")
+		require.NoError(t, err)
+		got := string(config) + "\n"
+		if problems != nil {
+			got += problems.Error() + "\n"
+		}
+		if *update {
+			require.NoError(t, os.WriteFile(file+".txt", []byte(got), 0o600))
+		}
+		want, err := os.ReadFile(file + ".txt")
+		require.NoError(t, err)
+		require.Equal(t, string(want), got, file)
+	}
+}
+
+func TestPlacesInPythonSettings(t *testing.T) {
+	t.Parallel()
+	layer, err := configfile.ConvertPython("x", []byte("EVENT_BUS_PRODUCER_CONFIG = {\n  'ä': {'t':\n {'enabled': True}}}\n"))
+	require.NoError(t, err)
+	require.Equal(t, map[signalcast.ConfigPath]signalcast.Position{
+		{EventType: "ä"}:                               {Line: 2, Column: 3},
+		{EventType: "ä", Topic: "t"}:                   {Line: 2, Column: 9},
+		{EventType: "ä", Topic: "t", Field: "enabled"}: {Line: 3, Column: 3},
+	}, layer.Positions)
+}
+
+func TestPythonTextsThatAreNotRead(t *testing.T) {
+	t.Parallel()
+	_, err := configfile.ConvertPython("x", []byte("# \xff"))
+	require.EqualError(t, err, "x: found text that is not UTF-8; allowed is Unicode text")
+	_, err = configfile.ConvertPython("x", []byte(strings.Repeat(" ", configfile.MaxBytes+1)))
+	require.ErrorContains(t, err, "found a text of more than 262144 bytes")
+	deep := "EVENT_BUS_PRODUCER_CONFIG = " + strings.Repeat("[", configfile.MaxBytes/2-20) + strings.Repeat("]", configfile.MaxBytes/2-20)
+	_, err = configfile.ConvertPython("x", []byte(deep))
+	require.EqualError(t, err, "x:1:29: found no dict; allowed is a dict")
+}
+
+func FuzzConvertPython(f *testing.F) { fuzz(f, "py", configfile.ConvertPython) }
