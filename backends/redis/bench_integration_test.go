@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -133,5 +132,3 @@ func arguments(m *signalcast.Message) []any {
 		"sourcehost", e.SourceHost, "sourcelib", e.SourceLib, "event_data", []byte(e.EventData),
 	}
 }
-
-var _ = io.EOF

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,8 +22,9 @@ import (
 
 // server is a real redis-server of one test.
 type server struct {
-	dir, addr, url string
-	client         *goredis.Client // of the test itself
+	dir, addr   string
+	url, tlsURL string
+	client      *goredis.Client // of the test itself
 }
 
 // startServer starts a server with the options of test/servers/redis.sh.
@@ -33,12 +35,17 @@ func startServer(t testing.TB, options ...string) *server {
 	port := freePort(t)
 	s := &server{dir: dir, addr: "127.0.0.1:" + strconv.Itoa(port)}
 	s.url = "redis://" + s.addr
+	s.tlsURL = "rediss://127.0.0.1:" + strconv.Itoa(port+1)
 	s.run(t, append([]string{"start", "--port", strconv.Itoa(port)}, options...)...)
 	t.Cleanup(func() {
 		_ = s.command("stop").Run()
 		_ = os.RemoveAll(dir)
 	})
-	s.client = goredis.NewClient(&goredis.Options{Addr: s.addr})
+	password := ""
+	if i := slices.Index(options, "--pass"); i >= 0 {
+		password = options[i+1]
+	}
+	s.client = goredis.NewClient(&goredis.Options{Addr: s.addr, Password: password})
 	t.Cleanup(func() { _ = s.client.Close() })
 	return s
 }
