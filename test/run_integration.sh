@@ -3,11 +3,21 @@
 # Flags are given to go test: test/run_integration.sh -race -run Reference
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-redis="test/servers/redis.sh --dir .run/integration"
+servers=(redis kafka registry)
+server() { # NAME ARGS...
+  local name=$1
+  shift
+  "test/servers/$name.sh" --dir ".run/integration/$name" "$@"
+}
+stop_servers() { for name in "${servers[@]}"; do server "$name" stop; done; }
 
 SIGNALCAST_TEST_PYTHON=$(test/reference/setup.sh)
-$redis start --clean
-trap '$redis stop' EXIT
-SIGNALCAST_TEST_REDIS_URL=$($redis url)
-export SIGNALCAST_TEST_PYTHON SIGNALCAST_TEST_REDIS_URL
+trap stop_servers EXIT
+server redis start --clean
+server kafka start --clean --secure
+server registry start --clean
+for name in "${servers[@]}"; do
+  while IFS= read -r line; do export "SIGNALCAST_TEST_$line"; done < <(server "$name" env)
+done
+export SIGNALCAST_TEST_PYTHON
 go test -tags integration -count=1 "$@" ./backends/... ./test/integration/...

@@ -7,26 +7,21 @@ package integration_test
 import (
 	"encoding/hex"
 	"os"
-	"strconv"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/redis"
-	"github.com/signalcast/signalcast/openedx"
 )
-
-// everything is a topic that all event types share.
-const everything = "everything"
 
 func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
 	t.Parallel()
 	events := goldenEvents(t)
 	prefix := uniquePrefix()
-	sendSamples(t, prefix, events)
+	backend, err := redis.New(redis.Config{URL: setting(t, "SIGNALCAST_TEST_REDIS_URL")})
+	require.NoError(t, err)
+	sendSamples(t, backend, prefix, events)
 
 	t.Run("every stream holds the entries of the reference, byte for byte", func(t *testing.T) {
 		t.Parallel()
@@ -52,7 +47,7 @@ func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
 		for _, event := range events {
 			sent = append(sent, event.Samples...)
 		}
-		got, log, err := readWithReference(t, prefix+"-"+everything, len(sent))
+		got, log, err := readRedisWithReference(t, prefix+"-"+everything, len(sent))
 		require.NoError(t, err, log)
 		require.Len(t, got, len(sent))
 		host, err := os.Hostname()
@@ -75,39 +70,17 @@ func TestTheReferenceReportsAnEntryThatItCannotRead(t *testing.T) {
 	}}).Err()
 	require.NoError(t, err)
 
-	got, log, err := readWithReference(t, stream, 1)
+	got, log, err := readRedisWithReference(t, stream, 1)
 
 	require.Error(t, err)
 	require.Empty(t, got)
 	require.Contains(t, log, "Error consuming event from Redis")
 }
 
-// sendSamples sends every sample of every event type to the type's own topic and to the shared one.
-func sendSamples(t *testing.T, prefix string, events []goldenEvent) {
+// readRedisWithReference reads count events from the start of a stream.
+func readRedisWithReference(t *testing.T, stream string, count int) (events []received, log string, err error) {
 	t.Helper()
-	registry := signalcast.NewRegistry()
-	require.NoError(t, registry.Register(openedx.Signals()...))
-	backend, err := redis.New(redis.Config{URL: setting(t, "SIGNALCAST_TEST_REDIS_URL")})
-	require.NoError(t, err)
-	config := signalcast.ProducerConfig{}
-	for _, event := range events {
-		route := signalcast.TopicConfig{EventKeyField: new(event.keyField), Enabled: new(true)}
-		config[event.EventType] = map[string]signalcast.TopicConfig{event.topic: route, everything: route}
-	}
-	dispatcher, err := signalcast.NewDispatcher(t.Context(), registry, config, backend, signalcast.WithTopicPrefix(prefix))
-	require.NoError(t, err)
-	sent := int64(0)
-	for _, event := range events {
-		for _, sample := range event.Samples {
-			err := registry.SendJSON(t.Context(), event.EventType, sample.Data, signalcast.WithMetadata(sample.Metadata))
-			require.NoError(t, err, "%s, sample %s", event.EventType, sample.Name)
-			sent += 2
-		}
-	}
-	require.NoError(t, dispatcher.Close(t.Context()))
-	stats := dispatcher.Stats()
-	require.Equal(t, sent, stats.Delivered)
-	require.Zero(t, stats.Failed)
+	return readWithReference(t, "check_redis.py", count, "--url", setting(t, "SIGNALCAST_TEST_REDIS_URL"), "--stream", stream)
 }
 
 // streamEntries returns the names and values of each entry's fields in their order, which go-redis's XRange does not keep.
@@ -132,6 +105,3 @@ func client(t *testing.T) *goredis.Client {
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c
 }
-
-// uniquePrefix keeps the streams of tests and runs apart.
-func uniquePrefix() string { return "test" + strconv.FormatInt(time.Now().UnixNano(), 36) }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -22,12 +23,12 @@ type received struct {
 	Metadata signalcast.Metadata `json:"metadata"`
 }
 
-// readWithReference lets the reference's own consumer read count events from the start of a stream.
+// readWithReference lets the reference's own consumer read count events, by one of the checkers in test/reference.
 // It returns what the reference received and what it logged; err is not nil if that was not as it should be.
-func readWithReference(t *testing.T, stream string, count int) (events []received, log string, err error) {
+func readWithReference(t *testing.T, checker string, count int, args ...string) (events []received, log string, err error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), setting(t, "SIGNALCAST_TEST_PYTHON"), "../reference/check_redis.py",
-		"--url", setting(t, "SIGNALCAST_TEST_REDIS_URL"), "--stream", stream, "--count", strconv.Itoa(count), "--strict")
+	args = append([]string{filepath.Join("..", "reference", checker), "--count", strconv.Itoa(count), "--strict"}, args...)
+	cmd := exec.CommandContext(t.Context(), setting(t, "SIGNALCAST_TEST_PYTHON"), args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()

@@ -44,7 +44,7 @@ alive() { # sets pid; a process id that the system gave to somebody else since t
 launch() { # JAVA-ARGS...   returns once the server is up
   local i
   [ ! -e "$dir/server.log" ] || mv "$dir/server.log" "$dir/server.log.last"
-  (cd "$dir" && exec setsid java -XX:+UseSerialGC -Djava.awt.headless=true "$@" </dev/null >"$dir/server.log" 2>&1) &
+  (cd "$dir" && exec setsid java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true "$@" </dev/null >"$dir/server.log" 2>&1) &
   echo $! >"$dir/pid"
   for i in $(seq 600); do
     is_up && { alive; return; }

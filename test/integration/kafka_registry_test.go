@@ -1,0 +1,49 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/openedx/learning"
+)
+
+func TestASchemaThatTheRegistryRefusesStopsTheStart(t *testing.T) {
+	t.Parallel()
+	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
+		t.Helper()
+		prefix := uniquePrefix()
+		eventType := learning.StudentRegistrationCompleted.EventType()
+		subject := prefix + "-users-" + eventType + ".CloudEvent"
+		occupy(t, subject, `{"type": "record", "name": "CloudEvent", "namespace": "`+eventType+`", "fields": [{"name": "user", "type": "long"}]}`)
+		backend, err := client.new(kafkaConfig(t))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, backend.Close(t.Context())) }()
+
+		_, err = signalcast.NewDispatcher(t.Context(), openedxRegistry(t), signalcast.ProducerConfig{
+			eventType: {"users": {EventKeyField: new("user.id"), Enabled: new(true)}},
+		}, backend, signalcast.WithTopicPrefix(prefix))
+
+		var refused *franz.SchemaError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, subject, refused.Subject)
+		require.True(t, refused.Refused, "%v", err)
+	})
+}
+
+// occupy registers a schema under a subject whose later versions have to be compatible.
+func occupy(t *testing.T, subject, schema string) {
+	t.Helper()
+	client, err := sr.NewClient(sr.URLs(setting(t, "SIGNALCAST_TEST_REGISTRY_URL")))
+	require.NoError(t, err)
+	_, err = client.CreateSchema(t.Context(), subject, sr.Schema{Schema: schema})
+	require.NoError(t, err)
+	for _, set := range client.SetCompatibility(t.Context(), sr.SetCompatibility{Level: sr.CompatBackward}, subject) {
+		require.NoError(t, set.Err)
+	}
+}

@@ -1,0 +1,137 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/openedx/learning"
+)
+
+// patience is for how long brokers that refuse a connection are tried again.
+const patience = 3 * time.Second
+
+func TestKafkaOverSecureConnections(t *testing.T) {
+	t.Parallel()
+	cases := map[string]func(t *testing.T, c *franz.Config){
+		"PLAIN":                func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN") },
+		"SCRAM-SHA-256":        func(t *testing.T, c *franz.Config) { withPassword(t, c, "SCRAM-SHA-256") },
+		"SCRAM-SHA-512":        func(t *testing.T, c *franz.Config) { withPassword(t, c, "SCRAM-SHA-512") },
+		"a client certificate": withCertificate,
+	}
+	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
+		t.Helper()
+		for name, secure := range cases {
+			t.Run(name+" lets events through", func(t *testing.T) {
+				t.Parallel()
+				config := franz.Config{}
+				secure(t, &config)
+				_, err := sendRegistration(t, client, config)
+				require.NoError(t, err)
+			})
+		}
+	})
+}
+
+func TestKafkaRefusesAConnection(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		config func(t *testing.T, c *franz.Config)
+		reason string
+	}{
+		"with a wrong password by PLAIN": {
+			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.SASLPassword = "wrong-password" },
+			reason: "access is denied",
+		},
+		"with a wrong password by SCRAM-SHA-256": {
+			config: func(t *testing.T, c *franz.Config) {
+				withPassword(t, c, "SCRAM-SHA-256")
+				c.SASLPassword = "wrong-password"
+			},
+			reason: "access is denied",
+		},
+		"with a wrong password by SCRAM-SHA-512": {
+			config: func(t *testing.T, c *franz.Config) {
+				withPassword(t, c, "SCRAM-SHA-512")
+				c.SASLPassword = "wrong-password"
+			},
+			reason: "access is denied",
+		},
+		"to a broker whose authority is not trusted": {
+			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.TLS = trusting(t, "other-ca.pem") },
+			reason: "certificate signed by unknown authority",
+		},
+		"without the client certificate that the broker asks for": {
+			config: func(t *testing.T, c *franz.Config) { withCertificate(t, c); c.TLS.Certificates = nil },
+			reason: "tls: bad certificate",
+		},
+	}
+	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
+		t.Helper()
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				config := franz.Config{DeliveryTimeout: patience}
+				c.config(t, &config)
+
+				began := time.Now()
+				log, err := sendRegistration(t, client, config)
+
+				require.ErrorContains(t, err, c.reason)
+				require.Less(t, time.Since(began), 5*patience)
+				require.NotContains(t, err.Error()+log, "wrong-password")
+				require.NotContains(t, err.Error()+log, setting(t, "SIGNALCAST_TEST_KAFKA_PASSWORD"))
+				var failed *signalcast.DeliveryError
+				require.ErrorAs(t, err, &failed)
+				require.Equal(t, signalcast.NotWritten, failed.Fate)
+			})
+		}
+	})
+}
+
+// withPassword makes c speak to the listener that asks for a password.
+func withPassword(t *testing.T, c *franz.Config, mechanism string) {
+	t.Helper()
+	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_SASL_BROKERS")}
+	c.TLS = trusting(t, "ca.pem")
+	c.SASLMechanism = mechanism
+	c.SASLUsername = setting(t, "SIGNALCAST_TEST_KAFKA_USER")
+	c.SASLPassword = setting(t, "SIGNALCAST_TEST_KAFKA_PASSWORD")
+}
+
+// withCertificate makes c speak to the listener that asks for a client's certificate.
+func withCertificate(t *testing.T, c *franz.Config) {
+	t.Helper()
+	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_TLS_BROKERS")}
+	c.TLS = trusting(t, "ca.pem")
+	pair, err := tls.LoadX509KeyPair(certificate(t, "client.pem"), certificate(t, "client.key"))
+	require.NoError(t, err)
+	c.TLS.Certificates = []tls.Certificate{pair}
+}
+
+// sendRegistration sends one event as JSON, and returns what was logged.
+func sendRegistration(t *testing.T, client kafkaClient, config franz.Config) (log string, err error) {
+	t.Helper()
+	var text bytes.Buffer
+	config.Logger = slog.New(slog.NewTextHandler(&text, nil))
+	backend, err := client.new(config)
+	require.NoError(t, err)
+	registry := openedxRegistry(t)
+	dispatcher, err := signalcast.NewDispatcher(t.Context(), registry, signalcast.ProducerConfig{
+		learning.StudentRegistrationCompleted.EventType(): {"secured": {EventKeyField: new("user.pii.username"), Enabled: new(true)}},
+	}, backend, signalcast.WithCodec(signalcast.JSON()))
+	require.NoError(t, err)
+	err = learning.StudentRegistrationCompleted.Send(t.Context(), registry, learning.UserEvent{
+		User: learning.UserData{ID: 7, PII: learning.UserPersonalData{Username: "ada"}},
+	})
+	require.NoError(t, dispatcher.Close(t.Context()))
+	return text.String(), err
+}

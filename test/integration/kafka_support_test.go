@@ -1,0 +1,99 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/franz"
+)
+
+// kafkaClient is one of the two backends for Kafka, whose configurations are the same.
+type kafkaClient struct {
+	name string
+	new  func(franz.Config) (signalcast.Backend, error)
+}
+
+func kafkaClients() []kafkaClient {
+	return []kafkaClient{
+		{"franz-go", func(c franz.Config) (signalcast.Backend, error) { return franz.New(c) }},
+	}
+}
+
+// withEachKafkaClient runs a test once for each of the two backends.
+func withEachKafkaClient(t *testing.T, test func(t *testing.T, client kafkaClient)) {
+	t.Helper()
+	for _, client := range kafkaClients() {
+		t.Run(client.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, client)
+		})
+	}
+}
+
+// kafkaConfig says where the broker and the schema registry of the tests are.
+func kafkaConfig(t *testing.T) franz.Config {
+	t.Helper()
+	return franz.Config{
+		Brokers:        []string{setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS")},
+		SchemaRegistry: setting(t, "SIGNALCAST_TEST_REGISTRY_URL"),
+	}
+}
+
+// certificate returns the path of a file that test/servers/certs.sh has made.
+func certificate(t *testing.T, name string) string {
+	t.Helper()
+	return filepath.Join(setting(t, "SIGNALCAST_TEST_KAFKA_CERTS"), name)
+}
+
+// trusting returns a configuration for TLS that trusts one authority.
+func trusting(t *testing.T, authority string) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(certificate(t, authority))
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(text))
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+}
+
+// readRecords reads count records of a topic, from its beginning, in the order of each partition.
+func readRecords(t *testing.T, topic string, count int) []*kgo.Record {
+	t.Helper()
+	consumer, err := kgo.NewClient(
+		kgo.SeedBrokers(setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS")),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(100*time.Millisecond),
+	)
+	require.NoError(t, err)
+	defer consumer.Close()
+	var records []*kgo.Record
+	for len(records) < count {
+		fetches := consumer.PollFetches(t.Context())
+		require.NoError(t, fetches.Err())
+		records = append(records, fetches.Records()...)
+	}
+	require.Len(t, records, count, "more records than were sent")
+	return records
+}
+
+// registered returns the only version of a subject.
+func registered(t *testing.T, subject string) sr.SubjectSchema {
+	t.Helper()
+	client, err := sr.NewClient(sr.URLs(setting(t, "SIGNALCAST_TEST_REGISTRY_URL")))
+	require.NoError(t, err)
+	schema, err := client.SchemaByVersion(t.Context(), subject, -1)
+	require.NoError(t, err)
+	require.Equal(t, 1, schema.Version, "%s has more than one version", subject)
+	return schema
+}

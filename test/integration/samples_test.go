@@ -1,0 +1,54 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/openedx"
+)
+
+// everything is a topic that all event types share.
+const everything = "everything"
+
+// uniquePrefix keeps the topics of tests and runs apart.
+func uniquePrefix() string { return "test" + strconv.FormatInt(time.Now().UnixNano(), 36) }
+
+// openedxRegistry returns a registry with every event type of the Open edX catalogue.
+func openedxRegistry(t *testing.T, opts ...signalcast.RegistryOption) *signalcast.Registry {
+	t.Helper()
+	registry := signalcast.NewRegistry(opts...)
+	require.NoError(t, registry.Register(openedx.Signals()...))
+	return registry
+}
+
+// sendSamples sends every sample of every event type to the type's own topic and to the shared one, and closes the backend.
+func sendSamples(t *testing.T, backend signalcast.Backend, prefix string, events []goldenEvent, opts ...signalcast.Option) {
+	t.Helper()
+	registry := openedxRegistry(t)
+	config := signalcast.ProducerConfig{}
+	for _, event := range events {
+		route := signalcast.TopicConfig{EventKeyField: new(event.keyField), Enabled: new(true)}
+		config[event.EventType] = map[string]signalcast.TopicConfig{event.topic: route, everything: route}
+	}
+	dispatcher, err := signalcast.NewDispatcher(t.Context(), registry, config, backend,
+		append(opts, signalcast.WithTopicPrefix(prefix))...)
+	require.NoError(t, err)
+	sent := int64(0)
+	for _, event := range events {
+		for _, sample := range event.Samples {
+			err := registry.SendJSON(t.Context(), event.EventType, sample.Data, signalcast.WithMetadata(sample.Metadata))
+			require.NoError(t, err, "%s, sample %s", event.EventType, sample.Name)
+			sent += 2
+		}
+	}
+	require.NoError(t, dispatcher.Close(t.Context()))
+	stats := dispatcher.Stats()
+	require.Equal(t, sent, stats.Delivered)
+	require.Zero(t, stats.Failed)
+}
