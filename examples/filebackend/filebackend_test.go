@@ -3,6 +3,7 @@ package filebackend_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,19 +31,6 @@ func message(value string) *signalcast.Message {
 	}
 }
 
-func publish(t *testing.T, b *filebackend.Backend, m *signalcast.Message) signalcast.Receipt {
-	t.Helper()
-	type outcome struct {
-		receipt signalcast.Receipt
-		err     error
-	}
-	known := make(chan outcome, 1)
-	require.NoError(t, b.Publish(t.Context(), m, func(r signalcast.Receipt, err error) { known <- outcome{r, err} }))
-	o := <-known
-	require.NoError(t, o.err)
-	return o.receipt
-}
-
 func TestALineThatACrashHasCutIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -50,21 +38,38 @@ func TestALineThatACrashHasCutIsLeftAlone(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(`{"metadata": {"id"`), 0o600))
 	b, err := filebackend.New(filebackend.Config{Dir: dir})
 	require.NoError(t, err)
-	first, second := publish(t, b, message("one")), publish(t, b, message("two"))
+	require.NoError(t, b.Publish(t.Context(), message("one"), func(signalcast.Receipt, error) {}))
 	require.NoError(t, b.Close(t.Context()))
 
 	lines := readLines(t, path)
-	require.Len(t, lines, 2)
+	require.Len(t, lines, 1)
 	require.Equal(t, "one", string(lines[0].Value))
-	require.Equal(t, "two", string(lines[1].Value))
+}
 
-	text, err := os.ReadFile(path)
+func TestAReceiptSaysWhereTheLineBegins(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	ready, dir := filepath.Join(parent, "ready"), filepath.Join(parent, "topics")
+	require.NoError(t, os.Mkdir(ready, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(ready, "orders.jsonl"), []byte("{cut"), 0o600))
+	b, err := filebackend.New(filebackend.Config{Dir: dir})
 	require.NoError(t, err)
-	for want, receipt := range map[string]signalcast.Receipt{"b25l": first, "dHdv": second} {
-		offset, err := strconv.Atoi(receipt.ID)
+	values := []string{"one", "two", "three"}
+	receipts := make(chan signalcast.Receipt, len(values))
+	for _, value := range values { // while there is no directory, so that some are written together
+		require.NoError(t, b.Publish(t.Context(), message(value), func(r signalcast.Receipt, _ error) { receipts <- r }))
+	}
+	require.NoError(t, os.Rename(ready, dir))
+	require.NoError(t, b.Close(t.Context()))
+
+	text, err := os.ReadFile(filepath.Join(dir, "orders.jsonl"))
+	require.NoError(t, err)
+	for _, value := range values {
+		offset, err := strconv.Atoi((<-receipts).ID)
 		require.NoError(t, err)
-		line, _, _ := bytes.Cut(text[offset:], []byte("\n"))
-		require.Contains(t, string(line), want, "the receipt says where the line begins")
+		var line filebackend.Line
+		require.NoError(t, json.NewDecoder(bytes.NewReader(text[offset:])).Decode(&line))
+		require.Equal(t, value, string(line.Value))
 	}
 }
 
