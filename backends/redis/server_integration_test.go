@@ -38,7 +38,7 @@ func startServer(t testing.TB, options ...string) *server {
 	s.tlsURL = "rediss://127.0.0.1:" + strconv.Itoa(port+1)
 	s.run(t, append([]string{"start", "--port", strconv.Itoa(port)}, options...)...)
 	t.Cleanup(func() {
-		_ = s.command("stop").Run()
+		_ = s.command("kill9").Run()
 		_ = os.RemoveAll(dir)
 	})
 	password := ""
