@@ -29,7 +29,8 @@ func TestNewDispatcherRefuses(t *testing.T) {
 			func(_ *signalcast.Registry, c signalcast.ProducerConfig) (*signalcast.Registry, signalcast.ProducerConfig) {
 				return nil, c
 			},
-			backend{}, nil, "registry is nil",
+			backend{},
+			nil, "registry is nil",
 		},
 		"no backend": {nil, nil, nil, "backend is nil"},
 		"no codec":   {nil, backend{}, []signalcast.Option{signalcast.WithCodec(nil)}, "codec is nil"},
@@ -38,7 +39,8 @@ func TestNewDispatcherRefuses(t *testing.T) {
 			func(r *signalcast.Registry, _ signalcast.ProducerConfig) (*signalcast.Registry, signalcast.ProducerConfig) {
 				return r, invalid
 			},
-			backend{}, nil, "org.example.order.plaecd.v1",
+			backend{},
+			nil, "org.example.order.plaecd.v1",
 		},
 		"a table that the backend refuses": {
 			nil, backend{prepare: func([]signalcast.Route) error { return unhappy }}, nil, unhappy.Error(),

@@ -11,8 +11,7 @@ import (
 
 // Plan shows what an event would become, and sends nothing.
 func ExampleDispatcher_Plan() {
-	dispatcher, closeDispatcher := exampleDispatcher()
-	defer closeDispatcher()
+	dispatcher := exampleDispatcher()
 	messages, err := dispatcher.Plan("org.example.course.published.v1",
 		[]byte(`{"course_key": "course-v1:edX+DemoX+2026", "title": "Demo"}`))
 	if err != nil {
@@ -33,8 +32,7 @@ func ExampleDispatcher_Plan() {
 
 // Reload puts another configuration into service, or none of it.
 func ExampleDispatcher_Reload() {
-	dispatcher, closeDispatcher := exampleDispatcher()
-	defer closeDispatcher()
+	dispatcher := exampleDispatcher()
 	ctx := context.Background()
 	change, err := dispatcher.Reload(ctx, signalcast.ProducerConfig{
 		"org.example.course.published.v1": {
@@ -66,13 +64,12 @@ func ExampleDispatcher_Reload() {
 }
 
 // exampleDispatcher publishes courses to one topic.
-func exampleDispatcher() (d *signalcast.Dispatcher, closeDispatcher func()) {
-	ctx := context.Background()
+func exampleDispatcher() *signalcast.Dispatcher {
 	registry := signalcast.NewRegistry()
 	if err := registry.Register(Published); err != nil {
 		log.Fatal(err)
 	}
-	d, err := signalcast.NewDispatcher(ctx, registry, signalcast.ProducerConfig{
+	d, err := signalcast.NewDispatcher(context.Background(), registry, signalcast.ProducerConfig{
 		"org.example.course.published.v1": {
 			"courses": {EventKeyField: new("course_key"), Enabled: new(true)},
 		},
@@ -80,5 +77,5 @@ func exampleDispatcher() (d *signalcast.Dispatcher, closeDispatcher func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return d, func() { _ = d.Close(ctx) }
+	return d
 }

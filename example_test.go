@@ -42,10 +42,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer dispatcher.Close(ctx) //nolint:errcheck // an example
 
 	err = Published.Send(ctx, registry, CoursePublished{CourseKey: "course-v1:edX+DemoX+2026", Title: "Demo"})
 	if err != nil {
+		log.Fatal(err)
+	}
+	if err := dispatcher.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
 	for _, m := range backend.Messages() {

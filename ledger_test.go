@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -121,6 +122,27 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 	require.Equal(t, rejected.Load(), stats.Rejected)
 	require.GreaterOrEqual(t, len(b.Messages()), int(stats.Delivered), "some acknowledgements were lost")
 	require.LessOrEqual(t, len(b.Messages()), int(stats.Accepted))
+}
+
+func TestTheHooksSeeTheirMessageInTheLedger(t *testing.T) {
+	t.Parallel()
+	for name, delay := range map[string]time.Duration{"within Send": 0, "later": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var seen []signalcast.Stats
+				var s *shop
+				s = openShop(t, []string{"orders"}, signalcast.WithHooks(signalcast.Hooks{
+					Delivered: func(*signalcast.Message, signalcast.Receipt) { seen = append(seen, s.dispatcher.Stats()) },
+					Failed:    func(*signalcast.DeliveryError) { seen = append(seen, s.dispatcher.Stats()) },
+				}))
+				s.backend.Inject(memory.Fault{Delay: delay, Times: 1}, memory.Fault{Delay: delay, Err: failing.Err})
+				require.NoError(t, s.send(t, order{}))
+				require.Error(t, s.send(t, order{}))
+				require.Equal(t, []signalcast.Stats{{Accepted: 1, Delivered: 1}, {Accepted: 2, Delivered: 1, Failed: 1}}, seen)
+			})
+		})
+	}
 }
 
 func TestPendingIsTheBackendsCount(t *testing.T) {

@@ -206,7 +206,9 @@ func TestTheRegistryFillsInTheMetadata(t *testing.T) {
 				signalcast.WithSource("openedx/lms/web"), signalcast.WithSourceHost(""), signalcast.WithSourceLib(11, 2, 0),
 				signalcast.WithIDs(func() signalcast.UUID { return id }),
 			},
-			"openedx/lms/web", "", signalcast.SourceLib{11, 2, 0}, id,
+			"openedx/lms/web", "",
+			signalcast.SourceLib{11, 2, 0},
+			id,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

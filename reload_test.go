@@ -175,6 +175,25 @@ func TestAReloadIsAtomic(t *testing.T) {
 	require.Len(t, s.backend.Messages(), int(stats.Accepted))
 }
 
+func TestAnEventIsServedByTheTableItBeganWith(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	var d *signalcast.Dispatcher
+	d = s.dispatch(t, ordersTo("a", "b"), backend{
+		publish: func(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+			if m.Topic == "a" {
+				_, err := d.Reload(ctx, ordersTo("x", "y"))
+				require.NoError(t, err)
+			}
+			return s.backend.Publish(ctx, m, done)
+		},
+	})
+	require.NoError(t, s.send(t, order{}))
+	require.Equal(t, []string{"a", "b"}, topicsOf(s.backend.Messages()))
+	require.NoError(t, s.send(t, order{}))
+	require.Equal(t, []string{"a", "b", "x", "y"}, topicsOf(s.backend.Messages()))
+}
+
 func TestReloadsWaitForEachOtherAsLongAsTheyMay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

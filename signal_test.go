@@ -125,6 +125,16 @@ func TestAnEventThatCannotLeaveTheProcessIsAnError(t *testing.T) {
 	}
 }
 
+func TestASignalIsNotTakenForAnotherOfItsEventType(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"})
+	other := signalcast.NewSignal[customer](orderPlaced)
+	require.ErrorIs(t, other.Send(t.Context(), s.registry, customer{}), signalcast.ErrNotRegistered)
+	_, err := other.Connect(s.registry, func(context.Context, signalcast.Event[customer]) error { return nil })
+	require.ErrorIs(t, err, signalcast.ErrNotRegistered)
+	require.Empty(t, s.backend.Messages())
+}
+
 func TestAnErrorAboutASignalNamesItsEventType(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

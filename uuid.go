@@ -20,8 +20,8 @@ type UUID [16]byte
 func NewUUID() UUID { return newUUID(time.Now()) }
 
 func newUUID(now time.Time) UUID {
-	ms := uint64(now.UnixMilli()) //nolint:gosec // the clock is past 1970
-	fraction := uint64(now.Nanosecond()%1e6) << 12 / 1e6
+	ms := uint64(now.UnixMilli())
+	fraction := uint64(now.Nanosecond()%1e6) << 12 / 1e6 //nolint:gosec // not negative
 	var id UUID
 	binary.BigEndian.PutUint64(id[:8], ms<<16|0x7000|fraction)
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63) //nolint:gosec // an identifier, not a secret
