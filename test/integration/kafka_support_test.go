@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
 // kafkaClient is one of the two backends for Kafka, whose configurations are the same.
@@ -66,24 +66,11 @@ func trusting(t *testing.T, authority string) *tls.Config {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }
 
-// readRecords reads count records of a topic, from its beginning, in the order of each partition.
+// readRecords returns the records of a topic, which have to be count.
 func readRecords(t *testing.T, topic string, count int) []*kgo.Record {
 	t.Helper()
-	consumer, err := kgo.NewClient(
-		kgo.SeedBrokers(setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS")),
-		kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxWait(100*time.Millisecond),
-	)
-	require.NoError(t, err)
-	defer consumer.Close()
-	var records []*kgo.Record
-	for len(records) < count {
-		fetches := consumer.PollFetches(t.Context())
-		require.NoError(t, fetches.Err())
-		records = append(records, fetches.Records()...)
-	}
-	require.Len(t, records, count, "more records than were sent")
+	records := kafkatest.Read(t, topic, kgo.SeedBrokers(setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS")))
+	require.Len(t, records, count, topic)
 	return records
 }
 

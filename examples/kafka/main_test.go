@@ -1,0 +1,44 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+func TestReadmeShowsTheRealOutput(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, client := range []string{"franz-go"} {
+		t.Run(client, func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
+			settings := map[string]string{
+				"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS":   strings.Join(cluster.ListenAddrs(), ","),
+				"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": kafkatest.NewRegistry(t).URL,
+				"EVENT_BUS_TOPIC_PREFIX":              "dev",
+			}
+			var out strings.Builder
+			require.NoError(t, run(t.Context(), []string{"--client", client}, func(name string) string { return settings[name] }, &out))
+			require.Contains(t, string(readme), "```\n"+out.String()+"```\n")
+		})
+	}
+}
+
+func TestAMissingSettingIsNamed(t *testing.T) {
+	t.Parallel()
+	err := run(t.Context(), nil, func(string) string { return "" }, &strings.Builder{})
+	require.ErrorContains(t, err, "Config.Brokers is empty")
+}
+
+func TestAnUnknownClientIsNamed(t *testing.T) {
+	t.Parallel()
+	err := run(t.Context(), []string{"--client", "sarama"}, func(string) string { return "" }, &strings.Builder{})
+	require.ErrorContains(t, err, `client "sarama" is unknown; allowed are franz-go and kafka-go`)
+}
