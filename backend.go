@@ -99,12 +99,13 @@ type Backend interface {
 	// A nil error means that m was taken: done is then called exactly once with
 	// the outcome, on any goroutine, perhaps before Publish returns. The context
 	// plays no part any more. A non-nil error means that m was not taken and
-	// will not be written; done is never called.
+	// will not be written; done is never called. It wraps ctx.Err() when ctx ended.
 	//
 	// A nil error given to done means that the destination has stored m. Else
 	// m was not written if the error is a *DeliveryError whose Fate is
 	// NotWritten, and may have been written with any other error. done does not
-	// block and does not call the backend's Flush or Close.
+	// block and does not call the backend's Flush or Close; it may publish, so it
+	// is called without a lock that Publish takes.
 	//
 	// A message larger than the whole buffer or than the destination accepts is
 	// refused with ErrTooLarge, never waited for. After Close, Publish returns
@@ -112,7 +113,8 @@ type Backend interface {
 	Publish(ctx context.Context, m *Message, done func(Receipt, error)) error
 
 	// Flush returns nil once done has returned for every message taken before
-	// the call, or ctx.Err() when ctx ends first.
+	// the call, or an error that wraps ctx.Err() when ctx ends first. After Close
+	// nothing is left to wait for, and it returns nil.
 	Flush(ctx context.Context) error
 
 	// Close stops taking messages, waits until the outcome of every message
@@ -120,6 +122,8 @@ type Backend interface {
 	// When ctx ends first the messages left are given up, and Close returns an
 	// error; done has been called for every message taken when Close returns,
 	// on that path too. A blocked Publish returns ErrClosed. Closing twice is
-	// allowed: the second call waits for the first and returns the same.
+	// allowed: the second call waits for the first, or for its own ctx, and
+	// returns the same. A backend that never took a message closes without its
+	// destination.
 	Close(ctx context.Context) error
 }

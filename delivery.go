@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -202,10 +203,11 @@ type slot struct {
 }
 
 const (
-	stateOffered = iota // to the backend, which has not answered yet
-	stateTaken          // by the backend
-	stateDone           // done was called
-	stateKnown          // the outcome can be read
+	stateOffered  = iota // to the backend, which has not answered yet
+	stateCounting        // taken, and about to be counted as accepted
+	stateTaken           // by the backend
+	stateDone            // done was called
+	stateKnown           // the outcome can be read
 )
 
 // err is nil for a delivered message. A message without an outcome is pending
@@ -223,6 +225,9 @@ func (s *slot) err(cause error) error {
 
 // finish is the done function of the backend.
 func (s *slot) finish(receipt Receipt, err error) {
+	for s.state.Load() == stateCounting {
+		runtime.Gosched() // Publish has just returned; it is one instruction away
+	}
 	// A backend that calls done twice breaks its contract, not the ledger.
 	switch {
 	case s.state.CompareAndSwap(stateOffered, stateDone):
@@ -243,8 +248,9 @@ func (s *slot) finish(receipt Receipt, err error) {
 
 // taken notes that Publish returned nil.
 func (s *slot) taken() {
-	if s.state.CompareAndSwap(stateOffered, stateTaken) {
+	if s.state.CompareAndSwap(stateOffered, stateCounting) {
 		s.route.counters.accepted.Add(1)
+		s.state.Store(stateTaken)
 	}
 }
 
