@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/signalcast/signalcast"
+)
+
+func (s *session) diff() *cobra.Command {
+	exitCode := false
+	command := s.does(&cobra.Command{
+		Use:   "diff [--exit-code] OLD NEW",
+		Short: "Show what another configuration changes for the events that leave the process",
+		Long: `Show what another configuration changes for the events that leave the process.
+
+  start   events go to a topic and did not before
+  stop    events go to a topic no more
+  move    events go to another topic instead
+  key     events have another key: across the change, events with equal keys
+          are not in order
+
+What is disabled in both makes no difference. OLD and NEW are one CONFIG each;
+merge makes one of several.`,
+		Example:           "  " + s.Name + " diff --exit-code running.json next.json",
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completeConfigs,
+	}, func(_ context.Context, args []string) error {
+		before, err := s.load(nil, args[:1])
+		if err != nil {
+			return err
+		}
+		after, err := s.load(nil, args[1:])
+		if err != nil {
+			return err
+		}
+		changes := compare(before.Merged, after.Merged)
+		if s.format == formatJSON {
+			if err := writeJSON(s, changes); err != nil {
+				return err
+			}
+		} else {
+			s.writeChanges(changes)
+		}
+		if exitCode && len(changes) > 0 {
+			return errProblems
+		}
+		return nil
+	})
+	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when there is a difference")
+	return command
+}
+
+// change is one difference for the events of one type.
+type change struct {
+	Change    string `json:"change"` // start, stop, move or key
+	EventType string `json:"event_type"`
+	Topic     string `json:"topic"` // for move, the old one
+	NewTopic  string `json:"new_topic,omitempty"`
+	Key       string `json:"key,omitempty"` // the old one, but for start; empty without a key
+	NewKey    string `json:"new_key,omitempty"`
+}
+
+// The kinds of changes.
+const (
+	changeStart = "start"
+	changeStop  = "stop"
+	changeMove  = "move"
+	changeKey   = "key"
+)
+
+// compare returns the differences, sorted by event type and topic.
+func compare(before, after signalcast.ProducerConfig) []change {
+	changes := []change{}
+	for _, eventType := range sorted(signalcast.MergeProducerConfigs(before, after)) {
+		was, is := enabledTopics(before[eventType]), enabledTopics(after[eventType])
+		var stopped, started []string
+		for _, topic := range sorted(was) {
+			if key, still := is[topic]; !still {
+				stopped = append(stopped, topic)
+			} else if key != was[topic] {
+				changes = append(changes, change{changeKey, eventType, topic, "", was[topic], key})
+			}
+		}
+		for _, topic := range sorted(is) {
+			if _, already := was[topic]; !already {
+				started = append(started, topic)
+			}
+		}
+		if len(stopped) == 1 && len(started) == 1 {
+			changes = append(changes, change{changeMove, eventType, stopped[0], started[0], was[stopped[0]], is[started[0]]})
+			continue
+		}
+		for _, topic := range stopped {
+			changes = append(changes, change{changeStop, eventType, topic, "", was[topic], ""})
+		}
+		for _, topic := range started {
+			changes = append(changes, change{changeStart, eventType, topic, "", is[topic], ""})
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b change) int {
+		if a.EventType == b.EventType && a.Topic < b.Topic {
+			return -1
+		}
+		return 0
+	})
+	return changes
+}
+
+// enabledTopics returns the key path of every enabled topic, empty where there is none.
+func enabledTopics(topics map[string]signalcast.TopicConfig) map[string]string {
+	enabled := map[string]string{}
+	for topic, t := range topics {
+		if isTrue(t.Enabled) {
+			enabled[topic] = ""
+			if t.EventKeyField != nil {
+				enabled[topic] = *t.EventKeyField
+			}
+		}
+	}
+	return enabled
+}
+
+func (s *session) writeChanges(changes []change) {
+	key := func(path string) string {
+		if path == "" {
+			return "no key"
+		}
+		return "key " + path
+	}
+	for _, c := range changes {
+		switch c.Change {
+		case changeStart:
+			s.printf("%s  %s → %s (%s)\n", s.paint(green, "start"), c.EventType, c.Topic, key(c.Key))
+		case changeStop:
+			s.printf("%s   %s → %s\n", s.paint(red, "stop"), c.EventType, c.Topic)
+		case changeMove:
+			s.printf("%s   %s: from %s to %s (%s)\n", s.paint(yellow, "move"), c.EventType, c.Topic, c.NewTopic, key(c.NewKey))
+		}
+		if c.Change == changeKey || c.Change == changeMove && c.Key != c.NewKey {
+			topic := c.Topic
+			if c.NewTopic != "" {
+				topic = c.NewTopic
+			}
+			s.printf("%s    %s → %s: from %s to %s; the order of equal keys breaks\n", s.paint(yellow, "key"), c.EventType, topic, key(c.Key), key(c.NewKey))
+		}
+	}
+	if len(changes) == 0 {
+		s.printf("no difference for the events that leave the process\n")
+	}
+}

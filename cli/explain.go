@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/avro"
+	"github.com/signalcast/signalcast/backends/memory"
+	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+)
+
+func (s *session) explain() *cobra.Command {
+	var flags eventFlags
+	var kafka kafkaFlags
+	command := s.does(&cobra.Command{
+		Use:   "explain --config CONFIG... EVENT_TYPE",
+		Short: "Show everything about one event, without a broker",
+		Long: `Show everything about one event, without a broker: the topics that it goes to,
+and why it does not go to the others. With --data, also what is published: the
+key and the value as text and bytes, the Kafka headers and the fields of the
+Redis stream entry.
+
+With --key-schema-id, the ID that the schema registry has given to the key's
+schema, the key is shown as Kafka has it, and with --partitions the partition
+that it belongs to, which is the one that the Python producer chooses.`,
+		Example: "  " + s.Name + " explain org.openedx.learning.course.enrollment.created.v1 --config site.yaml\n" +
+			"  " + s.Name + " explain org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data event.json --key-schema-id 7 --partitions 12",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: s.completeEventType,
+	}, func(ctx context.Context, args []string) error {
+		if err := kafka.check(); err != nil {
+			return err
+		}
+		e, err := flags.read(s, args[0])
+		if err != nil {
+			return err
+		}
+		explained, err := e.explain(ctx, s, flags.prefix, kafka)
+		if err != nil {
+			return err
+		}
+		if s.format == formatJSON {
+			return writeJSON(s, explained)
+		}
+		s.writeExplanation(explained, e)
+		return nil
+	})
+	flags.add(command)
+	command.Flags().IntVar(&kafka.partitions, "partitions", 0, "the number of partitions that the topics have")
+	command.Flags().Uint32Var(&kafka.keySchemaID, "key-schema-id", 0, "the ID that the schema registry has given to the key's schema")
+	return command
+}
+
+// kafkaFlags are what explain has to be told about a Kafka cluster. 0 means unknown.
+type kafkaFlags struct {
+	partitions  int
+	keySchemaID uint32
+}
+
+func (k kafkaFlags) check() error {
+	switch {
+	case k.partitions < 0 || k.partitions > 1<<31-1:
+		return usageError{fmt.Errorf("--partitions is %d; a topic has at least one", k.partitions)}
+	case k.partitions > 0 && k.keySchemaID == 0:
+		return usageError{errors.New("--partitions needs --key-schema-id: the ID is a part of the key")}
+	default:
+		return nil
+	}
+}
+
+// explanation is what explain shows.
+type explanation struct {
+	EventType string   `json:"event_type"`
+	Topics    []*topic `json:"topics"`
+	// Event is absent without data, and for an event that goes nowhere.
+	Event *encoded `json:"event,omitempty"`
+}
+
+// topic is one topic of the event, and the message for it.
+type topic struct {
+	fate
+
+	Message *message `json:"message,omitempty"`
+}
+
+// message is what is published to one topic. Without a key, all but the
+// partition is absent.
+type message struct {
+	KeySchema string          `json:"key_schema,omitempty"`
+	KeyText   json.RawMessage `json:"key,omitempty"`
+	KeyHex    string          `json:"key_hex,omitempty"`
+	FramedHex string          `json:"kafka_key_hex,omitempty"`
+	Partition *int            `json:"kafka_partition,omitempty"`
+}
+
+// encoded is the event itself, the same for all topics.
+type encoded struct {
+	Metadata     signalcast.Metadata `json:"metadata"`
+	ValueText    json.RawMessage     `json:"value"`
+	ValueHex     string              `json:"value_hex"`
+	KafkaHeaders []field             `json:"kafka_headers"`
+	RedisEntry   []field             `json:"redis_entry"`
+}
+
+// field is a name and its bytes. Text is absent of bytes that are none.
+type field struct {
+	Name string `json:"name"`
+	Text string `json:"text,omitempty"`
+	Hex  string `json:"hex"`
+}
+
+func textField(name, text string) field { return field{name, text, hex.EncodeToString([]byte(text))} }
+
+func (e *event) explain(ctx context.Context, s *session, prefix string, kafka kafkaFlags) (*explanation, error) {
+	explained := &explanation{EventType: e.eventType, Topics: []*topic{}}
+	byName := map[string]*topic{}
+	for _, f := range e.fates(prefix) {
+		t := &topic{fate: f}
+		byName[f.FullTopic] = t
+		explained.Topics = append(explained.Topics, t)
+	}
+	if e.data == nil {
+		return explained, nil
+	}
+	d, err := e.dispatcher(ctx, s, prefix, memory.New())
+	if err != nil {
+		return nil, err
+	}
+	messages, err := d.Plan(e.eventType, e.data, e.options...)
+	if err := errors.Join(err, d.Close(ctx)); err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		if byName[m.Topic].Message, err = newMessage(m, kafka); err != nil {
+			return nil, err
+		}
+		if explained.Event == nil {
+			if explained.Event, err = newEncoded(m); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return explained, nil
+}
+
+func newMessage(m *signalcast.Message, kafka kafkaFlags) (*message, error) {
+	shown := &message{}
+	if m.Key == nil {
+		return shown, nil
+	}
+	text, err := decoded(m.KeySchema, m.Key)
+	if err != nil {
+		return nil, err
+	}
+	shown.KeySchema, shown.KeyText, shown.KeyHex = m.KeySchema.Text, text, hex.EncodeToString(m.Key)
+	if kafka.keySchemaID > 0 {
+		framed := append(binary.BigEndian.AppendUint32([]byte{0}, kafka.keySchemaID), m.Key...)
+		shown.FramedHex = hex.EncodeToString(framed)
+		if kafka.partitions > 0 {
+			shown.Partition = new(kafkabus.Partition(framed, kafka.partitions))
+		}
+	}
+	return shown, nil
+}
+
+func newEncoded(m *signalcast.Message) (*encoded, error) {
+	text, err := decoded(m.Event.ValueSchema, m.Event.Value)
+	if err != nil {
+		return nil, err
+	}
+	entry := redis.NewEntry(m)
+	minorVersion := strconv.FormatInt(entry.MinorVersion, 10)
+	return &encoded{
+		Metadata: m.Event.Metadata, ValueText: text, ValueHex: hex.EncodeToString(m.Event.Value),
+		KafkaHeaders: []field{
+			textField("ce_specversion", "1.0"),
+			textField("content-type", m.Event.ContentType),
+			textField("ce_datacontenttype", m.Event.ContentType),
+			textField("ce_type", entry.Type),
+			textField("ce_id", entry.ID),
+			textField("ce_source", entry.Source),
+			textField("ce_time", entry.Time),
+			textField("ce_minorversion", minorVersion),
+			textField("sourcehost", entry.SourceHost),
+			textField("sourcelib", entry.SourceLib),
+		},
+		RedisEntry: []field{
+			textField("type", entry.Type),
+			textField("id", entry.ID),
+			textField("source", entry.Source),
+			textField("time", entry.Time),
+			textField("minorversion", minorVersion),
+			textField("sourcehost", entry.SourceHost),
+			textField("sourcelib", entry.SourceLib),
+			{Name: "event_data", Hex: hex.EncodeToString(entry.EventData)},
+		},
+	}, nil
+}
+
+// decoded returns what bytes say, as JSON.
+func decoded(schema *signalcast.Schema, data []byte) (json.RawMessage, error) {
+	value, err := avro.Decode(schema, data)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
+}
+
+func (s *session) writeExplanation(explained *explanation, e *event) {
+	s.printf("event type  %s\n", explained.EventType)
+	if len(explained.Topics) == 0 {
+		s.printf("goes        nowhere: %s\n", e.whyNowhere())
+	}
+	for _, t := range explained.Topics {
+		sent := s.paint(green, "sent")
+		if !t.Sent {
+			sent = s.paint(yellow, "not sent")
+		}
+		s.printf("\ntopic       %s: %s, %s\n  key field   %s\n", t.FullTopic, sent, t.Why, t.Key.key())
+		if t.Message == nil {
+			continue
+		}
+		for _, line := range []struct{ name, text string }{
+			{"key schema", t.Message.KeySchema},
+			{"key", string(t.Message.KeyText)},
+			{"key bytes", t.Message.KeyHex},
+			{"Kafka key", t.Message.FramedHex},
+		} {
+			if line.text != "" {
+				s.printf("  %-10s  %s\n", line.name, line.text)
+			}
+		}
+		if t.Message.Partition != nil {
+			s.printf("  %-10s  %d\n", "partition", *t.Message.Partition)
+		}
+	}
+	if explained.Event == nil {
+		return
+	}
+	s.printf("\nvalue       %s\nvalue bytes %s\n", explained.Event.ValueText, explained.Event.ValueHex)
+	for _, part := range []struct {
+		title  string
+		fields []field
+	}{{"Kafka headers", explained.Event.KafkaHeaders}, {"Redis entry", explained.Event.RedisEntry}} {
+		s.printf("\n%s\n", part.title)
+		for _, f := range part.fields {
+			text := f.Text
+			if text == "" && f.Hex != "" {
+				text = "the value bytes"
+			}
+			s.printf("  %-18s  %s\n", f.Name, text)
+		}
+	}
+}

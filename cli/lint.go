@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/configfile"
+)
+
+func (s *session) lint() *cobra.Command {
+	var prefix string
+	command := s.does(&cobra.Command{
+		Use:   "lint [--prefix P] CONFIG...",
+		Short: "Report everything that is wrong with a configuration",
+		Long: `Report everything that is wrong with a configuration.
+
+Problems are what a service refuses to start with: faults of the files, unknown
+event types and settings, key paths that the data does not have, topics without
+enabled or a key. Warnings are what it starts with and nobody may have meant:
+nothing is enabled, the events of a topic have keys of different schemas, a
+topic carries the prefix already, a key path is declared wrongly elsewhere.
+
+Warnings alone leave the exit code 0.`,
+		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeConfigs,
+	}, func(ctx context.Context, args []string) error {
+		config, err := s.load(s.Registry, args)
+		var found signalcast.ValidationError
+		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
+			found = *invalid
+		} else if err != nil {
+			return err
+		}
+		warnings, err := s.warnings(ctx, config, prefix)
+		if err != nil {
+			return err
+		}
+		s.writeLint(config, found, warnings)
+		if len(found.Problems) > 0 {
+			return errProblems
+		}
+		return nil
+	})
+	prefixFlag(command, &prefix)
+	return command
+}
+
+func prefixFlag(command *cobra.Command, prefix *string) {
+	command.Flags().StringVar(prefix, "prefix", configfile.TopicPrefix(), "what stands before every topic; default: "+configfile.TopicPrefixVariable)
+	command.Flags().Lookup("prefix").DefValue = ""
+}
+
+func (s *session) writeLint(config *configfile.Config, found signalcast.ValidationError, warnings []signalcast.Problem) {
+	if s.format == formatJSON {
+		_ = writeJSON(s, struct {
+			Problems []problem `json:"problems"`
+			Omitted  int       `json:"omitted,omitempty"`
+			Warnings []problem `json:"warnings"`
+		}{problemsOf(found.Problems), found.Omitted, problemsOf(warnings)})
+		return
+	}
+	for _, p := range found.Problems {
+		s.printf("%s %s\n", s.paint(red, "problem"), p)
+	}
+	if found.Omitted > 0 {
+		s.printf("and %s more\n", count(found.Omitted, "problem"))
+	}
+	for _, p := range warnings {
+		s.printf("%s %s\n", s.paint(yellow, "warning"), p)
+	}
+	topics, enabled := 0, 0
+	for _, settings := range config.Merged {
+		for _, t := range settings {
+			topics++
+			if isTrue(t.Enabled) {
+				enabled++
+			}
+		}
+	}
+	verdict := "fine"
+	if n := len(found.Problems) + found.Omitted; n > 0 {
+		verdict = count(n, "problem")
+	}
+	if len(warnings) > 0 {
+		verdict += ", " + count(len(warnings), "warning")
+	}
+	s.printf("%s: %s of %s, %d enabled\n", verdict, count(topics, "topic"), count(len(config.Merged), "event type"), enabled)
+}
+
+func isTrue(b *bool) bool { return b != nil && *b }
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

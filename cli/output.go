@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+
+	"github.com/signalcast/signalcast"
+)
+
+// choice is the value of a flag that has few values.
+type choice string
+
+const (
+	formatText choice = "text"
+	formatJSON choice = "json"
+
+	colorAuto   choice = "auto"
+	colorAlways choice = "always"
+	colorNever  choice = "never"
+)
+
+// allowed returns the values of the flag that c belongs to.
+func (c *choice) allowed() []string {
+	formats := []choice{formatText, formatJSON}
+	choices := []choice{colorAuto, colorAlways, colorNever}
+	if slices.Contains(formats, *c) {
+		choices = formats
+	}
+	texts := make([]string, len(choices))
+	for i, choice := range choices {
+		texts[i] = string(choice)
+	}
+	return texts
+}
+
+func (c *choice) String() string { return string(*c) }
+
+func (c *choice) Type() string { return strings.Join(c.allowed(), "|") }
+
+func (c *choice) Set(text string) error {
+	if !slices.Contains(c.allowed(), text) {
+		return fmt.Errorf("allowed are %s", strings.Join(c.allowed(), ", "))
+	}
+	*c = choice(text)
+	return nil
+}
+
+// output is where a command writes its result, and how.
+type output struct {
+	*bufio.Writer
+	format, color choice
+	colored       bool
+}
+
+func (s *session) useColor() bool {
+	if s.color != colorAuto {
+		return s.color == colorAlways
+	}
+	file, isFile := s.Stdout.(*os.File)
+	return isFile && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+}
+
+// style is how a text looks on a terminal.
+type style string
+
+const (
+	red    style = "31"
+	green  style = "32"
+	yellow style = "33"
+)
+
+func (o *output) paint(s style, text string) string {
+	if !o.colored {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+func (o *output) printf(format string, args ...any) { fmt.Fprintf(o, format, args...) }
+
+// table writes rows in columns.
+func (o *output) table(rows [][]string) {
+	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	_ = w.Flush() // an error stays in o
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// place is where something stands.
+type place struct {
+	Source string `json:"source,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+func placeOf(o signalcast.Origin) place { return place{o.Layer, o.Line, o.Column} }
+
+func (p place) String() string {
+	if p.Line == 0 {
+		return p.Source
+	}
+	return fmt.Sprintf("%s:%d", p.Source, p.Line)
+}
+
+// problem is the JSON form of a problem.
+type problem struct {
+	place
+
+	EventType string `json:"event_type,omitempty"`
+	Topic     string `json:"topic,omitempty"`
+	Field     string `json:"field,omitempty"`
+	Found     string `json:"found"`
+	Allowed   string `json:"allowed"`
+	Nearest   string `json:"nearest,omitempty"`
+}
+
+func problemsOf(problems []signalcast.Problem) []problem {
+	list := make([]problem, len(problems))
+	for i, p := range problems {
+		list[i] = problem{place{p.Source, p.Line, p.Column}, p.EventType, p.Topic, p.Field, p.Found, p.Allowed, p.Nearest}
+	}
+	return list
+}
