@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -32,21 +33,21 @@ func BenchmarkAsync(b *testing.B) {
 
 	b.Run("backend", func(b *testing.B) {
 		backend := newBackend(b, redis.Config{URL: server.url})
-		b.ReportAllocs()
+		report := measure(b)
 		for b.Loop() {
 			if err := backend.Publish(b.Context(), m, discard); err != nil {
 				b.Fatal(err)
 			}
 		}
 		flush(b, backend)
-		reportRate(b)
+		report()
 	})
 	b.Run("bare go-redis pipeline", func(b *testing.B) {
 		client := goredis.NewClient(&goredis.Options{Addr: server.addr, MaxRetries: -1})
-		defer client.Close()
+		b.Cleanup(func() { _ = client.Close() })
 		args := arguments(m)
 		pipe := client.Pipeline()
-		b.ReportAllocs()
+		report := measure(b)
 		for b.Loop() {
 			_ = pipe.Process(b.Context(), goredis.NewStringCmd(b.Context(), args...))
 			if pipe.Len() == 512 {
@@ -54,12 +55,12 @@ func BenchmarkAsync(b *testing.B) {
 				require.NoError(b, err)
 			}
 		}
-		reportRate(b)
+		report()
 	})
 	b.Run("raw socket", func(b *testing.B) {
-		conn, err := net.Dial("tcp", server.addr)
+		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", server.addr)
 		require.NoError(b, err)
-		defer conn.Close()
+		b.Cleanup(func() { _ = conn.Close() })
 		var command []byte
 		args := arguments(m)
 		command = fmt.Appendf(command, "*%d\r\n", len(args))
@@ -83,6 +84,7 @@ func BenchmarkAsync(b *testing.B) {
 				}
 			}
 		})
+		report := measure(b)
 		for b.Loop() {
 			select {
 			case inFlight <- struct{}{}:
@@ -95,7 +97,7 @@ func BenchmarkAsync(b *testing.B) {
 		_ = writer.Flush()
 		close(inFlight)
 		reading.Wait()
-		reportRate(b)
+		report()
 	})
 }
 
@@ -104,7 +106,7 @@ func BenchmarkSync(b *testing.B) {
 	server := startServer(b)
 	backend := newBackend(b, redis.Config{URL: server.url})
 	m := benchmarked()
-	b.ReportAllocs()
+	report := measure(b)
 	b.SetParallelism(32) // times 2 processors
 	b.RunParallel(func(pb *testing.PB) {
 		acknowledged := make(chan error, 1)
@@ -115,12 +117,24 @@ func BenchmarkSync(b *testing.B) {
 			}
 		}
 	})
-	reportRate(b)
+	report()
 }
 
-func reportRate(b *testing.B) {
+// measure returns a function that reports the rate, and the processor time that
+// this process used for each message, since the call.
+func measure(b *testing.B) func() {
 	b.Helper()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	used := func() int64 {
+		var u syscall.Rusage
+		require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	b.ReportAllocs()
+	before := used()
+	return func() {
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+		b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns/op")
+	}
 }
 
 // arguments are those of the XADD that stores m.

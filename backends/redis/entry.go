@@ -40,18 +40,3 @@ func NewEntry(m *signalcast.Message) Entry {
 		EventData: e.Value,
 	}
 }
-
-// appendTo appends the names and values of the fields to the arguments of an
-// XADD. The values are pointers into e, which costs no allocation.
-func (e *Entry) appendTo(args []any) []any {
-	return append(args,
-		"type", &e.Type,
-		"id", &e.ID,
-		"source", &e.Source,
-		"time", &e.Time,
-		"minorversion", &e.MinorVersion,
-		"sourcehost", &e.SourceHost,
-		"sourcelib", &e.SourceLib,
-		"event_data", &e.EventData,
-	)
-}

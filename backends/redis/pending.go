@@ -21,8 +21,6 @@ type pending struct {
 	// lost says that an attempt to write it ended without an answer; unguarded
 	// that the server of one of these attempts could not recognise a repetition.
 	lost, unguarded bool
-
-	args [26]any
 }
 
 // overhead is what a waiting message occupies beside its value and key, in bytes.
@@ -35,17 +33,27 @@ func newPending(m *signalcast.Message, done func(signalcast.Receipt, error)) *pe
 	}
 }
 
-// command returns the XADD that stores the message, with the arguments of the
-// reference in its order; the values are pointers. They stay valid until the next call.
-func (p *pending) command(maxLen *int64, idempotent bool) []any {
-	args := append(p.args[:0], "XADD", &p.message.Topic)
+// appendCommand appends the XADD that stores the message, with the arguments of
+// the reference in its order. The values are pointers into p, which cost no allocation.
+func (p *pending) appendCommand(args []any, maxLen *int64, idempotent bool) []any {
+	args = append(args, "XADD", &p.message.Topic)
 	if idempotent {
 		args = append(args, "IDMP", p.producer, &p.number)
 	}
 	if *maxLen > 0 {
 		args = append(args, "MAXLEN", "~", maxLen)
 	}
-	return p.entry.appendTo(append(args, "*"))
+	e := &p.entry
+	return append(args, "*",
+		"type", &e.Type,
+		"id", &e.ID,
+		"source", &e.Source,
+		"time", &e.Time,
+		"minorversion", &e.MinorVersion,
+		"sourcehost", &e.SourceHost,
+		"sourcelib", &e.SourceLib,
+		"event_data", &e.EventData,
+	)
 }
 
 // fate says whether the message may have been written, given that its last

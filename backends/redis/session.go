@@ -28,6 +28,9 @@ type session struct {
 	idempotent bool
 	// usedAt is when the server last answered.
 	usedAt time.Time
+	// adds are the commands of a batch, and args their arguments.
+	adds []*redis.StatusCmd
+	args [][]any
 }
 
 // trusted is how long after its last answer a connection is used without asking

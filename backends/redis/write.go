@@ -20,19 +20,19 @@ var errUnexpectedReply = errors.New("unexpected reply")
 // in the same order. Several messages are one transaction: when the server
 // refuses one of them, out of memory say, none behind it overtakes it.
 func (s *session) write(ctx context.Context, batch []*pending, maxLen *int64) []outcome {
+	defer s.forget(batch)
 	if len(batch) == 1 {
-		cmd := redis.NewStringCmd(ctx, batch[0].command(maxLen, s.idempotent)...)
-		_ = s.conn.Process(ctx, cmd) // cmd has the error
-		return []outcome{{cmd.Val(), cmd.Err()}}
+		add := s.add(ctx, 0, batch[0], maxLen)
+		_ = s.conn.Process(ctx, add) // add has the error
+		return []outcome{{add.Val(), add.Err()}}
 	}
 	pipe := s.conn.Pipeline()
 	multi := redis.NewStatusCmd(ctx, "MULTI")
 	_ = pipe.Process(ctx, multi) // only adds to the pipeline
-	adds := make([]*redis.StatusCmd, len(batch))
 	for i, p := range batch {
-		adds[i] = redis.NewStatusCmd(ctx, p.command(maxLen, s.idempotent)...)
-		_ = pipe.Process(ctx, adds[i])
+		_ = pipe.Process(ctx, s.add(ctx, i, p, maxLen))
 	}
+	adds := s.adds[:len(batch)]
 	exec := redis.NewSliceCmd(ctx, "EXEC")
 	_ = pipe.Process(ctx, exec)
 	_, _ = pipe.Exec(ctx) // every command has its own error
@@ -62,6 +62,29 @@ func (s *session) write(ctx context.Context, batch []*pending, maxLen *int64) []
 		}
 	}
 	return outcomes
+}
+
+// add returns the i-th command of a batch, with the arguments that store p.
+// The commands of a session are used again and again; the number of their
+// arguments stays the same.
+func (s *session) add(ctx context.Context, i int, p *pending, maxLen *int64) *redis.StatusCmd {
+	if i == len(s.adds) {
+		args := p.appendCommand(nil, maxLen, s.idempotent)
+		s.args = append(s.args, args)
+		s.adds = append(s.adds, redis.NewStatusCmd(ctx, args...))
+		return s.adds[i]
+	}
+	p.appendCommand(s.args[i][:0], maxLen, s.idempotent)
+	s.adds[i].SetVal("")
+	s.adds[i].SetErr(nil)
+	return s.adds[i]
+}
+
+// forget drops the references of the commands to the batch.
+func (s *session) forget(batch []*pending) {
+	for i := range batch {
+		clear(s.args[i])
+	}
 }
 
 func toOutcome(reply any) outcome {
