@@ -9,9 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
@@ -21,15 +18,15 @@ import (
 type writer struct {
 	client  *kgo.Client
 	timeout time.Duration
-	wire    *wire
+	wire    *kafkabus.Wire
 }
 
 func newWriter(c kafkabus.Config) (*writer, error) {
-	w := &writer{timeout: c.DeliveryTimeout, wire: new(wire)}
+	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c)}
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
-		kgo.Dialer(w.wire.dialer(kafkabus.Dialer(c))),
+		kgo.Dialer(w.wire.Dial),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout),
 		kgo.DisableClientMetrics(),
 
@@ -51,7 +48,7 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.RetryBackoffFn(kafkabus.Backoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 	}
-	if mechanism := mechanism(c); mechanism != nil {
+	if mechanism := kafkabus.Mechanism(c); mechanism != nil {
 		options = append(options, kgo.SASL(mechanism))
 	}
 	client, err := kgo.NewClient(options...)
@@ -60,19 +57,6 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 	}
 	w.client = client
 	return w, nil
-}
-
-func mechanism(c kafkabus.Config) sasl.Mechanism {
-	switch c.SASLMechanism {
-	case kafkabus.Plain:
-		return plain.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsMechanism()
-	case kafkabus.ScramSHA256:
-		return scram.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsSha256Mechanism()
-	case kafkabus.ScramSHA512:
-		return scram.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsSha512Mechanism()
-	default:
-		return nil
-	}
 }
 
 // Write implements [kafkabus.Writer].
@@ -85,7 +69,7 @@ func (w *writer) Write(r *kafkabus.Record) {
 	for i, h := range r.Headers {
 		record.Headers[i] = kgo.RecordHeader(h)
 	}
-	taken := w.wire.now()
+	taken := w.wire.Now()
 	w.client.Produce(context.Background(), record, func(record *kgo.Record, err error) {
 		if err == nil {
 			r.Delivered(record.Partition, record.Offset)
@@ -103,9 +87,9 @@ const unassigned = -1
 
 // unwritten reports whether the record is certainly not in Kafka, given that it
 // was taken at a moment and failed with err.
-func (w *writer) unwritten(r *kgo.Record, taken moment, err error) bool {
-	now := w.wire.now()
-	if r.Partition == unassigned || now.began == taken.began {
+func (w *writer) unwritten(r *kgo.Record, taken kafkabus.Moment, err error) bool {
+	now := w.wire.Now()
+	if r.Partition == unassigned || now.Began == taken.Began {
 		return true
 	}
 	// What a broker says about the content of a batch, it says instead of writing it.
@@ -113,7 +97,7 @@ func (w *writer) unwritten(r *kgo.Record, taken moment, err error) bool {
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge),
 		errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.PolicyViolation),
 		errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.UnsupportedForMessageFormat):
-		return now.lost == taken.lost // nor is it there from an earlier attempt
+		return now.Lost == taken.Lost // nor is it there from an earlier attempt
 	default:
 		return false
 	}
@@ -121,7 +105,7 @@ func (w *writer) unwritten(r *kgo.Record, taken moment, err error) bool {
 
 // Close implements [kafkabus.Writer].
 func (w *writer) Close() {
-	w.wire.shut.Store(true)
+	w.wire.Shut()
 	w.client.Close()
 }
 
@@ -132,7 +116,7 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 		err = kafkabus.Explain(broker.Code, err)
 	}
 	switch {
-	case w.wire.shut.Load():
+	case w.wire.IsShut():
 		return signalcast.ErrClosed
 	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Taken) >= w.timeout:
 		return fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, err)

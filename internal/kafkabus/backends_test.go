@@ -6,6 +6,7 @@ import (
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendtest"
 	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -19,5 +20,9 @@ func forEachBackend(t *testing.T, test func(t *testing.T, open kafkatest.Open)) 
 	t.Run("franz", func(t *testing.T) {
 		t.Parallel()
 		test(t, func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(franz.Config(c)) })
+	})
+	t.Run("kafka", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) })
 	})
 }

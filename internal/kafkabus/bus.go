@@ -87,9 +87,10 @@ func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(sign
 		message: m, done: done, buffer: b.buffer,
 		size: overhead + int64(len(m.Key)) + int64(len(m.Event.Value)),
 	}
-	if n := r.wireSize(); n > b.maxBytes {
+	r.batchBytes = batchBytes(m, &r.Headers)
+	if r.batchBytes > b.maxBytes {
 		return fmt.Errorf("kafka: the record has about %d bytes; Config.MaxMessageBytes allows %d: %w",
-			n, b.maxBytes, signalcast.ErrTooLarge)
+			r.batchBytes, b.maxBytes, signalcast.ErrTooLarge)
 	}
 	generation, err := b.buffer.take(ctx, r.size)
 	if err != nil {

@@ -22,7 +22,8 @@ type Record struct {
 	done       func(signalcast.Receipt, error)
 	buffer     *buffer
 	generation *generation
-	size       int64
+	size       int64 // in the buffer
+	batchBytes int
 }
 
 // Header is a record header. It converts to the clients' own types.
@@ -94,12 +95,15 @@ func headers(e *signalcast.Envelope) [10]Header {
 	}
 }
 
-// wireSize returns no less than what the record occupies in a batch of its own.
-func (r *Record) wireSize() int {
-	const batch, varints = 61, 32
-	n := batch + varints + 2*frameBytes + len(r.message.Key) + len(r.message.Event.Value)
-	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value) + 6
+// BatchBytes returns how large a batch of r alone may get, framing and all. It is
+// never less, and somewhat more.
+func (r *Record) BatchBytes() int { return r.batchBytes }
+
+func batchBytes(m *signalcast.Message, headers *[10]Header) int {
+	const batch, varints, headerVarints = 61, 32, 6
+	n := batch + varints + 2*frameBytes + len(m.Key) + len(m.Event.Value)
+	for i := range headers {
+		n += len(headers[i].Key) + len(headers[i].Value) + headerVarints
 	}
 	return n
 }

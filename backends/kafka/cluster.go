@@ -1,0 +1,155 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/initproducerid"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
+
+	"github.com/signalcast/signalcast/internal/kafkabus"
+)
+
+// cluster is everything that is asked of kafka-go: its connections and its
+// knowledge of where partitions are.
+type cluster struct {
+	seeds     net.Addr
+	transport *kafka.Transport
+	wire      *kafkabus.Wire
+	timeout   time.Duration
+
+	mu        sync.Mutex
+	refreshed time.Time
+}
+
+func newCluster(c kafkabus.Config) *cluster {
+	wire := kafkabus.NewWire(c)
+	transport := &kafka.Transport{Dial: wire.Dial, DialTimeout: c.DialTimeout, ClientID: c.ClientID}
+	if m := kafkabus.Mechanism(c); m != nil {
+		transport.SASL = mechanism{m}
+	}
+	return &cluster{seeds: kafka.TCP(c.Brokers...), transport: transport, wire: wire, timeout: c.RequestTimeout}
+}
+
+// partitions returns how many partitions the topic has. Brokers that are
+// configured to create topics on use create it.
+func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
+	answer, err := c.ask(ctx, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
+	if err != nil {
+		return 0, err
+	}
+	topics := answer.(*metadata.Response).Topics
+	switch {
+	case len(topics) != 1:
+		return 0, errUnexpectedAnswer
+	case topics[0].ErrorCode != 0:
+		return 0, kafka.Error(topics[0].ErrorCode)
+	case len(topics[0].Partitions) == 0:
+		return 0, kafka.LeaderNotAvailable
+	default:
+		return len(topics[0].Partitions), nil
+	}
+}
+
+// sequence returns the first sequence of a new producer.
+func (c *cluster) sequence(ctx context.Context) (sequence, error) {
+	answer, err := c.ask(ctx, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
+	if err != nil {
+		return sequence{}, err
+	}
+	r := answer.(*initproducerid.Response)
+	if r.ErrorCode != 0 {
+		return sequence{}, kafka.Error(r.ErrorCode)
+	}
+	return sequence{producer: r.ProducerID, epoch: r.ProducerEpoch}, nil
+}
+
+func (c *cluster) ask(ctx context.Context, request protocol.Message) (protocol.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.transport.RoundTrip(ctx, c.seeds, request) //nolint:wrapcheck // wrapped where it is reported
+}
+
+// produced is what became of a produce request.
+type produced struct {
+	offset int64 // of the first record where err is nil, or -1 if it is not known
+	err    error // a kafka.Error is the broker's answer
+	// mayBeWritten says that the batch can be there though err is not nil.
+	mayBeWritten bool
+}
+
+// produce writes a batch, which is not changed any more, to a partition.
+func (c *cluster) produce(ctx context.Context, topic string, partition int32, batch []byte) produced {
+	before := c.wire.Now()
+	const allInSync = -1
+	answer, err := c.ask(ctx, &rawproduce.Request{
+		Acks:    allInSync,
+		Timeout: int32(c.timeout.Milliseconds()), //nolint:gosec // checked to be small
+		Topics: []rawproduce.RequestTopic{{
+			Topic: topic,
+			Partitions: []rawproduce.RequestPartition{{
+				Partition: partition,
+				RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(batch)},
+			}},
+		}},
+	})
+	if err != nil {
+		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Now().Began != before.Began}
+	}
+	r := answer.(*produce.Response)
+	if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
+		return produced{err: errUnexpectedAnswer, mayBeWritten: true}
+	}
+	p := r.Topics[0].Partitions[0]
+	switch code := kafka.Error(p.ErrorCode); code {
+	case 0:
+		return produced{offset: p.BaseOffset}
+	case kafka.DuplicateSequenceNumber:
+		return produced{offset: -1}
+	case kafka.RequestTimedOut, kafka.NotEnoughReplicasAfterAppend, kafka.Unknown:
+		return produced{err: code, mayBeWritten: true}
+	default:
+		return produced{err: code}
+	}
+}
+
+var errUnexpectedAnswer = errors.New("unexpected answer of the broker")
+
+// unsent reports whether err came before anything was sent.
+func unsent(err error) bool {
+	var (
+		dial    *kafkabus.DialError
+		routing *rawproduce.Error
+		refusal kafka.Error // of the broker, while connecting
+	)
+	return errors.As(err, &dial) || errors.As(err, &routing) || errors.As(err, &refusal)
+}
+
+const refreshInterval = 250 * time.Millisecond
+
+// refresh makes the transport look again where partitions are: it does so with
+// new connections, for which the old ones are retired.
+func (c *cluster) refresh() {
+	c.mu.Lock()
+	due := time.Since(c.refreshed) >= refreshInterval
+	if due {
+		c.refreshed = time.Now()
+	}
+	c.mu.Unlock()
+	if due {
+		c.transport.CloseIdleConnections()
+	}
+}
+
+func (c *cluster) close() {
+	c.transport.CloseIdleConnections()
+	c.wire.Close()
+}

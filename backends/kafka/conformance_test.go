@@ -1,0 +1,18 @@
+package kafka_test
+
+import (
+	"testing"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendtest"
+	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+func open(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) }
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	backendtest.Run(t, kafkatest.Harness(open))
+}

@@ -1,0 +1,225 @@
+package kafka
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+)
+
+// partition writes the records of one partition in order, one batch at a time.
+type partition struct {
+	writer *writer
+	topic  string
+	number int32
+
+	// With the writer's mu held:
+	queue  []*kafkabus.Record
+	served bool // a goroutine runs serve
+
+	// Of that goroutine:
+	sequence *sequence // nil before the first batch, and when its state at the broker is not known
+	limit    int       // how many records a batch may have, where a larger one was refused; else 0
+}
+
+// batch is what is written at once.
+type batch struct {
+	records []*kafkabus.Record // nil for one whose outcome is reported
+	encoded []byte             // nil before it is written
+	// mayBeWritten says that an attempt may have succeeded. The batch stays as it
+	// is then, so that brokers recognise it.
+	mayBeWritten bool
+}
+
+// serve writes what is queued until there is nothing more.
+func (p *partition) serve(ctx context.Context) {
+	var (
+		b       = new(batch)
+		cause   error // why the last attempt failed
+		repeats int
+	)
+	for p.fill(b) {
+		p.expire(b, cause)
+		if b.settled() {
+			p.drop(b)
+			b, cause = new(batch), nil
+			continue
+		}
+		cause = p.attempt(ctx, b)
+		log := p.writer.log.With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
+		switch {
+		case cause == nil && repeats > 0:
+			repeats = 0
+			log.InfoContext(ctx, "writing to the partition works again")
+		case cause != nil:
+			if repeats == 0 && ctx.Err() == nil {
+				log.WarnContext(ctx, "writing to the partition fails", slog.Any("error", cause))
+			}
+			p.pause(ctx, b, repeats)
+			repeats++
+		}
+	}
+}
+
+// fill makes the batch as large as it may be, unless it may be written already.
+// It reports false, and ends the serving, when there is nothing to write.
+func (p *partition) fill(b *batch) bool {
+	if b.mayBeWritten {
+		return true
+	}
+	p.writer.mu.Lock()
+	defer p.writer.mu.Unlock()
+	if len(b.records) > 0 {
+		p.queue = append(b.records, p.queue...)
+	}
+	var n, size int
+	for n < len(p.queue) && (p.limit == 0 || n < p.limit) {
+		size += p.queue[n].BatchBytes()
+		if n > 0 && size > p.writer.maxBytes {
+			break
+		}
+		n++
+	}
+	*b = batch{records: p.queue[:n:n]}
+	p.queue = p.queue[n:]
+	p.served = n > 0
+	return p.served
+}
+
+// expire gives up the records whose time is up.
+func (p *partition) expire(b *batch, cause error) {
+	for i, r := range b.records {
+		if r == nil {
+			continue
+		}
+		if reason := p.writer.verdict(r, cause); reason != nil {
+			r.Failed(b.fate(), reason)
+			b.records[i] = nil
+		}
+	}
+	if !b.mayBeWritten {
+		b.records = compact(b.records)
+	}
+}
+
+// attempt writes the batch once. It settles the records whose outcome is known
+// by that and returns why the others have to be tried again.
+func (p *partition) attempt(ctx context.Context, b *batch) error {
+	select {
+	case p.writer.slots <- struct{}{}:
+		defer func() { <-p.writer.slots }()
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // says only that it ended
+	}
+	if p.sequence == nil {
+		s, err := p.writer.cluster.sequence(ctx)
+		if err != nil {
+			p.writer.cluster.refresh()
+			return err
+		}
+		p.sequence = &s
+	}
+	if b.encoded == nil {
+		b.records = compact(b.records)
+		b.encoded = encode(b.records, *p.sequence)
+	}
+	result := p.writer.cluster.produce(ctx, p.topic, p.number, b.encoded)
+	if result.err == nil {
+		p.delivered(b, result.offset)
+		return nil
+	}
+	b.mayBeWritten = b.mayBeWritten || result.mayBeWritten
+	switch err := result.err; {
+	case forgotten(err):
+		p.sequence, b.encoded = nil, nil
+		return err
+	case refusesContent(err):
+		if len(b.records) > 1 && !b.mayBeWritten {
+			p.limit = len(b.records) / 2 // which of them is it?
+			return nil
+		}
+		p.failed(b, explain(err))
+		return nil
+	case permanent(err):
+		p.failed(b, explain(err))
+		return nil
+	default:
+		p.writer.cluster.refresh()
+		return err
+	}
+}
+
+func (p *partition) delivered(b *batch, offset int64) {
+	p.sequence.advance(len(b.records))
+	p.relax()
+	for i, r := range b.records {
+		switch {
+		case r == nil:
+		case offset < 0:
+			r.Delivered(p.number, 0)
+		default:
+			r.Delivered(p.number, offset+int64(i))
+		}
+	}
+	*b = batch{}
+}
+
+func (p *partition) failed(b *batch, cause error) {
+	for _, r := range b.records {
+		if r != nil {
+			r.Failed(b.fate(), cause)
+		}
+	}
+	p.drop(b)
+	*b = batch{}
+}
+
+// drop ends a batch that was given up.
+func (p *partition) drop(b *batch) {
+	if b.mayBeWritten {
+		p.sequence = nil // whether the broker has counted it is not known
+	}
+	p.relax()
+}
+
+// relax lets batches grow again.
+func (p *partition) relax() {
+	const enough = 1 << 10
+	if p.limit *= 2; p.limit > enough {
+		p.limit = 0
+	}
+}
+
+// pause waits before the next attempt, not beyond the time of the oldest record.
+func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
+	for _, r := range b.records {
+		if r != nil {
+			until, cancel := context.WithDeadline(ctx, r.Taken.Add(p.writer.timeout))
+			defer cancel()
+			ctx = until
+			break
+		}
+	}
+	_ = kafkabus.Pause(ctx, repeats) // expire looks at what has ended
+}
+
+func (b *batch) settled() bool { return len(compact(b.records)) == 0 }
+
+func (b *batch) fate() signalcast.Fate {
+	if b.mayBeWritten {
+		return signalcast.Unknown
+	}
+	return signalcast.NotWritten
+}
+
+// compact returns the records whose outcome is open.
+func compact(records []*kafkabus.Record) []*kafkabus.Record {
+	open := make([]*kafkabus.Record, 0, len(records))
+	for _, r := range records {
+		if r != nil {
+			open = append(open, r)
+		}
+	}
+	return open
+}

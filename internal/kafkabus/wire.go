@@ -1,0 +1,125 @@
+package kafkabus
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"sync"
+
+	"github.com/signalcast/signalcast"
+)
+
+// Wire watches a client's connections to the brokers, to tell what was certainly
+// not written from what may have been: the clients do not say it.
+type Wire struct {
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	mu    sync.Mutex
+	state Moment
+	shut  bool
+	conns map[*conn]struct{}
+}
+
+// Moment is a state of a wire.
+type Moment struct {
+	// Began counts the produce requests whose writing has begun.
+	Began int64
+	// Lost counts the connections closed that had carried such a request.
+	Lost int64
+}
+
+// NewWire returns a wire whose connections are made as c says.
+func NewWire(c Config) *Wire {
+	return &Wire{dial: dialer(c, c.TLS), conns: map[*conn]struct{}{}}
+}
+
+// Now returns the state of the wire.
+func (w *Wire) Now() Moment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state
+}
+
+// Shut makes the wire refuse produce requests. A later Now has counted every
+// such request of which anything is written.
+func (w *Wire) Shut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shut = true
+}
+
+// IsShut reports whether Shut was called.
+func (w *Wire) IsShut() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shut
+}
+
+// Close closes all connections.
+func (w *Wire) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.conns {
+		_ = c.Conn.Close()
+	}
+}
+
+// Dial connects to a broker, TLS included.
+func (w *Wire) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	raw, err := w.dial(ctx, network, addr)
+	if err != nil {
+		return nil, &DialError{err}
+	}
+	c := &conn{Conn: raw, wire: w}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns[c] = struct{}{}
+	return c, nil
+}
+
+// DialError reports that no connection was made.
+type DialError struct{ error }
+
+// Unwrap returns the cause.
+func (e *DialError) Unwrap() error { return e.error }
+
+// conn is a connection to a broker.
+type conn struct {
+	net.Conn
+
+	wire     *Wire
+	produced bool
+}
+
+// Write writes the beginning of a request or, where the client splits large
+// ones, more of it, which may be taken for a beginning.
+func (c *conn) Write(b []byte) (int, error) {
+	const sizePrefix, keyBytes, produce = 4, 2, 0
+	if len(b) >= sizePrefix+keyBytes && binary.BigEndian.Uint16(b[sizePrefix:]) == produce {
+		if err := c.wire.begin(c); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b) //nolint:wrapcheck // the client looks at it
+}
+
+func (w *Wire) begin(c *conn) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.shut {
+		return signalcast.ErrClosed
+	}
+	c.produced = true
+	w.state.Began++
+	return nil
+}
+
+func (c *conn) Close() error {
+	c.wire.mu.Lock()
+	if _, open := c.wire.conns[c]; open && c.produced {
+		c.wire.state.Lost++
+	}
+	delete(c.wire.conns, c)
+	c.wire.mu.Unlock()
+	return c.Conn.Close() //nolint:wrapcheck // the client looks at it
+}
