@@ -48,6 +48,22 @@ func TestPlanReachesNobody(t *testing.T) {
 	require.Empty(t, s.backend.Messages())
 }
 
+func TestPlanOfAnEventThatGoesNowhereIsEmpty(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, nil)
+	messages, err := s.dispatcher.Plan(orderPlaced, []byte(orderJSON))
+	require.NoError(t, err)
+	require.Empty(t, messages)
+}
+
+func TestPlanOfAnEventThatCannotBeEncodedSaysSo(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"}, signalcast.WithCodec(&countingCodec{Codec: signalcast.Avro(), failKeys: true}))
+	_, err := s.dispatcher.Plan(orderPlaced, []byte(orderJSON))
+	require.ErrorIs(t, err, errUncompilable)
+	require.Zero(t, s.dispatcher.Stats(), "nothing was rejected")
+}
+
 func TestPlanFailsWhereSendJSONWould(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
