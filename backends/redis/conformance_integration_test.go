@@ -19,6 +19,7 @@ import (
 )
 
 func TestConformanceOverRealServers(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		options []string
 		config  func(testing.TB, *server, *redis.Config)
@@ -39,6 +40,7 @@ func TestConformanceOverRealServers(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startServer(t, test.options...)
 			backendtest.Run(t, backendtest.Harness{
 				NoKeys:        true,
@@ -65,6 +67,7 @@ func TestConformanceOverRealServers(t *testing.T) {
 }
 
 func TestServerWithACertificateThatIsNotTrustedFailsAtOnce(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "--tls")
 	b := newBackend(t, redis.Config{URL: s.tlsURL})
 	f := newFates()

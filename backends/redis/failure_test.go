@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"errors"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -15,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-// first returns a misbehave function that lets the n-th to the last command of
+// during returns a misbehave function that lets the n-th to the last command of
 // the name meet with the fault, counted from 1.
 func during(name string, from, to int64, does fault) func([]string) fault {
 	var seen atomic.Int64
@@ -220,8 +219,7 @@ func TestDeliveryTimeout(t *testing.T) {
 	t.Parallel()
 	t.Run("a message that was never sent was not written", func(t *testing.T) {
 		t.Parallel()
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
+		listener := listen(t)
 		require.NoError(t, listener.Close())
 		b := newBackend(t, redis.Config{
 			URL: "redis://" + listener.Addr().String(), DeliveryTimeout: 50 * time.Millisecond,
@@ -233,7 +231,7 @@ func TestDeliveryTimeout(t *testing.T) {
 		require.Equal(t, signalcast.NotWritten, failure.Fate)
 		require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
 		var cause *net.OpError
-		require.True(t, errors.As(failure, &cause), "the error says what kept the message: %v", failure)
+		require.ErrorAs(t, failure, &cause, "the error says what kept the message")
 	})
 	t.Run("a message whose answer was lost may have been written", func(t *testing.T) {
 		t.Parallel()

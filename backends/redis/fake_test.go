@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // fake is a small Redis that knows streams, transactions and, if it is told so,
@@ -47,8 +45,7 @@ type fault struct {
 
 func startFake(t testing.TB, f *fake) *fake {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := listen(t)
 	f.listener = listener
 	f.streams, f.seen = map[string][]string{}, map[string][]repeatable{}
 	var serving sync.WaitGroup
@@ -93,7 +90,7 @@ func (f *fake) received(name string) [][]string {
 }
 
 func (f *fake) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	in, out := bufio.NewReader(conn), bufio.NewWriter(conn)
 	var transaction [][]string // nil outside of one
 	aborted := false
@@ -122,11 +119,11 @@ func (f *fake) serve(conn net.Conn) {
 		case command[0] == "EXEC" && aborted:
 			reply, transaction = "-EXECABORT Transaction discarded because of previous errors.\r\n", nil
 		case command[0] == "EXEC":
-			reply = fmt.Sprintf("*%d\r\n", len(transaction))
-			for _, c := range transaction {
-				reply += f.execute(c)
+			replies := make([]string, len(transaction))
+			for i, c := range transaction {
+				replies[i] = f.execute(c)
 			}
-			transaction = nil
+			reply, transaction = fmt.Sprintf("*%d\r\n", len(replies))+strings.Join(replies, ""), nil
 		case transaction != nil:
 			transaction, reply = append(transaction, command), "+QUEUED\r\n"
 		default:

@@ -34,6 +34,8 @@ type numbered struct {
 // SendAsync. Whatever happens: every event is delivered within the delivery
 // timeout, is in the stream, and is there for the first time in the order of its
 // key; entries that are there again were counted; the memory stays bounded.
+//
+//nolint:paralleltest // it measures the heap of the process
 func TestNoEventIsLostOrOutOfOrder(t *testing.T) {
 	tests := map[string]struct {
 		options []string

@@ -3,14 +3,13 @@
 package redis_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // proxy passes connections on to a server and does them harm.
@@ -23,8 +22,7 @@ type proxy struct {
 // start returns the address of the proxy.
 func (p *proxy) start(t *testing.T, server string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := listen(t)
 	var passing sync.WaitGroup
 	passing.Go(func() {
 		for {
@@ -32,7 +30,7 @@ func (p *proxy) start(t *testing.T, server string) string {
 			if err != nil {
 				return
 			}
-			upstream, err := net.Dial("tcp", server)
+			upstream, err := new(net.Dialer).DialContext(context.Background(), "tcp", server)
 			if err != nil {
 				_ = client.Close()
 				continue
@@ -51,8 +49,10 @@ func (p *proxy) start(t *testing.T, server string) string {
 // pass copies from one side to the other until either ends or the time of the
 // connection has come; a cut may leave a part of a command or of an answer.
 func (p *proxy) pass(from, to net.Conn) {
-	defer from.Close()
-	defer to.Close()
+	defer func() {
+		_ = from.Close()
+		_ = to.Close()
+	}()
 	left := -1
 	if p.cut > 0 {
 		left = rand.IntN(2 * p.cut)

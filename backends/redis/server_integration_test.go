@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,8 +29,7 @@ type server struct {
 // startServer starts a server with the options of test/servers/redis.sh.
 func startServer(t testing.TB, options ...string) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "redis") // short: paths of sockets are limited
-	require.NoError(t, err)
+	dir := t.TempDir()
 	port := freePort(t)
 	s := &server{dir: dir, addr: "127.0.0.1:" + strconv.Itoa(port)}
 	s.url = "redis://" + s.addr
@@ -39,7 +37,6 @@ func startServer(t testing.TB, options ...string) *server {
 	s.run(t, append([]string{"start", "--port", strconv.Itoa(port)}, options...)...)
 	t.Cleanup(func() {
 		_ = s.command("kill9").Run()
-		_ = os.RemoveAll(dir)
 	})
 	password := ""
 	if i := slices.Index(options, "--pass"); i >= 0 {
@@ -58,7 +55,7 @@ func (s *server) run(t testing.TB, args ...string) {
 
 func (s *server) command(args ...string) *exec.Cmd {
 	script := filepath.Join("..", "..", "test", "servers", "redis.sh")
-	return exec.Command("bash", append([]string{script, "--dir", s.dir}, args...)...)
+	return exec.CommandContext(context.Background(), "bash", append([]string{script, "--dir", s.dir}, args...)...)
 }
 
 // signal sends the server process a signal.
@@ -86,9 +83,8 @@ func (s *server) values(t testing.TB, stream string) []string {
 // freePort returns a port that is free now, and whose successor is.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
+	l := listen(t)
+	defer func() { _ = l.Close() }()
 	_, port, _ := strings.Cut(l.Addr().String(), ":")
 	n, err := strconv.Atoi(port)
 	require.NoError(t, err)

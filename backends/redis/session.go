@@ -146,7 +146,7 @@ func (s *session) check(ctx context.Context) error {
 	}
 	commands, _ := reply.([]any)
 	s.idempotent = len(commands) == 1 && commands[0] != nil
-	return err //nolint:wrapcheck // wrapped where it is reported
+	return err
 }
 
 // close ends the connection. go-redis would keep a healthy one for later;

@@ -2,7 +2,7 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
+	"net"
 	"strconv"
 	"sync"
 	"testing"
@@ -46,6 +46,15 @@ func newBackend(t testing.TB, c redis.Config) *redis.Backend {
 		_ = b.Close(ended) // what a test left is given up
 	})
 	return b
+}
+
+// listen returns a listener on a free port, which the test closes.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return l
 }
 
 // fates records the outcomes of messages.
@@ -130,7 +139,7 @@ func requireOrdered(t testing.TB, values []string, count int) (repeated int) {
 		case n == next:
 			next++
 		case n > next:
-			require.Fail(t, "out of order", fmt.Sprintf("entry %d holds %d; %d was not seen before", i, n, next))
+			require.Failf(t, "out of order", "entry %d holds %d; %d was not seen before", i, n, next)
 		default:
 			repeated++
 		}

@@ -20,6 +20,7 @@ import (
 )
 
 func TestStreamThatMovesToAnotherNodeOfACluster(t *testing.T) {
+	t.Parallel()
 	const count = 20_000
 	ctx := context.Background()
 	nodes := make([]*server, 2)
@@ -81,6 +82,7 @@ func TestStreamThatMovesToAnotherNodeOfACluster(t *testing.T) {
 }
 
 func TestMasterThatSentinelsReplace(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	master := startServer(t)
 	_, port, _ := strings.Cut(master.addr, ":")
@@ -98,7 +100,7 @@ func TestMasterThatSentinelsReplace(t *testing.T) {
 	require.NoError(t, master.client.Wait(ctx, 1, patience).Err(), "what is not replicated is lost with the master")
 
 	control := goredis.NewSentinelClient(&goredis.Options{Addr: sentinel})
-	defer control.Close()
+	t.Cleanup(func() { _ = control.Close() })
 	require.Eventually(t, func() bool { // once the Sentinel knows the replica
 		return control.Failover(ctx, "the-master").Err() == nil
 	}, patience, 50*time.Millisecond)
@@ -129,7 +131,7 @@ func startSentinel(t *testing.T, master string) string {
 		"sentinel down-after-milliseconds the-master 2000",
 		"sentinel failover-timeout the-master 10000",
 	}, "\n")+"\n"), 0o600))
-	process := exec.Command("redis-server", config, "--sentinel")
+	process := exec.CommandContext(context.Background(), "redis-server", config, "--sentinel")
 	require.NoError(t, process.Start())
 	t.Cleanup(func() {
 		_ = process.Process.Kill()
@@ -137,7 +139,7 @@ func startSentinel(t *testing.T, master string) string {
 	})
 	address := "127.0.0.1:" + port
 	client := goredis.NewSentinelClient(&goredis.Options{Addr: address})
-	defer client.Close()
+	t.Cleanup(func() { _ = client.Close() })
 	require.Eventually(t, func() bool { return client.Ping(context.Background()).Err() == nil }, patience, 10*time.Millisecond)
 	return address
 }
