@@ -22,6 +22,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/openedx"
 	"github.com/signalcast/signalcast/openedx/authoring"
 	"github.com/signalcast/signalcast/openedx/learning"
@@ -76,6 +77,8 @@ func openBackend(client string, getenv func(string) string) (signalcast.Backend,
 	switch client {
 	case "franz-go":
 		return franz.New(franz.ConfigFromEnv(getenv))
+	case "kafka-go":
+		return kafka.New(kafka.ConfigFromEnv(getenv))
 	default:
 		return nil, fmt.Errorf("client %q is unknown; allowed are franz-go and kafka-go", client)
 	}

@@ -15,7 +15,7 @@ func TestReadmeShowsTheRealOutput(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for _, client := range []string{"franz-go"} {
+	for _, client := range []string{"franz-go", "kafka-go"} {
 		t.Run(client, func(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
@@ -27,6 +28,7 @@ type kafkaClient struct {
 func kafkaClients() []kafkaClient {
 	return []kafkaClient{
 		{"franz-go", func(c franz.Config) (signalcast.Backend, error) { return franz.New(c) }},
+		{"kafka-go", func(c franz.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) }},
 	}
 }
 
