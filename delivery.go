@@ -24,24 +24,52 @@ type Delivery struct {
 	// Room for the usual case of one dispatcher, so that it costs no allocation.
 	only  dispatch
 	onlys [1]*dispatch
+	room  []slot // for messages, not used yet
 }
 
 // dispatch is one event on its way through one dispatcher.
 type dispatch struct {
 	envelope Envelope
 	slots    []slot
-
-	// Room for the usual case of one topic and a small event.
-	oneSlot [1]slot
-	small   [smallEvent]byte
+	small    [smallEvent]byte // room for the data and keys of most events
 }
 
 // smallEvent is the size in bytes of the data and keys of an event that fits
 // into its dispatch.
 const smallEvent = 448
 
-// add makes room for one more dispatch.
-func (d *Delivery) add() *dispatch {
+// newDelivery returns a delivery with room for the given number of messages:
+// one allocation, in the usual cases, for all of an event.
+func newDelivery(messages int) *Delivery {
+	switch {
+	case messages <= 1:
+		d := &struct {
+			Delivery
+			slots [1]slot
+		}{}
+		d.room = d.slots[:]
+		return &d.Delivery
+	case messages <= 2:
+		d := &struct {
+			Delivery
+			slots [2]slot
+		}{}
+		d.room = d.slots[:]
+		return &d.Delivery
+	case messages <= 5:
+		d := &struct {
+			Delivery
+			slots [5]slot
+		}{}
+		d.room = d.slots[:]
+		return &d.Delivery
+	default:
+		return &Delivery{room: make([]slot, messages)}
+	}
+}
+
+// add makes room for one more dispatch, of the given number of messages.
+func (d *Delivery) add(messages int) *dispatch {
 	added := &d.only
 	if len(d.dispatches) > 0 {
 		added = &dispatch{}
@@ -49,6 +77,10 @@ func (d *Delivery) add() *dispatch {
 		d.dispatches = d.onlys[:0]
 	}
 	d.dispatches = append(d.dispatches, added)
+	if messages > len(d.room) { // another configuration than when room was made
+		d.room = make([]slot, messages)
+	}
+	added.slots, d.room = d.room[:messages:messages], d.room[messages:]
 	return added
 }
 

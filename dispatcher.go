@@ -62,9 +62,9 @@ func WithHooks(h Hooks) Option { return func(o *options) { o.hooks = h } }
 
 // Hooks are called when something has become known. Each may be nil. They are
 // called on the goroutine that learnt it, often one of the backend, before
-// anybody who waits for the message: they return soon, do not call the
-// dispatcher's Flush or Close, and keep nothing that they are given unless it is
-// said below.
+// anybody who waits for the message: they return soon, do not wait for messages
+// themselves (with Send, Flush, Close or Reload; SendAsync is fine), and keep
+// nothing that they are given unless it is said below.
 type Hooks struct {
 	// Delivered: the destination has stored m.
 	Delivered func(m *Message, r Receipt)
@@ -188,8 +188,9 @@ func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data 
 	if !builtIn(d.options.codec) {
 		data = data.copied()
 	}
-	dispatched := delivery.add()
+	dispatched := delivery.add(len(routes.enabled))
 	if err := routes.encode(dispatched, meta, data); err != nil {
+		dispatched.slots = nil
 		d.rejected.Add(1)
 		d.options.logger.LogAttrs(ctx, slog.LevelError, "event rejected", slog.String("event_type", meta.EventType),
 			slog.String("event_id", meta.ID.String()), slog.Any("error", err))
@@ -255,7 +256,7 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 	if routes == nil {
 		return nil, nil
 	}
-	var planned dispatch
+	planned := dispatch{slots: make([]slot, len(routes.enabled))}
 	if err := routes.encode(&planned, &meta, decoded); err != nil {
 		return nil, err
 	}

@@ -259,6 +259,17 @@ func (r *Registry) admit(d *definition, opts []SendOption) (*entry, Metadata, er
 	return e, meta, nil
 }
 
+// topics returns the number of messages that an event of the signal becomes now.
+func (r *Registry) topics(e *entry) int {
+	n := 0
+	for _, d := range *r.dispatchers.Load() {
+		if routes := d.table.Load().of(e); routes != nil {
+			n += len(routes.enabled)
+		}
+	}
+	return n
+}
+
 // publish gives an event to every attached dispatcher. One that fails does not
 // keep it from the next.
 func (r *Registry) publish(ctx context.Context, e *entry, meta *Metadata, data Data, delivery *Delivery) {

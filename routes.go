@@ -128,8 +128,8 @@ func (d *Dispatcher) countersOf(key counterKey) *counters {
 	return d.counters[key]
 }
 
-// encode fills dispatched with the event, encoded once, and a message for every
-// enabled topic.
+// encode fills dispatched, which has a slot for each enabled topic, with the
+// event, encoded once, and its messages.
 func (r *signalRoutes) encode(dispatched *dispatch, meta *Metadata, data Data) error {
 	buf, err := r.encoder.AppendValue(dispatched.small[:0], data)
 	if err != nil {
@@ -138,10 +138,7 @@ func (r *signalRoutes) encode(dispatched *dispatch, meta *Metadata, data Data) e
 	dispatched.envelope = Envelope{
 		Metadata: *meta, ContentType: r.contentType, ValueSchema: r.encoder.ValueSchema(),
 	}
-	slots := dispatched.oneSlot[:]
-	if len(r.enabled) > 1 {
-		slots = make([]slot, len(r.enabled))
-	}
+	slots := dispatched.slots
 	valueEnd := len(buf)
 	for i, route := range r.enabled {
 		if route.key != nil {
@@ -163,7 +160,6 @@ func (r *signalRoutes) encode(dispatched *dispatch, meta *Metadata, data Data) e
 		}
 		start = s.keyEnd
 	}
-	dispatched.slots = slots
 	return nil
 }
 

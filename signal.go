@@ -162,7 +162,7 @@ func (s *Signal[T]) send(ctx context.Context, r *Registry, data T, opts []SendOp
 	if err != nil {
 		return nil, err
 	}
-	d := &Delivery{}
+	d := newDelivery(r.topics(e))
 	d.begin()
 	if !meta.FromEventBus {
 		r.publish(ctx, e, &meta, Data{e, shape.RefOf(&data)}, d)
