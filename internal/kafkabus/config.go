@@ -161,15 +161,15 @@ func (c Config) checkLimits() (faults []error) {
 			c.MaxMessageBytes, minMessageBytes, maxMessageBytes))
 	}
 	for _, limit := range []struct {
-		field string
-		d     time.Duration
+		field    string
+		d, least time.Duration
 	}{
-		{"DeliveryTimeout", c.DeliveryTimeout},
-		{"DialTimeout", c.DialTimeout},
-		{"RequestTimeout", c.RequestTimeout},
+		{"DeliveryTimeout", c.DeliveryTimeout, time.Second},
+		{"DialTimeout", c.DialTimeout, 100 * time.Millisecond},
+		{"RequestTimeout", c.RequestTimeout, 100 * time.Millisecond},
 	} {
-		if limit.d < minTimeout {
-			faults = append(faults, fault(limit.field, "is %v; allowed are %v and more, and 0 for the default", limit.d, minTimeout))
+		if limit.d < limit.least {
+			faults = append(faults, fault(limit.field, "is %v; allowed are %v and more, and 0 for the default", limit.d, limit.least))
 		}
 	}
 	return faults
@@ -178,5 +178,4 @@ func (c Config) checkLimits() (faults []error) {
 const (
 	minMessageBytes = 1 << 10
 	maxMessageBytes = 64 << 20
-	minTimeout      = 100 * time.Millisecond
 )

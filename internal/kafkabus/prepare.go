@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +15,7 @@ import (
 )
 
 const (
-	// registrations is how many schemas are registered at the same time.
+	// registrations is for how many topics schemas are registered at the same time.
 	registrations = 4
 	// registryPatience is how long Prepare tries to reach a schema registry.
 	registryPatience = 30 * time.Second
@@ -36,24 +38,28 @@ func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
 	return b.registerRoutes(ctx, routes)
 }
 
+// registerRoutes registers the schemas of enabled routes, of several topics at
+// the same time. Routes of one topic often share the schema of the key.
 func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) error {
 	ctx, cancel := context.WithTimeout(ctx, registryPatience)
 	defer cancel()
-	faults := make([]error, len(routes))
+	topics := map[string][]signalcast.Route{}
+	for _, r := range routes {
+		if r.Enabled {
+			topics[r.Topic] = append(topics[r.Topic], r)
+		}
+	}
+	names := slices.Sorted(maps.Keys(topics))
+	faults := make([]error, len(names))
 	slots := make(chan struct{}, registrations)
 	var registering sync.WaitGroup
-	for i, r := range routes {
-		if !r.Enabled {
-			continue
-		}
+	for i, name := range names {
 		slots <- struct{}{}
 		registering.Go(func() {
 			defer func() { <-slots }()
-			err := errors.Join(
-				b.registerPatiently(ctx, r.Topic, r.ValueSchema),
-				b.registerPatiently(ctx, r.Topic, r.KeySchema))
-			if err != nil {
-				faults[i] = fmt.Errorf("event type %q: %w", r.EventType, err)
+			for _, r := range topics[name] {
+				faults[i] = errors.Join(faults[i],
+					b.registerPatiently(ctx, name, r.ValueSchema), b.registerPatiently(ctx, name, r.KeySchema))
 			}
 		})
 	}

@@ -19,9 +19,10 @@ import (
 type SchemaError struct {
 	// Subject is the name under which the schema was to be registered.
 	Subject string
-	// Refused says that the registry refused the schema, or the credentials, so
-	// that trying again is of no use: it is incompatible with the subject's
-	// earlier versions, say. Else the registry could not be reached or failed.
+	// Refused says that the registry refused the schema or the credentials, or is
+	// not trusted, so that trying again is of no use: the schema is incompatible
+	// with the subject's earlier versions, say. Else the registry could not be
+	// reached or failed.
 	Refused bool
 	// Err is the cause.
 	Err error
@@ -156,6 +157,10 @@ func subject(topic string, s *signalcast.Schema) string { return topic + "-" + s
 
 // refused reports whether asking again would get the same answer.
 func refused(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return true
+	}
 	var answer *sr.ResponseError
 	if !errors.As(err, &answer) {
 		return false

@@ -4,9 +4,7 @@ package kafkatest
 
 import (
 	"context"
-	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,10 +27,15 @@ type Cluster struct {
 // that creates topics on use with 3 partitions. It ends with the test.
 func NewCluster(t testing.TB, options ...kfake.Opt) *Cluster {
 	t.Helper()
-	g := &gate{conns: map[net.Conn]struct{}{}}
+	return NewStrictCluster(t, append([]kfake.Opt{kfake.AllowAutoTopicCreation()}, options...)...)
+}
+
+// NewStrictCluster starts a cluster that does not create topics on use.
+func NewStrictCluster(t testing.TB, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	g := &gate{conns: map[*gatedConn]struct{}{}}
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{
 		kfake.NumBrokers(1),
-		kfake.AllowAutoTopicCreation(),
 		kfake.DefaultNumPartitions(3),
 		kfake.ListenFn(g.listen),
 	}, options...)...)
@@ -48,6 +51,13 @@ func (c *Cluster) Stop() { c.gate.shut() }
 
 // Start accepts connections again.
 func (c *Cluster) Start() { c.gate.open() }
+
+// LoseAcknowledgements makes the next n produce requests be carried out and the
+// connection be cut instead of an answer.
+func (c *Cluster) LoseAcknowledgements(n int) { c.gate.lose(n) }
+
+// AcknowledgementsToLose returns how many are yet to be lost.
+func (c *Cluster) AcknowledgementsToLose() int { return c.gate.left() }
 
 // Read returns the records of a topic, of each partition in the order of writing.
 func (c *Cluster) Read(t testing.TB, topic string) []*kgo.Record {
@@ -88,61 +98,4 @@ func Read(t testing.TB, topic string, options ...kgo.Opt) []*kgo.Record {
 	}
 	slices.SortStableFunc(records, func(a, b *kgo.Record) int { return int(a.Partition) - int(b.Partition) })
 	return records
-}
-
-// gate lets connections through while it is open.
-type gate struct {
-	mu     sync.Mutex
-	closed bool
-	conns  map[net.Conn]struct{}
-}
-
-func (g *gate) listen(network, addr string) (net.Listener, error) {
-	listener, err := net.Listen(network, addr) //nolint:noctx // the interface of kfake has none
-	return &gatedListener{listener, g}, err
-}
-
-func (g *gate) shut() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-	for c := range g.conns {
-		_ = c.Close()
-	}
-	clear(g.conns)
-}
-
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = false
-}
-
-func (g *gate) admits(c net.Conn) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return false
-	}
-	g.conns[c] = struct{}{}
-	return true
-}
-
-type gatedListener struct {
-	net.Listener
-
-	gate *gate
-}
-
-func (l *gatedListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // passed on
-		}
-		if l.gate.admits(c) {
-			return c, nil
-		}
-		_ = c.Close()
-	}
 }

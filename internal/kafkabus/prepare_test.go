@@ -1,0 +1,246 @@
+package kafkabus_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+// nowhere is an address that nobody listens to.
+const nowhere = "127.0.0.1:1"
+
+func TestPrepareChecksTheTableWithoutBrokers(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		s := newSchemas()
+		hyphen := s.route("fine")
+		hyphen.EventType = "org.example.redemption-reversed.v1"
+		hyphen.ValueSchema = &signalcast.Schema{Name: hyphen.EventType + ".CloudEvent", Text: s.value.Text}
+		json := hyphen
+		json.ValueSchema, json.KeySchema = nil, nil
+		disabled := s.route("not legal")
+		disabled.Enabled = false
+		for _, c := range []struct {
+			name   string
+			routes []signalcast.Route
+			want   []string
+		}{
+			{"a legal name", []signalcast.Route{s.route("Some.topic_1-x")}, nil},
+			{"the longest name", []signalcast.Route{s.route(strings.Repeat("t", 249))}, nil},
+			{"a name that is too long", []signalcast.Route{s.route(strings.Repeat("t", 250))}, []string{"1 to 249"}},
+			{"names that mean directories", []signalcast.Route{s.route("."), s.route("..")}, []string{`topic "." is`, `topic ".." is`}},
+			{"a disabled route with an illegal name", []signalcast.Route{disabled}, []string{`topic "not legal"`, eventType}},
+			{"a hyphen in an event type", []signalcast.Route{hyphen}, []string{hyphen.EventType, `"redemption-reversed" is illegal`, "namespace"}},
+			{"a hyphen in an event type that is written as JSON", []signalcast.Route{json}, nil},
+			{"several faults", []signalcast.Route{s.route("a b"), hyphen, s.route("c d")}, []string{"a b", "redemption-reversed", "c d"}},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				registry := kafkatest.NewRegistry(t)
+				b := start(t, open, kafkabus.Config{Brokers: []string{nowhere}, SchemaRegistry: registry.URL})
+				err := b.Prepare(t.Context(), c.routes)
+				if c.want == nil {
+					require.NoError(t, err)
+				}
+				for _, part := range c.want {
+					require.ErrorContains(t, err, part)
+				}
+				if err != nil {
+					require.Empty(t, registry.Requests(), "a table that is refused changes nothing")
+				}
+			})
+		}
+	})
+}
+
+func TestPrepareRegistersEachSchemaOnce(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		registry := kafkatest.NewRegistry(t)
+		s, same := newSchemas(), newSchemas()
+		off := s.route("off")
+		off.Enabled = false
+		b := start(t, open, kafkabus.Config{
+			Brokers: []string{nowhere}, SchemaRegistry: registry.URL + "/",
+			SchemaRegistryUsername: "name", SchemaRegistryPassword: "password",
+		})
+		for range 2 {
+			require.NoError(t, b.Prepare(t.Context(), []signalcast.Route{s.route("a"), s.route("b"), same.route("b"), off}))
+		}
+		require.Equal(t, []string{
+			"a-" + eventType + ".CloudEvent", "a-string", "b-" + eventType + ".CloudEvent", "b-string",
+		}, registry.Subjects())
+		for _, r := range registry.Requests() {
+			name, password, ok := r.BasicAuth()
+			require.True(t, ok)
+			require.Equal(t, [2]string{"name", "password"}, [2]string{name, password})
+		}
+	})
+}
+
+func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		status  int // 0 means that it is away
+		refused bool
+	}{
+		{"an incompatible schema", http.StatusConflict, true},
+		{"an invalid schema", http.StatusUnprocessableEntity, true},
+		{"wrong credentials", http.StatusUnauthorized, true},
+		{"a failing registry", http.StatusInternalServerError, false},
+		{"a registry that asks for patience", http.StatusTooManyRequests, false},
+		{"a registry that is away", 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+				url := "http://" + nowhere
+				if c.status != 0 {
+					registry := kafkatest.NewRegistry(t)
+					registry.Fail(c.status)
+					url = registry.URL
+				}
+				b := start(t, open, kafkabus.Config{
+					Brokers: []string{nowhere}, SchemaRegistry: url,
+					SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), soon)
+				defer cancel()
+				began := time.Now()
+				err := b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")})
+				var schema *kafkabus.SchemaError
+				require.ErrorAs(t, err, &schema)
+				require.Equal(t, c.refused, schema.Refused)
+				require.ErrorContains(t, err, "topic-"+eventType+".CloudEvent")
+				require.NotContains(t, err.Error(), "very-secret")
+				require.Less(t, time.Since(began), patience, "the context bounds the wait")
+			})
+		})
+	}
+}
+
+func TestPrepareWaitsForARegistryThatComesBack(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		registry := kafkatest.NewRegistry(t)
+		registry.Fail(http.StatusServiceUnavailable)
+		b := start(t, open, kafkabus.Config{Brokers: []string{nowhere}, SchemaRegistry: registry.URL})
+		prepared := make(chan error, 1)
+		go func() { prepared <- b.Prepare(context.Background(), []signalcast.Route{newSchemas().route("topic")}) }()
+		require.Eventually(t, func() bool { return len(registry.Requests()) > 0 }, patience, time.Millisecond)
+		registry.Fail(0)
+		require.NoError(t, <-prepared)
+	})
+}
+
+func TestASchemaWithoutARegistryIsRefused(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		b := start(t, open, kafkabus.Config{Brokers: []string{nowhere}})
+		err := b.Prepare(t.Context(), []signalcast.Route{newSchemas().route("topic")})
+		var schema *kafkabus.SchemaError
+		require.ErrorAs(t, err, &schema)
+		require.ErrorContains(t, err, "Config.SchemaRegistry is empty")
+	})
+}
+
+func TestRegistryOverTLS(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		server := httptest.NewUnstartedServer(kafkatest.NewRegistry(t))
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		trusted := x509.NewCertPool()
+		trusted.AddCert(server.Certificate())
+		route := newSchemas().route("topic")
+		b := start(t, open, kafkabus.Config{
+			Brokers: []string{nowhere}, SchemaRegistry: server.URL,
+			SchemaRegistryTLS: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		})
+		require.NoError(t, b.Prepare(t.Context(), []signalcast.Route{route}))
+
+		distrustful := start(t, open, kafkabus.Config{Brokers: []string{nowhere}, SchemaRegistry: server.URL})
+		err := distrustful.Prepare(t.Context(), []signalcast.Route{route})
+		var certificate *tls.CertificateVerificationError
+		require.ErrorAs(t, err, &certificate)
+	})
+}
+
+func TestRegistrationOnUse(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		s := newSchemas()
+		setUp := func(t *testing.T, timeout time.Duration) (*kafkatest.Cluster, *kafkatest.Registry, signalcast.Backend) {
+			t.Helper()
+			cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
+			registry.Fail(http.StatusServiceUnavailable)
+			return cluster, registry, start(t, open, kafkabus.Config{
+				Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL, RegisterOnUse: true, DeliveryTimeout: timeout,
+			}, s.route("topic"))
+		}
+		t.Run("messages wait in order for a registry that is away", func(t *testing.T) {
+			t.Parallel()
+			cluster, registry, b := setUp(t, patience)
+			var known []<-chan outcome
+			for n := range 100 {
+				known = append(known, publish(t, b, s.message("topic", "key", n)))
+			}
+			registry.Fail(0)
+			delivered(t, known...)
+			for n, r := range cluster.Read(t, "topic") {
+				require.Equal(t, s.message("topic", "key", n).Event.Value, r.Value[5:])
+			}
+			require.Len(t, registry.Subjects(), 2)
+		})
+		t.Run("a topic without schemas does not wait for another", func(t *testing.T) {
+			t.Parallel()
+			_, _, b := setUp(t, patience)
+			publish(t, b, s.message("topic", "key", 1))
+			delivered(t, publish(t, b, schemas{}.message("json", "key", 1)))
+		})
+		t.Run("a refusal is the failure of the message", func(t *testing.T) {
+			t.Parallel()
+			_, registry, b := setUp(t, patience)
+			registry.Fail(http.StatusConflict)
+			err := failure(t, publish(t, b, s.message("topic", "key", 1)), signalcast.NotWritten)
+			var schema *kafkabus.SchemaError
+			require.ErrorAs(t, err, &schema)
+			require.True(t, schema.Refused)
+			registry.Fail(0)
+			delivered(t, publish(t, b, s.message("topic", "key", 2)))
+		})
+		t.Run("a message fails when its time is up", func(t *testing.T) {
+			t.Parallel()
+			_, _, b := setUp(t, soon)
+			err := failure(t, publish(t, b, s.message("topic", "key", 1)), signalcast.NotWritten)
+			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+			var schema *kafkabus.SchemaError
+			require.ErrorAs(t, err, &schema)
+		})
+		t.Run("Close ends the wait", func(t *testing.T) {
+			t.Parallel()
+			_, _, b := setUp(t, patience)
+			known := publish(t, b, s.message("topic", "key", 1))
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.True(t, errors.Is(b.Close(ctx), context.Canceled))
+			require.ErrorIs(t, failure(t, known, signalcast.NotWritten), signalcast.ErrClosed)
+		})
+	})
+}

@@ -1,0 +1,111 @@
+package kafkatest
+
+import (
+	"encoding/binary"
+	"net"
+	"sync"
+)
+
+// gate lets connections to a cluster through while it is open.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+	losing int // acknowledgements
+	conns  map[*gatedConn]struct{}
+}
+
+func (g *gate) listen(network, addr string) (net.Listener, error) {
+	listener, err := net.Listen(network, addr) //nolint:noctx // the interface of kfake has none
+	return &gatedListener{listener, g}, err
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for c := range g.conns {
+		_ = c.Conn.Close()
+	}
+	clear(g.conns)
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = false
+}
+
+func (g *gate) lose(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.losing = n
+}
+
+func (g *gate) left() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.losing
+}
+
+func (g *gate) admits(c *gatedConn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.conns[c] = struct{}{}
+	return true
+}
+
+type gatedListener struct {
+	net.Listener
+
+	gate *gate
+}
+
+func (l *gatedListener) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // passed on
+		}
+		c := &gatedConn{Conn: raw, gate: l.gate}
+		if l.gate.admits(c) {
+			return c, nil
+		}
+		_ = raw.Close()
+	}
+}
+
+// gatedConn is the cluster's side of a connection.
+type gatedConn struct {
+	net.Conn
+
+	gate     *gate
+	sizeRead bool // the next bytes are the beginning of a request
+	doomed   bool // the next answer is lost
+}
+
+// Read knows that kfake reads the four bytes of a request's size on their own.
+func (c *gatedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	const sizeBytes, keyBytes, produce = 4, 2, 0
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	if c.sizeRead && n >= keyBytes && binary.BigEndian.Uint16(b) == produce && c.gate.losing > 0 {
+		c.gate.losing--
+		c.doomed = true
+	}
+	c.sizeRead = n == sizeBytes && len(b) == sizeBytes
+	return n, err //nolint:wrapcheck // passed on
+}
+
+func (c *gatedConn) Write(b []byte) (int, error) {
+	c.gate.mu.Lock()
+	doomed := c.doomed
+	c.gate.mu.Unlock()
+	if doomed {
+		_ = c.Conn.Close()
+	}
+	return c.Conn.Write(b) //nolint:wrapcheck // passed on
+}
