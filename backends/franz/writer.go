@@ -45,8 +45,10 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.UnknownTopicRetries(-1),
 		kgo.RecordDeliveryTimeout(c.DeliveryTimeout),
 		kgo.AllowIdempotentProduceCancellation(),
+		kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(kafkabus.Backoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.MetadataMaxAge(5 * time.Second), // until partitions that were added are used
 	}
 	if mechanism := kafkabus.Mechanism(c); mechanism != nil {
 		options = append(options, kgo.SASL(mechanism))

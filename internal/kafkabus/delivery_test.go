@@ -1,0 +1,288 @@
+package kafkabus_test
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+// plain is for messages as the JSON codec makes them.
+var plain schemas
+
+func admin(t *testing.T, c *kafkatest.Cluster) *kadm.Client {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return kadm.NewClient(client)
+}
+
+func TestAMessageWithoutSchemasIsWrittenAsItIs(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		keyless, empty := plain.message("topic", "key", 2), plain.message("topic", "key", 3)
+		keyless.Key, empty.Key = nil, []byte{}
+		for offset, m := range []*signalcast.Message{plain.message("topic", "key", 1), keyless, empty} {
+			o := await(t, publish(t, b, m))
+			require.NoError(t, o.err)
+			require.Equal(t, signalcast.Receipt{Partition: 0, Offset: int64(offset)}, o.receipt)
+		}
+		records := cluster.Read(t, "topic")
+		require.Equal(t, []byte("key"), records[0].Key)
+		require.Equal(t, []byte("key/1"), records[0].Value)
+		require.Equal(t, kgo.RecordHeader{Key: "content-type", Value: []byte("application/json")}, records[0].Headers[1])
+		require.Equal(t, kgo.RecordHeader{Key: "ce_datacontenttype", Value: []byte("application/json")}, records[0].Headers[2])
+		require.Nil(t, records[1].Key)
+		require.NotNil(t, records[2].Key)
+		require.Empty(t, records[2].Key)
+	})
+}
+
+func TestEqualKeysGoWhereThePythonProducerPutsThem(t *testing.T) {
+	t.Parallel()
+	// The CRC-32 of the key, as unsigned number, modulo 6.
+	partitions := map[string]int32{"a": 3, "b": 5, "course-v1:edX+DemoX+2026": 4, "ключ": 0}
+	for key, want := range partitions {
+		require.Equal(t, int(want), kafkabus.Partition([]byte(key), 6), key)
+	}
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(6))
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		for key, want := range partitions {
+			o := await(t, publish(t, b, plain.message("topic", key, 1)))
+			require.NoError(t, o.err)
+			require.Equal(t, want, o.receipt.Partition, key)
+		}
+		seen := map[int32]bool{}
+		for n := range 200 {
+			m := plain.message("topic", "", n)
+			m.Key = nil
+			o := await(t, publish(t, b, m))
+			require.NoError(t, o.err)
+			seen[o.receipt.Partition] = true
+		}
+		require.Len(t, seen, 6, "messages without a key are spread")
+	})
+}
+
+func TestLostAcknowledgementsLeaveNoDuplicates(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "first", 0)))
+		const keys, each, losses = 4, 250, 8
+		cluster.LoseAcknowledgements(losses)
+		var known []<-chan outcome
+		for n := range each {
+			for key := range keys {
+				known = append(known, publish(t, b, plain.message("topic", "key"+strconv.Itoa(key), n)))
+			}
+			if n%25 == 0 { // so that it takes many requests
+				delivered(t, known...)
+				known = nil
+			}
+		}
+		delivered(t, known...)
+		require.Zero(t, cluster.AcknowledgementsToLose())
+		require.Len(t, cluster.Read(t, "topic"), 1+keys*each)
+		requireOrder(t, cluster.Read(t, "topic"))
+	})
+}
+
+// requireOrder fails unless the numbers of each key ascend.
+func requireOrder(t *testing.T, records []*kgo.Record) {
+	t.Helper()
+	last := map[string]int{}
+	for _, r := range records {
+		key, number, _ := strings.Cut(string(r.Value), "/")
+		n, err := strconv.Atoi(number)
+		require.NoError(t, err)
+		if before, ok := last[key]; ok {
+			require.Greater(t, n, before, "number of %s", key)
+		}
+		last[key] = n
+	}
+}
+
+func TestLeadersMove(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t, kfake.NumBrokers(3))
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		for n := range 5 {
+			var known []<-chan outcome
+			for key := range 20 {
+				known = append(known, publish(t, b, plain.message("topic", "key"+strconv.Itoa(key), n)))
+			}
+			delivered(t, known...)
+			for p := range int32(3) {
+				leader := cluster.LeaderFor("topic", p)
+				require.NoError(t, cluster.MoveTopicPartition("topic", p, (leader+1)%3))
+			}
+		}
+		require.Len(t, cluster.Read(t, "topic"), 100)
+		requireOrder(t, cluster.Read(t, "topic"))
+	})
+}
+
+func TestPartitionsAreAdded(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "a", 0)))
+		answers, err := admin(t, cluster).CreatePartitions(t.Context(), 5, "topic")
+		require.NoError(t, err)
+		require.NoError(t, answers.Error())
+		require.Eventually(t, func() bool {
+			o := await(t, publish(t, b, plain.message("topic", "a", 1)))
+			return o.err == nil && o.receipt.Partition == 3
+		}, patience, patience/200, "key a belongs to partition 3 of 6")
+	})
+}
+
+func TestATopicThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		t.Run("is waited for", func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.NewStrictCluster(t)
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+			known := publish(t, b, plain.message("topic", "key", 1))
+			_, err := admin(t, cluster).CreateTopic(t.Context(), 3, 1, nil, "topic")
+			require.NoError(t, err)
+			delivered(t, known)
+		})
+		t.Run("fails the message when its time is up", func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.NewStrictCluster(t)
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
+			err := failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
+			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+			require.ErrorIs(t, err, kafkabus.ErrUnknownTopic)
+		})
+	})
+}
+
+func TestBrokersRefuseARecord(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		small := "1000"
+		_, err := admin(t, cluster).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &small}, "topic")
+		require.NoError(t, err)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		large := plain.message("topic", "key", 2)
+		large.Event.Value = make([]byte, 2000)
+		require.ErrorIs(t, failure(t, publish(t, b, large), signalcast.NotWritten), signalcast.ErrTooLarge)
+		delivered(t, publish(t, b, plain.message("topic", "key", 3)))
+	})
+}
+
+func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		t.Run("of a message that was never sent: not written", func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.NewCluster(t)
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
+			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+			cluster.Stop()
+			await(t, publish(t, b, plain.message("topic", "key", 2))) // may be written to a connection that is cut
+			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.NotWritten)
+			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+			cluster.Start()
+			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
+		})
+		t.Run("of a message whose acknowledgements were lost: unknown", func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.NewCluster(t)
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
+			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+			cluster.LoseAcknowledgements(1 << 30)
+			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
+			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+			cluster.LoseAcknowledgements(0)
+			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
+		})
+		t.Run("of a message that waits for a lagging replica: unknown", func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.NewCluster(t)
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
+			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+			cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				return answer(request, kerr.NotEnoughReplicasAfterAppend.Code), nil, true
+			})
+			failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
+		})
+	})
+}
+
+// answer gives every partition of a produce request the same code.
+func answer(request kmsg.Request, code int16) kmsg.Response {
+	produce := request.(*kmsg.ProduceRequest)
+	response := produce.ResponseKind().(*kmsg.ProduceResponse)
+	for _, topic := range produce.Topics {
+		t := kmsg.NewProduceResponseTopic()
+		t.Topic, t.TopicID = topic.Topic, topic.TopicID
+		for _, partition := range topic.Partitions {
+			p := kmsg.NewProduceResponseTopicPartition()
+			p.Partition, p.ErrorCode = partition.Partition, code
+			t.Partitions = append(t.Partitions, p)
+		}
+		response.Topics = append(response.Topics, t)
+	}
+	return response
+}
+
+func TestBrokersForgetTheProducer(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		for _, code := range []int16{kerr.OutOfOrderSequenceNumber.Code, kerr.UnknownProducerID.Code} {
+			cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+				return answer(request, code), nil, true
+			})
+			delivered(t, publish(t, b, plain.message("topic", "key", 2)))
+		}
+		require.Len(t, cluster.Read(t, "topic"), 3)
+	})
+}
+
+func TestCloseGivesUpInTime(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		// The brokers take requests and never answer.
+		cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			return nil, nil, true
+		})
+		known := publish(t, b, plain.message("topic", "key", 2))
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		require.ErrorContains(t, b.Close(ctx), "1 messages were given up")
+		require.ErrorIs(t, failure(t, known, signalcast.Unknown), signalcast.ErrClosed)
+	})
+}
