@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -101,10 +102,7 @@ func compare(before, after signalcast.ProducerConfig) []change {
 		}
 	}
 	slices.SortStableFunc(changes, func(a, b change) int {
-		if a.EventType == b.EventType && a.Topic < b.Topic {
-			return -1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(a.EventType, b.EventType), cmp.Compare(a.Topic, b.Topic))
 	})
 	return changes
 }

@@ -46,7 +46,7 @@ func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 	if f.dataFile == "-" && f.metadataFile == "-" {
 		return nil, usageError{errors.New("--data and --metadata are both -; the standard input is one of them")}
 	}
-	if _, err := s.definition(eventType); err != nil {
+	if err := s.check(eventType); err != nil {
 		return nil, err
 	}
 	e := &event{eventType: eventType}

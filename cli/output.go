@@ -65,7 +65,7 @@ func (s *session) useColor() bool {
 		return s.color == colorAlways
 	}
 	file, isFile := s.Stdout.(*os.File)
-	return isFile && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+	return isFile && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))
 }
 
 // style is how a text looks on a terminal.
@@ -88,11 +88,15 @@ func (o *output) printf(format string, args ...any) { fmt.Fprintf(o, format, arg
 
 // table writes rows in columns.
 func (o *output) table(rows [][]string) {
-	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	_ = w.Flush() // an error stays in o
+	_ = w.Flush() // a Builder takes everything
+	for line := range strings.Lines(text.String()) {
+		o.printf("%s\n", strings.TrimRight(line, " \n"))
+	}
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -22,7 +22,7 @@ the text that a schema registry knows.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
-		if _, err := s.definition(args[0]); err != nil {
+		if err := s.check(args[0]); err != nil {
 			return err
 		}
 		t := signalcast.TopicConfig{Enabled: new(true), Keyless: new(true)}

@@ -26,7 +26,7 @@ receipts. The exit code is 1 unless every topic has acknowledged the event.
 
 URL is one of
 
-` + backendForms(),
+` + backendForms,
 		Example: "  " + s.Name + " send org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data event.json --to redis://127.0.0.1:6379/0\n" +
 			"  cat event.json | " + s.Name + " send org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data - --to memory:",
 		Args:              cobra.ExactArgs(1),

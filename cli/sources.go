@@ -71,21 +71,19 @@ func (s *session) eventTypes() []string {
 	return names
 }
 
-// definition finds a signal by its event type.
-func (s *session) definition(eventType string) (signalcast.Definition, error) {
-	definitions := s.Registry.Definitions()
-	i := slices.IndexFunc(definitions, func(d signalcast.Definition) bool { return d.EventType() == eventType })
-	if i >= 0 {
-		return definitions[i], nil
+// check refuses an event type that is not in the registry.
+func (s *session) check(eventType string) error {
+	if slices.Contains(s.eventTypes(), eventType) {
+		return nil
 	}
 	if reason, known := s.Unsupported[eventType]; known {
-		return nil, fmt.Errorf("event type %s cannot be sent: %s", eventType, reason)
+		return fmt.Errorf("event type %s cannot be sent: %s", eventType, reason)
 	}
 	err := fmt.Errorf("unknown event type %q; %s catalog lists the known ones", eventType, s.Name)
 	if near := nearest.Name(eventType, slices.Values(s.eventTypes())); near != "" {
 		err = fmt.Errorf("%w (did you mean %q?)", err, near)
 	}
-	return nil, err
+	return err
 }
 
 // sorted yields the names of a map in their order.

@@ -65,7 +65,7 @@ func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
 	case 0:
 		return &loaded, nil
 	case 1:
-		return &loaded, unread[0] //nolint:wrapcheck // names its source
+		return &loaded, unread[0]
 	default:
 		return &loaded, errors.Join(unread...)
 	}

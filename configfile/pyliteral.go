@@ -1,6 +1,8 @@
 package configfile
 
 import (
+	"strings"
+
 	"github.com/signalcast/signalcast"
 )
 
@@ -126,11 +128,11 @@ func (r *pyReader) literal() pyValue {
 	v := pyValue{pos: t.pos}
 	switch {
 	case t.kind == pyString:
-		text := t.text
+		texts := []string{t.text}
 		for r.peek().kind == pyString {
-			text += r.take().text
+			texts = append(texts, r.take().text)
 		}
-		v.plain = text
+		v.plain = strings.Join(texts, "")
 	case t.kind == pyNumber:
 		v.plain = 0
 	case t.kind == pyName && (t.text == "True" || t.text == "False"):

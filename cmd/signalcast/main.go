@@ -22,8 +22,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	registry := signalcast.NewRegistry(signalcast.WithSource(openedx.Source("signalcast")))
-	if err := registry.Register(openedx.Signals()...); err != nil {
+	registry, err := newRegistry()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return cli.ExitProblems
 	}
@@ -38,6 +38,11 @@ func run(ctx context.Context, args []string) int {
 		WrongKeys:   wrongKeys(),
 	}
 	return command.Run(ctx, args)
+}
+
+func newRegistry() (*signalcast.Registry, error) {
+	registry := signalcast.NewRegistry(signalcast.WithSource(openedx.Source("signalcast")))
+	return registry, registry.Register(openedx.Signals()...)
 }
 
 // wrongKeys are the key paths that openedx-events declares for its own signals

@@ -1,0 +1,186 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/cli"
+)
+
+const (
+	enrolled  = "org.openedx.learning.course.enrollment.created.v1"
+	published = "org.openedx.content_authoring.xblock.published.v1"
+)
+
+const enrollmentData = `{"enrollment": {"user": {"id": 7, "is_active": true, "pii": {"username": "ada", "email": "", "name": ""}},
+	"course": {"course_key": "course-v1:edX+DemoX+2026", "display_name": "Demo"}, "mode": "audit", "is_active": true,
+	"creation_date": "2026-01-02T03:04:05"}}`
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	good := write(t, "good.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": true}}}`)
+	off := write(t, "off.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": false}}}`)
+	bad := write(t, "bad.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": 1}}}`)
+	spaced := write(t, "spaced.json", `{"`+enrolled+`": {"a b": {"keyless": true, "enabled": true}}}`)
+	data := write(t, "data.json", enrollmentData)
+	for _, tc := range []struct {
+		name string
+		args []string
+		code int
+		want string // a part of what is printed
+	}{
+		{"help", []string{"--help"}, cli.ExitFine, "Available Commands"},
+		{"nothing at all shows the help", nil, cli.ExitFine, "Available Commands"},
+		{"an unknown command", []string{"nope"}, cli.ExitUsage, `unknown command "nope"`},
+		{"an unknown flag", []string{"lint", "--nope"}, cli.ExitUsage, "unknown flag: --nope"},
+		{"an unknown format", []string{"lint", "--format", "xml", good}, cli.ExitUsage, "allowed are text, json"},
+		{"an unknown colour", []string{"lint", "--color", "blue", good}, cli.ExitUsage, "allowed are auto, always, never"},
+		{"no configuration", []string{"lint"}, cli.ExitUsage, "requires at least 1 arg"},
+		{"a file that is not there", []string{"lint", good, "nowhere.json"}, cli.ExitUsage, "open nowhere.json"},
+		{"a file of another kind", []string{"merge", "x.ini"}, cli.ExitUsage, "allowed are .json, .yaml, .yml and .toml"},
+		{"defaults where there are none", []string{"merge", "defaults:"}, cli.ExitUsage, "this program declares none"},
+		{"a good configuration", []string{"lint", good}, cli.ExitFine, "fine: 1 topic of 1 event type, 1 enabled"},
+		{"nothing enabled is a warning", []string{"lint", off}, cli.ExitFine, "warning nothing is enabled"},
+		{"a bad configuration", []string{"lint", bad}, cli.ExitProblems, "bad.json:1:"},
+		{"merging a bad configuration", []string{"merge", bad}, cli.ExitProblems, "found a number; allowed is a boolean"},
+		{"comparing with a bad configuration", []string{"diff", good, bad}, cli.ExitProblems, "found a number"},
+		{"comparing without asking for the code", []string{"diff", good, off}, cli.ExitFine, "stop"},
+		{"comparing and asking for the code", []string{"diff", "--exit-code", good, off}, cli.ExitProblems, "stop"},
+		{"the schema of an unknown event type", []string{"schema", "org.openedx.learning.course.enrolment.created.v1"}, cli.ExitProblems, "did you mean \"" + enrolled},
+		{"the schema of a key that is none", []string{"schema", enrolled, "--key", "enrollment.usr"}, cli.ExitProblems, `there is no field "usr"`},
+		{"an event type that cannot be sent", []string{"schema", "org.example.unsendable.v1"}, cli.ExitProblems, "cannot be sent: it holds an open file"},
+		{"explaining without a configuration", []string{"explain", enrolled}, cli.ExitUsage, `required flag(s) "config" not set`},
+		{"explaining with partitions but no schema ID", []string{"explain", enrolled, "-c", good, "--partitions", "3"}, cli.ExitUsage, "needs --key-schema-id"},
+		{"explaining with less than no partitions", []string{"explain", enrolled, "-c", good, "--partitions", "-3"}, cli.ExitUsage, "--partitions is -3"},
+		{"explaining what is configured nowhere", []string{"explain", published, "-c", good}, cli.ExitFine, "nowhere: no CONFIG names the event type"},
+		{"data and metadata from one input", []string{"explain", enrolled, "-c", good, "--data", "-", "--metadata", "-"}, cli.ExitUsage, "both -"},
+		{"data that is wrong", []string{"explain", enrolled, "-c", good, "--data", good}, cli.ExitProblems, "event data of"},
+		{"metadata that is wrong", []string{"explain", enrolled, "-c", good, "--data", data, "--metadata", data}, cli.ExitProblems, "data.json: metadata"},
+		{"sending", []string{"send", enrolled, "-c", good, "--data", data, "--to", "memory:"}, cli.ExitFine, "delivered  t: ID 1"},
+		{"sending what is not enabled", []string{"send", enrolled, "-c", off, "--data", data, "--to", "memory:"}, cli.ExitProblems, "t is disabled by"},
+		{"sending nowhere known", []string{"send", enrolled, "-c", good, "--data", data, "--to", "amqp://u:s3cret@host"}, cli.ExitUsage, "not the URL of a broker"},
+		{"sending to a URL that is none", []string{"send", enrolled, "-c", good, "--data", data, "--to", "redis://u:s3cret@host:port"}, cli.ExitUsage, "redis: Config.URL"},
+		{"sending to Kafka with an unknown parameter", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?acks=1"}, cli.ExitUsage, `parameter "acks"; allowed are registry and client`},
+		{"sending to Kafka with an unknown client", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?client=x"}, cli.ExitUsage, `client "x"; allowed are franz and kafka-go`},
+		{"sending to Kafka without brokers", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka:h:1"}, cli.ExitUsage, "not a URL of Kafka"},
+		{"a registry that is no URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://u:s3cret@h:port"}, cli.ExitUsage, "registry that is no URL"},
+		{"a password in clear text", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://u:s3cret@h:1"}, cli.ExitUsage, "TLS"},
+		{"a topic that Kafka refuses", []string{"send", enrolled, "-c", spaced, "--data", data, "--to", "kafkas://u:s3cret@h:1?registry=http://u:s3cret@h"}, cli.ExitProblems, "refuses the configuration"},
+		{"sending without time", []string{"send", enrolled, "-c", good, "--data", data, "--to", "memory:", "--timeout", "0s"}, cli.ExitUsage, "--timeout is 0s"},
+		{"converting a file that is not there", []string{"convert", "nowhere.py"}, cli.ExitUsage, "nowhere.py"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := newProgram(t).run(tc.args...)
+			require.Equal(t, tc.code, r.code, r.out+r.errors)
+			require.Contains(t, r.out+r.errors, tc.want)
+			require.NotContains(t, r.out+r.errors, "s3cret")
+		})
+	}
+}
+
+// What a command prints as JSON is one document, on either stream.
+func TestFormatJSONEverywhere(t *testing.T) {
+	t.Parallel()
+	good := write(t, "good.json", `{"`+enrolled+`": {"t": {"event_key_field": "enrollment.user.id", "enabled": true}}}`)
+	bad := write(t, "bad.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": 1}}}`)
+	list := write(t, "list.json", `{"`+enrolled+`": [{"topic": "t", "enabled": true}, {"topic": "t", "enabled": false}]}`)
+	data := write(t, "data.json", enrollmentData)
+	for _, args := range [][]string{
+		{"lint", good},
+		{"lint", bad},
+		{"merge", good},
+		{"merge", bad},
+		{"merge", "--explain", good},
+		{"diff", good, good},
+		{"diff", good, write(t, "none.json", "{}")},
+		{"convert", list},
+		{"catalog"},
+		{"schema", enrolled},
+		{"schema", enrolled, "--key", "enrollment.user.id"},
+		{"schema", "nope"},
+		{"explain", enrolled, "-c", good},
+		{"explain", enrolled, "-c", good, "--data", data},
+		{"send", enrolled, "-c", good, "--data", data, "--to", "memory:"},
+		{"lint", "nowhere.json"},
+	} {
+		r := newProgram(t).run(append(args, "--format", "json")...)
+		require.NotEmpty(t, r.out+r.errors)
+		for _, text := range []string{r.out, r.errors} {
+			require.True(t, text == "" || json.Valid([]byte(text)), "%q: %s", args, text)
+		}
+	}
+	r := newProgram(t).run("merge", bad, "--format", "json")
+	require.JSONEq(t, `{"source": "`+bad+`", "line": 1, "column": 90, "event_type": "`+enrolled+`", "topic": "t", "field": "enabled",
+		"found": "found a number", "allowed": "allowed is a boolean, or null to inherit"}`, string(problems(t, r.errors)[0]))
+}
+
+func problems(t *testing.T, text string) []json.RawMessage {
+	t.Helper()
+	var report struct{ Problems []json.RawMessage }
+	require.NoError(t, json.Unmarshal([]byte(text), &report))
+	require.NotEmpty(t, report.Problems)
+	return report.Problems
+}
+
+func TestColoursAreForTerminalsOnly(t *testing.T) {
+	t.Parallel()
+	bad := write(t, "bad.json", `{"org.openedx.nope": {}}`)
+	require.NotContains(t, newProgram(t).run("lint", bad).out, "\x1b")
+	require.NotContains(t, newProgram(t).run("lint", bad, "--color", "never").out, "\x1b")
+	require.Contains(t, newProgram(t).run("lint", bad, "--color", "always").out, "\x1b[31mproblem\x1b[0m ")
+}
+
+func TestDataComesFromTheStandardInput(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.Stdin = strings.NewReader(enrollmentData)
+	good := write(t, "good.json", `{"`+enrolled+`": {"t": {"event_key_field": "enrollment.user.id", "enabled": true}}}`)
+	require.Contains(t, p.fine(t, "explain", enrolled, "-c", good, "--data", "-"), "key         7\n")
+}
+
+func TestDefaultsAndTheEnvironmentAreSources(t *testing.T) {
+	p := newProgram(t)
+	p.Defaults = signalcast.ProducerConfig{enrolled: {"t": {Keyless: new(true), Enabled: new(false)}}}
+	t.Setenv("SITE", `{"`+enrolled+`": {"t": {"enabled": true}}}`)
+	require.Contains(t, p.fine(t, "merge", "--explain", "defaults:", "env:SITE"), "true (SITE:1)  none (defaults)  enabled false (defaults)\n")
+
+	t.Setenv("EVENT_BUS_TOPIC_PREFIX", "stage")
+	require.Contains(t, p.fine(t, "explain", enrolled, "-c", "defaults:"), "topic       stage-t: not sent, disabled by defaults\n")
+	require.NotContains(t, p.fine(t, "explain", "--help"), `"stage"`)
+}
+
+func TestTheNameIsTheProgramsOwn(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.Name = "shop-events"
+	require.Contains(t, p.fine(t, "lint", "--help"), "shop-events lint base.json site.yaml")
+	require.Contains(t, p.run("nope").errors, "shop-events: unknown command")
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
+
+func TestAnOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	var stderr strings.Builder
+	p.Stdout, p.Stderr = brokenWriter{}, &stderr
+	require.Equal(t, cli.ExitProblems, p.Run(t.Context(), []string{"catalog"}))
+	require.Contains(t, stderr.String(), "the disk is full")
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	require.Contains(t, p.run("__complete", "schema", "").out, enrolled+"\n")
+	require.Contains(t, p.run("__complete", "schema", enrolled, "--key", "").out, "enrollment.course.course_key\n")
+	require.Contains(t, p.run("__complete", "lint", "--format", "").out, "json\n")
+	require.Contains(t, p.fine(t, "completion", "bash"), "signalcast")
+}

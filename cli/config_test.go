@@ -1,0 +1,140 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/cli"
+)
+
+func TestDifferences(t *testing.T) {
+	t.Parallel()
+	on := func(key string) string { return `{"event_key_field": "` + key + `", "enabled": true}` }
+	const off = `{"event_key_field": "k", "enabled": false}`
+	for _, tc := range []struct{ name, before, after, want string }{
+		{"nothing", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("k") + `}}`, "no difference for the events that leave the process\n"},
+		{"what is disabled does not matter", `{"e": {"t": ` + off + `}}`, `{"f": {"u": ` + off + `}}`, "no difference for the events that leave the process\n"},
+		{"an event type starts", `{}`, `{"e": {"t": ` + on("k") + `}}`, "start  e → t (key k)\n"},
+		{"a topic is enabled", `{"e": {"t": ` + off + `}}`, `{"e": {"t": ` + on("k") + `}}`, "start  e → t (key k)\n"},
+		{"a topic is disabled", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + off + `}}`, "stop   e → t\n"},
+		{"a topic is gone", `{"e": {"t": ` + on("k") + `, "u": ` + on("k") + `}}`, `{"e": {"u": ` + on("k") + `}}`, "stop   e → t\n"},
+		{"another topic", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"u": ` + on("k") + `}}`, "move   e: from t to u (key k)\n"},
+		{
+			"another topic and key", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"u": ` + on("l") + `}}`,
+			"move   e: from t to u (key l)\nkey    e → u: from key k to key l; the order of equal keys breaks\n",
+		},
+		{"another key", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("l") + `}}`, "key    e → t: from key k to key l; the order of equal keys breaks\n"},
+		{
+			"a key is gone", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"keyless": true, "enabled": true}}}`,
+			"key    e → t: from key k to no key; the order of equal keys breaks\n",
+		},
+		{
+			"of several topics nobody can say which moved where", `{"e": {"b": ` + on("k") + `, "d": ` + on("k") + `}}`,
+			`{"e": {"a": ` + on("k") + `, "c": ` + on("k") + `}}`,
+			"start  e → a (key k)\nstop   e → b\nstart  e → c (key k)\nstop   e → d\n",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			before, after := write(t, "before.json", tc.before), write(t, "after.json", tc.after)
+			require.Equal(t, tc.want, newProgram(t).fine(t, "diff", before, after))
+			code := cli.ExitProblems
+			if strings.HasPrefix(tc.want, "no difference") {
+				code = cli.ExitFine
+			}
+			require.Equal(t, code, newProgram(t).run("diff", "--exit-code", before, after).code)
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	p.WrongKeys = map[string]string{published: "xblock_info.block_key"}
+	file := write(t, "c.yaml", enrolled+`:
+  shared: {event_key_field: enrollment.course.course_key, enabled: true}
+  alone: {event_key_field: enrollment.user.id, enabled: true}
+  stage-t: {keyless: true, enabled: true}
+  stagehand: {keyless: true, enabled: true}
+`+published+`:
+  shared: {event_key_field: xblock_info.usage_key, enabled: true}
+  alone: {event_key_field: xblock_info.usage_key, enabled: false}
+  stage-t: {event_key_field: xblock_info.usage_key, enabled: false}
+  wrong: {event_key_field: xblock_info.block_key, enabled: true}
+`)
+	r := p.run("lint", "--prefix", "stage", "--format", "json", file)
+	require.Equal(t, cli.ExitProblems, r.code)
+	var report struct {
+		Problems, Warnings []struct {
+			Line                                          int
+			EventType                                     string `json:"event_type"`
+			Topic, Field, Found, Allowed, Source, Nearest string
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.out), &report))
+	require.Len(t, report.Problems, 1)
+	require.Equal(t, 10, report.Problems[0].Line)
+	var lines []string
+	for _, w := range report.Warnings {
+		lines = append(lines, strings.Join([]string{w.EventType, w.Topic, w.Field, w.Found}, " | "))
+	}
+	require.Equal(t, []string{
+		enrolled + ` | stage-t |  | the topic starts with the prefix "stage" already`,
+		published + ` | shared | event_key_field | different key schemas on one topic: {"name": "course_key", "type": "string"} of ` +
+			enrolled + `; {"name": "usage_key", "type": "string"} of ` + published,
+		published + ` | stage-t |  | the topic starts with the prefix "stage" already`,
+		published + ` | wrong | event_key_field | "xblock_info.block_key" is declared as this event type's key by the platform, and is wrong there too`,
+	}, lines)
+	require.Contains(t, p.run("lint", file).out, "1 problem, 2 warnings: 8 topics of 2 event types, 6 enabled\n")
+}
+
+func TestWhoDecided(t *testing.T) {
+	t.Parallel()
+	base := write(t, "base.json", `{"e": {"t": {"event_key_field": "a", "enabled": false}, "u": {}}}`)
+	site := write(t, "site.json", `{"e": {"t": {"keyless": true}}}`)
+	last := write(t, "last.json", `{"e": {"t": {"event_key_field": "b", "keyless": false, "enabled": true}}}`)
+	var rows []struct {
+		Topic        string
+		Enabled, Key *struct {
+			Field, Value, Source string
+			Line                 int
+		}
+		Overridden []struct{ Field, Value, Source string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(newProgram(t).fine(t, "merge", "--explain", "--format", "json", base, site, last)), &rows))
+	require.Len(t, rows, 2)
+	require.Equal(t, "true", rows[0].Enabled.Value)
+	require.Equal(t, last, rows[0].Enabled.Source)
+	require.Equal(t, "b", rows[0].Key.Value)
+	require.Equal(t, 1, rows[0].Key.Line)
+	require.Equal(t, []struct{ Field, Value, Source string }{
+		{"enabled", "false", base}, {"event_key_field", "a", base}, {"keyless", "true", site},
+	}, rows[0].Overridden)
+	require.Nil(t, rows[1].Enabled)
+	require.Nil(t, rows[1].Key)
+	table := newProgram(t).fine(t, "merge", "--explain", base, site)
+	require.Contains(t, table, "none ("+site+":1)")
+	require.Regexp(t, `e +u +missing +missing\n`, table)
+}
+
+func TestConvert(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	r := p.run("convert", write(t, "list.json", `{"e": [{"topic": "t", "enabled": true}, {"topic": "t", "enabled": false}]}`))
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Empty(t, r.out)
+	require.Contains(t, r.errors, "list.json:1:41: e → t: given with")
+
+	p.Stdin = strings.NewReader("EVENT_BUS_PRODUCER_CONFIG = {'e': {'t': {'enabled': True}, NAME: {}}}")
+	r = p.run("convert", "-")
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.JSONEq(t, `{"e": {"t": {"enabled": true}}}`, r.out)
+	require.Contains(t, r.errors, "-:1:60: e: computed by NAME")
+
+	r = p.run("convert", write(t, "empty.py", "A = 1\n"))
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Empty(t, r.out)
+}

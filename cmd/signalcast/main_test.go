@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/openedx"
+)
+
+var update = flag.Bool("update", false, "write the real output into the pages of docs")
+
+// asCommand makes the test's program the command, for pages that call it.
+const asCommand = "SIGNALCAST_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(run(context.Background(), os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// Every command on these pages is run by a shell, in a directory with the
+// page's files, and prints what the page says.
+func TestPagesShowTheRealOutput(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"cli", "from-python"} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			server := miniredis.RunT(t)
+			server.SetTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+			shell := newShell(t, filepath.Join("testdata", page), server.Addr())
+			name := filepath.Join("..", "..", "docs", page+".md")
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			got := regexp.MustCompile("(?ms)^```console\n(.*?)^```$").ReplaceAllStringFunc(string(text), func(block string) string {
+				var b strings.Builder
+				b.WriteString("```console\n")
+				for _, line := range strings.Split(block, "\n") {
+					if command, ok := strings.CutPrefix(line, "$ "); ok {
+						fmt.Fprintf(&b, "%s\n%s", line, shell(command))
+					}
+				}
+				got := b.String() + "```"
+				if !*update {
+					require.Equal(t, block, got)
+				}
+				return got
+			})
+			if *update {
+				require.NoError(t, os.WriteFile(name, []byte(got), 0o600))
+				return
+			}
+			if page == "from-python" {
+				requireStreams(t, server)
+			}
+		})
+	}
+}
+
+// newShell returns a function that runs a line in a copy of the directory, with
+// the command in the path, and returns what it prints.
+func newShell(t *testing.T, files, redis string) func(line string) string {
+	t.Helper()
+	dir, bin := t.TempDir(), t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(files)))
+	self, err := os.Executable()
+	require.NoError(t, err)
+	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asCommand, self)
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "signalcast"), []byte(script), 0o700))
+	const documented = "127.0.0.1:6379"
+	return func(line string) string {
+		command := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, documented, redis))
+		command.Dir = dir
+		command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "EVENT_BUS_TOPIC_PREFIX=")
+		out, err := command.CombinedOutput()
+		if exit := (&exec.ExitError{}); err != nil {
+			require.ErrorAs(t, err, &exit)
+		}
+		return strings.ReplaceAll(string(out), redis, documented)
+	}
+}
+
+// requireStreams checks what a reader of the page has on the streams in the end.
+func requireStreams(t *testing.T, server *miniredis.Miniredis) {
+	t.Helper()
+	require.Equal(t, []string{"dev-audit", "dev-course-enrollments"}, server.Keys())
+	for _, stream := range server.Keys() {
+		entries, err := server.Stream(stream)
+		require.NoError(t, err)
+		require.Len(t, entries, 1)
+		require.Equal(t, []string{"type", "org.openedx.learning.course.enrollment.created.v1"}, entries[0].Values[:2])
+	}
+}
+
+func TestWrongKeysAreThoseOfTheCatalogue(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../testdata/golden/catalog.json")
+	require.NoError(t, err)
+	var catalog struct {
+		Signals []struct {
+			EventType     string `json:"event_type"`
+			EventKeyField string `json:"event_key_field"`
+			Serialisable  bool   `json:"serialisable"`
+		} `json:"signals"`
+	}
+	require.NoError(t, json.Unmarshal(text, &catalog))
+	registry, err := newRegistry()
+	require.NoError(t, err)
+	want := map[string]string{}
+	for _, s := range catalog.Signals {
+		works := strings.Join(append(registry.KeyFields(s.EventType), ""), "\n")
+		if s.Serialisable && s.EventKeyField != "" && !strings.Contains(works, s.EventKeyField+"\n") {
+			want[s.EventType] = s.EventKeyField
+		}
+	}
+	require.Equal(t, want, wrongKeys())
+	require.Len(t, registry.Definitions(), len(openedx.Signals()))
+}

@@ -1,0 +1,59 @@
+package configfile_test
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/configfile"
+)
+
+// The section on limits in docs/configuration.md is made here.
+func TestTheDocumentedLimitsAreTheCompiledOnes(t *testing.T) {
+	t.Parallel()
+	const page = "../docs/configuration.md"
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	section := regexp.MustCompile(`(?s)\n## Limits\n.*?(\n## |$)`)
+	want := section.ReplaceAllString(string(text), "\n"+limits()+"$1")
+	if !section.MatchString(string(text)) {
+		want = string(text) + "\n" + limits()
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(page, []byte(want), 0o600))
+		return
+	}
+	require.Equal(t, want, string(text))
+}
+
+func limits() string {
+	var b strings.Builder
+	b.WriteString("## Limits\n\nThese are compiled in. The settings of a topic:\n\n| setting | values |\n|---|---|\n")
+	settings := reflect.TypeFor[signalcast.TopicConfig]()
+	for i := range settings.NumField() {
+		field := settings.Field(i)
+		values := map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "a boolean"}[field.Type.Elem().Kind()]
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		fmt.Fprintf(&b, "| `%s` | %s, or null to inherit |\n", name, values)
+	}
+	b.WriteString("\n| limit | value | constant |\n|---|---|---|\n")
+	for _, l := range []struct {
+		what     string
+		value    int
+		unit     string
+		constant string
+	}{
+		{"text of JSON", signalcast.MaxConfigBytes >> 20, "MiB", "signalcast.MaxConfigBytes"},
+		{"text of YAML, TOML or a Python settings file", configfile.MaxBytes >> 10, "KiB", "configfile.MaxBytes"},
+		{"problems listed in one error; further ones are counted", signalcast.MaxProblems, "", "signalcast.MaxProblems"},
+	} {
+		fmt.Fprintf(&b, "| %s | %s | `%s` |\n", l.what, strings.TrimSpace(fmt.Sprint(l.value, " ", l.unit)), l.constant)
+	}
+	return b.String()
+}
