@@ -4,15 +4,15 @@
 #   kafka.sh install                 fetch it unless it is there
 #   kafka.sh start [options]         start, wait until it answers
 #       --port P                     default: a free port; the next one is the controller's
-#       --secure                     also SASL_SSL on P+2 (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) and, for clients with
-#                                    a certificate, SSL on P+3; certificates from certs.sh
+#       --secure                     also SASL_SSL on P+2, for the users plain, scram-sha-256 and scram-sha-512, each by the
+#                                    mechanism of that name only; and SSL on P+3, for clients with a certificate
 #       --set key=value              any line of server.properties, may be repeated
 #       --clean                      begin without the data of the last run
 #   kafka.sh restart                 stop if up, then start with the options of the last time
 #   kafka.sh stop | kill9            SIGTERM, SIGKILL
 #   kafka.sh status | pid
 #   kafka.sh env                     KAFKA_BROKERS, KAFKA_PID and, with --secure, KAFKA_SASL_BROKERS, KAFKA_TLS_BROKERS,
-#                                    KAFKA_CERTS, KAFKA_USER, KAFKA_PASSWORD
+#                                    KAFKA_PASSWORD and KAFKA_CERTS, the directory of certs.sh
 #   kafka.sh run CLASS ARGS...       a command-line tool, e.g. org.apache.kafka.tools.TopicCommand
 #
 # --dir D before or after the command names the instance and holds its state; default .run/kafka in the repository.
@@ -23,7 +23,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$here/kafka/pom.xml")
 server="kafka $version"
 home=$cache/kafka-$version
-user=signalcast password=signalcast-secret
+password=signalcast-secret
 
 fetch() { maven -f "$here/kafka/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$1"; }
 
@@ -63,7 +63,7 @@ start() {
       cat "$dir/certs/server.key" "$dir/certs/server.pem" >"$dir/certs/server-keystore.pem"
       local jaas=org.apache.kafka.common.security
       printf '%s\n' sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512 \
-        "listener.name.sasl_ssl.plain.sasl.jaas.config=$jaas.plain.PlainLoginModule required user_$user=\"$password\";" \
+        "listener.name.sasl_ssl.plain.sasl.jaas.config=$jaas.plain.PlainLoginModule required user_plain=\"$password\";" \
         "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$jaas.scram.ScramLoginModule required;" \
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$jaas.scram.ScramLoginModule required;" \
         ssl.keystore.type=PEM "ssl.keystore.location=$dir/certs/server-keystore.pem" \
@@ -74,8 +74,8 @@ start() {
   # users of SCRAM belong to the first metadata, so they are always there
   [ -e "$dir/data/meta.properties" ] ||
     tool kafka.tools.StorageTool format -t c2lnbmFsY2FzdC10ZXN0IQ -c "$dir/server.properties" \
-      --add-scram "SCRAM-SHA-256=[name=$user,password=$password]" \
-      --add-scram "SCRAM-SHA-512=[name=$user,password=$password]" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; die "format failed"; }
+      --add-scram "SCRAM-SHA-256=[name=scram-sha-256,password=$password]" \
+      --add-scram "SCRAM-SHA-512=[name=scram-sha-512,password=$password]" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; die "format failed"; }
   launch -Xms128m -Xmx512m -Dlog4j2.configurationFile="$here/kafka/log4j2.properties" -cp "$home/*" kafka.Kafka "$dir/server.properties"
   echo "kafka up, pid $pid, 127.0.0.1:$port"
 }
@@ -88,7 +88,7 @@ env() {
   echo "KAFKA_PID=$pid"
   grep -q ^SSL <<<"$brokers" || return 0
   sed -n 's:^SASL_SSL\://:KAFKA_SASL_BROKERS=:p; s:^SSL\://:KAFKA_TLS_BROKERS=:p' <<<"$brokers"
-  printf '%s\n' "KAFKA_CERTS=$dir/certs" "KAFKA_USER=$user" "KAFKA_PASSWORD=$password"
+  printf '%s\n' "KAFKA_PASSWORD=$password" "KAFKA_CERTS=$dir/certs"
 }
 
 main kafka "$@"
