@@ -83,7 +83,7 @@ func newShell(t *testing.T, files, redis string) func(line string) string {
 	return func(line string) string {
 		command := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, documented, redis))
 		command.Dir = dir
-		command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "EVENT_BUS_TOPIC_PREFIX=")
+		command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "EVENT_BUS_TOPIC_PREFIX=", "GORACE=atexit_sleep_ms=0")
 		out, err := command.CombinedOutput()
 		if exit := (&exec.ExitError{}); err != nil {
 			require.ErrorAs(t, err, &exit)
