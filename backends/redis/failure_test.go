@@ -258,3 +258,38 @@ func TestDeliveryTimeout(t *testing.T) {
 		require.Empty(t, server.values("s"))
 	})
 }
+
+func TestStreamsBehindAServerThatHangsFailInTime(t *testing.T) {
+	t.Parallel()
+	server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{hang: true})})
+	b := newBackend(t, redis.Config{
+		URL: server.url(), Pipelines: 1, DeliveryTimeout: 100 * time.Millisecond, ReadTimeout: time.Hour,
+	})
+	stuck, waiting := newFates(), newFates()
+	stuck.publish(t, b, "stuck", 1, 1)
+	require.Eventually(t, func() bool { return server.asked("XADD") == 1 }, patience, time.Millisecond)
+	waiting.publish(t, b, "waiting", 1, 1)
+	require.Eventually(t, func() bool { return b.Unacknowledged() == 1 }, patience, time.Millisecond)
+	failure := waiting.failure(t)
+	require.Equal(t, signalcast.NotWritten, failure.Fate)
+	require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
+	require.ErrorContains(t, failure, "all connections were in use")
+}
+
+func TestPrepareAsksTheServer(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	require.NoError(t, server.Set("text", "x"))
+	_, err := server.XAdd("stream", "*", []string{"a", "b"})
+	require.NoError(t, err)
+	b := newBackend(t, redis.Config{URL: "redis://" + server.Addr()})
+	routes := []signalcast.Route{{EventType: "a", Topic: "stream"}, {EventType: "b", Topic: "new"}}
+	require.NoError(t, b.Prepare(t.Context(), routes))
+	err = b.Prepare(t.Context(), append(routes, signalcast.Route{EventType: "c", Topic: "text"}, signalcast.Route{EventType: "d"}))
+	require.ErrorContains(t, err, `topic "text": the key holds a string`)
+	require.ErrorContains(t, err, `event type "d": the topic is empty`)
+
+	server.RequireAuth("right")
+	refused := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})
+	require.ErrorContains(t, refused.Prepare(t.Context(), routes), "WRONGPASS")
+}

@@ -23,6 +23,7 @@ type fake struct {
 
 	mu       sync.Mutex
 	conns    []net.Conn
+	names    []string                // of all commands that came in
 	commands [][]string              // all that were received, handshake apart
 	streams  map[string][]string     // event data by stream
 	seen     map[string][]repeatable // by stream and producer
@@ -82,7 +83,19 @@ func (f *fake) values(stream string) []string {
 	return slices.Clone(f.streams[stream])
 }
 
-// received returns the commands of the given name.
+// asked returns how many commands of the given name came in, carried out or not.
+func (f *fake) asked(name string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, other := range f.names {
+		if other == name {
+			n++
+		}
+	}
+	return n
+}
+
+// received returns the commands of the given name that were carried out.
 func (f *fake) received(name string) [][]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,6 +112,9 @@ func (f *fake) serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		f.mu.Lock()
+		f.names = append(f.names, command[0])
+		f.mu.Unlock()
 		var does fault
 		if f.misbehave != nil {
 			does = f.misbehave(command)

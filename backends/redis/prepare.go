@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/signalcast/signalcast"
 )
@@ -44,7 +45,7 @@ func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error 
 // typeOf returns what the key holds, in the words of the server's TYPE, and
 // "none" where it cannot be told.
 func (b *Backend) typeOf(ctx context.Context, key string) (string, error) {
-	session, err := b.sessions.get(ctx, key)
+	session, err := b.sessions.get(ctx, key, time.Now().Add(b.deliveryTimeout))
 	if err != nil {
 		return "", err
 	}

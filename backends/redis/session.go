@@ -42,13 +42,26 @@ func newSessions(client redis.UniversalClient, limit int) *sessions {
 	return &sessions{client: client, permits: make(chan struct{}, limit)}
 }
 
-// get returns a working connection to the server that holds the stream, and
-// waits for one while all are in use. When it fails, nothing has been written.
-func (p *sessions) get(ctx context.Context, stream string) (*session, error) {
+// errBusy says that a message found no connection in its time: other streams
+// were waiting for a server that does not answer.
+var errBusy = errors.New("all connections were in use")
+
+// get returns a working connection to the server that holds the stream. While
+// all are in use it waits for one, until the deadline. When it fails, nothing has
+// been written.
+func (p *sessions) get(ctx context.Context, stream string, deadline time.Time) (*session, error) {
 	select {
 	case p.permits <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err() //nolint:wrapcheck // the caller's own error
+	default:
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		select {
+		case p.permits <- struct{}{}:
+		case <-timer.C:
+			return nil, errBusy
+		case <-ctx.Done():
+			return nil, ctx.Err() //nolint:wrapcheck // the caller's own error
+		}
 	}
 	s, err := p.open(ctx, stream)
 	if err != nil {

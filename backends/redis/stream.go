@@ -133,7 +133,7 @@ func (b *Backend) expire(ctx context.Context, batch []*pending, cause error) []*
 // the messages that have to be tried again, and why the attempt failed if
 // another one is to wait a little.
 func (b *Backend) attempt(ctx context.Context, name string, batch []*pending) (left []*pending, cause error) {
-	session, err := b.sessions.get(ctx, name)
+	session, err := b.sessions.get(ctx, name, batch[0].accepted.Add(b.deliveryTimeout))
 	if err != nil {
 		if heals(err) {
 			return batch, err
