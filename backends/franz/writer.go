@@ -36,6 +36,7 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		})),
 		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerLinger(0), // what waits while a request is in flight makes the next batch
 		kgo.ProduceRequestTimeout(c.RequestTimeout),
 		kgo.AllowAutoTopicCreation(),
 		// The bound is that of the bus.

@@ -1,0 +1,120 @@
+package kafkabus_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+func TestConfigsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	brokers := []string{"localhost:9092"}
+	for _, c := range []struct {
+		name   string
+		config kafkabus.Config
+		fields []string
+	}{
+		{"nothing", kafkabus.Config{}, []string{"Brokers"}},
+		{"an address without a port", kafkabus.Config{Brokers: []string{"localhost:9092", "localhost"}}, []string{"Brokers[1]"}},
+		{"a registry that is no URL", kafkabus.Config{Brokers: brokers, SchemaRegistry: "localhost:8081"}, []string{"SchemaRegistry"}},
+		{"credentials in the registry's URL", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://name:very-secret@localhost"}, []string{"SchemaRegistry"}},
+		{"a query in the registry's URL", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://localhost?token=very-secret"}, []string{"SchemaRegistry"}},
+		{"credentials for no registry", kafkabus.Config{Brokers: brokers, SchemaRegistryUsername: "name"}, []string{"SchemaRegistry"}},
+		{"a password without a user", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://localhost", SchemaRegistryPassword: "very-secret"}, []string{"SchemaRegistryUsername"}},
+		{"an unknown mechanism", kafkabus.Config{Brokers: brokers, SASLMechanism: "GSSAPI"}, []string{"SASLMechanism"}},
+		{"a password without a mechanism", kafkabus.Config{Brokers: brokers, SASLPassword: "very-secret"}, []string{"SASLMechanism"}},
+		{"a mechanism without a password", kafkabus.Config{Brokers: brokers, SASLMechanism: "SCRAM-SHA-256", SASLUsername: "name"}, []string{"SASLUsername"}},
+		{"a password that everybody can read", kafkabus.Config{Brokers: brokers, SASLMechanism: "PLAIN", SASLUsername: "name", SASLPassword: "very-secret"}, []string{"TLS"}},
+		{"negative limits", kafkabus.Config{Brokers: brokers, BufferMessages: -1, BufferBytes: -1, MaxMessageBytes: -1}, []string{"BufferMessages", "BufferBytes", "MaxMessageBytes"}},
+		{"times that are too short", kafkabus.Config{Brokers: brokers, DeliveryTimeout: time.Millisecond, DialTimeout: 1, RequestTimeout: -1}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+				_, err := open(c.config)
+				var fields []string
+				for _, fault := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint // joined
+					var refused *kafkabus.ConfigError
+					require.True(t, errors.As(fault, &refused))
+					fields = append(fields, refused.Field)
+				}
+				require.Equal(t, c.fields, fields)
+				require.NotContains(t, err.Error(), "very-secret")
+			})
+		})
+	}
+}
+
+func TestConfigsNeverShowSecrets(t *testing.T) {
+	t.Parallel()
+	config := kafkabus.Config{
+		Brokers: []string{"kafka.example.org:9093"}, TLS: &tls.Config{MinVersion: tls.VersionTLS12},
+		SASLMechanism: "PLAIN", SASLUsername: "name", SASLPassword: "very-secret",
+		SchemaRegistry: "https://registry.example.org/path", SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
+	}
+	inFranz, err := franz.New(franz.Config(config))
+	require.NoError(t, err)
+	inKafka, err := kafka.New(kafka.Config(config))
+	require.NoError(t, err)
+	for _, shown := range []any{franz.Config(config), kafka.Config(config), inFranz, inKafka} {
+		name := fmt.Sprintf("%T", shown)
+		asJSON, err := json.Marshal(shown)
+		require.NoError(t, err)
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).InfoContext(t.Context(), "shown", slog.Any("it", shown))
+		for _, text := range []string{
+			fmt.Sprint(shown), fmt.Sprintf("%+v", shown), fmt.Sprintf("%#v", shown), string(asJSON), logged.String(),
+		} {
+			require.NotContains(t, text, "very-secret", name)
+		}
+		require.Contains(t, fmt.Sprintf("%+v", shown), "kafka.example.org:9093", name)
+	}
+	require.NoError(t, inFranz.Close(t.Context()))
+	require.NoError(t, inKafka.Close(t.Context()))
+}
+
+func TestConfigFromTheSettingsOfTheEventBus(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		settings map[string]string
+		want     kafkabus.Config
+	}{
+		{"none", nil, kafkabus.Config{}},
+		{"without credentials", map[string]string{
+			"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS":   "one:9092, two:9092",
+			"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "http://registry:8081",
+		}, kafkabus.Config{Brokers: []string{"one:9092", "two:9092"}, SchemaRegistry: "http://registry:8081"}},
+		{"with credentials", map[string]string{
+			"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS":          "one:9092",
+			"EVENT_BUS_KAFKA_API_KEY":                    "key",
+			"EVENT_BUS_KAFKA_API_SECRET":                 "secret",
+			"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL":        "https://registry:8081",
+			"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY":    "registry key",
+			"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET": "registry secret",
+		}, kafkabus.Config{
+			Brokers: []string{"one:9092"}, TLS: &tls.Config{MinVersion: tls.VersionTLS12},
+			SASLMechanism: "PLAIN", SASLUsername: "key", SASLPassword: "secret",
+			SchemaRegistry: "https://registry:8081", SchemaRegistryUsername: "registry key", SchemaRegistryPassword: "registry secret",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			getenv := func(name string) string { return c.settings[name] }
+			require.Equal(t, franz.Config(c.want), franz.ConfigFromEnv(getenv))
+			require.Equal(t, kafka.Config(c.want), kafka.ConfigFromEnv(getenv))
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package kafkabus_test
+
+import (
+	"crypto/tls"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+func TestTLSWithAnAuthorityAndAClientCertificate(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		authority := kafkatest.NewAuthority(t)
+		cluster := kafkatest.NewCluster(t, kfake.TLS(&tls.Config{
+			Certificates: []tls.Certificate{authority.Sign(t)}, MinVersion: tls.VersionTLS12,
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority.Pool,
+		}))
+		t.Run("both given", func(t *testing.T) {
+			t.Parallel()
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), TLS: &tls.Config{
+				RootCAs: authority.Pool, Certificates: []tls.Certificate{authority.Sign(t)}, MinVersion: tls.VersionTLS12,
+			}})
+			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		})
+		t.Run("a broker that is not trusted gets nothing", func(t *testing.T) {
+			t.Parallel()
+			b := start(t, open, kafkabus.Config{
+				Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon, TLS: &tls.Config{MinVersion: tls.VersionTLS12},
+			})
+			err := failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
+			var certificate *tls.CertificateVerificationError
+			require.ErrorAs(t, err, &certificate)
+		})
+		t.Run("a client without a certificate is not let in", func(t *testing.T) {
+			t.Parallel()
+			b := start(t, open, kafkabus.Config{
+				Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon,
+				TLS: &tls.Config{RootCAs: authority.Pool, MinVersion: tls.VersionTLS12},
+			})
+			failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
+		})
+	})
+}
+
+func TestSASL(t *testing.T) {
+	t.Parallel()
+	for _, mechanism := range []string{kafkabus.Plain, kafkabus.ScramSHA256, kafkabus.ScramSHA512} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+				authority := kafkatest.NewAuthority(t)
+				cluster := kafkatest.NewCluster(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "alice", "very-secret"),
+					kfake.TLS(&tls.Config{Certificates: []tls.Certificate{authority.Sign(t)}, MinVersion: tls.VersionTLS12}))
+				config := kafkabus.Config{
+					Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: authority.Pool, MinVersion: tls.VersionTLS12},
+					SASLMechanism: mechanism, SASLUsername: "alice", SASLPassword: "very-secret",
+				}
+				delivered(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)))
+
+				config.SASLPassword, config.DeliveryTimeout = "another-secret", soon
+				err := failure(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)), signalcast.NotWritten)
+				require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout) // the fake broker does not say why
+				require.NotContains(t, err.Error(), "another-secret")
+			})
+		})
+	}
+}
+
+func TestATopicThatTheUserMayNotWriteTo(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		may := func(topic string, operation kmsg.ACLOperation) kfake.ACL {
+			return kfake.ACL{
+				Resource: kmsg.ACLResourceTypeTopic, Name: topic, Pattern: kmsg.ACLResourcePatternTypeLiteral,
+				Operation: operation, Allow: true,
+			}
+		}
+		cluster := kafkatest.NewStrictCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "open", "seen", "hidden"),
+			kfake.User(kafkabus.ScramSHA256, "bob", "very-secret",
+				may("open", kmsg.ACLOperationWrite), may("seen", kmsg.ACLOperationDescribe)))
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), SASLMechanism: kafkabus.ScramSHA256, SASLUsername: "bob", SASLPassword: "very-secret",
+		})
+		delivered(t, publish(t, b, plain.message("open", "key", 1)))
+		for _, topic := range []string{"seen", "hidden"} {
+			o := await(t, publish(t, b, plain.message(topic, "key", 1)))
+			require.ErrorIs(t, o.err, kafkabus.ErrDenied, topic)
+		}
+		delivered(t, publish(t, b, plain.message("open", "key", 2)))
+	})
+}
