@@ -225,9 +225,9 @@ func (d *Delivery) settle() {
 type slot struct {
 	message  Message
 	route    *route
-	delivery *Delivery
-	keyEnd   int  // in the bytes of the dispatch, while it is made
-	refused  bool // by Publish; written before sent
+	delivery *Delivery // nil for a dead letter, which nobody waits for
+	keyEnd   int       // in the bytes of the dispatch, while it is made
+	refused  bool      // by Publish; written before sent
 
 	state   atomic.Uint32
 	receipt Receipt // written before the state becomes stateKnown
@@ -312,9 +312,15 @@ func (s *slot) fault(err error) *DeliveryError {
 	return fault
 }
 
-// report makes the outcome known: first to the hooks, then to who waits.
+// report makes the outcome known: first to the hooks, then to who waits. By then
+// the dead letter of a message that has failed is in the backend's hands.
 func (s *slot) report() {
 	s.route.dispatcher.report(s)
+	if s.failure != nil && !s.refused {
+		s.bury()
+	}
 	s.state.Store(stateKnown)
-	s.delivery.settle()
+	if s.delivery != nil {
+		s.delivery.settle()
+	}
 }

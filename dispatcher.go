@@ -43,6 +43,8 @@ type options struct {
 	codec  Codec
 	logger *slog.Logger
 	hooks  Hooks
+
+	deadLetter string
 }
 
 // WithTopicPrefix puts prefix and a hyphen before every topic: "prod" makes
@@ -129,7 +131,7 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig) (*routeTable
 	if err != nil {
 		return nil, err
 	}
-	if err := d.backend.Prepare(ctx, table.list()); err != nil {
+	if err := d.backend.Prepare(ctx, table.prepared()); err != nil {
 		return nil, fmt.Errorf("the backend refuses the configuration: %w", err)
 	}
 	return table, nil
@@ -268,9 +270,14 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 }
 
 // Flush waits until the outcome of every message that the backend had taken
-// before the call is known, or ctx ends.
+// before the call is known, or ctx ends. Their dead letters, see [WithDeadLetter],
+// count among them.
 func (d *Dispatcher) Flush(ctx context.Context) error {
-	if err := d.backend.Flush(ctx); err != nil {
+	err := d.backend.Flush(ctx)
+	if err == nil && d.options.deadLetter != "" {
+		err = d.backend.Flush(ctx) // the dead letters of what has failed meanwhile
+	}
+	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
 	return nil
@@ -290,6 +297,9 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 			if d.table.CompareAndSwap(old, &routeTable{closed: true, all: old.all}) {
 				break
 			}
+		}
+		if d.options.deadLetter != "" {
+			_ = d.Flush(ctx) // a backend that closes takes no dead letters; what is left is its Close's to tell
 		}
 		if err := d.backend.Close(ctx); err != nil {
 			d.closeErr = fmt.Errorf("close: %w", err)

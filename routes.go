@@ -28,6 +28,7 @@ type route struct {
 	dispatcher *Dispatcher
 	key        *KeyField // nil: keyless
 	counters   *counters
+	deadLetter *route // of messages that fail; nil where they have none
 }
 
 // counters are of one event type and topic, and survive a reload.
@@ -36,7 +37,10 @@ type counters struct {
 	_                                    [32]byte // a cache line, so that senders to different topics do not contend
 }
 
-type counterKey struct{ eventType, topic string }
+type counterKey struct {
+	eventType, topic string
+	deadLetter       bool
+}
 
 // of returns the enabled routes of a signal, nil when there are none.
 func (t *routeTable) of(e *entry) *signalRoutes {
@@ -52,6 +56,18 @@ func (t *routeTable) list() []Route {
 	for i, r := range t.all {
 		list[i] = r.Route
 	}
+	return list
+}
+
+// prepared returns what the backend has to check: all routes, and those of dead letters.
+func (t *routeTable) prepared() []Route {
+	list := t.list()
+	for _, r := range t.all {
+		if r.deadLetter != nil {
+			list = append(list, r.deadLetter.Route)
+		}
+	}
+	slices.SortFunc(list, compareRoutes)
 	return list
 }
 
@@ -79,7 +95,8 @@ func (d *Dispatcher) newTable(c ProducerConfig) (*routeTable, error) {
 				}
 				r.KeyField, r.KeySchema = r.key.Path(), encoder.KeySchema(r.key)
 			}
-			r.counters = d.countersOf(counterKey{eventType, r.Topic})
+			r.counters = d.countersOf(counterKey{eventType, r.Topic, false})
+			r.deadLetter = d.deadLetterRoute(r)
 			table.all = append(table.all, r)
 			if r.Enabled {
 				routes.enabled = append(routes.enabled, r)
@@ -91,6 +108,7 @@ func (d *Dispatcher) newTable(c ProducerConfig) (*routeTable, error) {
 		}
 	}
 	slices.SortFunc(table.all, func(a, b *route) int { return compareRoutes(a.Route, b.Route) })
+	faults = append(faults, table.checkDeadLetters())
 	return table, errors.Join(faults...)
 }
 
@@ -208,7 +226,7 @@ func diff(before, after []Route) Change {
 }
 
 // Stats counts messages since the dispatcher was made. A message is one event
-// for one topic.
+// for one topic, or its dead letter.
 type Stats struct {
 	// Accepted messages were taken by the backend: Delivered + Failed + Pending.
 	Accepted int64
@@ -223,6 +241,9 @@ type Stats struct {
 	Refused int64
 	// Rejected counts events, not messages, that could not be encoded.
 	Rejected int64
+	// DeadLetters are those of the Delivered messages that are dead letters: so
+	// many of the Failed ones are kept, see [WithDeadLetter].
+	DeadLetters int64
 }
 
 // Stats returns the counts. Accepted = Delivered + Failed + Pending holds in every answer.
@@ -230,9 +251,13 @@ func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	stats := Stats{Rejected: d.rejected.Load()}
-	for _, c := range d.counters {
+	for key, c := range d.counters {
 		// A message is counted as accepted before it is counted as anything else.
-		stats.Delivered += c.delivered.Load()
+		delivered := c.delivered.Load()
+		stats.Delivered += delivered
+		if key.deadLetter {
+			stats.DeadLetters += delivered
+		}
 		stats.Failed += c.failed.Load()
 		stats.Accepted += c.accepted.Load()
 		stats.Refused += c.refused.Load()

@@ -1,0 +1,80 @@
+package signalcast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// WithDeadLetter publishes a message that was taken by the backend and then
+// failed once more: to the topic of its route followed by a hyphen and suffix,
+// prefix included. "dead" makes "prod-orders-dead" of "prod-orders". Key, value
+// and metadata stay as they are, so that moving the entries back sends them
+// again. The default, the empty suffix, publishes nothing twice.
+//
+// Not everything that went wrong becomes a dead letter: a message that the
+// backend refused, and an event that cannot be encoded, is still in the hands of
+// the sender, who has an error. A message of fate Unknown becomes one although
+// it may have been written; the ID of its event tells.
+//
+// A dead letter is a message of its own to the backend, [Stats] and [Hooks];
+// Send and the [Delivery] of the event have nothing to do with it. It never
+// waits for room, since nobody waits for it: when the buffer is full it is
+// refused with [ErrBufferFull]. One that is refused or fails is reported to log
+// and hooks like every message, and that is the end of it.
+//
+// Flush waits for dead letters too. So does Close, while its context lasts; the
+// dead letters of messages that it gives up are refused with [ErrClosed].
+func WithDeadLetter(suffix string) Option { return func(o *options) { o.deadLetter = suffix } }
+
+// deadLetterRoute is where the messages of r go when they fail. It has no such
+// route itself, which is why a dead letter never makes another one.
+func (d *Dispatcher) deadLetterRoute(r *route) *route {
+	if d.options.deadLetter == "" {
+		return nil
+	}
+	dead := &route{Route: r.Route, dispatcher: d, key: r.key}
+	dead.Topic += "-" + d.options.deadLetter
+	dead.counters = d.countersOf(counterKey{r.EventType, dead.Topic, true})
+	return dead
+}
+
+// checkDeadLetters reports the topics that are configured and get dead letters
+// as well: nobody could tell which is which.
+func (t *routeTable) checkDeadLetters() error {
+	configured := make(map[string]bool, len(t.all))
+	for _, r := range t.all {
+		configured[r.Topic] = true
+	}
+	var faults []error
+	for _, r := range t.all {
+		if r.deadLetter != nil && configured[r.deadLetter.Topic] {
+			faults = append(faults, fmt.Errorf("event type %q: the dead letters of topic %q go to %q, which is a configured topic; "+
+				"allowed is a topic of their own", r.EventType, r.Topic, r.deadLetter.Topic))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// bury publishes the message of s, which has failed, as a dead letter. It is part
+// of done, so it must not block: with a context that has ended, a backend takes
+// what fits and refuses the rest.
+func (s *slot) bury() {
+	to := s.route.deadLetter
+	if to == nil {
+		return
+	}
+	dead := &slot{route: to, message: s.message}
+	dead.message.Topic = to.Topic
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := to.dispatcher.backend.Publish(ctx, &dead.message, dead.finish)
+	switch {
+	case err == nil:
+		dead.taken()
+	case errors.Is(err, context.Canceled):
+		dead.refuse(ErrBufferFull)
+	default:
+		dead.refuse(err)
+	}
+}

@@ -1,0 +1,293 @@
+package signalcast_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/memory"
+)
+
+func TestAMessageThatFailedIsPublishedOnceMore(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]memory.Fault{
+		"not written":             {Err: failing.Err, Fate: signalcast.NotWritten},
+		"written perhaps":         {Err: failing.Err},
+		"written for all we know": {Err: failing.Err, Stored: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var outcomes []string
+			s := openShop(t, []string{"orders", "mail"}, signalcast.WithDeadLetter("dead"), signalcast.WithTopicPrefix("prod"),
+				signalcast.WithHooks(signalcast.Hooks{
+					Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { outcomes = append(outcomes, m.Topic) },
+					Failed:    func(err *signalcast.DeliveryError) { outcomes = append(outcomes, "not "+err.Topic) },
+				}))
+			fault.Topic = "prod-orders"
+			s.backend.Inject(fault)
+			failure := deliveryError(t, s.send(t, order{Number: "17", Items: []string{"tea"}}))
+			require.Equal(t, "prod-orders", failure.Topic, "the sender is told what failed")
+			require.Equal(t, []string{"prod-mail", "not prod-orders", "prod-orders-dead"}, outcomes)
+
+			dead := s.backend.Messages("prod-orders-dead")
+			require.Len(t, dead, 1)
+			moved := *failure.Message
+			moved.Topic = "prod-orders-dead"
+			require.Equal(t, &moved, dead[0], "nothing but the topic has changed")
+			require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 2, Failed: 1, DeadLetters: 1}, s.dispatcher.Stats())
+			require.Len(t, s.dispatcher.Routes(), 2, "the configured ones")
+		})
+	}
+}
+
+func TestWithoutASuffixNothingIsPublishedTwice(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"}, signalcast.WithDeadLetter(""))
+	s.backend.Inject(memory.Fault{Err: failing.Err})
+	require.Error(t, s.send(t, order{}))
+	require.Equal(t, signalcast.Stats{Accepted: 1, Failed: 1}, s.dispatcher.Stats())
+}
+
+func TestWhatTheSenderStillHoldsIsNoDeadLetter(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	var offered []string
+	d := s.dispatch(t, ordersTo("orders"), backend{
+		publish: func(_ context.Context, m *signalcast.Message, _ func(signalcast.Receipt, error)) error {
+			offered = append(offered, m.Topic)
+			return signalcast.ErrTooLarge
+		},
+	}, signalcast.WithDeadLetter("dead"))
+	require.ErrorIs(t, s.send(t, order{}), signalcast.ErrTooLarge)
+	require.ErrorAs(t, s.send(t, order{Number: "\xff"}), new(*signalcast.EncodeError))
+	require.Equal(t, []string{"orders"}, offered)
+	require.Equal(t, signalcast.Stats{Refused: 1, Rejected: 1}, d.Stats())
+}
+
+func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		publish func(context.Context) error // of dead letters; nil takes them
+		want    error
+		stats   signalcast.Stats
+	}{
+		"when the destination fails it": {nil, failing.Err, signalcast.Stats{Accepted: 2, Failed: 2}},
+		"when the backend refuses it": {
+			func(context.Context) error { return signalcast.ErrTooLarge },
+			signalcast.ErrTooLarge, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
+		},
+		"when there is no room, without a wait": {
+			func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+			signalcast.ErrBufferFull, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var failed []*signalcast.DeliveryError
+			var log bytes.Buffer
+			s := newShop(t)
+			publish := func(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+				if m.Topic == "orders" || c.publish == nil {
+					return s.backend.Publish(ctx, m, done)
+				}
+				return c.publish(ctx)
+			}
+			d := s.dispatch(t, ordersTo("orders"), backend{publish: publish}, signalcast.WithDeadLetter("dead"),
+				signalcast.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+				signalcast.WithHooks(signalcast.Hooks{Failed: func(err *signalcast.DeliveryError) { failed = append(failed, err) }}))
+			s.backend.Inject(memory.Fault{Err: failing.Err})
+			require.Error(t, s.send(t, order{Number: "s3cret"}))
+			require.Len(t, failed, 2)
+			require.Equal(t, "orders", failed[0].Topic)
+			require.Equal(t, "orders-dead", failed[1].Topic)
+			require.ErrorIs(t, failed[1], c.want)
+			require.Equal(t, failed[0].Message.Event, failed[1].Message.Event, "all there is to publish it again")
+			require.Equal(t, c.stats, d.Stats())
+			require.Contains(t, log.String(), "topic=orders-dead")
+			require.NotContains(t, log.String(), "s3cret")
+		})
+	}
+}
+
+func TestFlushAndCloseWaitForDeadLetters(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*signalcast.Dispatcher, context.Context) error{
+		"Flush": (*signalcast.Dispatcher).Flush, "Close": (*signalcast.Dispatcher).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := openShop(t, []string{"orders"}, signalcast.WithDeadLetter("dead"))
+				s.backend.Inject(memory.Fault{Topic: "orders", Delay: time.Minute, Err: failing.Err}, memory.Fault{Delay: time.Minute})
+				start := time.Now()
+				s.sendAsync(t, order{})
+				require.NoError(t, end(s.dispatcher, t.Context()))
+				require.Equal(t, 2*time.Minute, time.Since(start))
+				require.Equal(t, signalcast.Stats{Accepted: 2, Delivered: 1, Failed: 1, DeadLetters: 1}, s.dispatcher.Stats())
+			})
+		})
+	}
+}
+
+func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		shared bool
+		faults []memory.Fault
+		want   signalcast.Stats
+	}{
+		"of messages that it gives up":                      {false, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1}},
+		"on their way":                                      {false, []memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
+		"of messages that it gives up, of a shared backend": {true, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1}},
+		"on their way, of a shared backend":                 {true, []memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t)
+				var plug signalcast.Backend = s.backend
+				if c.shared {
+					plug = signalcast.KeepOpen(plug)
+				}
+				var last error
+				d := s.dispatch(t, ordersTo("orders"), plug, signalcast.WithDeadLetter("dead"),
+					signalcast.WithHooks(signalcast.Hooks{Failed: func(err *signalcast.DeliveryError) { last = err }}))
+				s.backend.Inject(c.faults...)
+				s.sendAsync(t, order{})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				start := time.Now()
+				require.ErrorIs(t, d.Close(ctx), context.DeadlineExceeded)
+				require.Equal(t, time.Second, time.Since(start))
+				require.Equal(t, c.want, d.Stats())
+				require.Equal(t, "orders-dead", deliveryError(t, last).Topic)
+				_ = s.backend.Close(t.Context()) // the shared one goes on
+			})
+		})
+	}
+}
+
+func TestTopicsOfDeadLettersAreCheckedAtStart(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	refused := errors.New("no such topic")
+	picky := backend{prepare: func(routes []signalcast.Route) error {
+		require.True(t, slices.IsSortedFunc(routes, func(a, b signalcast.Route) int { return bytes.Compare([]byte(a.Topic), []byte(b.Topic)) }))
+		for i, r := range routes {
+			if r.Topic == "p-orders-dead" {
+				want := routes[i-1]
+				require.Equal(t, "p-orders", want.Topic)
+				want.Topic = r.Topic
+				require.Equal(t, want, r, "schemas and all")
+				return refused
+			}
+		}
+		return nil
+	}}
+	_, err := signalcast.NewDispatcher(t.Context(), s.registry, ordersTo("orders", "mail"), picky,
+		signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"))
+	require.ErrorIs(t, err, refused)
+
+	d := s.dispatch(t, ordersTo("mail"), picky, signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"))
+	_, err = d.Reload(t.Context(), ordersTo("mail", "orders"))
+	require.ErrorIs(t, err, refused)
+}
+
+func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	_, err := signalcast.NewDispatcher(t.Context(), s.registry, ordersTo("a", "a-dead", "b", "b-dead"), s.backend, signalcast.WithDeadLetter("dead"))
+	require.ErrorContains(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead", which is a configured topic`)
+	require.ErrorContains(t, err, `the dead letters of topic "b" go to "b-dead"`)
+}
+
+func TestADeadLetterOutlivesItsRoute(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"}, signalcast.WithDeadLetter("dead"))
+	s.backend.Hold()
+	s.backend.Inject(memory.Fault{Topic: "orders", Err: failing.Err})
+	s.sendAsync(t, order{})
+	_, err := s.dispatcher.Reload(t.Context(), nil)
+	require.NoError(t, err)
+	s.backend.Release()
+	require.Equal(t, []string{"orders-dead"}, topicsOf(s.backend.Messages()))
+	require.Equal(t, signalcast.Stats{Accepted: 2, Delivered: 1, Failed: 1, DeadLetters: 1}, s.dispatcher.Stats())
+}
+
+func TestEveryMessageThatFailedHasOneDeadLetterInTheLedger(t *testing.T) {
+	t.Parallel()
+	const senders, events = 8, 200
+	s := newShop(t)
+	s.backend = memory.New(memory.WithBuffer(32, 0))
+	var failed, buried, refused atomic.Int64
+	d := s.dispatch(t, ordersTo("a", "b"), s.backend, signalcast.WithDeadLetter("dead"), signalcast.WithHooks(signalcast.Hooks{
+		Failed: func(err *signalcast.DeliveryError) {
+			switch {
+			case err.Topic == "a" || err.Topic == "b":
+				failed.Add(1)
+			case errors.Is(err, signalcast.ErrBufferFull):
+				refused.Add(1)
+			default:
+				buried.Add(1) // and failed there too
+			}
+		},
+	}))
+	s.backend.Inject(
+		memory.Fault{Topic: "a", Times: 300, Err: failing.Err},
+		memory.Fault{Topic: "b", Times: 300, Err: failing.Err},
+		memory.Fault{Topic: "a-dead", Times: 50, Err: failing.Err},
+		memory.Fault{Topic: "b-dead", Times: 20, Delay: time.Millisecond},
+	)
+	var group, sampler sync.WaitGroup
+	stop := make(chan struct{})
+	sampler.Go(func() {
+		for {
+			now := d.Stats()
+			if now.Accepted != now.Delivered+now.Failed+now.Pending || now.Pending < 0 {
+				t.Errorf("the ledger does not hold: %+v", now)
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	})
+	for sender := range senders {
+		group.Go(func() {
+			for range events {
+				if _, err := s.placed.SendAsync(t.Context(), s.registry, order{Number: strconv.Itoa(sender)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.NoError(t, d.Flush(t.Context()))
+	close(stop)
+	sampler.Wait()
+
+	stats := d.Stats()
+	require.Zero(t, stats.Pending)
+	require.Zero(t, s.backend.Unacknowledged())
+	require.Equal(t, int64(600), failed.Load())
+	require.Equal(t, refused.Load(), stats.Refused)
+	require.Equal(t, failed.Load()+buried.Load(), stats.Failed)
+	require.Equal(t, failed.Load(), stats.DeadLetters+buried.Load()+refused.Load(), "one dead letter each")
+	require.Len(t, s.backend.Messages("a-dead", "b-dead"), int(stats.DeadLetters))
+	require.Equal(t, int64(2*senders*events)+stats.DeadLetters+buried.Load(), stats.Accepted)
+}
