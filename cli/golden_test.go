@@ -44,6 +44,29 @@ func TestSchemaPrintsExactlyTheReferencesText(t *testing.T) {
 	})
 }
 
+func TestSchemaOfKeysIsTheReferencesTextOrAnError(t *testing.T) {
+	t.Parallel()
+	c := newProgram(t)
+	walk(t, "events", ".json", func(eventType string, text []byte) {
+		var events struct {
+			Samples []struct {
+				Keys []struct {
+					EventKeyField string `json:"event_key_field"`
+					Schema, Error string
+				}
+			}
+		}
+		require.NoError(t, json.Unmarshal(text, &events))
+		for _, key := range events.Samples[0].Keys {
+			if key.Error != "" {
+				require.Equal(t, cli.ExitProblems, c.run("schema", eventType, "--key", key.EventKeyField).code, "%s %s", eventType, key.EventKeyField)
+			} else {
+				require.Equal(t, key.Schema+"\n", c.fine(t, "schema", eventType, "--key", key.EventKeyField))
+			}
+		}
+	})
+}
+
 // samples are the golden events of one type, in files.
 type samples struct {
 	Samples []struct {

@@ -8,6 +8,7 @@ import os
 SECRET = 'it\'s "quoted"' "and joined"  # EVENT_BUS_PRODUCER_CONFIG = {}
 PATTERN = r"\d+\"" ; OTHER = {'a': [1, 2, (3,)]}
 
+EVENT_BUS_PRODUCER_CONFIG = {'org.example.replaced.v1': {'gone': {'enabled': True}}}
 EVENT_BUS_PRODUCER_CONFIG: dict = {
     'org.example.order.placed.v1': {
         "orders": {'event_key_field': 'order.id', 'enabled': True},  # a comment
@@ -18,6 +19,9 @@ EVENT_BUS_PRODUCER_CONFIG: dict = {
         },
     },
     'org.example.order.shipped.v1': {},
+    r'org.example.\raw\'v1': {'''long
+\
+topic''': {}},
 }
 
 EVENT_BUS_PRODUCER_CONFIG.update({
