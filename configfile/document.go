@@ -21,13 +21,13 @@ func newDocument(source string) *document {
 	return &document{source: source, tree: map[string]any{}, positions: map[signalcast.ConfigPath]signalcast.Position{}}
 }
 
-// fits reports a text of YAML or TOML that is too large.
-func (d *document) fits(text []byte) bool {
-	if len(text) <= MaxBytes {
+// fits reports a text that is too large.
+func (d *document) fits(text []byte, limit int) bool {
+	if len(text) <= limit {
 		return true
 	}
 	d.fault(signalcast.ConfigPath{}, signalcast.Position{},
-		fmt.Sprintf("found a text of more than %d bytes", MaxBytes), fmt.Sprintf("allowed are %d", MaxBytes))
+		fmt.Sprintf("found a text of more than %d bytes", limit), fmt.Sprintf("allowed are %d", limit))
 	return false
 }
 

@@ -103,6 +103,8 @@ func (r *pyReader) describe() string {
 		return "a format string"
 	case pyBytes:
 		return "bytes"
+	case pyEscaped:
+		return "an escape sequence"
 	case pyName:
 		text := first.text
 		for i := r.next + 1; i < len(r.tokens); i++ {

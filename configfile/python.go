@@ -32,7 +32,7 @@ const (
 // returned with it holds what could be converted.
 func ConvertPython(name string, text []byte) (signalcast.Layer, error) {
 	d := newDocument(name)
-	if !d.fits(text) {
+	if !d.fits(text, MaxPythonBytes) {
 		return d.layer()
 	}
 	if !utf8.Valid(text) {

@@ -54,9 +54,9 @@ func TestPythonTextsThatAreNotRead(t *testing.T) {
 	t.Parallel()
 	_, err := configfile.ConvertPython("x", []byte("# \xff"))
 	require.EqualError(t, err, "x: found text that is not UTF-8; allowed is Unicode text")
-	_, err = configfile.ConvertPython("x", []byte(strings.Repeat(" ", configfile.MaxBytes+1)))
-	require.ErrorContains(t, err, "found a text of more than 262144 bytes")
-	deep := "EVENT_BUS_PRODUCER_CONFIG = " + strings.Repeat("[", configfile.MaxBytes/2-20) + strings.Repeat("]", configfile.MaxBytes/2-20)
+	_, err = configfile.ConvertPython("x", []byte(strings.Repeat(" ", configfile.MaxPythonBytes+1)))
+	require.ErrorContains(t, err, "found a text of more than 4194304 bytes")
+	deep := "EVENT_BUS_PRODUCER_CONFIG = " + strings.Repeat("[", configfile.MaxPythonBytes/2-20) + strings.Repeat("]", configfile.MaxPythonBytes/2-20)
 	_, err = configfile.ConvertPython("x", []byte(deep))
 	require.EqualError(t, err, "x:1:29: found no dict; allowed is a dict")
 }

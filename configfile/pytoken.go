@@ -19,6 +19,7 @@ const (
 	pyString                // its text is the decoded content
 	pyFormat                // a string that is computed: f"…" and t"…"
 	pyBytes                 // b"…"
+	pyEscaped               // a string with an escape sequence that is not decoded
 	pyNumber
 	pyOperator
 )
@@ -41,6 +42,8 @@ type pyTokens struct {
 	depth  int // of brackets
 	list   []pyToken
 	fault  string // why the text ends before its end
+
+	undecoded bool // an escape sequence of the string being read
 }
 
 // tokenizePython returns the tokens up to the end of the text or to the first
@@ -144,18 +147,19 @@ func (t *pyTokens) operator(rest string, size int, pos signalcast.Position) {
 
 // string reads a string whose prefix was read.
 func (t *pyTokens) string(pos signalcast.Position, prefix string) {
+	t.undecoded = false
 	content, ok := t.quoted(strings.Contains(prefix, "r"), strings.ContainsAny(prefix, "ft"))
 	kind := pyString
 	switch {
 	case !ok:
-		if t.fault == "" {
-			t.fault = "a string that does not end"
-		}
+		t.fault = "a string that does not end"
 		return
 	case strings.ContainsAny(prefix, "ft"):
 		kind = pyFormat
 	case strings.Contains(prefix, "b"):
 		kind = pyBytes
+	case t.undecoded:
+		kind = pyEscaped
 	}
 	t.add(kind, content, pos)
 }
@@ -248,7 +252,7 @@ func (t *pyTokens) escape(b *strings.Builder, raw bool) {
 	case 'U':
 		digits = 8
 	case 'N':
-		t.fault = `a \N escape sequence, which is not converted`
+		t.undecoded = true
 	case '0', '1', '2', '3', '4', '5', '6', '7':
 		base = 8
 		for digits = 1; digits < 3 && len(rest) > digits+1 && '0' <= rest[digits+1] && rest[digits+1] <= '7'; {
@@ -268,10 +272,15 @@ func (t *pyTokens) escape(b *strings.Builder, raw bool) {
 	if base == 8 {
 		start = 1
 	}
-	if code, err := strconv.ParseUint(rest[min(start, len(rest)):min(start+digits, len(rest))], base, 32); err == nil && utf8.ValidRune(rune(code)) { //nolint:gosec // 8 digits fit
-		b.WriteRune(rune(code)) //nolint:gosec // 8 digits fit
-	} else if t.fault == "" {
-		t.fault = "an escape sequence that is no character"
+	end := min(start+digits, len(rest))
+	code, err := strconv.ParseUint(rest[min(start, end):end], base, 32)
+	if err != nil {
+		end = 2
 	}
-	t.offset = min(t.offset+start+digits, len(t.text))
+	if char := rune(code); err == nil && utf8.ValidRune(char) { //nolint:gosec // what does not fit is negative, which is not valid
+		b.WriteRune(char)
+	} else {
+		t.undecoded = true
+	}
+	t.offset += end
 }

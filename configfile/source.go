@@ -23,6 +23,9 @@ const (
 // the text. JSON has [signalcast.MaxConfigBytes].
 const MaxBytes = 256 << 10
 
+// MaxPythonBytes is the largest Python settings file: 4 MiB.
+const MaxPythonBytes = 4 << 20
+
 // Source is one place that a configuration is read from. It returns a layer
 // with a name for messages, and positions where it can.
 //

@@ -21,7 +21,7 @@ import (
 // returned with it holds what is right of the text.
 func ParseTOML(name string, text []byte) (signalcast.Layer, error) {
 	d := newDocument(name)
-	if d.fits(text) {
+	if d.fits(text, MaxBytes) {
 		d.readTOML(text)
 	}
 	return d.layer()

@@ -17,7 +17,7 @@ import (
 // returned with it holds what is right of the text.
 func ParseYAML(name string, text []byte) (signalcast.Layer, error) {
 	d := newDocument(name)
-	if d.fits(text) {
+	if d.fits(text, MaxBytes) {
 		d.readYAML(text)
 	}
 	return d.layer()
