@@ -69,30 +69,35 @@ func framed(id uint32, data []byte) []byte {
 }
 
 // headers returns the event's metadata as the event bus writes it.
-func headers(e *signalcast.Envelope) [10]Header {
-	text := make([]byte, 0, 160)
-	part := func(from int) []byte { return text[from:len(text):len(text)] }
-	text, _ = e.ID.AppendText(text) // never fails
-	id := part(0)
-	start := len(text)
-	text = e.AppendTime(text)
-	eventTime := part(start)
-	start = len(text)
-	text = strconv.AppendInt(text, e.MinorVersion, 10)
-	minorVersion := part(start)
-	contentType := []byte(e.ContentType)
-	return [10]Header{
-		{"ce_specversion", []byte("1.0")},
-		{"content-type", contentType},
-		{"ce_datacontenttype", contentType},
-		{"ce_type", []byte(e.EventType)},
-		{"ce_id", id},
-		{"ce_source", []byte(e.Source)},
-		{"ce_time", eventTime},
-		{"ce_minorversion", minorVersion},
-		{"sourcehost", []byte(e.SourceHost)},
-		{"sourcelib", []byte(e.SourceLib.String())},
+func headers(e *signalcast.Envelope) (h [10]Header) {
+	const numbers = 128 // an ID, a time, a minor version and the version of a library
+	text := make([]byte, 0, len("1.0")+len(e.ContentType)+len(e.EventType)+len(e.Source)+len(e.SourceHost)+numbers)
+	start := 0
+	part := func() []byte {
+		b := text[start:len(text):len(text)]
+		start = len(text)
+		return b
 	}
+	text = append(text, "1.0"...)
+	h[0] = Header{"ce_specversion", part()}
+	text = append(text, e.ContentType...)
+	h[1] = Header{"content-type", part()}
+	h[2] = Header{"ce_datacontenttype", h[1].Value}
+	text = append(text, e.EventType...)
+	h[3] = Header{"ce_type", part()}
+	text, _ = e.ID.AppendText(text) // never fails
+	h[4] = Header{"ce_id", part()}
+	text = append(text, e.Source...)
+	h[5] = Header{"ce_source", part()}
+	text = e.AppendTime(text)
+	h[6] = Header{"ce_time", part()}
+	text = strconv.AppendInt(text, e.MinorVersion, 10)
+	h[7] = Header{"ce_minorversion", part()}
+	text = append(text, e.SourceHost...)
+	h[8] = Header{"sourcehost", part()}
+	text = append(text, e.SourceLib.String()...)
+	h[9] = Header{"sourcelib", part()}
+	return h
 }
 
 // BatchBytes returns how large a batch of r alone may get, framing and all. It is

@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -45,6 +46,31 @@ func Harness(open Open) backendtest.Harness {
 			}
 		},
 	}
+}
+
+// ServerHarness starts a real broker and returns the harness of the conformance
+// suite for a backend on it. The broker is not stopped by the suite but made to
+// stand still.
+func ServerHarness(t testing.TB, open Open) backendtest.Harness {
+	t.Helper()
+	server := StartServer(t, "--set", "num.partitions=3")
+	h := Harness(open)
+	h.New = func(t testing.TB, limits backendtest.Limits) backendtest.Subject {
+		t.Helper()
+		config := Limited(server.Brokers, NewRegistry(t).URL, limits)
+		config.RequestTimeout = time.Second
+		backend, err := open(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return backendtest.Subject{
+			Backend: backend,
+			Stop:    func() { server.Suspend(t) },
+			Start:   func() { server.Resume(t) },
+			Read:    func(topic string) []backendtest.Record { return Unframed(server.Read(t, topic)) },
+		}
+	}
+	return h
 }
 
 // Unframed returns the records as the conformance suite compares them.
