@@ -9,7 +9,7 @@ install() { # once, also when several processes ask for it at the same time
   (
     flock 9
     [ ! -e "$home" ] || exit 0
-    command -v java >/dev/null && command -v mvn >/dev/null || die "needs Java 17 or newer and mvn"
+    for o in java mvn curl; do command -v $o >/dev/null || die "needs Java 17 or newer, mvn and curl; there is no $o"; done
     rm -rf "$home.new"
     mkdir "$home.new"
     fetch "$home.new"
