@@ -1,0 +1,323 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis"
+)
+
+// password is what no text may show.
+const password = "s3cret-passw0rd"
+
+func TestOnlyServersWithATrustedCertificateAreSpokenTo(t *testing.T) {
+	t.Parallel()
+	ours, theirs := newAuthority(t), newAuthority(t)
+	for name, c := range map[string]struct {
+		served tls.Certificate
+		want   string // empty: trusted
+	}{
+		"signed by our authority":    {ours.issue(t, "127.0.0.1", time.Hour), ""},
+		"signed by another one":      {theirs.issue(t, "127.0.0.1", time.Hour), "signed by unknown authority"},
+		"expired":                    {ours.issue(t, "127.0.0.1", -time.Minute), "expired"},
+		"of another host":            {ours.issue(t, "192.0.2.1", time.Hour), "not 127.0.0.1"},
+		"of another host, by a name": {ours.issue(t, "redis.example.org", time.Hour), "127.0.0.1"},
+	} {
+		t.Run("a certificate "+name, func(t *testing.T) {
+			t.Parallel()
+			server := miniredis.NewMiniRedis()
+			server.RequireUserAuth("app", password)
+			require.NoError(t, server.StartTLS(&tls.Config{Certificates: []tls.Certificate{c.served}}))
+			t.Cleanup(server.Close)
+			var log safeBuffer
+			b := newBackend(t, redis.Config{
+				URL: "rediss://app:" + password + "@" + server.Addr(), TLS: &tls.Config{RootCAs: ours.pool()},
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			})
+			refused := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+			f := newFates()
+			f.publish(t, b, "s", 1, 10)
+			flush(t, b)
+			require.NotContains(t, log.String(), password)
+			if c.want == "" {
+				require.NoError(t, refused)
+				f.requireDelivered(t, 10)
+				return
+			}
+			failure := f.failure(t)
+			require.Equal(t, signalcast.NotWritten, failure.Fate)
+			for _, err := range []error{refused, failure} {
+				require.ErrorAs(t, err, new(*tls.CertificateVerificationError))
+				require.ErrorContains(t, err, c.want)
+				require.NotContains(t, err.Error(), password)
+			}
+		})
+	}
+}
+
+func TestPasswordsThatAreRefusedAreNotShown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]redis.Config{
+		"in the URL":                       {URL: "redis://app:" + password + "@"},
+		"in the URL, for the default user": {URL: "redis://:" + password + "@"},
+		"in fields":                        {URL: "redis://", Username: "app", Password: password},
+		"of a user who does not exist":     {URL: "redis://", Username: "nobody", Password: password},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := miniredis.RunT(t)
+			server.RequireUserAuth("app", "another one")
+			server.RequireAuth("another one")
+			var log safeBuffer
+			c.URL += server.Addr()
+			c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			b := newBackend(t, c)
+			err := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+			require.ErrorContains(t, err, "refuses this client")
+			f := newFates()
+			f.publish(t, b, "s", 1, 10)
+			flush(t, b)
+			failure := f.failure(t)
+			require.Equal(t, signalcast.NotWritten, failure.Fate)
+			require.NotErrorIs(t, failure, redis.ErrDeliveryTimeout, "it fails at once")
+			for _, text := range []string{err.Error(), failure.Error(), log.String()} {
+				require.NotContains(t, text, password)
+			}
+		})
+	}
+}
+
+func TestAServerThatTalksNonsenseIsGivenUp(t *testing.T) {
+	t.Parallel()
+	line := func(text string) func(net.Conn) { return func(c net.Conn) { _, _ = c.Write([]byte(text)) } }
+	for name, answer := range map[string]func(net.Conn){
+		"silence":                     func(net.Conn) {},
+		"the end of the connection":   func(c net.Conn) { _ = c.Close() },
+		"HTTP":                        line("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+		"zero bytes":                  line(strings.Repeat("\x00", 4096)),
+		"an alert of TLS":             line("\x15\x03\x01\x00\x02\x02\x28"),
+		"answers of the wrong kind":   line(":7\r\n"),
+		"too many answers":            line(strings.Repeat("+OK\r\n", 100)),
+		"a length that is no number":  line("$many\r\n"),
+		"a negative length":           line("*-7\r\n"),
+		"a text that never comes":     line("$1000\r\nshort"),
+		"an array that never comes":   line("*1000\r\n"),
+		"arrays in arrays in arrays":  line(strings.Repeat("*1\r\n", 10_000)),
+		"a line that never ends":      func(c net.Conn) { repeat(c, bytes.Repeat([]byte("+"), 1<<10), 0) },
+		"one byte after another":      func(c net.Conn) { repeat(c, []byte("+"), time.Millisecond) },
+		"an error that quotes itself": line("-ERR " + strings.Repeat("x", 1<<20) + "\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log safeBuffer
+			b := newBackend(t, redis.Config{
+				URL: "redis://app:" + password + "@" + answering(t, answer), DialTimeout: time.Second,
+				ReadTimeout: 50 * time.Millisecond, DeliveryTimeout: 300 * time.Millisecond,
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			refused := b.Prepare(ctx, []signalcast.Route{{EventType: "e", Topic: "s"}})
+			require.NoError(t, ctx.Err(), "Prepare did not return")
+			f := newFates()
+			f.publish(t, b, "s", 1, 10)
+			flush(t, b)
+			failure := f.failure(t)
+			for _, text := range []string{fmt.Sprint(refused), failure.Error(), log.String()} {
+				require.NotContains(t, text, password)
+			}
+			require.NoError(t, b.Close(ctx))
+		})
+	}
+}
+
+// answering serves connections with answer, once something was asked, until the
+// test ends. It returns the address.
+func answering(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	listener := listen(t)
+	ctx, end := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			serving.Go(func() {
+				defer stop()
+				defer func() { _ = conn.Close() }()
+				asked := make([]byte, 64<<10)
+				for {
+					if _, err := conn.Read(asked); err != nil {
+						return
+					}
+					answer(conn)
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		end()
+		_ = listener.Close()
+		serving.Wait()
+	})
+	return listener.Addr().String()
+}
+
+// repeat writes text until the connection is closed.
+func repeat(c net.Conn, text []byte, every time.Duration) {
+	for {
+		if _, err := c.Write(text); err != nil {
+			return
+		}
+		if every > 0 {
+			<-time.After(every)
+		}
+	}
+}
+
+// blob is the event data of large events.
+type blob struct {
+	Name string `avro:"name"`
+	Data []byte `avro:"data"`
+}
+
+func TestAnEventOf10MiB(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	registry, stored := blobs(t)
+	b := newBackend(t, redis.Config{URL: "redis://" + server.Addr(), BufferBytes: 16 << 20})
+	dispatch(t, registry, b)
+	data := blob{"large", bytes.Repeat([]byte("0123456789abcdef"), 10<<16)}
+	require.NoError(t, stored.Send(t.Context(), registry, data))
+	entries, err := server.Stream("blobs")
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.True(t, strings.HasSuffix(entries[0].Values[len(entries[0].Values)-1], string(data.Data)), "the data comes last")
+
+	data.Data = append(data.Data, data.Data...)
+	require.ErrorIs(t, stored.Send(t.Context(), registry, data), signalcast.ErrTooLarge, "20 MiB never fit into a buffer of 16")
+}
+
+func TestDeadLettersOfAStreamThatIsNone(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	registry, stored := blobs(t)
+	b := newBackend(t, redis.Config{URL: "redis://" + server.Addr()})
+	d := dispatch(t, registry, b, signalcast.WithDeadLetter("dead"))
+	require.NoError(t, server.Set("blobs", "not a stream any more"))
+	for range 1000 {
+		_, err := stored.SendAsync(t.Context(), registry, blob{Name: "small"})
+		require.NoError(t, err)
+	}
+	require.NoError(t, d.Flush(t.Context()))
+	entries, err := server.Stream("blobs-dead")
+	require.NoError(t, err)
+	require.Len(t, entries, 1000)
+	require.Equal(t, signalcast.Stats{Accepted: 2000, Delivered: 1000, Failed: 1000, DeadLetters: 1000}, d.Stats())
+}
+
+func blobs(t *testing.T) (*signalcast.Registry, *signalcast.Signal[blob]) {
+	t.Helper()
+	stored := signalcast.NewSignal[blob]("org.example.blob.stored.v1")
+	registry := signalcast.NewRegistry()
+	require.NoError(t, registry.Register(stored))
+	return registry, stored
+}
+
+// dispatch publishes blobs to the stream of that name.
+func dispatch(t *testing.T, r *signalcast.Registry, b *redis.Backend, opts ...signalcast.Option) *signalcast.Dispatcher {
+	t.Helper()
+	d, err := signalcast.NewDispatcher(t.Context(), r, signalcast.ProducerConfig{
+		"org.example.blob.stored.v1": {"blobs": {EventKeyField: new("name"), Enabled: new(true)}},
+	}, b, opts...)
+	require.NoError(t, err)
+	return d
+}
+
+// safeBuffer is a log that may be read while it is written.
+type safeBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// authority signs certificates.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	encoded, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	certificate, err := x509.ParseCertificate(encoded)
+	require.NoError(t, err)
+	return authority{certificate, key}
+}
+
+func (a authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.certificate)
+	return pool
+}
+
+// issue returns a certificate for the host, an address or a name, which ends
+// that long from now.
+func (a authority) issue(t *testing.T, host string, left time.Duration) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(left),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{host}
+	}
+	encoded, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{encoded}, PrivateKey: key}
+}
