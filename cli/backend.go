@@ -25,6 +25,8 @@ const backendForms = `  redis://[[user]:password@]host[:port][/db]
 
 // openBackend makes the backend that a URL names. No error shows the URL, which
 // may hold a password.
+//
+// The backend registers schemas on use, not when it prepares: preparing writes nothing.
 func openBackend(text string, timeout time.Duration) (signalcast.Backend, error) {
 	switch scheme, _, _ := strings.Cut(text, ":"); scheme {
 	case "redis", "rediss":
@@ -49,7 +51,7 @@ func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
 			return nil, fmt.Errorf("--to has the parameter %q; allowed are registry and client", name)
 		}
 	}
-	c := franz.Config{Brokers: strings.Split(u.Host, ","), DeliveryTimeout: timeout}
+	c := franz.Config{Brokers: strings.Split(u.Host, ","), DeliveryTimeout: timeout, RegisterOnUse: true}
 	if u.Scheme == "kafkas" {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast/cli"
@@ -89,6 +90,27 @@ func TestWarnings(t *testing.T) {
 		published + ` | wrong | event_key_field | "xblock_info.block_key" is declared as this event type's key by the platform, and is wrong there too`,
 	}, lines)
 	require.Contains(t, p.run("lint", file).out, "1 problem, 2 warnings: 8 topics of 2 event types, 6 enabled\n")
+}
+
+func TestLintAsksTheBroker(t *testing.T) {
+	t.Parallel()
+	file := write(t, "c.yaml", enrolled+":\n  orders: {keyless: true, enabled: true}\n  a b: {keyless: true, enabled: false}\n  unknown: {}\n")
+	server := miniredis.RunT(t)
+	require.NoError(t, server.Set("stage-orders", "no stream"))
+	redis, kafka := "redis://"+server.Addr(), "kafka://127.0.0.1:1?registry=http://127.0.0.1:1"
+
+	r := newProgram(t).run("lint", "--prefix", "stage", "--to", redis, file)
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Contains(t, r.out, file+":2:3: "+enrolled+` → orders: redis: topic "stage-orders": the key holds a string`)
+	require.Contains(t, r.out, "missing")
+	require.NotContains(t, r.out, `topic "a b"`)
+
+	r = newProgram(t).run("lint", "--to", kafka, file)
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Contains(t, r.out, file+":3:3: "+enrolled+` → "a b": kafka: event type`)
+	require.NotContains(t, r.out, "→ orders:")
+
+	require.Equal(t, cli.ExitUsage, newProgram(t).run("lint", "--to", "nope:", file).code)
 }
 
 func TestWhoDecided(t *testing.T) {

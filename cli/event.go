@@ -99,10 +99,7 @@ type fate struct {
 func (e *event) fates(prefix string) []fate {
 	fates := []fate{}
 	for _, topic := range sorted(e.config.Merged[e.eventType]) {
-		f := fate{decision: decide(e.config, e.eventType, topic), FullTopic: topic}
-		if prefix != "" {
-			f.FullTopic = prefix + "-" + topic
-		}
+		f := fate{decision: decide(e.config, e.eventType, topic), FullTopic: fullTopic(prefix, topic)}
 		f.Sent = isTrue(e.config.Merged[e.eventType][topic].Enabled)
 		f.Why = "disabled by " + f.Enabled.place.String()
 		if f.Sent {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +14,9 @@ import (
 )
 
 func (s *session) lint() *cobra.Command {
-	var prefix string
+	var prefix, to string
 	command := s.does(&cobra.Command{
-		Use:   "lint [--prefix P] CONFIG...",
+		Use:   "lint [--prefix P] [--to URL] CONFIG...",
 		Short: "Report everything that is wrong with a configuration",
 		Long: `Report everything that is wrong with a configuration.
 
@@ -23,6 +25,11 @@ event types and settings, key paths that the data does not have, topics without
 enabled or a key. Warnings are what it starts with and nobody may have meant:
 nothing is enabled, the events of a topic have keys of different schemas, a
 topic carries the prefix already, a key path is declared wrongly elsewhere.
+
+With --to, problems are also what a backend for this broker refuses: names of
+topics and schemas, and in Redis keys that hold something else. Nothing is
+written, and a broker that is away is no problem. The forms of the URL are those
+of send.
 
 Warnings alone leave the exit code 0.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
@@ -36,10 +43,18 @@ Warnings alone leave the exit code 0.`,
 		} else if err != nil {
 			return err
 		}
-		warnings, err := s.warnings(ctx, config, prefix)
+		routes, err := s.validRoutes(ctx, config.Merged)
 		if err != nil {
 			return err
 		}
+		if to != "" {
+			refused, err := refusals(ctx, config, routes, prefix, to)
+			if err != nil {
+				return err
+			}
+			found.Problems = append(found.Problems, refused...)
+		}
+		warnings := s.warnings(config, routes, prefix)
 		s.writeLint(config, found, warnings)
 		if len(found.Problems) > 0 {
 			return errProblems
@@ -47,7 +62,29 @@ Warnings alone leave the exit code 0.`,
 		return nil
 	})
 	prefixFlag(command, &prefix)
+	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker that the events go to")
 	return command
+}
+
+// refusals returns what a broker's backend refuses of the routes.
+func refusals(ctx context.Context, config *configfile.Config, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+	const patience = 10 * time.Second
+	backend, err := openBackend(to, patience)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var refused []signalcast.Problem
+	for _, r := range routes {
+		at := signalcast.ConfigPath{EventType: r.EventType, Topic: r.Topic}
+		r.Topic = fullTopic(prefix, r.Topic)
+		if err := backend.Prepare(ctx, []signalcast.Route{r}); err != nil {
+			text := strings.ReplaceAll(err.Error(), "\n", "; ")
+			refused = append(refused, located(config, at, text, "a service with this broker does not start"))
+		}
+	}
+	return refused, backend.Close(ctx)
 }
 
 func prefixFlag(command *cobra.Command, prefix *string) {

@@ -86,5 +86,13 @@ func (s *session) check(eventType string) error {
 	return err
 }
 
-// sorted yields the names of a map in their order.
+// fullTopic is a topic's name with the prefix, as a dispatcher makes it.
+func fullTopic(prefix, topic string) string {
+	if prefix == "" {
+		return topic
+	}
+	return prefix + "-" + topic
+}
+
+// sorted returns the names of a map in their order.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -13,20 +13,17 @@ import (
 )
 
 // warnings returns what is valid in a configuration and probably not meant.
-func (s *session) warnings(ctx context.Context, config *configfile.Config, prefix string) ([]signalcast.Problem, error) {
-	routes, err := s.validRoutes(ctx, config.Merged)
-	if err != nil {
-		return nil, err
-	}
+func (s *session) warnings(config *configfile.Config, routes []signalcast.Route, prefix string) []signalcast.Problem {
 	warnings := slices.Concat(
 		s.warnOfWrongKeys(config), warnOfPrefixes(config, prefix), warnOfKeySchemas(config, routes), warnOfNothing(config))
 	slices.SortStableFunc(warnings, func(a, b signalcast.Problem) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ConfigPath.String(), b.ConfigPath.String()))
 	})
-	return warnings, nil
+	return warnings
 }
 
-func warning(config *configfile.Config, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
+// located is a finding at the place that decided.
+func located(config *configfile.Config, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
 	p := signalcast.Problem{ConfigPath: at, Found: found, Allowed: advice}
 	if origins := config.Provenance.Origins(at.EventType, at.Topic, at.Field); len(origins) > 0 {
 		last := origins[len(origins)-1]
@@ -90,7 +87,7 @@ func warnOfKeySchemas(config *configfile.Config, routes []signalcast.Route) []si
 			parts = append(parts, fmt.Sprintf("%s of %s", text, strings.Join(schemas[text], " and ")))
 			first = schemas[text][0]
 		}
-		warnings = append(warnings, warning(config, signalcast.ConfigPath{EventType: first, Topic: topic, Field: "event_key_field"},
+		warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: first, Topic: topic, Field: "event_key_field"},
 			"different key schemas on one topic: "+strings.Join(parts, "; "), "on Kafka, events with equal keys keep their order only where the schemas are equal"))
 	}
 	return warnings
@@ -104,7 +101,7 @@ func warnOfPrefixes(config *configfile.Config, prefix string) []signalcast.Probl
 	for eventType, topics := range config.Merged {
 		for topic := range topics {
 			if strings.HasPrefix(topic, prefix+"-") {
-				warnings = append(warnings, warning(config, signalcast.ConfigPath{EventType: eventType, Topic: topic},
+				warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: eventType, Topic: topic},
 					fmt.Sprintf("the topic starts with the prefix %q already", prefix), fmt.Sprintf("its full name is %q", prefix+"-"+topic)))
 			}
 		}
@@ -119,7 +116,7 @@ func (s *session) warnOfWrongKeys(config *configfile.Config) []signalcast.Proble
 		wrong, known := s.WrongKeys[eventType]
 		for topic, t := range topics {
 			if known && t.EventKeyField != nil && *t.EventKeyField == wrong {
-				warnings = append(warnings, warning(config, signalcast.ConfigPath{EventType: eventType, Topic: topic, Field: "event_key_field"},
+				warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: eventType, Topic: topic, Field: "event_key_field"},
 					fmt.Sprintf("%q is declared as this event type's key by the platform, and is wrong there too", wrong),
 					"key paths that work are "+strings.Join(s.Registry.KeyFields(eventType), ", ")))
 			}
