@@ -15,7 +15,7 @@ SIGNALCAST_TEST_PYTHON=$(test/reference/setup.sh)
 trap stop_servers EXIT
 server redis start --clean
 server kafka start --clean --secure
-server registry start --clean
+server registry start --clean --secure
 for name in "${servers[@]}"; do
   while IFS= read -r line; do export "SIGNALCAST_TEST_$line"; done < <(server "$name" env)
 done

@@ -3,7 +3,9 @@
 package integration_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -33,6 +35,40 @@ func TestASchemaThatTheRegistryRefusesStopsTheStart(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		require.Equal(t, subject, refused.Subject)
 		require.True(t, refused.Refused, "%v", err)
+	})
+}
+
+func TestTheSchemaRegistryIsReachedOverTLS(t *testing.T) {
+	t.Parallel()
+	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
+		t.Helper()
+		start := func(t *testing.T, authority string) error {
+			t.Helper()
+			config := kafkaConfig(t)
+			config.SchemaRegistry = setting(t, "SIGNALCAST_TEST_REGISTRY_TLS_URL")
+			config.SchemaRegistryTLS = trusting(t, "REGISTRY", authority)
+			backend, err := client.new(config)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, backend.Close(t.Context())) }()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			_, err = signalcast.NewDispatcher(ctx, openedxRegistry(t), signalcast.ProducerConfig{
+				learning.StudentRegistrationCompleted.EventType(): {"users": {EventKeyField: new("user.id"), Enabled: new(true)}},
+			}, backend, signalcast.WithTopicPrefix(uniquePrefix()))
+			return err
+		}
+
+		t.Run("with an authority that is trusted", func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, start(t, "ca.pem"))
+		})
+		t.Run("but not with another one", func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			err := start(t, "other-ca.pem")
+			require.ErrorContains(t, err, "certificate signed by unknown authority")
+			require.Less(t, time.Since(began), 5*patience)
+		})
 	})
 }
 

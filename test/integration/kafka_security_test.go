@@ -67,7 +67,7 @@ func TestKafkaRefusesAConnection(t *testing.T) {
 			reason: "access is denied",
 		},
 		"to a broker whose authority is not trusted": {
-			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.TLS = trusting(t, "other-ca.pem") },
+			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.TLS = trusting(t, "KAFKA", "other-ca.pem") },
 			reason: "certificate signed by unknown authority",
 		},
 		"without the client certificate that the broker asks for": {
@@ -102,7 +102,7 @@ func TestKafkaRefusesAConnection(t *testing.T) {
 func withPassword(t *testing.T, c *franz.Config, mechanism string) {
 	t.Helper()
 	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_SASL_BROKERS")}
-	c.TLS = trusting(t, "ca.pem")
+	c.TLS = trusting(t, "KAFKA", "ca.pem")
 	c.SASLMechanism = mechanism
 	c.SASLUsername = strings.ToLower(mechanism) // test/servers/kafka.sh has a user for each
 	c.SASLPassword = setting(t, "SIGNALCAST_TEST_KAFKA_PASSWORD")
@@ -112,8 +112,8 @@ func withPassword(t *testing.T, c *franz.Config, mechanism string) {
 func withCertificate(t *testing.T, c *franz.Config) {
 	t.Helper()
 	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_TLS_BROKERS")}
-	c.TLS = trusting(t, "ca.pem")
-	pair, err := tls.LoadX509KeyPair(certificate(t, "client.pem"), certificate(t, "client.key"))
+	c.TLS = trusting(t, "KAFKA", "ca.pem")
+	pair, err := tls.LoadX509KeyPair(certificate(t, "KAFKA", "client.pem"), certificate(t, "KAFKA", "client.key"))
 	require.NoError(t, err)
 	c.TLS.Certificates = []tls.Certificate{pair}
 }

@@ -52,16 +52,16 @@ func kafkaConfig(t *testing.T) franz.Config {
 	}
 }
 
-// certificate returns the path of a file that test/servers/certs.sh has made.
-func certificate(t *testing.T, name string) string {
+// certificate returns the path of a file that test/servers/certs.sh has made for a server: KAFKA or REGISTRY.
+func certificate(t *testing.T, server, name string) string {
 	t.Helper()
-	return filepath.Join(setting(t, "SIGNALCAST_TEST_KAFKA_CERTS"), name)
+	return filepath.Join(setting(t, "SIGNALCAST_TEST_"+server+"_CERTS"), name)
 }
 
-// trusting returns a configuration for TLS that trusts one authority.
-func trusting(t *testing.T, authority string) *tls.Config {
+// trusting returns a configuration for TLS that trusts one of the authorities of certs.sh.
+func trusting(t *testing.T, server, authority string) *tls.Config {
 	t.Helper()
-	text, err := os.ReadFile(certificate(t, authority))
+	text, err := os.ReadFile(certificate(t, server, authority))
 	require.NoError(t, err)
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM(text))
