@@ -16,9 +16,9 @@ type sequence struct {
 	next     int32
 }
 
-// advance counts n records that were written.
+// advance counts n records that were written. Brokers count with 31 bits.
 func (s *sequence) advance(n int) {
-	s.next = int32((int64(s.next) + int64(n)) & math.MaxInt32) //nolint:gosec // wraps at 31 bits, as brokers count
+	s.next = int32((int64(s.next) + int64(n)) & math.MaxInt32)
 }
 
 // The places of fields in a batch of records, as in Kafka's format of version 2.
@@ -58,8 +58,9 @@ func encode(records []*kafkabus.Record, s sequence) []byte {
 	}
 	count := len(records)
 	batch := b[prefix:]
-	put32 := func(at, n int) { binary.BigEndian.PutUint32(batch[at:], uint32(n)) } //nolint:gosec // two's complement
-	put64 := func(at int, n int64) { binary.BigEndian.PutUint64(batch[at:], uint64(n)) }
+	put16 := func(at int, n int16) { binary.BigEndian.PutUint16(batch[at:], uint16(n)) } //nolint:gosec // two's complement
+	put32 := func(at, n int) { binary.BigEndian.PutUint32(batch[at:], uint32(n)) }       //nolint:gosec // two's complement
+	put64 := func(at int, n int64) { binary.BigEndian.PutUint64(batch[at:], uint64(n)) } //nolint:gosec // two's complement
 	put32(lengthAt, len(batch)-leaderEpochAt)
 	put32(leaderEpochAt, -1)
 	batch[magicAt] = 2
@@ -67,7 +68,7 @@ func encode(records []*kafkabus.Record, s sequence) []byte {
 	put64(firstTimeAt, first)
 	put64(lastTimeAt, last)
 	put64(producerAt, s.producer)
-	binary.BigEndian.PutUint16(batch[epochAt:], uint16(s.epoch))
+	put16(epochAt, s.epoch)
 	put32(sequenceAt, int(s.next))
 	put32(countAt, count)
 	sum := crc32.Checksum(batch[attributesAt:], crc32.MakeTable(crc32.Castagnoli))

@@ -42,40 +42,44 @@ func newCluster(c kafkabus.Config) *cluster {
 // partitions returns how many partitions the topic has. Brokers that are
 // configured to create topics on use create it.
 func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
-	answer, err := c.ask(ctx, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
-	if err != nil {
-		return 0, err
-	}
-	topics := answer.(*metadata.Response).Topics
+	r, err := ask[*metadata.Response](ctx, c, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
 	switch {
-	case len(topics) != 1:
+	case err != nil:
+		return 0, err
+	case len(r.Topics) != 1:
 		return 0, errUnexpectedAnswer
-	case topics[0].ErrorCode != 0:
-		return 0, kafka.Error(topics[0].ErrorCode)
-	case len(topics[0].Partitions) == 0:
+	case r.Topics[0].ErrorCode != 0:
+		return 0, kafka.Error(r.Topics[0].ErrorCode) //nolint:wrapcheck // wrapped where it is reported
+	case len(r.Topics[0].Partitions) == 0:
 		return 0, kafka.LeaderNotAvailable
 	default:
-		return len(topics[0].Partitions), nil
+		return len(r.Topics[0].Partitions), nil
 	}
 }
 
 // sequence returns the first sequence of a new producer.
 func (c *cluster) sequence(ctx context.Context) (sequence, error) {
-	answer, err := c.ask(ctx, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
-	if err != nil {
+	r, err := ask[*initproducerid.Response](ctx, c, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
+	switch {
+	case err != nil:
 		return sequence{}, err
+	case r.ErrorCode != 0:
+		return sequence{}, kafka.Error(r.ErrorCode) //nolint:wrapcheck // wrapped where it is reported
+	default:
+		return sequence{producer: r.ProducerID, epoch: r.ProducerEpoch}, nil
 	}
-	r := answer.(*initproducerid.Response)
-	if r.ErrorCode != 0 {
-		return sequence{}, kafka.Error(r.ErrorCode)
-	}
-	return sequence{producer: r.ProducerID, epoch: r.ProducerEpoch}, nil
 }
 
-func (c *cluster) ask(ctx context.Context, request protocol.Message) (protocol.Message, error) {
+// ask returns the answer to a request, which kafka-go takes to the broker that it is for.
+func ask[Answer protocol.Message](ctx context.Context, c *cluster, request protocol.Message) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.transport.RoundTrip(ctx, c.seeds, request) //nolint:wrapcheck // wrapped where it is reported
+	message, err := c.transport.RoundTrip(ctx, c.seeds, request)
+	answer, ok := message.(Answer)
+	if err == nil && !ok {
+		err = errUnexpectedAnswer
+	}
+	return answer, err
 }
 
 // produced is what became of a produce request.
@@ -90,7 +94,7 @@ type produced struct {
 func (c *cluster) produce(ctx context.Context, topic string, partition int32, batch []byte) produced {
 	before := c.wire.Now()
 	const allInSync = -1
-	answer, err := c.ask(ctx, &rawproduce.Request{
+	r, err := ask[*produce.Response](ctx, c, &rawproduce.Request{
 		Acks:    allInSync,
 		Timeout: int32(c.timeout.Milliseconds()), //nolint:gosec // checked to be small
 		Topics: []rawproduce.RequestTopic{{
@@ -104,7 +108,6 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 	if err != nil {
 		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Now().Began != before.Began}
 	}
-	r := answer.(*produce.Response)
 	if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
 		return produced{err: errUnexpectedAnswer, mayBeWritten: true}
 	}

@@ -30,7 +30,7 @@ func permanent(err error) bool {
 	if !errors.As(err, &code) {
 		return false
 	}
-	switch code { //nolint:exhaustive // all others may heal
+	switch code {
 	case kafka.InvalidTopic, kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed,
 		kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState,
 		kafka.InvalidRequest, kafka.UnsupportedVersion, kafka.InvalidRequiredAcks:
@@ -47,7 +47,7 @@ func refusesContent(err error) bool {
 	if !errors.As(err, &code) {
 		return false
 	}
-	switch code { //nolint:exhaustive // all others are about something else
+	switch code {
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidRecord, kafka.InvalidTimestamp,
 		kafka.UnsupportedForMessageFormat, kafka.PolicyViolation:
 		return true

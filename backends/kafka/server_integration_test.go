@@ -10,10 +10,12 @@ import (
 )
 
 func TestConformanceOnARealBroker(t *testing.T) {
+	t.Parallel()
 	backendtest.Run(t, kafkatest.ServerHarness(t, open))
 }
 
 func TestKilledBrokerAndLostAcknowledgements(t *testing.T) {
+	t.Parallel()
 	kafkatest.Outage(t, open)
 }
 

@@ -230,15 +230,16 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 				cluster.KeepControl()
 				return answer(request, kerr.NotEnoughReplicasAfterAppend.Code), nil, true
 			})
-			failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
+			_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
 		})
 	})
 }
 
 // answer gives every partition of a produce request the same code.
 func answer(request kmsg.Request, code int16) kmsg.Response {
-	produce := request.(*kmsg.ProduceRequest)
-	response := produce.ResponseKind().(*kmsg.ProduceResponse)
+	produce, _ := request.(*kmsg.ProduceRequest)
+	response := kmsg.NewPtrProduceResponse()
+	response.SetVersion(produce.Version)
 	for _, topic := range produce.Topics {
 		t := kmsg.NewProduceResponseTopic()
 		t.Topic, t.TopicID = topic.Topic, topic.TopicID
@@ -280,7 +281,7 @@ func TestCloseGivesUpInTime(t *testing.T) {
 			return nil, nil, true
 		})
 		known := publish(t, b, plain.message("topic", "key", 2))
-		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		ctx, cancel := context.WithTimeout(t.Context(), briefly)
 		defer cancel()
 		require.ErrorContains(t, b.Close(ctx), "1 messages were given up")
 		require.ErrorIs(t, failure(t, known, signalcast.Unknown), signalcast.ErrClosed)

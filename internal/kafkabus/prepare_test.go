@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -119,7 +118,7 @@ func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 					Brokers: []string{nowhere}, SchemaRegistry: url,
 					SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
 				})
-				ctx, cancel := context.WithTimeout(t.Context(), soon)
+				ctx, cancel := context.WithTimeout(t.Context(), briefly)
 				defer cancel()
 				began := time.Now()
 				err := b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")})
@@ -239,7 +238,7 @@ func TestRegistrationOnUse(t *testing.T) {
 			known := publish(t, b, s.message("topic", "key", 1))
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			require.True(t, errors.Is(b.Close(ctx), context.Canceled))
+			require.ErrorIs(t, b.Close(ctx), context.Canceled)
 			require.ErrorIs(t, failure(t, known, signalcast.NotWritten), signalcast.ErrClosed)
 		})
 	})

@@ -43,7 +43,7 @@ func TestTLSWithAnAuthorityAndAClientCertificate(t *testing.T) {
 				Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon,
 				TLS: &tls.Config{RootCAs: authority.Pool, MinVersion: tls.VersionTLS12},
 			})
-			failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
+			_ = failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
 		})
 	})
 }

@@ -16,8 +16,10 @@ import (
 const (
 	// patience bounds the waits for what must happen.
 	patience = 20 * time.Second
-	// soon is a timeout that has to pass in a test.
+	// soon is a delivery timeout that has to pass in a test, the shortest allowed.
 	soon = time.Second
+	// briefly is how long a call may last whose context has to end.
+	briefly = 50 * time.Millisecond
 
 	eventType = "org.example.thing.happened.v1"
 )

@@ -16,7 +16,10 @@ type gate struct {
 
 func (g *gate) listen(network, addr string) (net.Listener, error) {
 	listener, err := net.Listen(network, addr) //nolint:noctx // the interface of kfake has none
-	return &gatedListener{listener, g}, err
+	if err != nil {
+		return nil, err //nolint:wrapcheck // passed on
+	}
+	return &gatedListener{listener, g}, nil
 }
 
 func (g *gate) shut() {
@@ -24,7 +27,7 @@ func (g *gate) shut() {
 	defer g.mu.Unlock()
 	g.closed = true
 	for c := range g.conns {
-		_ = c.Conn.Close()
+		_ = c.Close()
 	}
 	clear(g.conns)
 }
@@ -105,7 +108,7 @@ func (c *gatedConn) Write(b []byte) (int, error) {
 	doomed := c.doomed
 	c.gate.mu.Unlock()
 	if doomed {
-		_ = c.Conn.Close()
+		_ = c.Close()
 	}
 	return c.Conn.Write(b) //nolint:wrapcheck // passed on
 }

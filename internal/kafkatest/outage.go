@@ -113,7 +113,7 @@ func publishAll(b signalcast.Backend, topic string, events int, done func(signal
 		}
 		before(n)
 		if err := b.Publish(context.Background(), numbered(topic, n%keys, n), done); err != nil {
-			return err
+			return fmt.Errorf("event %d: %w", n, err)
 		}
 	}
 	return nil
@@ -166,7 +166,7 @@ func freePort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	_, port, _ := strings.Cut(l.Addr().String(), ":")
 	return port
 }

@@ -33,7 +33,7 @@ func startProxy(t testing.TB, broker string) (*gate, string) {
 }
 
 func forward(client net.Conn, broker string) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	server, err := net.Dial("tcp", broker) //nolint:noctx // fails at once on loopback
 	if err != nil {
 		return
@@ -42,7 +42,7 @@ func forward(client net.Conn, broker string) {
 		_, _ = io.Copy(client, server)
 		_ = client.Close()
 	}()
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	size := make([]byte, 4)
 	for {
 		// In these portions a gatedConn recognises requests.

@@ -2,7 +2,6 @@ package kafkatest
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -25,15 +24,10 @@ type Server struct {
 // test that calls it is two directories below the root. It ends with the test.
 func StartServer(t testing.TB, options ...string) *Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "kafka") // t.TempDir would not wait for the broker's end
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{dir: dir}
+	s := &Server{dir: t.TempDir()}
 	t.Cleanup(func() {
 		s.Resume(t)
 		s.run(t, "stop")
-		_ = os.RemoveAll(dir)
 	})
 	s.start(t, append([]string{"start"}, options...)...)
 	return s
