@@ -67,7 +67,10 @@ func TestKafkaRefusesAConnection(t *testing.T) {
 			reason: "access is denied",
 		},
 		"to a broker whose authority is not trusted": {
-			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.TLS = trusting(t, "KAFKA", "other-ca.pem") },
+			config: func(t *testing.T, c *franz.Config) {
+				withPassword(t, c, "PLAIN")
+				c.TLS = trusting(t, "KAFKA", "other-ca.pem")
+			},
 			reason: "certificate signed by unknown authority",
 		},
 		"without the client certificate that the broker asks for": {
