@@ -118,8 +118,12 @@ func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 					Brokers: []string{nowhere}, SchemaRegistry: url,
 					SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
 				})
-				ctx, cancel := context.WithTimeout(t.Context(), briefly)
-				defer cancel()
+				ctx := t.Context()
+				if !c.refused {
+					bounded, cancel := context.WithTimeout(ctx, briefly)
+					defer cancel()
+					ctx = bounded
+				}
 				began := time.Now()
 				err := b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")})
 				var schema *kafkabus.SchemaError
