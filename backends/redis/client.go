@@ -26,13 +26,15 @@ func newClient(c Config) redis.UniversalClient {
 		DialerRetries:    1,
 		// The client's own retries would write a whole batch again after a lost
 		// answer, and never say so.
-		MaxRetries:      -1,
-		DialTimeout:     c.DialTimeout,
-		ReadTimeout:     c.ReadTimeout,
-		WriteTimeout:    c.ReadTimeout,
-		PoolSize:        c.Pipelines,
-		ReadBufferSize:  64 << 10,
-		WriteBufferSize: 64 << 10,
+		MaxRetries:   -1,
+		DialTimeout:  c.DialTimeout,
+		ReadTimeout:  c.ReadTimeout,
+		WriteTimeout: c.ReadTimeout,
+		// The deadline that a caller of Prepare sets.
+		ContextTimeoutEnabled: true,
+		PoolSize:              c.Pipelines,
+		ReadBufferSize:        64 << 10,
+		WriteBufferSize:       64 << 10,
 		// Nothing but the handshake and XADDs goes over the wire.
 		PipelinePoolSize:         -1,
 		DisableIdentity:          true,

@@ -16,7 +16,8 @@ import (
 // but URL and Addrs is its default. New copies it and keeps no reference but
 // to TLS, Logger and OnTrim.
 //
-// No form in which a Config is printed or marshalled shows a password.
+// A Config that is printed, logged or marshalled shows no password, unless it is
+// an unexported field of something that is printed, where fmt cannot ask it.
 type Config struct {
 	// URL names one server:
 	//

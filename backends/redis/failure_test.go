@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -288,6 +289,12 @@ func TestPrepareAsksTheServer(t *testing.T) {
 	err = b.Prepare(t.Context(), append(routes, signalcast.Route{EventType: "c", Topic: "text"}, signalcast.Route{EventType: "d"}))
 	require.ErrorContains(t, err, `topic "text": the key holds a string`)
 	require.ErrorContains(t, err, `event type "d": the topic is empty`)
+
+	hanging := startFake(t, &fake{misbehave: during("COMMAND", 1, 1e9, fault{hang: true})})
+	blocked := newBackend(t, redis.Config{URL: hanging.url(), ReadTimeout: time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.NoError(t, blocked.Prepare(ctx, routes), "a server that cannot be asked is no reason to refuse")
 
 	server.RequireAuth("right")
 	refused := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})
