@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,10 +73,16 @@ func keyFault(within *node, f *field, segment string) string {
 }
 
 // keyError returns the error for path. A path that ends too early is nearest to
-// the first one that it is the beginning of.
+// the first one that it is the beginning of, one that ends in a known name to
+// those that end in it too.
 func (t *Type) keyError(path, problem string) *KeyError {
 	paths := t.KeyPaths()
 	near := nearest.Name(path, slices.Values(paths))
+	end := path[strings.LastIndexByte(path, '.')+1:]
+	alike := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !strings.HasSuffix(p, "."+end) })
+	if len(alike) > 0 {
+		near = cmp.Or(nearest.Name(path, slices.Values(alike)), alike[0])
+	}
 	inside := func(p string) bool { return strings.HasPrefix(p, path+".") }
 	if i := slices.IndexFunc(paths, inside); i >= 0 {
 		near = paths[i]

@@ -104,6 +104,7 @@ func TestKeyRefuses(t *testing.T) {
 		"an unknown field": {
 			"course.curse_key", `there is no field "curse_key"; the fields there are course_key, display_name, start, end`, "course.course_key",
 		},
+		"a known field elsewhere":    {"inner.display_name", `there is no field "display_name"`, "course.display_name"},
 		"an unknown field like none": {"xyzzy", `there is no field "xyzzy"`, ""},
 		"a Go name":                  {"Count", `there is no field "Count"`, "count"},
 		"a name with a space":        {"count ", `there is no field "count "`, "count"},
