@@ -63,7 +63,7 @@ type Config struct {
 	// DeliveryTimeout is how long a message may wait for its acknowledgement,
 	// counted from when it was accepted. When the time of the oldest message of a
 	// partition is up, those behind it fail with it, so that the partition gets
-	// no gap. 0 means 2 minutes.
+	// no gap. 0 means 2 minutes, the least is 1 s.
 	DeliveryTimeout time.Duration
 	// DialTimeout bounds connecting to a broker or a registry. 0 means 5 s.
 	DialTimeout time.Duration
@@ -98,7 +98,3 @@ func (c Config) GoString() string { return c.String() }
 
 // MarshalText returns String: a Config that is logged or marshalled by accident keeps its secrets.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// ConfigError reports a field of a Config that New refuses: Field names it, and
-// Problem says what was found and what is allowed, without passwords.
-type ConfigError = kafkabus.ConfigError

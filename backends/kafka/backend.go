@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"context"
+
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
@@ -9,15 +11,7 @@ var _ signalcast.Backend = (*Backend)(nil)
 
 // Backend publishes messages to Kafka. Its methods may be called from many
 // goroutines at the same time.
-//
-// Prepare refuses topics with names that are illegal in Kafka and event types
-// that are illegal as the namespace of an Avro schema, a hyphen in them say. It
-// registers the schemas of enabled routes; a registry that refuses one or cannot
-// be reached within ctx, 30 s at most, is a *[SchemaError]. Brokers are not asked.
-//
-// The receipt of a message holds its partition and offset. When done gets an
-// error it is a *signalcast.DeliveryError.
-type Backend struct{ *kafkabus.Bus }
+type Backend struct{ bus *kafkabus.Bus }
 
 // New returns a backend for the brokers that c names. It checks c and reports
 // every fault, each as a *[ConfigError]. It does not connect: brokers that are
@@ -37,23 +31,36 @@ func New(c Config) (*Backend, error) {
 }
 
 // String says where the backend writes, without credentials.
-func (b *Backend) String() string { return "kafka.Backend of " + b.Bus.String() }
+func (b *Backend) String() string { return "kafka.Backend of " + b.bus.String() }
 
 // GoString returns String.
 func (b *Backend) GoString() string { return b.String() }
 
-// SchemaError reports a schema that could not be registered: Subject names it,
-// and Refused says whether the registry refused it, so that trying again is of no use.
-type SchemaError = kafkabus.SchemaError
+// Prepare refuses topics with names that are illegal in Kafka, and event types
+// that are illegal as the namespace of an Avro schema, those with a hyphen say.
+// Then it registers the schemas of the enabled routes, unless
+// Config.RegisterOnUse leaves that for later: a registry that refuses one or
+// cannot be reached until ctx ends, or within 30 s, is a *[SchemaError]. It does
+// not ask the brokers.
+func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {
+	return b.bus.Prepare(ctx, routes)
+}
 
-// What can be found in the cause of a failure, with errors.Is. All other causes
-// are errors of kafka-go.
-var (
-	// ErrDeliveryTimeout: the message was not acknowledged within
-	// Config.DeliveryTimeout. What kept it is part of the error, where it is known.
-	ErrDeliveryTimeout = kafkabus.ErrDeliveryTimeout
-	// ErrUnknownTopic: the topic does not exist, and the brokers do not create it.
-	ErrUnknownTopic = kafkabus.ErrUnknownTopic
-	// ErrDenied: the brokers refuse the credentials, or do not let them write to the topic.
-	ErrDenied = kafkabus.ErrDenied
-)
+// Publish takes m into the buffer; see [signalcast.Backend]. The receipt holds
+// the partition and the offset. When done gets an error it is a
+// *signalcast.DeliveryError.
+func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+	return b.bus.Publish(ctx, m, done)
+}
+
+// Flush waits until the outcome of every message taken before the call was reported.
+func (b *Backend) Flush(ctx context.Context) error { return b.bus.Flush(ctx) }
+
+// Close stops taking messages, waits for the outcome of those taken and closes
+// the connections. Messages that are left when ctx ends fail with ErrClosed;
+// Close then returns ctx's error and says how many they were.
+func (b *Backend) Close(ctx context.Context) error { return b.bus.Close(ctx) }
+
+// Unacknowledged returns the number of messages that were taken and whose
+// outcome has not been reported.
+func (b *Backend) Unacknowledged() int { return b.bus.Unacknowledged() }

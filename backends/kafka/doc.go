@@ -6,17 +6,18 @@
 //		SchemaRegistry: "http://localhost:8081",
 //	})
 //
-// Messages wait in a buffer that is bounded in messages and bytes. Writing is
-// idempotent and acknowledged by all in-sync replicas: a batch whose
-// acknowledgement was lost is written again and stored once, in order. A
-// message that is not acknowledged is tried until Config.DeliveryTimeout has
-// passed.
+// Messages wait in a buffer that is bounded in messages and bytes. They are
+// acknowledged by all in-sync replicas, and written again until they are, or
+// until Config.DeliveryTimeout has passed: through brokers that are away, leaders
+// that move and topics that do not exist yet. Writing is idempotent, so that what
+// is written again after a lost acknowledgement is stored once and in order.
 //
 // A key and a value with a schema are written in Confluent's framing, with the
-// schema registered under topic and record name; a message without schemas,
-// from the JSON codec, is written as it is and needs no registry. Messages of
-// equal keys go to the partition that the Python producer chooses.
+// schema registered under the name of the topic and the record. A message without
+// schemas, from the JSON codec, is written as it is and needs no registry.
+// Messages of equal keys go to the partition that the Python producer chooses.
 //
-// Package backends/franz does the same with another client; they are
-// configured alike.
+// Package backends/franz keeps the same promises with another client, and is
+// configured alike. Of kafka-go this package uses the connections and the
+// routing of requests; batches, retries and the idempotent producer are its own.
 package kafka
