@@ -13,8 +13,10 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +105,33 @@ func TestPasswordsThatAreRefusedAreNotShown(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAServerThatQuotesTheHandshake(t *testing.T) {
+	t.Parallel()
+	// Redis 5 knows no HELLO, says so and quotes its arguments, which hold the password.
+	var quoted atomic.Bool
+	server := startFake(t, &fake{misbehave: func(command []string) fault {
+		switch strings.ToUpper(command[0]) {
+		case "HELLO":
+			quoted.Store(slices.Contains(command, password))
+			return fault{reply: fmt.Sprintf("-ERR unknown command `HELLO`, with args beginning with: %q\r\n", command[1:])}
+		case "AUTH":
+			return fault{reply: "-WRONGPASS invalid username-password pair or user is disabled.\r\n"}
+		default:
+			return fault{reply: "-NOAUTH Authentication required.\r\n"}
+		}
+	}})
+	var log safeBuffer
+	b := newBackend(t, redis.Config{
+		URL: "redis://app:" + password + "@" + server.listener.Addr().String(), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	f := newFates()
+	f.publish(t, b, "s", 1, 10)
+	flush(t, b)
+	require.True(t, quoted.Load())
+	require.ErrorContains(t, f.failure(t), "WRONGPASS")
+	require.NotContains(t, f.failure(t).Error()+log.String(), password)
 }
 
 func TestAServerThatTalksNonsenseIsGivenUp(t *testing.T) {
