@@ -56,8 +56,9 @@ type Config struct {
 	FailFast bool
 	// MaxMessageBytes is the size of the largest batch of records written, in
 	// bytes, not above what topics allow (max.message.bytes). A message that
-	// does not fit into a batch of its own is refused with ErrTooLarge.
-	// 0 means 1,000,000.
+	// does not fit into a batch of its own is refused with ErrTooLarge. Where a
+	// topic allows less, a batch that is too large fails as a whole, small
+	// messages too. 0 means 1,000,000.
 	MaxMessageBytes int
 
 	// DeliveryTimeout is how long a message may wait for its acknowledgement,

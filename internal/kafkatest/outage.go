@@ -112,7 +112,7 @@ func publishAll(b signalcast.Backend, topic string, events int, done func(signal
 			<-pace.C
 		}
 		before(n)
-		if err := b.Publish(context.Background(), numbered(topic, n%keys, n), done); err != nil {
+		if err := b.Publish(context.Background(), Numbered(topic, n%keys, n), done); err != nil {
 			return fmt.Errorf("event %d: %w", n, err)
 		}
 	}
@@ -144,7 +144,9 @@ func watchHeap() (peak func() uint64) {
 	}
 }
 
-func numbered(topic string, key, n int) *signalcast.Message {
+// Numbered returns event n, as the JSON codec makes it, for a topic and one of
+// several keys.
+func Numbered(topic string, key, n int) *signalcast.Message {
 	return &signalcast.Message{
 		Topic: topic,
 		Key:   fmt.Append(nil, "key", key),
