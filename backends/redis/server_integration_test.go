@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -80,13 +81,25 @@ func (s *server) values(t testing.TB, stream string) []string {
 	return values
 }
 
-// freePort returns a port that is free now, and whose successor is.
+// freePort returns a port that is free now, and whose successor is. It is below
+// those that the system gives to outgoing connections, so that a server finds it
+// free again when it is restarted.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l := listen(t)
-	defer func() { _ = l.Close() }()
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	n, err := strconv.Atoi(port)
-	require.NoError(t, err)
-	return n
+	for {
+		port := 20_000 + 2*rand.N(6_000)
+		if free(t, port) && free(t, port+1) {
+			return port
+		}
+	}
+}
+
+func free(t testing.TB, port int) bool {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	require.NoError(t, l.Close())
+	return true
 }
