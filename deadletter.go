@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // WithDeadLetter publishes a message that was taken by the backend and then
 // failed once more: to the topic of its route followed by a hyphen and suffix,
 // prefix included. "dead" makes "prod-orders-dead" of "prod-orders". Key, value
-// and metadata stay as they are, so that moving the entries back sends them
+// and metadata stay as they are: a dead letter that is moved back is the message
 // again. The default, the empty suffix, publishes nothing twice.
 //
 // Not everything that went wrong becomes a dead letter: a message that the
@@ -20,12 +21,40 @@ import (
 // A dead letter is a message of its own to the backend, [Stats] and [Hooks];
 // Send and the [Delivery] of the event have nothing to do with it. It never
 // waits for room, since nobody waits for it: when the buffer is full it is
-// refused with [ErrBufferFull]. One that is refused or fails is reported to log
-// and hooks like every message, and that is the end of it.
+// refused with [ErrBufferFull], so that senders who keep the buffer full leave
+// none for dead letters. [WithDeadLetterBackend] gives them a buffer of their own.
+// A dead letter that is refused or fails is reported to log and hooks like every
+// message, and that is the end of it.
 //
-// Flush waits for dead letters too. So does Close, while its context lasts; the
-// dead letters of messages that it gives up are refused with [ErrClosed].
+// Flush waits for dead letters too. So does Close, while its context lasts; a
+// backend that it closes takes no more.
 func WithDeadLetter(suffix string) Option { return func(o *options) { o.deadLetter = suffix } }
+
+// WithDeadLetterBackend publishes dead letters with b instead of the backend
+// whose messages have failed: another server, or the same one with a buffer and
+// connections of their own. The dispatcher owns it like its backend and closes
+// it last, since messages may fail until the other one is closed. The default,
+// nil, is the dispatcher's backend.
+func WithDeadLetterBackend(b Backend) Option { return func(o *options) { o.deadLetterBackend = b } }
+
+func (d *Dispatcher) deadLetterBackend() Backend {
+	if d.options.deadLetterBackend != nil {
+		return d.options.deadLetterBackend
+	}
+	return d.backend
+}
+
+// closeBackends closes what the dispatcher owns, what takes dead letters last.
+func (d *Dispatcher) closeBackends(ctx context.Context) error {
+	spare := d.options.deadLetterBackend
+	if spare != nil {
+		return errors.Join(d.backend.Close(ctx), spare.Close(ctx))
+	}
+	if d.options.deadLetter != "" {
+		_ = d.Flush(ctx) // a backend that closes takes none; what is left, its Close tells
+	}
+	return d.backend.Close(ctx) //nolint:wrapcheck // Close wraps it
+}
 
 // deadLetterRoute is where the messages of r go when they fail. It has no such
 // route itself, which is why a dead letter never makes another one.
@@ -37,6 +66,18 @@ func (d *Dispatcher) deadLetterRoute(r *route) *route {
 	dead.Topic += "-" + d.options.deadLetter
 	dead.counters = d.countersOf(counterKey{r.EventType, dead.Topic, true})
 	return dead
+}
+
+// deadLetters returns the routes of dead letters, sorted.
+func (t *routeTable) deadLetters() []Route {
+	var list []Route
+	for _, r := range t.all {
+		if r.deadLetter != nil {
+			list = append(list, r.deadLetter.Route)
+		}
+	}
+	slices.SortFunc(list, compareRoutes)
+	return list
 }
 
 // checkDeadLetters reports the topics that are configured and get dead letters
@@ -68,7 +109,7 @@ func (s *slot) bury() {
 	dead.message.Topic = to.Topic
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := to.dispatcher.backend.Publish(ctx, &dead.message, dead.finish)
+	err := to.dispatcher.deadLetterBackend().Publish(ctx, &dead.message, dead.finish)
 	switch {
 	case err == nil:
 		dead.taken()

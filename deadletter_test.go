@@ -186,17 +186,14 @@ func TestTopicsOfDeadLettersAreCheckedAtStart(t *testing.T) {
 	s := newShop(t)
 	refused := errors.New("no such topic")
 	picky := backend{prepare: func(routes []signalcast.Route) error {
-		require.True(t, slices.IsSortedFunc(routes, func(a, b signalcast.Route) int { return bytes.Compare([]byte(a.Topic), []byte(b.Topic)) }))
-		for i, r := range routes {
-			if r.Topic == "p-orders-dead" {
-				want := routes[i-1]
-				require.Equal(t, "p-orders", want.Topic)
-				want.Topic = r.Topic
-				require.Equal(t, want, r, "schemas and all")
-				return refused
-			}
+		i := slices.IndexFunc(routes, func(r signalcast.Route) bool { return r.Topic == "p-orders" })
+		if i < 0 {
+			return nil
 		}
-		return nil
+		dead := routes[i]
+		dead.Topic = "p-orders-dead"
+		require.Contains(t, routes, dead, "schemas and all")
+		return refused
 	}}
 	_, err := signalcast.NewDispatcher(t.Context(), s.registry, ordersTo("orders", "mail"), picky,
 		signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"))
@@ -205,6 +202,63 @@ func TestTopicsOfDeadLettersAreCheckedAtStart(t *testing.T) {
 	d := s.dispatch(t, ordersTo("mail"), picky, signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"))
 	_, err = d.Reload(t.Context(), ordersTo("mail", "orders"))
 	require.ErrorIs(t, err, refused)
+}
+
+func TestDeadLettersMayHaveABackendOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		s.backend = memory.New(memory.WithBuffer(1, 0))
+		spare := memory.New()
+		d := s.dispatch(t, ordersTo("orders"), s.backend, signalcast.WithDeadLetter("dead"), signalcast.WithDeadLetterBackend(spare))
+		s.backend.Inject(memory.Fault{Err: failing.Err})
+		spare.Inject(memory.Fault{Delay: time.Minute})
+		start := time.Now()
+		s.sendAsync(t, order{Number: "1"})
+		require.NoError(t, d.Flush(t.Context()))
+		require.Equal(t, time.Minute, time.Since(start))
+		s.sendAsync(t, order{Number: "2"})
+		require.NoError(t, d.Close(t.Context()))
+		require.Equal(t, 2*time.Minute, time.Since(start))
+		require.Equal(t, []string{"orders-dead", "orders-dead"}, topicsOf(spare.Messages()))
+		require.Empty(t, s.backend.Messages())
+		require.Equal(t, signalcast.Stats{Accepted: 4, Delivered: 2, Failed: 2, DeadLetters: 2}, d.Stats())
+	})
+}
+
+func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	var done []string
+	var broken error
+	logged := func(name string) backend {
+		return backend{
+			prepare: func(routes []signalcast.Route) error {
+				for _, r := range routes {
+					done = append(done, name+" checks "+r.Topic)
+				}
+				return broken
+			},
+			flush: func(context.Context) error { return broken },
+			close: func(context.Context) error {
+				done = append(done, name+" closes")
+				return errors.New(name + " is broken")
+			},
+		}
+	}
+	d := s.dispatch(t, ordersTo("orders"), logged("own"), signalcast.WithDeadLetter("dead"), signalcast.WithDeadLetterBackend(logged("spare")))
+	broken = errors.New("broken")
+	_, err := d.Reload(t.Context(), nil)
+	require.ErrorIs(t, err, broken)
+	require.ErrorContains(t, err, "the backend of dead letters refuses the configuration")
+	require.ErrorIs(t, d.Flush(t.Context()), broken)
+	err = d.Close(t.Context())
+	require.ErrorContains(t, err, "own is broken")
+	require.ErrorContains(t, err, "spare is broken")
+	require.Equal(t, []string{"spare checks orders-dead", "own checks orders", "own closes", "spare closes"}, done)
+
+	_, err = signalcast.NewDispatcher(t.Context(), s.registry, nil, s.backend, signalcast.WithDeadLetterBackend(memory.New()))
+	require.EqualError(t, err, "WithDeadLetterBackend is given without WithDeadLetter, which names the topics")
 }
 
 func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {

@@ -44,7 +44,8 @@ type options struct {
 	logger *slog.Logger
 	hooks  Hooks
 
-	deadLetter string
+	deadLetter        string
+	deadLetterBackend Backend // nil: the dispatcher's own
 }
 
 // WithTopicPrefix puts prefix and a hyphen before every topic: "prod" makes
@@ -109,6 +110,8 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 		return nil, errors.New("codec is nil; leave WithCodec out for Avro")
 	case d.options.logger == nil:
 		return nil, errors.New("logger is nil; leave WithLogger out to log nothing")
+	case d.options.deadLetterBackend != nil && d.options.deadLetter == "":
+		return nil, errors.New("WithDeadLetterBackend is given without WithDeadLetter, which names the topics")
 	}
 	if err := r.check(); err != nil {
 		return nil, err
@@ -131,7 +134,13 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig) (*routeTable
 	if err != nil {
 		return nil, err
 	}
-	if err := d.backend.Prepare(ctx, table.prepared()); err != nil {
+	routes, deadLetters := table.list(), table.deadLetters()
+	if spare := d.options.deadLetterBackend; spare == nil {
+		routes = append(routes, deadLetters...)
+	} else if err := spare.Prepare(ctx, deadLetters); err != nil {
+		return nil, fmt.Errorf("the backend of dead letters refuses the configuration: %w", err)
+	}
+	if err := d.backend.Prepare(ctx, routes); err != nil {
 		return nil, fmt.Errorf("the backend refuses the configuration: %w", err)
 	}
 	return table, nil
@@ -275,7 +284,7 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 func (d *Dispatcher) Flush(ctx context.Context) error {
 	err := d.backend.Flush(ctx)
 	if err == nil && d.options.deadLetter != "" {
-		err = d.backend.Flush(ctx) // the dead letters of what has failed meanwhile
+		err = d.deadLetterBackend().Flush(ctx) // what has failed meanwhile
 	}
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
@@ -298,10 +307,7 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 				break
 			}
 		}
-		if d.options.deadLetter != "" {
-			_ = d.Flush(ctx) // a backend that closes takes no dead letters; what is left is its Close's to tell
-		}
-		if err := d.backend.Close(ctx); err != nil {
+		if err := d.closeBackends(ctx); err != nil {
 			d.closeErr = fmt.Errorf("close: %w", err)
 		}
 		close(d.closed)

@@ -59,18 +59,6 @@ func (t *routeTable) list() []Route {
 	return list
 }
 
-// prepared returns what the backend has to check: all routes, and those of dead letters.
-func (t *routeTable) prepared() []Route {
-	list := t.list()
-	for _, r := range t.all {
-		if r.deadLetter != nil {
-			list = append(list, r.deadLetter.Route)
-		}
-	}
-	slices.SortFunc(list, compareRoutes)
-	return list
-}
-
 // newTable makes the routes of a valid configuration.
 func (d *Dispatcher) newTable(c ProducerConfig) (*routeTable, error) {
 	table := &routeTable{bySignal: make([]*signalRoutes, len(d.registry.signals.Load().byDefinition))}
