@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/buffer"
 )
 
 var _ signalcast.Backend = (*Backend)(nil)
@@ -24,7 +25,7 @@ type Backend struct {
 	place           string
 	client          redis.UniversalClient
 	sessions        *sessions
-	buffer          *buffer
+	buffer          *buffer.Buffer
 	maxLen          int64
 	batchMessages   int
 	deliveryTimeout time.Duration
@@ -70,7 +71,7 @@ func New(c Config) (*Backend, error) {
 		place:           place,
 		client:          client,
 		sessions:        newSessions(client, c.Pipelines),
-		buffer:          newBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
+		buffer:          buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
 		deliveryTimeout: c.DeliveryTimeout,
@@ -104,11 +105,11 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 		return fmt.Errorf("redis: the value has %d bytes; a Redis value has at most %d: %w",
 			len(m.Event.Value), maxValueBytes, signalcast.ErrTooLarge)
 	}
-	generation, err := b.buffer.take(ctx, p.size)
+	place, err := b.buffer.Take(ctx, p.size)
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	p.generation = generation
+	p.place = place
 	b.enqueue(p)
 	return nil
 }
@@ -118,7 +119,7 @@ const maxValueBytes = 512 << 20
 
 // Flush waits until the outcome of every message taken before the call was reported.
 func (b *Backend) Flush(ctx context.Context) error {
-	if err := b.buffer.flush(ctx); err != nil {
+	if err := b.buffer.Flush(ctx); err != nil {
 		return fmt.Errorf("redis: flush: %w", err)
 	}
 	return nil
@@ -129,13 +130,13 @@ func (b *Backend) Flush(ctx context.Context) error {
 // Close then returns ctx's error and says how many they were.
 func (b *Backend) Close(ctx context.Context) error {
 	b.closing.Do(func() {
-		b.buffer.close()
-		err := b.buffer.flush(ctx)
-		left := b.buffer.size()
+		b.buffer.Close()
+		err := b.buffer.Flush(ctx)
+		left := b.buffer.Len()
 		b.stop()
 		// Closing the connections ends what still waits for an answer.
 		closeErr := b.client.Close()
-		_ = b.buffer.flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+		_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
 		b.serving.Wait()
 		switch {
 		case err != nil:
@@ -149,7 +150,7 @@ func (b *Backend) Close(ctx context.Context) error {
 
 // Unacknowledged returns the number of messages that were taken and whose
 // outcome has not been reported.
-func (b *Backend) Unacknowledged() int { return b.buffer.size() }
+func (b *Backend) Unacknowledged() int { return b.buffer.Len() }
 
 // PossibleDuplicates returns how many times a message was written again after
 // an attempt that may have written it, to a server that cannot recognise

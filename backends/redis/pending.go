@@ -4,16 +4,17 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/buffer"
 )
 
 // pending is a message between Publish and its outcome.
 type pending struct {
-	message    *signalcast.Message
-	done       func(signalcast.Receipt, error)
-	generation *generation
-	size       int64
-	accepted   time.Time
-	entry      Entry
+	message  *signalcast.Message
+	done     func(signalcast.Receipt, error)
+	place    buffer.Place
+	size     int64
+	accepted time.Time
+	entry    Entry
 
 	// producer and number name the message to servers that recognise repetitions.
 	producer *string

@@ -189,7 +189,6 @@ func failed(err error) verdict { return verdict{decided: true, err: err} }
 // settle reports the fate of the messages that are decided and returns the
 // others, in order.
 func (b *Backend) settle(batch []*pending, decide func(i int) verdict) (left []*pending) {
-	reported := batch[:0]
 	for i, p := range batch {
 		switch v := decide(i); {
 		case !v.decided:
@@ -200,9 +199,8 @@ func (b *Backend) settle(batch []*pending, decide func(i int) verdict) (left []*
 		default:
 			p.done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: p.fate(), Err: v.err})
 		}
-		reported = append(reported, p)
+		b.buffer.Give(p.place)
 	}
-	b.buffer.give(reported)
 	return left
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/buffer"
 )
 
 // Writer writes records to Kafka with one client library.
@@ -27,7 +28,7 @@ type Bus struct {
 	place         string
 	writer        Writer
 	registry      *registry
-	buffer        *buffer
+	buffer        *buffer.Buffer
 	maxBytes      int
 	timeout       time.Duration
 	registerOnUse bool
@@ -56,7 +57,7 @@ func New(c Config, w Writer) (*Bus, error) {
 	}
 	b := &Bus{
 		place: c.String(), writer: w, registry: registry,
-		buffer:   newBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
+		buffer:   buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
 		registerOnUse: c.RegisterOnUse, log: c.Logger,
 		waiting: map[string]*queue{},
@@ -92,18 +93,18 @@ func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(sign
 		return fmt.Errorf("kafka: the record has about %d bytes; Config.MaxMessageBytes allows %d: %w",
 			r.batchBytes, b.maxBytes, signalcast.ErrTooLarge)
 	}
-	generation, err := b.buffer.take(ctx, r.size)
+	place, err := b.buffer.Take(ctx, r.size)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	r.generation = generation
+	r.place = place
 	b.submit(r)
 	return nil
 }
 
 // Flush waits until the outcome of every message taken before the call was reported.
 func (b *Bus) Flush(ctx context.Context) error {
-	if err := b.buffer.flush(ctx); err != nil {
+	if err := b.buffer.Flush(ctx); err != nil {
 		return fmt.Errorf("kafka: flush: %w", err)
 	}
 	return nil
@@ -114,16 +115,16 @@ func (b *Bus) Flush(ctx context.Context) error {
 // Close then returns ctx's error and says how many they were.
 func (b *Bus) Close(ctx context.Context) error {
 	b.closing.Do(func() {
-		b.buffer.close()
-		err := b.buffer.flush(ctx)
-		left := b.buffer.size()
+		b.buffer.Close()
+		err := b.buffer.Flush(ctx)
+		left := b.buffer.Len()
 		b.mu.Lock()
 		b.gone = true
 		b.mu.Unlock()
 		b.stop()
 		b.registering.Wait()
 		b.writer.Close()
-		_ = b.buffer.flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+		_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
 		b.registry.close()
 		if err != nil {
 			b.closeErr = fmt.Errorf("kafka: close: %d messages were given up: %w", left, err)
@@ -134,7 +135,7 @@ func (b *Bus) Close(ctx context.Context) error {
 
 // Unacknowledged returns the number of messages that were taken and whose
 // outcome has not been reported.
-func (b *Bus) Unacknowledged() int { return b.buffer.size() }
+func (b *Bus) Unacknowledged() int { return b.buffer.Len() }
 
 // queue holds the records of one topic while a schema of the first of them is
 // not registered. All records of the topic wait behind it, which keeps their order.

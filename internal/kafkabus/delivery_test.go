@@ -2,9 +2,11 @@ package kafkabus_test
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -85,16 +87,17 @@ func TestLostAcknowledgementsLeaveNoDuplicates(t *testing.T) {
 		cluster := kafkatest.NewCluster(t)
 		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
 		delivered(t, publish(t, b, plain.message("topic", "first", 0)))
-		const keys, each, losses = 4, 250, 8
-		cluster.LoseAcknowledgements(losses)
+		const keys, each = 4, 200
 		var known []<-chan outcome
+		pace := time.NewTicker(time.Millisecond) // so that it takes many requests, and messages come between them
+		defer pace.Stop()
 		for n := range each {
+			<-pace.C
+			if n%20 == 0 {
+				cluster.LoseAcknowledgements(2)
+			}
 			for key := range keys {
 				known = append(known, publish(t, b, plain.message("topic", "key"+strconv.Itoa(key), n)))
-			}
-			if n%25 == 0 { // so that it takes many requests
-				delivered(t, known...)
-				known = nil
 			}
 		}
 		delivered(t, known...)
@@ -170,9 +173,11 @@ func TestATopicThatDoesNotExist(t *testing.T) {
 		})
 		t.Run("fails the message when its time is up", func(t *testing.T) {
 			t.Parallel()
-			cluster := kafkatest.NewStrictCluster(t)
+			cluster := kafkatest.NewStrictCluster(t, kfake.SeedTopics(1, "other"))
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
-			err := failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
+			known := publish(t, b, plain.message("topic", "key", 1))
+			delivered(t, publish(t, b, plain.message("other", "key", 1)))
+			err := failure(t, known, signalcast.NotWritten)
 			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
 			require.ErrorIs(t, err, kafkabus.ErrUnknownTopic)
 		})
@@ -220,6 +225,8 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
 			cluster.LoseAcknowledgements(0)
 			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
+			records := cluster.Read(t, "topic")
+			require.Equal(t, "key/3", string(records[len(records)-1].Value), "the next message is not taken for a repetition")
 		})
 		t.Run("of a message that waits for a lagging replica: unknown", func(t *testing.T) {
 			t.Parallel()
@@ -265,7 +272,11 @@ func TestBrokersForgetTheProducer(t *testing.T) {
 			})
 			delivered(t, publish(t, b, plain.message("topic", "key", 2)))
 		}
-		require.Len(t, cluster.Read(t, "topic"), 3)
+		records := cluster.Read(t, "topic")
+		require.Len(t, records, 3)
+		producer := func(r *kgo.Record) string { return fmt.Sprint(r.ProducerID, "/", r.ProducerEpoch) }
+		require.NotEqual(t, producer(records[0]), producer(records[1]))
+		require.NotEqual(t, producer(records[1]), producer(records[2]))
 	})
 }
 

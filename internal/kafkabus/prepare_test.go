@@ -201,12 +201,17 @@ func TestRegistrationOnUse(t *testing.T) {
 			t.Parallel()
 			cluster, registry, b := setUp(t, patience)
 			var known []<-chan outcome
-			for n := range 100 {
+			const count = 5000
+			for n := range count {
+				if n == count/2 {
+					registry.Fail(0)
+				}
 				known = append(known, publish(t, b, s.message("topic", "key", n)))
 			}
-			registry.Fail(0)
 			delivered(t, known...)
-			for n, r := range cluster.Read(t, "topic") {
+			records := cluster.Read(t, "topic")
+			require.Len(t, records, count)
+			for n, r := range records {
 				require.Equal(t, s.message("topic", "key", n).Event.Value, r.Value[5:])
 			}
 			require.Len(t, registry.Subjects(), 2)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/buffer"
 )
 
 // Record is a message on its way to Kafka.
@@ -20,8 +21,8 @@ type Record struct {
 
 	message    *signalcast.Message
 	done       func(signalcast.Receipt, error)
-	buffer     *buffer
-	generation *generation
+	buffer     *buffer.Buffer
+	place      buffer.Place
 	size       int64 // in the buffer
 	batchBytes int
 }
@@ -44,7 +45,7 @@ func (r *Record) Failed(fate signalcast.Fate, err error) {
 
 func (r *Record) settle(receipt signalcast.Receipt, err error) {
 	r.done(receipt, err)
-	r.buffer.give(r.generation, r.size)
+	r.buffer.Give(r.place)
 }
 
 // frame puts the key and the value into the wire format of the registry that

@@ -1,4 +1,6 @@
-package kafkabus
+// Package buffer keeps what a backend holds within bounds: how many messages are
+// taken and have no outcome yet, and how many bytes they occupy.
+package buffer
 
 import (
 	"context"
@@ -8,10 +10,10 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// buffer counts the messages that were taken and whose outcome has not been
-// reported, and keeps them within bounds. Who waits for room gets it in the
-// order of asking.
-type buffer struct {
+// Buffer counts the messages that were taken and whose outcome has not been
+// reported. Who waits for room gets it in the order of asking. It is safe for
+// concurrent use.
+type Buffer struct {
 	maxMessages int
 	maxBytes    int64
 	failFast    bool
@@ -27,13 +29,18 @@ type buffer struct {
 	sealed  []*generation
 }
 
+// Place is the room of one message.
+type Place struct {
+	generation *generation
+	size       int64
+}
+
 // waiter is one call that waits for room.
 type waiter struct {
-	size int64
-	// generation is set before answered is closed, and stays nil when the
+	// place has its generation before answered is closed, and has none when the
 	// buffer was closed instead.
-	generation *generation
-	answered   chan struct{}
+	place    Place
+	answered chan struct{}
 }
 
 // generation is the set of messages taken between two flushes.
@@ -42,32 +49,35 @@ type generation struct {
 	drained  chan struct{}
 }
 
-func newBuffer(maxMessages int, maxBytes int64, failFast bool) *buffer {
-	return &buffer{
+// New returns an empty buffer with room for that many messages and bytes. With
+// failFast, nobody waits for room.
+func New(maxMessages int, maxBytes int64, failFast bool) *Buffer {
+	return &Buffer{
 		maxMessages: maxMessages, maxBytes: maxBytes, failFast: failFast,
 		current: &generation{drained: make(chan struct{})},
 	}
 }
 
-// take makes room for a message of the given size, or waits for it. What it
-// returns is given back together with the room.
-func (b *buffer) take(ctx context.Context, size int64) (*generation, error) {
+// Take makes room for a message of the given size, or waits for it. The place
+// is given back when the outcome of the message has been reported. The errors
+// are ErrTooLarge, ErrClosed, ErrBufferFull and ctx.Err(), as they are.
+func (b *Buffer) Take(ctx context.Context, size int64) (Place, error) {
 	b.mu.Lock()
 	switch {
 	case b.closed:
 		b.mu.Unlock()
-		return nil, signalcast.ErrClosed
+		return Place{}, signalcast.ErrClosed
 	case size > b.maxBytes:
 		b.mu.Unlock()
-		return nil, signalcast.ErrTooLarge
+		return Place{}, signalcast.ErrTooLarge
 	case len(b.waiting) == 0 && b.fits(size):
 		defer b.mu.Unlock()
 		return b.add(size), nil
 	case b.failFast:
 		b.mu.Unlock()
-		return nil, signalcast.ErrBufferFull
+		return Place{}, signalcast.ErrBufferFull
 	}
-	w := &waiter{size: size, answered: make(chan struct{})}
+	w := &waiter{place: Place{size: size}, answered: make(chan struct{})}
 	b.waiting = append(b.waiting, w)
 	b.mu.Unlock()
 
@@ -75,21 +85,22 @@ func (b *buffer) take(ctx context.Context, size int64) (*generation, error) {
 	case <-w.answered:
 	case <-ctx.Done():
 		if b.withdraw(w) {
-			return nil, ctx.Err() //nolint:wrapcheck // the caller's own error
+			return Place{}, ctx.Err() //nolint:wrapcheck // the caller's own error
 		}
 	}
-	if w.generation == nil {
-		return nil, signalcast.ErrClosed
+	if w.place.generation == nil {
+		return Place{}, signalcast.ErrClosed
 	}
-	return w.generation, nil
+	return w.place, nil
 }
 
-// give returns the room of a message whose outcome has been reported.
-func (b *buffer) give(g *generation, size int64) {
+// Give returns the room of a message whose outcome has been reported.
+func (b *Buffer) Give(p Place) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.messages--
-	b.bytes -= size
+	b.bytes -= p.size
+	g := p.generation
 	g.messages--
 	if g.messages == 0 && g != b.current {
 		close(g.drained)
@@ -98,8 +109,8 @@ func (b *buffer) give(g *generation, size int64) {
 	b.grant()
 }
 
-// flush waits until every message taken before the call was given back.
-func (b *buffer) flush(ctx context.Context) error {
+// Flush waits until every place taken before the call was given back.
+func (b *Buffer) Flush(ctx context.Context) error {
 	b.mu.Lock()
 	if b.current.messages > 0 {
 		b.sealed = append(b.sealed, b.current)
@@ -122,8 +133,8 @@ func (b *buffer) flush(ctx context.Context) error {
 	return nil
 }
 
-// close refuses new messages and those that wait for room.
-func (b *buffer) close() {
+// Close refuses new messages and those that wait for room.
+func (b *Buffer) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
@@ -133,39 +144,39 @@ func (b *buffer) close() {
 	b.waiting = nil
 }
 
-// size returns the number of messages taken and not given back.
-func (b *buffer) size() int {
+// Len returns the number of places taken and not given back.
+func (b *Buffer) Len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.messages
 }
 
-// The rest is called with mu held.
+// The methods below are called with mu held, but for withdraw.
 
-func (b *buffer) fits(size int64) bool {
+func (b *Buffer) fits(size int64) bool {
 	return b.messages < b.maxMessages && b.bytes+size <= b.maxBytes
 }
 
-func (b *buffer) add(size int64) *generation {
+func (b *Buffer) add(size int64) Place {
 	b.messages++
 	b.bytes += size
 	b.current.messages++
-	return b.current
+	return Place{b.current, size}
 }
 
 // grant gives room to those who wait, in order.
-func (b *buffer) grant() {
-	for len(b.waiting) > 0 && b.fits(b.waiting[0].size) {
+func (b *Buffer) grant() {
+	for len(b.waiting) > 0 && b.fits(b.waiting[0].place.size) {
 		w := b.waiting[0]
 		b.waiting[0] = nil
 		b.waiting = b.waiting[1:]
-		w.generation = b.add(w.size)
+		w.place = b.add(w.place.size)
 		close(w.answered)
 	}
 }
 
 // withdraw takes back a request for room, or reports false if it was answered.
-func (b *buffer) withdraw(w *waiter) bool {
+func (b *Buffer) withdraw(w *waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := slices.Index(b.waiting, w)

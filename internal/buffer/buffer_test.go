@@ -1,0 +1,121 @@
+package buffer_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/buffer"
+)
+
+func take(t *testing.T, b *buffer.Buffer, size int64) buffer.Place {
+	t.Helper()
+	p, err := b.Take(t.Context(), size)
+	require.NoError(t, err)
+	return p
+}
+
+func TestRoomIsBoundedInMessagesAndBytes(t *testing.T) {
+	t.Parallel()
+	b := buffer.New(2, 10, true)
+	first := take(t, b, 4)
+	_, err := b.Take(t.Context(), 7)
+	require.ErrorIs(t, err, signalcast.ErrBufferFull, "bytes")
+	take(t, b, 1)
+	_, err = b.Take(t.Context(), 1)
+	require.ErrorIs(t, err, signalcast.ErrBufferFull, "messages")
+	_, err = b.Take(t.Context(), 11)
+	require.ErrorIs(t, err, signalcast.ErrTooLarge)
+	require.Equal(t, 2, b.Len())
+	b.Give(first)
+	take(t, b, 9)
+}
+
+func TestRoomIsGivenInTheOrderOfAsking(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := buffer.New(10, 10, false)
+		held := take(t, b, 9)
+		order := make(chan int64, 2)
+		for _, size := range []int64{8, 1} { // the second would fit at once
+			go func() {
+				order <- size
+				if _, err := b.Take(context.Background(), size); err == nil {
+					order <- size
+				}
+			}()
+			synctest.Wait()
+			require.Equal(t, size, <-order)
+		}
+		require.Empty(t, order, "nobody overtakes")
+		b.Give(held)
+		synctest.Wait()
+		require.Len(t, order, 2)
+	})
+}
+
+func TestWhoGivesUpLetsTheNextPass(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := buffer.New(10, 10, false)
+		take(t, b, 9)
+		ctx, cancel := context.WithCancel(t.Context())
+		results := make(chan error, 2)
+		go func() { _, err := b.Take(ctx, 8); results <- err }()
+		synctest.Wait()
+		go func() { _, err := b.Take(context.Background(), 1); results <- err }()
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-results, context.Canceled)
+		require.NoError(t, <-results)
+	})
+}
+
+func TestRoomIsTriedBeforeTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := buffer.New(1, 10, false)
+	_, err := b.Take(ctx, 1)
+	require.NoError(t, err)
+	_, err = b.Take(ctx, 1)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestFlushCoversWhatWasTakenBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := buffer.New(10, 10, false)
+		require.NoError(t, b.Flush(t.Context()), "nothing was taken")
+		before := take(t, b, 1)
+		flushed := make(chan error, 1)
+		go func() { flushed <- b.Flush(context.Background()) }()
+		synctest.Wait()
+		after := take(t, b, 1)
+		require.Empty(t, flushed)
+		b.Give(before)
+		require.NoError(t, <-flushed)
+		b.Give(after)
+		require.Zero(t, b.Len())
+	})
+}
+
+func TestCloseRefusesWhoAsksAndWhoWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := buffer.New(1, 10, false)
+		held := take(t, b, 1)
+		result := make(chan error, 1)
+		go func() { _, err := b.Take(context.Background(), 1); result <- err }()
+		synctest.Wait()
+		b.Close()
+		require.ErrorIs(t, <-result, signalcast.ErrClosed)
+		_, err := b.Take(t.Context(), 1)
+		require.ErrorIs(t, err, signalcast.ErrClosed)
+		b.Give(held)
+		require.NoError(t, b.Flush(t.Context()))
+	})
+}
