@@ -107,8 +107,19 @@ func (k *keptOpen) Close(ctx context.Context) error {
 		k.closeErr = k.drain(ctx)
 		close(k.finished)
 	}
-	<-k.finished
+	if err := wait(ctx, k.finished); err != nil {
+		return fmt.Errorf("waiting for the first Close: %w", err)
+	}
 	return k.closeErr
+}
+
+func (k *keptOpen) Flush(ctx context.Context) error {
+	select {
+	case <-k.finished:
+		return nil // what the shared backend still has was given up, or is another's
+	default:
+		return k.Backend.Flush(ctx) //nolint:wrapcheck // the shared backend's own answer
+	}
 }
 
 // drain ends what is being offered and waits for what was taken, or gives it up.

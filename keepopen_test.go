@@ -212,3 +212,37 @@ func TestAFinishedCloseOfAKeptOpenBackendIsNotFailedByAnEndedContext(t *testing.
 		require.ErrorIs(t, err, signalcast.ErrClosed)
 	}
 }
+
+func TestASecondCloseOfAKeptOpenBackendWaitsNoLongerThanItsOwnContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		kept := signalcast.KeepOpen(s.backend)
+		s.dispatch(t, ordersTo("a"), kept)
+		s.backend.Inject(memory.Fault{Delay: time.Minute})
+		s.sendAsync(t, order{})
+		first := make(chan error, 1)
+		go func() { first <- kept.Close(context.Background()) }()
+		synctest.Wait()
+		start := time.Now()
+		require.ErrorIs(t, kept.Close(ended(t)), context.Canceled)
+		require.Zero(t, time.Since(start))
+		require.NoError(t, <-first)
+	})
+}
+
+func TestFlushOfAKeptOpenBackendThatWasClosedWaitsForNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		kept := signalcast.KeepOpen(s.backend)
+		s.dispatch(t, ordersTo("a"), kept)
+		s.backend.Inject(memory.Fault{Delay: time.Minute})
+		s.sendAsync(t, order{})
+		require.ErrorIs(t, kept.Close(ended(t)), context.Canceled)
+		start := time.Now()
+		require.NoError(t, kept.Flush(t.Context()))
+		require.Zero(t, time.Since(start))
+		require.NoError(t, s.backend.Flush(t.Context()))
+	})
+}
