@@ -3,6 +3,7 @@ package signalcast
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/signalcast/signalcast/internal/nearest"
@@ -98,13 +99,7 @@ func (v topicValidator) keyFault(err error) {
 // suggestEventTypes is last, and so for the problems listed only, since it
 // compares each name with all registered ones.
 func (e *ValidationError) suggestEventTypes(r *Registry) {
-	known := func(yield func(string) bool) {
-		for _, def := range r.Definitions() {
-			if !yield(def.EventType()) {
-				return
-			}
-		}
-	}
+	known := maps.Keys(r.signals.Load().byEventType)
 	for i := range e.Problems {
 		if p := &e.Problems[i]; p.Found == unknownEventType {
 			p.Nearest = nearest.Name(p.EventType, known)
