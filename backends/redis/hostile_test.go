@@ -250,20 +250,35 @@ func TestAnEventOf10MiB(t *testing.T) {
 
 func TestDeadLettersOfAStreamThatIsNone(t *testing.T) {
 	t.Parallel()
-	server := miniredis.RunT(t)
-	registry, stored := blobs(t)
-	b := newBackend(t, redis.Config{URL: "redis://" + server.Addr()})
-	d := dispatch(t, registry, b, signalcast.WithDeadLetter("dead"))
-	require.NoError(t, server.Set("blobs", "not a stream any more"))
-	for range 1000 {
-		_, err := stored.SendAsync(t.Context(), registry, blob{Name: "small"})
-		require.NoError(t, err)
+	for name, c := range map[string]struct {
+		buffer int
+		spare  bool
+	}{
+		"through the same backend, while there is room":               {10_000, false},
+		"through a backend of their own, while the other one is full": {10, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := miniredis.RunT(t)
+			registry, stored := blobs(t)
+			options := []signalcast.Option{signalcast.WithDeadLetter("dead")}
+			if c.spare {
+				options = append(options, signalcast.WithDeadLetterBackend(newBackend(t, redis.Config{URL: "redis://" + server.Addr()})))
+			}
+			b := newBackend(t, redis.Config{URL: "redis://" + server.Addr(), BufferMessages: c.buffer})
+			d := dispatch(t, registry, b, options...)
+			require.NoError(t, server.Set("blobs", "not a stream any more"))
+			for range 1000 {
+				_, err := stored.SendAsync(t.Context(), registry, blob{Name: "small"})
+				require.NoError(t, err)
+			}
+			require.NoError(t, d.Close(t.Context()))
+			entries, err := server.Stream("blobs-dead")
+			require.NoError(t, err)
+			require.Len(t, entries, 1000)
+			require.Equal(t, signalcast.Stats{Accepted: 2000, Delivered: 1000, Failed: 1000, DeadLetters: 1000}, d.Stats())
+		})
 	}
-	require.NoError(t, d.Flush(t.Context()))
-	entries, err := server.Stream("blobs-dead")
-	require.NoError(t, err)
-	require.Len(t, entries, 1000)
-	require.Equal(t, signalcast.Stats{Accepted: 2000, Delivered: 1000, Failed: 1000, DeadLetters: 1000}, d.Stats())
 }
 
 func blobs(t *testing.T) (*signalcast.Registry, *signalcast.Signal[blob]) {
