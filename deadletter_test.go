@@ -85,14 +85,16 @@ func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
 		"when the destination fails it": {nil, failing.Err, signalcast.Stats{Accepted: 2, Failed: 2}},
 		"when the backend refuses it": {
 			func(context.Context) error { return signalcast.ErrTooLarge },
-			signalcast.ErrTooLarge, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
+			signalcast.ErrTooLarge,
+			signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
 		},
 		"when there is no room, without a wait": {
 			func(ctx context.Context) error {
 				<-ctx.Done()
 				return ctx.Err()
 			},
-			signalcast.ErrBufferFull, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
+			signalcast.ErrBufferFull,
+			signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
