@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -43,7 +44,8 @@ type Bus struct {
 	waiting map[string]*queue
 	gone    bool // the writer takes no more records
 
-	closing  sync.Once
+	closing  atomic.Bool
+	closed   chan struct{} // closed when Close has finished
 	closeErr error
 }
 
@@ -60,7 +62,7 @@ func New(c Config, w Writer) (*Bus, error) {
 		buffer:   buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
 		registerOnUse: c.RegisterOnUse, log: c.Logger,
-		waiting: map[string]*queue{},
+		waiting: map[string]*queue{}, closed: make(chan struct{}),
 	}
 	b.stopped, b.stop = context.WithCancel(context.Background())
 	return b, nil
@@ -114,23 +116,39 @@ func (b *Bus) Flush(ctx context.Context) error {
 // the connections. Messages that are left when ctx ends fail with ErrClosed;
 // Close then returns ctx's error and says how many they were.
 func (b *Bus) Close(ctx context.Context) error {
-	b.closing.Do(func() {
-		b.buffer.Close()
-		err := b.buffer.Flush(ctx)
-		left := b.buffer.Len()
-		b.mu.Lock()
-		b.gone = true
-		b.mu.Unlock()
-		b.stop()
-		b.registering.Wait()
-		b.writer.Close()
-		_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
-		b.registry.close()
-		if err != nil {
-			b.closeErr = fmt.Errorf("kafka: close: %d messages were given up: %w", left, err)
-		}
-	})
-	return b.closeErr
+	if b.closing.CompareAndSwap(false, true) {
+		b.closeErr = b.shutDown(ctx)
+		close(b.closed)
+	}
+	select {
+	case <-b.closed:
+		return b.closeErr
+	default:
+	}
+	select {
+	case <-b.closed:
+		return b.closeErr
+	case <-ctx.Done():
+		return fmt.Errorf("kafka: waiting for the first Close: %w", ctx.Err())
+	}
+}
+
+func (b *Bus) shutDown(ctx context.Context) error {
+	b.buffer.Close()
+	err := b.buffer.Flush(ctx)
+	left := b.buffer.Len()
+	b.mu.Lock()
+	b.gone = true
+	b.mu.Unlock()
+	b.stop()
+	b.registering.Wait()
+	b.writer.Close()
+	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+	b.registry.close()
+	if err != nil {
+		return fmt.Errorf("kafka: close: %d messages were given up: %w", left, err)
+	}
+	return nil
 }
 
 // Unacknowledged returns the number of messages that were taken and whose

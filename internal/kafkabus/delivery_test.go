@@ -2,6 +2,7 @@ package kafkabus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -292,9 +293,19 @@ func TestCloseGivesUpInTime(t *testing.T) {
 			return nil, nil, true
 		})
 		known := publish(t, b, plain.message("topic", "key", 2))
-		ctx, cancel := context.WithTimeout(t.Context(), briefly)
-		defer cancel()
-		require.ErrorContains(t, b.Close(ctx), "1 messages were given up")
+		giveUp, cancel := context.WithCancel(t.Context())
+		closed := make(chan error, 1)
+		go func() { closed <- b.Close(giveUp) }()
+		require.Eventually(t, func() bool {
+			err := b.Publish(t.Context(), plain.message("topic", "key", 3), func(signalcast.Receipt, error) {})
+			return errors.Is(err, signalcast.ErrClosed)
+		}, patience, time.Millisecond)
+		impatient, cancelImpatient := context.WithTimeout(t.Context(), briefly)
+		defer cancelImpatient()
+		require.ErrorIs(t, b.Close(impatient), context.DeadlineExceeded, "a second Close is bounded by its own context")
+		cancel()
+		require.ErrorContains(t, <-closed, "messages were given up")
 		require.ErrorIs(t, failure(t, known, signalcast.Unknown), signalcast.ErrClosed)
+		require.ErrorContains(t, b.Close(t.Context()), "messages were given up", "a second Close returns the same")
 	})
 }
