@@ -72,8 +72,8 @@ type Config struct {
 	// 0 means 10 s.
 	RequestTimeout time.Duration
 
-	// Logger gets warnings about messages that could not be written.
-	// Nil means silence.
+	// Logger gets the warnings of franz-go, when a broker cannot be reached say,
+	// and one when a schema registry cannot be. Nil means silence.
 	Logger *slog.Logger
 }
 

@@ -27,6 +27,7 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
+		kgo.WithLogger(logger{c.Logger}),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout),
 		kgo.DisableClientMetrics(),
 

@@ -72,7 +72,8 @@ type Config struct {
 	// 0 means 10 s.
 	RequestTimeout time.Duration
 
-	// Logger gets warnings about messages that could not be written.
+	// Logger gets a warning when writing to a partition, learning of a topic or
+	// registering a schema begins to fail, and a note when writing works again.
 	// Nil means silence.
 	Logger *slog.Logger
 }

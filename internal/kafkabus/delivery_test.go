@@ -1,11 +1,15 @@
 package kafkabus_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -279,6 +283,46 @@ func TestBrokersForgetTheProducer(t *testing.T) {
 		require.NotEqual(t, producer(records[0]), producer(records[1]))
 		require.NotEqual(t, producer(records[1]), producer(records[2]))
 	})
+}
+
+func TestAnOutageIsLoggedWithoutData(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		var mu sync.Mutex
+		var logged bytes.Buffer
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), Logger: slog.New(slog.NewTextHandler(locked{&mu, &logged}, nil)),
+		})
+		delivered(t, publish(t, b, plain.message("topic", "personal", 1)))
+		mu.Lock()
+		require.Empty(t, logged.String())
+		mu.Unlock()
+		cluster.Stop()
+		known := publish(t, b, plain.message("topic", "personal", 2))
+		require.Eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return strings.Contains(logged.String(), "level=WARN")
+		}, patience, time.Millisecond)
+		cluster.Start()
+		delivered(t, known)
+		mu.Lock()
+		defer mu.Unlock()
+		require.NotContains(t, logged.String(), "personal")
+	})
+}
+
+// locked is a writer that several goroutines use.
+type locked struct {
+	mu *sync.Mutex
+	io.Writer
+}
+
+func (l locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Writer.Write(b)
 }
 
 func TestCloseGivesUpInTime(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
@@ -17,7 +18,7 @@ import (
 const (
 	// registrations is for how many topics schemas are registered at the same time.
 	registrations = 4
-	// registryPatience is how long Prepare tries to reach a schema registry.
+	// registryPatience is how long Prepare tries to register one schema.
 	registryPatience = 30 * time.Second
 )
 
@@ -41,8 +42,8 @@ func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
 // registerRoutes registers the schemas of enabled routes, of several topics at
 // the same time. Routes of one topic often share the schema of the key.
 func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) error {
-	ctx, cancel := context.WithTimeout(ctx, registryPatience)
-	defer cancel()
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	topics := map[string][]signalcast.Route{}
 	for _, r := range routes {
 		if r.Enabled {
@@ -55,16 +56,28 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 	var registering sync.WaitGroup
 	for i, name := range names {
 		slots <- struct{}{}
+		if ctx.Err() != nil && i > 0 {
+			break // what was tried says why
+		}
 		registering.Go(func() {
 			defer func() { <-slots }()
 			for _, r := range topics[name] {
-				faults[i] = errors.Join(faults[i],
-					b.registerPatiently(ctx, name, r.ValueSchema), b.registerPatiently(ctx, name, r.KeySchema))
+				for _, s := range []*signalcast.Schema{r.ValueSchema, r.KeySchema} {
+					patient, cancel := context.WithTimeout(ctx, registryPatience)
+					faults[i] = errors.Join(faults[i], b.registerPatiently(patient, name, s))
+					if patient.Err() != nil {
+						giveUp() // the registry is away, for the others too
+					}
+					cancel()
+				}
 			}
 		})
 	}
 	registering.Wait()
-	return errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	return ctx.Err() //nolint:wrapcheck // some were left out if it ended
 }
 
 // registerPatiently registers a schema and tries again while the registry is
@@ -76,6 +89,9 @@ func (b *Bus) registerPatiently(ctx context.Context, topic string, s *signalcast
 		var schema *SchemaError
 		if err == nil || errors.As(err, &schema) && schema.Refused {
 			return err
+		}
+		if last == nil && ctx.Err() == nil {
+			b.log.WarnContext(ctx, "schema registry does not register a schema", slog.String("topic", topic), slog.Any("error", err))
 		}
 		if last == nil || ctx.Err() == nil {
 			last = err // rather why the registry could not be reached than that time is up
