@@ -84,8 +84,8 @@ type CoursePublished struct {
 }
 
 type Course struct {
-	_     struct{} `avro:"CourseData"`
-	Audit `json:",omitempty"`
+	_ struct{} `avro:"CourseData"`
+	Audit
 
 	Key      Level  `json:"course_key"`
 	Owner    Person `json:"owner"`

@@ -36,8 +36,8 @@ func limits() string {
 	var b strings.Builder
 	b.WriteString("## Limits\n\nThese are compiled in. The settings of a topic:\n\n| setting | values |\n|---|---|\n")
 	settings := reflect.TypeFor[signalcast.TopicConfig]()
-	for i := range settings.NumField() {
-		field := settings.Field(i)
+	for field := range settings.Fields() {
+		field := field
 		values := map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "a boolean"}[field.Type.Elem().Kind()]
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fmt.Fprintf(&b, "| `%s` | %s, or null to inherit |\n", name, values)

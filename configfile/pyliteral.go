@@ -106,19 +106,20 @@ func (r *pyReader) describe() string {
 	case pyEscaped:
 		return "an escape sequence"
 	case pyName:
-		text := first.text
+		var text strings.Builder
+		text.WriteString(first.text)
 		for i := r.next + 1; i < len(r.tokens); i++ {
 			switch t := r.tokens[i]; {
 			case t.kind == pyOperator && t.text == "." && first.text != "from" && r.tokens[i+1].kind == pyName:
 				i++
-				text += "." + r.tokens[i].text
+				text.WriteString("." + r.tokens[i].text)
 			case t.kind == pyOperator && t.text == "(":
-				return text + "(…)"
+				return text.String() + "(…)"
 			default:
-				return text
+				return text.String()
 			}
 		}
-		return text
+		return text.String()
 	default:
 		return "an expression"
 	}

@@ -47,7 +47,7 @@ func TestPagesShowTheRealOutput(t *testing.T) {
 			got := regexp.MustCompile("(?ms)^```console\n(.*?)^```$").ReplaceAllStringFunc(string(text), func(block string) string {
 				var b strings.Builder
 				b.WriteString("```console\n")
-				for _, line := range strings.Split(block, "\n") {
+				for line := range strings.SplitSeq(block, "\n") {
 					if command, ok := strings.CutPrefix(line, "$ "); ok {
 						fmt.Fprintf(&b, "%s\n%s", line, shell(command))
 					}
