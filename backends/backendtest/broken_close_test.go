@@ -36,6 +36,19 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 				return nil
 			}
 		},
+		"flush-closed": func(s *subject, _ *testing.T) {
+			var closed atomic.Bool
+			s.flush = func(ctx context.Context) error {
+				if closed.Load() {
+					return signalcast.ErrClosed
+				}
+				return s.good.Flush(ctx)
+			}
+			s.close = func(ctx context.Context) error {
+				defer closed.Store(true)
+				return s.good.Close(ctx)
+			}
+		},
 		"close-waits": func(s *subject, _ *testing.T) {
 			s.good.Inject(memory.Fault{Delay: 10 * time.Millisecond, Times: 10})
 			s.close = func(ctx context.Context) error {
@@ -70,6 +83,14 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 		},
 		"close-twice-failed": func(s *subject, _ *testing.T) {
 			s.closeOnce(func(error) error { return nil })
+		},
+		"close-twice-context": func(s *subject, _ *testing.T) {
+			var once sync.Once
+			var result error
+			s.close = func(ctx context.Context) error {
+				once.Do(func() { result = s.good.Close(ctx) })
+				return result
+			}
 		},
 		"closed": func(s *subject, _ *testing.T) {
 			publish := s.publish
@@ -182,17 +203,19 @@ func (s *subject) closeOnce(again func(first error) error) {
 	}
 }
 
-// giveUp replaces what Close does when its context has ended before.
+// giveUp replaces what the first Close does when its context has ended before.
 func (s *subject) giveUp(instead func()) {
 	var mu sync.Mutex
-	gaveUp := false
+	begun, gaveUp := false, false
 	s.close = func(ctx context.Context) error {
 		mu.Lock()
-		defer mu.Unlock()
-		if !gaveUp && ctx.Err() != nil && s.good.Unacknowledged() > 0 {
+		if !begun && ctx.Err() != nil && s.good.Unacknowledged() > 0 {
 			gaveUp = true
 			instead()
+			s.flush = func(context.Context) error { return nil }
 		}
+		begun = true
+		mu.Unlock()
 		if gaveUp {
 			return errSomething
 		}

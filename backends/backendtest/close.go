@@ -55,6 +55,13 @@ func closeCases() []Case {
 				}
 			}
 		}},
+		{"flush-closed", "after Close there is nothing left to wait for, and Flush returns nil", func(t *trial) {
+			t.open(Limits{})
+			t.away()
+			t.publish(t.numbered("key", 1))
+			_ = t.close(ended())
+			t.flush()
+		}},
 		{"close-waits", "Close waits until the outcome of every message is known", func(t *trial) {
 			t.open(Limits{})
 			outcomes := t.publishRange(0, 100, "key")
@@ -102,6 +109,20 @@ func closeCases() []Case {
 			if first == nil || second == nil || first.Error() != second.Error() {
 				t.Fatalf("Close returned %v first and %v later", first, second)
 			}
+		}},
+		{"close-twice-context", "a second Close waits no longer than its own context, and the first goes on", func(t *trial) {
+			t.open(Limits{})
+			t.away()
+			o := t.publish(t.numbered("key", 1))
+			first := t.start(context.Background(), "Close", t.Backend.Close)
+			if err := t.close(ended()); !errors.Is(err, context.Canceled) {
+				t.Fatalf("the second Close returned %v, want %v", err, context.Canceled)
+			}
+			t.Start()
+			if err := t.receive("Close", first); err != nil {
+				t.Fatalf("Close returned %v", err)
+			}
+			t.deliver(o)
 		}},
 		{"closed", "after Close, Publish returns ErrClosed and done is never called", func(t *trial) {
 			t.open(Limits{})

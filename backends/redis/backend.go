@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/buffer"
+	"github.com/signalcast/signalcast/internal/closing"
 )
 
 var _ signalcast.Backend = (*Backend)(nil)
@@ -48,8 +49,7 @@ type Backend struct {
 
 	trims *trimWatch // nil where nobody asked
 
-	closing  sync.Once
-	closeErr error
+	closing closing.Once
 }
 
 // New returns a backend for the servers that c names. It checks c and reports
@@ -129,23 +129,26 @@ func (b *Backend) Flush(ctx context.Context) error {
 // the connections. Messages that are left when ctx ends fail with ErrClosed;
 // Close then returns ctx's error and says how many they were.
 func (b *Backend) Close(ctx context.Context) error {
-	b.closing.Do(func() {
-		b.buffer.Close()
-		err := b.buffer.Flush(ctx)
-		left := b.buffer.Len()
-		b.stop()
-		// Closing the connections ends what still waits for an answer.
-		closeErr := b.client.Close()
-		_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
-		b.serving.Wait()
-		switch {
-		case err != nil:
-			b.closeErr = fmt.Errorf("redis: close: %d messages were given up: %w", left, err)
-		case closeErr != nil:
-			b.closeErr = fmt.Errorf("redis: close: %w", closeErr)
-		}
-	})
-	return b.closeErr
+	return b.closing.Do(ctx, func() error { return b.shutDown(ctx) }) //nolint:wrapcheck // shutDown's, or ctx's error
+}
+
+func (b *Backend) shutDown(ctx context.Context) error {
+	b.buffer.Close()
+	err := b.buffer.Flush(ctx)
+	left := b.buffer.Len()
+	b.stop()
+	// Closing the connections ends what still waits for an answer.
+	closeErr := b.client.Close()
+	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+	b.serving.Wait()
+	switch {
+	case err != nil:
+		return fmt.Errorf("redis: close: %d messages were given up: %w", left, err)
+	case closeErr != nil:
+		return fmt.Errorf("redis: close: %w", closeErr)
+	default:
+		return nil
+	}
 }
 
 // Unacknowledged returns the number of messages that were taken and whose

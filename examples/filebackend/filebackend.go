@@ -46,7 +46,7 @@ type Backend struct {
 
 	outOfTime chan struct{} // closed when Close is
 	written   chan struct{} // closed when the writer has ended
-	closeOnce sync.Once
+	closed    chan struct{} // closed when Close has ended
 	closeErr  error
 }
 
@@ -82,6 +82,7 @@ func New(c Config) (*Backend, error) {
 		changed:   make(chan struct{}),
 		outOfTime: make(chan struct{}),
 		written:   make(chan struct{}),
+		closed:    make(chan struct{}),
 	}
 	go b.write()
 	return b, nil
@@ -186,20 +187,40 @@ func (b *Backend) progress() (taken, finished uint64, changed <-chan struct{}) {
 // Close writes what is in the buffer, or gives it up when ctx ends, see
 // [signalcast.Backend]. A system call in progress is waited for.
 func (b *Backend) Close(ctx context.Context) error {
-	b.closeOnce.Do(func() {
-		b.mu.Lock()
-		b.closing = true
-		b.announce()
-		b.mu.Unlock()
+	if b.begins() {
+		b.closeErr = b.drain(ctx)
+		close(b.closed)
+	}
+	if !isClosed(b.closed) {
 		select {
-		case <-b.written:
+		case <-b.closed:
 		case <-ctx.Done():
-			close(b.outOfTime)
-			<-b.written
+			return fmt.Errorf("waiting for the first Close: %w", ctx.Err())
 		}
-		if b.givenUp > 0 {
-			b.closeErr = fmt.Errorf("%d messages given up: %w", b.givenUp, ctx.Err())
-		}
-	})
+	}
 	return b.closeErr
+}
+
+// begins reports, to the first Close, that it is the first one.
+func (b *Backend) begins() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	first := !b.closing
+	b.closing = true
+	b.announce()
+	return first
+}
+
+// drain waits for the writer, or makes it give up when ctx ends.
+func (b *Backend) drain(ctx context.Context) error {
+	select {
+	case <-b.written:
+	case <-ctx.Done():
+		close(b.outOfTime)
+		<-b.written
+	}
+	if b.givenUp > 0 {
+		return fmt.Errorf("%d messages given up: %w", b.givenUp, ctx.Err())
+	}
+	return nil
 }

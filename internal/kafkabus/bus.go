@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/buffer"
+	"github.com/signalcast/signalcast/internal/closing"
 )
 
 // Writer writes records to Kafka with one client library.
@@ -44,9 +44,7 @@ type Bus struct {
 	waiting map[string]*queue
 	gone    bool // the writer takes no more records
 
-	closing  atomic.Bool
-	closed   chan struct{} // closed when Close has finished
-	closeErr error
+	closing closing.Once
 }
 
 var _ signalcast.Backend = (*Bus)(nil)
@@ -62,7 +60,7 @@ func New(c Config, w Writer) (*Bus, error) {
 		buffer:   buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
 		registerOnUse: c.RegisterOnUse, log: c.Logger,
-		waiting: map[string]*queue{}, closed: make(chan struct{}),
+		waiting: map[string]*queue{},
 	}
 	b.stopped, b.stop = context.WithCancel(context.Background())
 	return b, nil
@@ -116,21 +114,7 @@ func (b *Bus) Flush(ctx context.Context) error {
 // the connections. Messages that are left when ctx ends fail with ErrClosed;
 // Close then returns ctx's error and says how many they were.
 func (b *Bus) Close(ctx context.Context) error {
-	if b.closing.CompareAndSwap(false, true) {
-		b.closeErr = b.shutDown(ctx)
-		close(b.closed)
-	}
-	select {
-	case <-b.closed:
-		return b.closeErr
-	default:
-	}
-	select {
-	case <-b.closed:
-		return b.closeErr
-	case <-ctx.Done():
-		return fmt.Errorf("kafka: waiting for the first Close: %w", ctx.Err())
-	}
+	return b.closing.Do(ctx, func() error { return b.shutDown(ctx) }) //nolint:wrapcheck // shutDown's, or ctx's error
 }
 
 func (b *Bus) shutDown(ctx context.Context) error {
