@@ -28,7 +28,9 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
 		kgo.WithLogger(logger{c.Logger}),
-		kgo.RequestTimeoutOverhead(c.RequestTimeout),
+		// Together they are how long an answer is waited for.
+		kgo.ProduceRequestTimeout(c.RequestTimeout / 2),
+		kgo.RequestTimeoutOverhead(c.RequestTimeout / 2),
 		kgo.DisableClientMetrics(),
 
 		kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -38,7 +40,6 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerLinger(0), // what waits while a request is in flight makes the next batch
-		kgo.ProduceRequestTimeout(c.RequestTimeout),
 		kgo.AllowAutoTopicCreation(),
 		// The bound is that of the bus.
 		kgo.MaxBufferedRecords(math.MaxInt),

@@ -95,8 +95,9 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 	before := c.wire.Now()
 	const allInSync = -1
 	r, err := ask[*produce.Response](ctx, c, &rawproduce.Request{
-		Acks:    allInSync,
-		Timeout: int32(c.timeout.Milliseconds()), //nolint:gosec // checked to be small
+		Acks: allInSync,
+		// The broker gives up waiting for replicas, and says so, before ask does.
+		Timeout: int32(c.timeout.Milliseconds() / 2), //nolint:gosec // checked to be small
 		Topics: []rawproduce.RequestTopic{{
 			Topic: topic,
 			Partitions: []rawproduce.RequestPartition{{

@@ -161,15 +161,15 @@ func (c Config) checkLimits() (faults []error) {
 			c.MaxMessageBytes, minMessageBytes, maxMessageBytes))
 	}
 	for _, limit := range []struct {
-		field    string
-		d, least time.Duration
+		field          string
+		d, least, most time.Duration
 	}{
-		{"DeliveryTimeout", c.DeliveryTimeout, time.Second},
-		{"DialTimeout", c.DialTimeout, 100 * time.Millisecond},
-		{"RequestTimeout", c.RequestTimeout, 100 * time.Millisecond},
+		{"DeliveryTimeout", c.DeliveryTimeout, time.Second, 24 * time.Hour},
+		{"DialTimeout", c.DialTimeout, 100 * time.Millisecond, 15 * time.Minute},
+		{"RequestTimeout", c.RequestTimeout, 200 * time.Millisecond, 15 * time.Minute},
 	} {
-		if limit.d < limit.least {
-			faults = append(faults, fault(limit.field, "is %v; allowed are %v and more, and 0 for the default", limit.d, limit.least))
+		if limit.d < limit.least || limit.d > limit.most {
+			faults = append(faults, fault(limit.field, "is %v; allowed are %v to %v, and 0 for the default", limit.d, limit.least, limit.most))
 		}
 	}
 	return faults

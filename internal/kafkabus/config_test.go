@@ -38,6 +38,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		{"a mechanism without a password", kafkabus.Config{Brokers: brokers, SASLMechanism: "SCRAM-SHA-256", SASLUsername: "name"}, []string{"SASLUsername"}},
 		{"a password that everybody can read", kafkabus.Config{Brokers: brokers, SASLMechanism: "PLAIN", SASLUsername: "name", SASLPassword: "very-secret"}, []string{"TLS"}},
 		{"negative limits", kafkabus.Config{Brokers: brokers, BufferMessages: -1, BufferBytes: -1, MaxMessageBytes: -1}, []string{"BufferMessages", "BufferBytes", "MaxMessageBytes"}},
+		{"times that are too long", kafkabus.Config{Brokers: brokers, DeliveryTimeout: 25 * time.Hour, DialTimeout: time.Hour, RequestTimeout: time.Hour}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout"}},
 		{"times that are too short", kafkabus.Config{Brokers: brokers, DeliveryTimeout: time.Millisecond, DialTimeout: 1, RequestTimeout: -1}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,6 +56,20 @@ func TestConfigsThatAreRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEveryLimitAllowedWorks(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		for _, c := range []kafkabus.Config{
+			{MaxMessageBytes: 1 << 10, DeliveryTimeout: time.Second, DialTimeout: 100 * time.Millisecond, RequestTimeout: 200 * time.Millisecond},
+			{MaxMessageBytes: 64 << 20, DeliveryTimeout: 24 * time.Hour, DialTimeout: 15 * time.Minute, RequestTimeout: 15 * time.Minute},
+		} {
+			cluster := kafkatest.NewCluster(t)
+			c.Brokers = cluster.ListenAddrs()
+			delivered(t, publish(t, start(t, open, c), plain.message("topic", "key", 1)))
+		}
+	})
 }
 
 func TestConfigsNeverShowSecrets(t *testing.T) {
