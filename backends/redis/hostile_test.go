@@ -178,6 +178,24 @@ func TestAServerThatTalksNonsenseIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestAReplyOfImpossibleLengthIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"COMMAND", "TYPE", "XADD", "EXEC"} {
+		for _, reply := range []string{"*9223372036854775807\r\n", "$9223372036854775805\r\n"} {
+			t.Run(command+" "+reply[:1], func(t *testing.T) {
+				t.Parallel()
+				server := startFake(t, &fake{misbehave: during(command, 1, 2, fault{reply: reply})})
+				b := newBackend(t, redis.Config{URL: server.url(), ReadTimeout: 200 * time.Millisecond})
+				_ = b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+				f := newFates()
+				f.publish(t, b, "s", 1, 20)
+				flush(t, b)
+				f.requireDelivered(t, 20)
+			})
+		}
+	}
+}
+
 // answering serves connections with answer, once something was asked, until the
 // test ends. It returns the address.
 func answering(t *testing.T, answer func(net.Conn)) string {

@@ -49,13 +49,17 @@ func (b *Backend) typeOf(ctx context.Context, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	holds, err := session.conn.Type(ctx, key).Result()
+	var holds string
+	err = guarded(func() (err error) {
+		holds, err = session.conn.Type(ctx, key).Result()
+		return err //nolint:wrapcheck // only its kind matters
+	})
 	if err != nil {
 		b.sessions.retire(ctx, session)
 		if isReply(err) { // the user may not ask
 			return "none", nil
 		}
-		return "", err //nolint:wrapcheck // only its kind matters
+		return "", err
 	}
 	b.sessions.put(session)
 	return holds, nil

@@ -149,7 +149,11 @@ func (p *sessions) takeIdle(node *redis.Client) *session {
 // check asks whether the connection works, and whether the server offers what
 // Redis 8.6 brought: XCFGSET sets up the recognition of repeated XADDs.
 func (s *session) check(ctx context.Context) error {
-	reply, err := s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET").Result()
+	var reply any
+	err := guarded(func() (err error) {
+		reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET").Result()
+		return err //nolint:wrapcheck // wrapped where it is reported
+	})
 	if err != nil && isReply(err) {
 		// The user may not ask, or the server knows no COMMAND INFO: it answers.
 		code, text := splitReply(err)
@@ -165,6 +169,6 @@ func (s *session) check(ctx context.Context) error {
 // close ends the connection. go-redis would keep a healthy one for later;
 // asking the server to end it is the way to get rid of it.
 func (s *session) close(ctx context.Context) {
-	_ = s.conn.Do(ctx, "QUIT").Err()
+	_ = guarded(func() error { return s.conn.Do(ctx, "QUIT").Err() })
 	_ = s.conn.Close()
 }

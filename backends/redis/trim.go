@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Trim reports that entries of a stream may be removed, or are being removed,
@@ -60,18 +62,22 @@ func (w *trimWatch) wrote(stream string, n int) bool {
 // look asks the server for the consumers of the stream and reports those that
 // have not read four fifths of its length or more.
 func (w *trimWatch) look(ctx context.Context, s *session, stream string) error {
-	groups, err := s.conn.XInfoGroups(ctx, stream).Result()
-	if err != nil {
+	var groups []redis.XInfoGroup
+	var length int64
+	err := guarded(func() (err error) {
+		groups, err = s.conn.XInfoGroups(ctx, stream).Result()
+		if err == nil && len(groups) == 0 {
+			length, err = s.conn.XLen(ctx, stream).Result()
+		}
 		return err //nolint:wrapcheck // only its kind matters
+	})
+	if err != nil {
+		return err
 	}
 	for _, g := range groups {
 		w.check(Trim{Stream: stream, Group: g.Name, Unread: g.Lag, MaxLen: w.maxLen})
 	}
 	if len(groups) == 0 {
-		length, err := s.conn.XLen(ctx, stream).Result()
-		if err != nil {
-			return err //nolint:wrapcheck // only its kind matters
-		}
 		w.check(Trim{Stream: stream, Unread: length, MaxLen: w.maxLen})
 	}
 	return nil

@@ -14,7 +14,22 @@ type outcome struct {
 	err error
 }
 
-var errUnexpectedReply = errors.New("unexpected reply")
+var (
+	errUnexpectedReply = errors.New("unexpected reply")
+	errNonsense        = errors.New("reply of an impossible length")
+)
+
+// guarded makes a call of the client and turns its panic into an error: go-redis
+// makes room for whatever length a server announces, and panics where no memory
+// has that many addresses.
+func guarded(call func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errNonsense
+		}
+	}()
+	return call()
+}
 
 // write writes the batch, all messages of one stream, and returns their outcomes
 // in the same order. Several messages are one transaction: when the server
@@ -23,8 +38,8 @@ func (s *session) write(ctx context.Context, batch []*pending, maxLen *int64) []
 	defer s.forget(batch)
 	if len(batch) == 1 {
 		add := s.add(ctx, 0, batch[0], maxLen)
-		_ = s.conn.Process(ctx, add) // add has the error
-		return []outcome{{add.Val(), add.Err()}}
+		err := guarded(func() error { return s.conn.Process(ctx, add) })
+		return []outcome{{add.Val(), err}}
 	}
 	pipe := s.conn.Pipeline()
 	multi := redis.NewStatusCmd(ctx, "MULTI")
@@ -35,10 +50,17 @@ func (s *session) write(ctx context.Context, batch []*pending, maxLen *int64) []
 	adds := s.adds[:len(batch)]
 	exec := redis.NewSliceCmd(ctx, "EXEC")
 	_ = pipe.Process(ctx, exec)
-	_, _ = pipe.Exec(ctx) // every command has its own error
+	err := guarded(func() error {
+		_, err := pipe.Exec(ctx)
+		return err //nolint:wrapcheck // every command has its own
+	})
 
 	outcomes := make([]outcome, len(batch))
 	switch {
+	case errors.Is(err, errNonsense):
+		for i := range outcomes {
+			outcomes[i].err = err
+		}
 	case isReply(multi.Err()):
 		// The user may XADD and not MULTI: each message was written on its own.
 		for i, add := range adds {
