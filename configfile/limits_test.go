@@ -37,7 +37,6 @@ func limits() string {
 	b.WriteString("## Limits\n\nThese are compiled in. The settings of a topic:\n\n| setting | values |\n|---|---|\n")
 	settings := reflect.TypeFor[signalcast.TopicConfig]()
 	for field := range settings.Fields() {
-		field := field
 		values := map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "a boolean"}[field.Type.Elem().Kind()]
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fmt.Fprintf(&b, "| `%s` | %s, or null to inherit |\n", name, values)
