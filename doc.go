@@ -82,6 +82,7 @@
 // Nothing is lost silently. For every message that a backend has taken, exactly
 // one fate is reported: delivered, or a [*DeliveryError] whose [Fate] says
 // whether it may have been written. [Dispatcher.Stats] keeps the ledger and
-// [Hooks] are told each outcome. An event that came from the bus, sent with
+// [Hooks] are told each outcome; [WithDeadLetter] publishes what failed once
+// more, elsewhere. An event that came from the bus, sent with
 // [FromBus], is given to receivers and never published again.
 package signalcast

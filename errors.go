@@ -15,7 +15,8 @@ var (
 	ErrNoDispatcher = errors.New("no dispatcher is attached to the registry")
 	// ErrClosed: the dispatcher or the backend was closed.
 	ErrClosed = errors.New("closed")
-	// ErrBufferFull: the backend is configured to fail fast and has no room.
+	// ErrBufferFull: the backend has no room, and is configured to fail fast or
+	// the message is a dead letter, which does not wait.
 	ErrBufferFull = errors.New("buffer is full")
 	// ErrTooLarge: the message can never be taken, however long one waits.
 	ErrTooLarge = errors.New("message is too large")
