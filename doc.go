@@ -41,8 +41,8 @@
 // [Signal.SendAsync] hands over and returns a [Delivery] to wait on.
 // [Dispatcher.Reload] swaps the configuration while the service runs.
 //
-// Backends are packages of their own: backends/memory for tests and
-// backends/redis for Redis streams.
+// Backends are packages of their own: backends/memory for tests, backends/redis
+// for Redis streams, backends/franz and backends/kafka for Kafka.
 //
 // # Event data
 //
