@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"github.com/signalcast/signalcast/internal/closing"
 )
 
 // Dispatcher is the one generic handler, connected to every event type that its
@@ -30,9 +32,7 @@ type Dispatcher struct {
 	encoders map[*entry]Encoder
 	counters map[counterKey]*counters
 
-	closing  atomic.Bool
-	closed   chan struct{} // closed when Close has finished
-	closeErr error
+	closing closing.Once
 }
 
 // Option is a setting of a [Dispatcher].
@@ -96,7 +96,6 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 		reloading: make(chan struct{}, 1),
 		encoders:  map[*entry]Encoder{},
 		counters:  map[counterKey]*counters{},
-		closed:    make(chan struct{}),
 	}
 	for _, opt := range opts {
 		opt(&d.options)
@@ -300,36 +299,17 @@ func (d *Dispatcher) Flush(ctx context.Context) error {
 // whoever sends, until another dispatcher takes its place: an event is never
 // lost without notice. Closing twice is allowed; the second call waits for the first.
 func (d *Dispatcher) Close(ctx context.Context) error {
-	if d.closing.CompareAndSwap(false, true) {
+	err := d.closing.Do(ctx, func() error {
 		for {
 			old := d.table.Load()
 			if d.table.CompareAndSwap(old, &routeTable{closed: true, all: old.all}) {
 				break
 			}
 		}
-		if err := d.closeBackends(ctx); err != nil {
-			d.closeErr = fmt.Errorf("close: %w", err)
-		}
-		close(d.closed)
-	}
-	if err := wait(ctx, d.closed); err != nil {
+		return d.closeBackends(ctx)
+	})
+	if err != nil {
 		return fmt.Errorf("close: %w", err)
 	}
-	return d.closeErr
-}
-
-// wait waits until done is closed or ctx ends. What is done already is not
-// undone by a context that has ended.
-func wait(ctx context.Context, done <-chan struct{}) error {
-	select {
-	case <-done:
-		return nil
-	default:
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller says what for
-	}
+	return nil
 }

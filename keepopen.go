@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
+
+	"github.com/signalcast/signalcast/internal/closing"
 )
 
 // KeepOpen returns a backend that shares b: closing it, as the dispatcher that
@@ -14,7 +15,7 @@ import (
 // When the context of Close ends first, the messages left are reported with
 // fate Unknown, though b goes on with them.
 func KeepOpen(b Backend) Backend {
-	return &keptOpen{Backend: b, open: map[*keptMessage]struct{}{}, drained: make(chan struct{}), finished: make(chan struct{})}
+	return &keptOpen{Backend: b, open: map[*keptMessage]struct{}{}, drained: make(chan struct{})}
 }
 
 type keptOpen struct {
@@ -26,9 +27,7 @@ type keptOpen struct {
 	gaveUp  error         // why Close no longer waits
 	drained chan struct{} // closed once closed and nothing is open
 
-	closing  atomic.Bool
-	finished chan struct{} // closed when Close has finished
-	closeErr error
+	closing closing.Once
 }
 
 type keptMessage struct {
@@ -103,19 +102,12 @@ func (k *keptOpen) settle() {
 }
 
 func (k *keptOpen) Close(ctx context.Context) error {
-	if k.closing.CompareAndSwap(false, true) {
-		k.closeErr = k.drain(ctx)
-		close(k.finished)
-	}
-	if err := wait(ctx, k.finished); err != nil {
-		return fmt.Errorf("waiting for the first Close: %w", err)
-	}
-	return k.closeErr
+	return k.closing.Do(ctx, func() error { return k.drain(ctx) }) //nolint:wrapcheck // drain's, or ctx's error
 }
 
 func (k *keptOpen) Flush(ctx context.Context) error {
 	select {
-	case <-k.finished:
+	case <-k.drained:
 		return nil // what the shared backend still has was given up, or is another's
 	default:
 		return k.Backend.Flush(ctx) //nolint:wrapcheck // the shared backend's own answer
@@ -131,10 +123,17 @@ func (k *keptOpen) drain(ctx context.Context) error {
 	}
 	k.settle()
 	k.mu.Unlock()
-	if err := wait(ctx, k.drained); err != nil {
-		return k.giveUp(err)
+	select { // what is drained already is not given up
+	case <-k.drained:
+		return nil
+	default:
 	}
-	return nil
+	select {
+	case <-k.drained:
+		return nil
+	case <-ctx.Done():
+		return k.giveUp(ctx.Err())
+	}
 }
 
 // giveUp reports every message taken that has no outcome. Messages still
