@@ -129,7 +129,7 @@ func (b *Backend) Flush(ctx context.Context) error {
 // the connections. Messages that are left when ctx ends fail with ErrClosed;
 // Close then returns ctx's error and says how many they were.
 func (b *Backend) Close(ctx context.Context) error {
-	return b.closing.Do(ctx, func() error { return b.shutDown(ctx) }) //nolint:wrapcheck // shutDown's, or ctx's error
+	return b.closing.Do(ctx, func() error { return b.shutDown(ctx) })
 }
 
 func (b *Backend) shutDown(ctx context.Context) error {
