@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -163,7 +162,7 @@ func newMessage(m *signalcast.Message, kafka kafkaFlags) (*message, error) {
 	}
 	shown.KeySchema, shown.KeyText, shown.KeyHex = m.KeySchema.Text, text, hex.EncodeToString(m.Key)
 	if kafka.keySchemaID > 0 {
-		framed := append(binary.BigEndian.AppendUint32([]byte{0}, kafka.keySchemaID), m.Key...)
+		framed := kafkabus.Framed(kafka.keySchemaID, m.Key)
 		shown.FramedHex = hex.EncodeToString(framed)
 		if kafka.partitions > 0 {
 			shown.Partition = new(kafkabus.Partition(framed, kafka.partitions))
@@ -178,27 +177,19 @@ func newEncoded(m *signalcast.Message) (*encoded, error) {
 		return nil, err
 	}
 	entry := redis.NewEntry(m)
-	minorVersion := strconv.FormatInt(entry.MinorVersion, 10)
+	var headers []field
+	for _, h := range kafkabus.Headers(m.Event) {
+		headers = append(headers, textField(h.Key, string(h.Value)))
+	}
 	return &encoded{
 		Metadata: m.Event.Metadata, ValueText: text, ValueHex: hex.EncodeToString(m.Event.Value),
-		KafkaHeaders: []field{
-			textField("ce_specversion", "1.0"),
-			textField("content-type", m.Event.ContentType),
-			textField("ce_datacontenttype", m.Event.ContentType),
-			textField("ce_type", entry.Type),
-			textField("ce_id", entry.ID),
-			textField("ce_source", entry.Source),
-			textField("ce_time", entry.Time),
-			textField("ce_minorversion", minorVersion),
-			textField("sourcehost", entry.SourceHost),
-			textField("sourcelib", entry.SourceLib),
-		},
+		KafkaHeaders: headers,
 		RedisEntry: []field{
 			textField("type", entry.Type),
 			textField("id", entry.ID),
 			textField("source", entry.Source),
 			textField("time", entry.Time),
-			textField("minorversion", minorVersion),
+			textField("minorversion", strconv.FormatInt(entry.MinorVersion, 10)),
 			textField("sourcehost", entry.SourceHost),
 			textField("sourcelib", entry.SourceLib),
 			{Name: "event_data", Hex: hex.EncodeToString(entry.EventData)},

@@ -84,7 +84,7 @@ const overhead = 1024
 // Publish takes m into the buffer; see [signalcast.Backend].
 func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	r := &Record{
-		Topic: m.Topic, Headers: headers(m.Event), Taken: time.Now(),
+		Topic: m.Topic, Headers: Headers(m.Event), Taken: time.Now(),
 		message: m, done: done, buffer: b.buffer,
 		size: overhead + int64(len(m.Key)) + int64(len(m.Event.Value)),
 	}

@@ -54,23 +54,24 @@ func (r *Record) frame(keyID, valueID uint32) {
 	m := r.message
 	r.Key, r.Value = m.Key, m.Event.Value
 	if m.KeySchema != nil && m.Key != nil {
-		r.Key = framed(keyID, m.Key)
+		r.Key = Framed(keyID, m.Key)
 	}
 	if m.Event.ValueSchema != nil {
-		r.Value = framed(valueID, m.Event.Value)
+		r.Value = Framed(valueID, m.Event.Value)
 	}
 }
 
 const frameBytes = 5
 
-func framed(id uint32, data []byte) []byte {
+// Framed returns data as it is on the wire with the schema of that ID.
+func Framed(id uint32, data []byte) []byte {
 	b := make([]byte, frameBytes, frameBytes+len(data))
 	binary.BigEndian.PutUint32(b[1:], id)
 	return append(b, data...)
 }
 
-// headers returns the event's metadata as the event bus writes it.
-func headers(e *signalcast.Envelope) (h [10]Header) {
+// Headers returns the event's metadata as the event bus writes it.
+func Headers(e *signalcast.Envelope) (h [10]Header) {
 	const numbers = 128 // an ID, a time, a minor version and the version of a library
 	text := make([]byte, 0, len("1.0")+len(e.ContentType)+len(e.EventType)+len(e.Source)+len(e.SourceHost)+numbers)
 	start := 0
