@@ -102,7 +102,7 @@ func (k *keptOpen) settle() {
 }
 
 func (k *keptOpen) Close(ctx context.Context) error {
-	return k.closing.Do(ctx, func() error { return k.drain(ctx) }) //nolint:wrapcheck // drain's, or ctx's error
+	return k.closing.Do(ctx, func() error { return k.drain(ctx) })
 }
 
 func (k *keptOpen) Flush(ctx context.Context) error {
