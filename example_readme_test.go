@@ -113,7 +113,7 @@ func TestReadmeShowsTheProblemsOfAConfiguration(t *testing.T) {
 
 func readText(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(file) //nolint:gosec // files of the repository
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	return string(text)
 }
