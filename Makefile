@@ -1,10 +1,11 @@
-.PHONY: test race lint fuzz integration golden generate ci clean
+.PHONY: test race lint fuzz integration faults golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
 lint:        ; .ci/lint
 fuzz:        ; .ci/fuzz 30s
 integration: ; test/run_integration.sh
+faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults -args -full -write docs/faults.md
 golden:      ; test/reference/make_golden.sh
 generate:    ; go generate ./...
 ci:          ; .ci/run

@@ -1,0 +1,231 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+	"github.com/signalcast/signalcast/test/faults"
+)
+
+func openFranz(t testing.TB, c franz.Config) backend {
+	t.Helper()
+	b, err := franz.New(c)
+	require.NoError(t, err)
+	return b
+}
+
+func openKafka(t testing.TB, c franz.Config) backend {
+	t.Helper()
+	b, err := kafka.New(kafka.Config(c))
+	require.NoError(t, err)
+	return b
+}
+
+// noCopies: an idempotent producer writes nothing twice.
+func noCopies(backend, scenario) int { return 0 }
+
+// copiesIfInterrupted: what was not acknowledged is written again.
+func copiesIfInterrupted(_ backend, s scenario) int {
+	if s.interrupts {
+		return math.MaxInt
+	}
+	return 0
+}
+
+// kafkaPlace is a Kafka behind proxies.
+func kafkaPlace(name string, brokers []string, registry *faults.Proxy, client string, proxies ...*faults.Proxy) *place {
+	open, copies := openFranz, noCopies
+	if client == "kafka-go" {
+		open, copies = openKafka, copiesIfInterrupted
+	}
+	return &place{
+		name:    name + ", " + client,
+		proxies: append(proxies, registry),
+		copies:  copies,
+		open: func(t testing.TB) backend {
+			t.Helper()
+			return open(t, franz.Config{
+				Brokers: brokers, SchemaRegistry: "http://" + registry.Addr() + "/apis/ccompat/v7", RegisterOnUse: true,
+				BufferMessages: bufferMessages, BufferBytes: bufferBytes,
+				RequestTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,
+			})
+		},
+		read: func(t testing.TB, topic string) []signalcast.UUID {
+			t.Helper()
+			awaitLeaders(t, brokers, topic)
+			records := kafkatest.Read(t, topic, kgo.SeedBrokers(brokers...))
+			ids := make([]signalcast.UUID, len(records))
+			for i, r := range records {
+				for _, h := range r.Headers {
+					if h.Key == "ce_id" {
+						id, err := signalcast.ParseUUID(string(h.Value))
+						require.NoError(t, err)
+						ids[i] = id
+					}
+				}
+			}
+			return ids
+		},
+	}
+}
+
+// awaitLeaders waits until all partitions of a topic can be read.
+func awaitLeaders(t testing.TB, brokers []string, topic string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
+	require.NoError(t, err)
+	defer client.Close()
+	require.Eventually(t, func() bool {
+		ends, err := kadm.NewClient(client).ListEndOffsets(context.Background(), topic)
+		return err == nil && ends.Error() == nil
+	}, 30*time.Second, 50*time.Millisecond)
+}
+
+// startRegistry starts a schema registry and returns a proxy for it.
+func startRegistry(t *testing.T) *faults.Proxy {
+	t.Helper()
+	s := startServer(t, "registry.sh", "registry")
+	host := strings.Split(s.env(t, "REGISTRY_URL"), "/")[2]
+	return startProxy(t, host)
+}
+
+func startProxy(t *testing.T, upstream string) *faults.Proxy {
+	t.Helper()
+	p, err := faults.NewProxy(upstream)
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// startKafka starts one broker and a schema registry.
+func startKafka(t *testing.T, client string) (*place, []scenario) {
+	t.Helper()
+	registry := startRegistry(t)
+	port := freePort(t)
+	proxy := startProxy(t, fmt.Sprint("127.0.0.1:", port))
+	s := startServer(t, "kafka.sh", "kafka", "--port", strconv.Itoa(port),
+		"--set", "num.partitions=3", "--set", "advertised.listeners=PLAINTEXT://"+proxy.Addr())
+	p := kafkaPlace("Kafka, one broker", []string{proxy.Addr()}, registry, client, proxy)
+	return p, append(connectionFaults(proxy), scenario{
+		name: "killed", fault: "broker killed with -9, and restarted", interrupts: true, short: true,
+		inject: func(string) error { return during(0, s.kill, s.restart) },
+	}, scenario{
+		name: "stopped", fault: "broker stopped for 10 s", interrupts: true,
+		inject: func(string) error { return during(10*time.Second, s.suspend, s.resume) },
+	}, scenario{
+		name: "registry", fault: "schema registry away before the first event, for 2 s", short: true,
+		before: func() { registry.Set(faults.Away) },
+		inject: func(string) error {
+			<-time.After(2 * time.Second)
+			registry.Set(faults.Healthy)
+			return nil
+		},
+	})
+}
+
+// startCluster starts three brokers, each with a copy of everything, and a schema registry.
+func startCluster(t *testing.T, client string) (*place, []scenario) {
+	t.Helper()
+	const nodes = 3
+	registry := startRegistry(t)
+	var ports [nodes]int
+	var brokers, voters []string
+	for i := range nodes {
+		ports[i] = freePort(t)
+		brokers = append(brokers, fmt.Sprint("127.0.0.1:", ports[i]))
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports[i]+1))
+	}
+	servers := map[int32]*server{}
+	ready := make(chan error, nodes)
+	for i := range nodes {
+		id := int32(i + 1)
+		s := newServer(t, "kafka.sh", fmt.Sprint("kafka-", id))
+		servers[id] = s
+		go func() {
+			_, err := s.run("start", "--clean", "--port", strconv.Itoa(ports[i]),
+				"--set", fmt.Sprint("node.id=", id), "--set", "controller.quorum.voters="+strings.Join(voters, ","),
+				"--set", "num.partitions=3", "--set", "default.replication.factor=3", "--set", "min.insync.replicas=2")
+			ready <- err
+		}()
+	}
+	for range nodes {
+		require.NoError(t, <-ready)
+	}
+	admin, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
+	require.NoError(t, err)
+	t.Cleanup(admin.Close)
+	ofLeader := func(d time.Duration, begin, end func(*server) error) func(string) error {
+		return func(topic string) error {
+			first, err := partition(admin, topic, -1)
+			if err != nil {
+				return err
+			}
+			s := servers[first.Leader]
+			return during(d, func() error { return begin(s) }, func() error { return end(s) })
+		}
+	}
+	p := kafkaPlace("Kafka, three brokers, min.insync.replicas 2", brokers, registry, client)
+	return p, []scenario{{
+		name: "leader killed", fault: "leader of a partition killed with -9, and restarted after 3 s", interrupts: true, short: true,
+		inject: ofLeader(3*time.Second, (*server).kill, (*server).restart),
+	}, {
+		name: "leader stopped", fault: "leader of a partition stopped for 10 s", interrupts: true,
+		inject: ofLeader(10*time.Second, (*server).suspend, (*server).resume),
+	}, {
+		name: "leader moved", fault: "leadership of a partition given to another broker", interrupts: true,
+		inject: func(topic string) error { return moveLeader(admin, topic) },
+	}}
+}
+
+// partition describes the first partition of a topic, once it has another leader
+// than not, which may be -1.
+func partition(client *kgo.Client, topic string, not int32) (kadm.PartitionDetail, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
+		if err != nil {
+			return kadm.PartitionDetail{}, err
+		}
+		if detail := topics[topic].Partitions[0]; len(detail.ISR) > 1 && detail.Leader != not {
+			return detail, nil
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// moveLeader makes the second replica of the first partition its leader.
+func moveLeader(client *kgo.Client, topic string) error {
+	first, err := partition(client, topic, -1)
+	if err != nil {
+		return err
+	}
+	admin := kadm.NewClient(client)
+	var move kadm.AlterPartitionAssignmentsReq
+	move.Assign(topic, 0, append(first.Replicas[1:], first.Replicas[0]))
+	if _, err := admin.AlterPartitionAssignments(context.Background(), move); err != nil {
+		return err
+	}
+	var elect kadm.TopicsSet
+	elect.Add(topic, 0)
+	if _, err := admin.ElectLeaders(context.Background(), kadm.ElectPreferredReplica, elect); err != nil {
+		return err
+	}
+	_, err = partition(client, topic, first.Leader)
+	return err
+}

@@ -1,0 +1,94 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"bytes"
+	_ "embed"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+//go:embed faults.md.tmpl
+var reportText string
+
+// table is the part of the report about one place.
+type table struct {
+	Place    string
+	Outcomes []outcome
+}
+
+// The cells of an outcome that are not just numbers.
+
+func (o outcome) Fault() string   { return o.fault }
+func (o outcome) Rate() int       { return o.rate }
+func (o outcome) Longest() string { return o.longest.Round(time.Millisecond).String() }
+func (o outcome) Took() string    { return o.took.Round(100 * time.Millisecond).String() }
+func (o outcome) Peak() uint64    { return o.peak >> 20 }
+
+func (o outcome) Copies() string {
+	if o.copies == math.MaxInt {
+		return "any"
+	}
+	return strconv.Itoa(o.copies)
+}
+
+func (o outcome) Short() string {
+	if len(o.problems) == 0 {
+		return "–"
+	}
+	return "**" + strings.Join(o.problems, "; ") + "**"
+}
+
+// writeReport writes what is known so far.
+func writeReport(t *testing.T, path string, tables []table) {
+	t.Helper()
+	parsed, err := template.New("").Parse(reportText)
+	require.NoError(t, err)
+	var report bytes.Buffer
+	require.NoError(t, parsed.Execute(&report, map[string]any{
+		"Tables": tables, "Processors": runtime.NumCPU(), "Date": time.Now().UTC().Format(time.DateOnly),
+		"Versions": versions(t), "Keys": keys, "Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
+		"ReadTimeout": readTimeout, "DeliveryTimeout": delivery, "CloseDeadline": closeDeadline,
+	}))
+	require.NoError(t, os.WriteFile(filepath.Join("..", "..", path), report.Bytes(), 0o600))
+}
+
+// versions names everything that was measured.
+func versions(t *testing.T) string {
+	t.Helper()
+	found := []string{runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
+	first := func(text []byte, err error, pattern string) string {
+		require.NoError(t, err)
+		match := regexp.MustCompile(pattern).FindSubmatch(text)
+		require.NotNil(t, match, pattern)
+		return string(match[1])
+	}
+	text, err := exec.CommandContext(t.Context(), "redis-server", "--version").Output()
+	found = append(found, "Redis "+first(text, err, `v=(\S+)`))
+	text, err = os.ReadFile(filepath.Join("..", "servers", "kafka", "pom.xml"))
+	found = append(found, "Kafka "+first(text, err, `<kafka.version>(.*)</kafka.version>`))
+	text, err = os.ReadFile(filepath.Join("..", "servers", "registry.sh"))
+	found = append(found, "Apicurio Registry "+first(text, err, `(?m)^version=(\S+)`))
+	info, ok := debug.ReadBuildInfo()
+	require.True(t, ok)
+	for _, dependency := range info.Deps {
+		switch dependency.Path {
+		case "github.com/redis/go-redis/v9", "github.com/twmb/franz-go", "github.com/segmentio/kafka-go":
+			found = append(found, strings.TrimPrefix(dependency.Path, "github.com/")+" "+dependency.Version)
+		}
+	}
+	return strings.Join(found, ", ")
+}
