@@ -118,10 +118,8 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 		return produced{offset: p.BaseOffset}
 	case kafka.DuplicateSequenceNumber:
 		return produced{offset: -1}
-	case kafka.RequestTimedOut, kafka.NotEnoughReplicasAfterAppend, kafka.Unknown:
-		return produced{err: code, mayBeWritten: true}
 	default:
-		return produced{err: code}
+		return produced{err: code, mayBeWritten: !insteadOfWriting(code)}
 	}
 }
 

@@ -62,3 +62,10 @@ func forgotten(err error) bool {
 	return errors.Is(err, kafka.OutOfOrderSequenceNumber) || errors.Is(err, kafka.UnknownProducerId) ||
 		errors.Is(err, kafka.InvalidProducerEpoch) || errors.Is(err, kafka.ProducerFenced)
 }
+
+// insteadOfWriting reports whether a broker that answers code has certainly not
+// written the batch. A leader that has written it and waits for its replicas may
+// lose its place or its disk meanwhile: it answers then as if it had never had them.
+func insteadOfWriting(code kafka.Error) bool {
+	return code == kafka.NotEnoughReplicas || permanent(code) || refusesContent(code) || forgotten(code)
+}

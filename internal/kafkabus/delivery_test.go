@@ -233,17 +233,22 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 			records := cluster.Read(t, "topic")
 			require.Equal(t, "key/3", string(records[len(records)-1].Value), "the next message is not taken for a repetition")
 		})
-		t.Run("of a message that waits for a lagging replica: unknown", func(t *testing.T) {
-			t.Parallel()
-			cluster := kafkatest.NewCluster(t)
-			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
-			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
-			cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
-				cluster.KeepControl()
-				return answer(request, kerr.NotEnoughReplicasAfterAppend.Code), nil, true
+		// A leader that has written a batch and waits for replicas may lose its place meanwhile.
+		for _, code := range []*kerr.Error{
+			kerr.NotEnoughReplicasAfterAppend, kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition, kerr.KafkaStorageError,
+		} {
+			t.Run("of a message that may wait for replicas: unknown, after "+code.Message, func(t *testing.T) {
+				t.Parallel()
+				cluster := kafkatest.NewCluster(t)
+				b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
+				delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+				cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+					cluster.KeepControl()
+					return answer(request, code.Code), nil, true
+				})
+				_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
 			})
-			_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
-		})
+		}
 	})
 }
 
