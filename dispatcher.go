@@ -35,6 +35,8 @@ type Dispatcher struct {
 	closing closing.Once
 }
 
+var errDispatcherClosed = fmt.Errorf("dispatcher is %w", ErrClosed)
+
 // Option is a setting of a [Dispatcher].
 type Option func(*options)
 
@@ -164,14 +166,14 @@ func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, erro
 	}
 	old := d.table.Load()
 	if old.closed {
-		return Change{}, ErrClosed
+		return Change{}, errDispatcherClosed
 	}
 	table, err := d.prepare(ctx, c)
 	if err != nil {
 		return Change{}, err
 	}
 	if !d.table.CompareAndSwap(old, table) {
-		return Change{}, ErrClosed
+		return Change{}, errDispatcherClosed
 	}
 	change := diff(old.list(), table.list())
 	d.options.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
@@ -188,7 +190,7 @@ func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, erro
 func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data Data, delivery *Delivery) {
 	table := d.table.Load()
 	if table.closed {
-		delivery.fail(fmt.Errorf("dispatcher is %w", ErrClosed))
+		delivery.fail(errDispatcherClosed)
 		return
 	}
 	routes := table.of(e)
@@ -260,7 +262,7 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 	}
 	table := d.table.Load()
 	if table.closed {
-		return nil, ErrClosed
+		return nil, errDispatcherClosed
 	}
 	routes := table.of(e)
 	if routes == nil {
@@ -275,6 +277,18 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 		messages[i] = &planned.slots[i].message
 	}
 	return messages, nil
+}
+
+// logClosed sums up what the dispatcher has done: what failed with the closing
+// is one line among many else.
+func (d *Dispatcher) logClosed(ctx context.Context) {
+	stats, level := d.Stats(), slog.LevelInfo
+	if stats.Failed > 0 || stats.Refused > 0 || stats.Rejected > 0 {
+		level = slog.LevelWarn
+	}
+	d.options.logger.LogAttrs(ctx, level, "dispatcher closed",
+		slog.Int64("accepted", stats.Accepted), slog.Int64("delivered", stats.Delivered),
+		slog.Int64("failed", stats.Failed), slog.Int64("refused", stats.Refused), slog.Int64("rejected", stats.Rejected))
 }
 
 // Flush waits until the outcome of every message that the backend had taken
@@ -306,7 +320,9 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 				break
 			}
 		}
-		return d.closeBackends(ctx)
+		err := d.closeBackends(ctx)
+		d.logClosed(ctx)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("close: %w", err)

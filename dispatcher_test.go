@@ -222,6 +222,8 @@ func TestTheLogTellsFailuresWithoutPayload(t *testing.T) {
 	require.Error(t, s.send(t, order{Number: "s3cret"}))
 	_, err := s.dispatcher.Reload(t.Context(), nil)
 	require.NoError(t, err)
+	require.NoError(t, s.dispatcher.Close(t.Context()))
+	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":2,"delivered":1,"failed":1,"refused":0,"rejected":0}`)
 	for _, want := range []string{`"message not delivered"`, orderPlaced, `"topic":"orders"`, `"fate":"unknown"`, failing.Err.Error(), `"configuration reloaded"`, `"stopped":1`} {
 		require.Contains(t, log.String(), want)
 	}

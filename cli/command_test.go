@@ -144,6 +144,20 @@ func TestDataComesFromTheStandardInput(t *testing.T) {
 	require.Contains(t, p.fine(t, "explain", enrolled, "-c", good, "--data", "-"), "key         7\n")
 }
 
+func TestAVariableThatIsNotSetIsWrongUsage(t *testing.T) {
+	t.Setenv("EMPTY", "")
+	for _, name := range []string{"EMPTY", "SIGNALCAST_NO_SUCH_VARIABLE"} {
+		r := newProgram(t).run("lint", "env:"+name)
+		require.Equal(t, cli.ExitUsage, r.code)
+		require.Contains(t, r.errors, "environment variable "+name+" is not set or empty")
+	}
+}
+
+func TestTheVersionIsThatOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "signalcast "+signalcast.Version().String()+"\n", newProgram(t).fine(t, "--version"))
+}
+
 func TestDefaultsAndTheEnvironmentAreSources(t *testing.T) {
 	p := newProgram(t)
 	p.Defaults = signalcast.ProducerConfig{enrolled: {"t": {Keyless: new(true), Enabled: new(false)}}}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -26,6 +27,8 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 			return nil, usageError{errors.New("there are no defaults: this program declares none")}
 		case arg == defaultsSource:
 			sources[i] = configfile.Layer(signalcast.Layer{Name: "defaults", Config: s.Defaults})
+		case isVariable && os.Getenv(variable) == "":
+			return nil, usageError{fmt.Errorf("environment variable %s is not set or empty", variable)}
 		case isVariable:
 			sources[i] = configfile.Environment(variable)
 		default:
