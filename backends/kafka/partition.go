@@ -20,6 +20,7 @@ type partition struct {
 
 	// Of that goroutine:
 	sequence *sequence // nil before the first batch, and when its state at the broker is not known
+	failing  bool      // logged as such
 	limit    int       // how many records a batch may have, where a larger one was refused; else 0
 }
 
@@ -47,19 +48,21 @@ func (p *partition) serve(ctx context.Context) {
 			continue
 		}
 		cause = p.attempt(ctx, b)
-		log := p.writer.log.With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
-		switch {
-		case cause == nil && repeats > 0:
+		if cause == nil {
 			repeats = 0
-			log.InfoContext(ctx, "writing to the partition works again")
-		case cause != nil:
-			if repeats == 0 && ctx.Err() == nil {
-				log.WarnContext(ctx, "writing to the partition fails", slog.Any("error", cause))
-			}
-			p.pause(ctx, b, repeats)
-			repeats++
+			continue
 		}
+		if !p.failing && ctx.Err() == nil {
+			p.failing = true
+			p.log().WarnContext(ctx, "writing to the partition fails", slog.Any("error", cause))
+		}
+		p.pause(ctx, b, repeats)
+		repeats++
 	}
+}
+
+func (p *partition) log() *slog.Logger {
+	return p.writer.log.With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
 }
 
 // fill makes the batch as large as it may be, unless it may be written already.
@@ -153,6 +156,10 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 func (p *partition) delivered(b *batch, offset int64) {
 	p.sequence.advance(len(b.records))
 	p.relax()
+	if p.failing {
+		p.failing = false
+		p.log().InfoContext(p.writer.ctx, "writing to the partition works again")
+	}
 	for i, r := range b.records {
 		switch {
 		case r == nil:

@@ -318,6 +318,28 @@ func TestAnOutageIsLoggedWithoutData(t *testing.T) {
 	})
 }
 
+func TestWhatIsRefusedIsNotLoggedAsWorkingAgain(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		var mu sync.Mutex
+		var logged bytes.Buffer
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), Logger: slog.New(slog.NewTextHandler(locked{&mu, &logged}, nil)),
+		})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		code := kerr.NotEnoughReplicas.Code // which heals, and what follows does not
+		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			defer func() { code = kerr.TopicAuthorizationFailed.Code }()
+			return answer(request, code), nil, true
+		})
+		require.ErrorIs(t, await(t, publish(t, b, plain.message("topic", "key", 2))).err, kafkabus.ErrDenied)
+		require.NoError(t, b.Close(t.Context()))
+		require.NotContains(t, logged.String(), "works again")
+	})
+}
+
 // locked is a writer that several goroutines use.
 type locked struct {
 	mu *sync.Mutex
