@@ -200,14 +200,19 @@ func (c Config) check() error {
 		refuse("MasterName", "is given with URL; the addresses of Sentinels belong in Addrs")
 	}
 	for i, addr := range c.Addrs {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			refuse(fmt.Sprintf("Addrs[%d]", i), "is not of the form host:port")
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || !isPort(port) {
+			refuse(fmt.Sprintf("Addrs[%d]", i), "is not of the form host:port, with a port from 1 to 65535")
 		}
 	}
 	if c.MasterName == "" && (c.SentinelUsername != "" || c.SentinelPassword != "") {
 		refuse("SentinelPassword", "or SentinelUsername is given without MasterName; they belong to Sentinels")
 	}
 	return errors.Join(faults...)
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 // mergeURL moves what URL says into the other fields: Addrs, Username, Password,
@@ -231,6 +236,9 @@ func (c *Config) mergeURL() error {
 		port := u.Port()
 		if port == "" {
 			port = "6379"
+		}
+		if !isPort(port) {
+			return refuse("has an impossible port; allowed are 1 to 65535, and none for 6379")
 		}
 		c.Addrs = []string{net.JoinHostPort(u.Hostname(), port)}
 		if path != "" {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -97,8 +98,8 @@ func (c Config) checkPlaces() (faults []error) {
 		faults = append(faults, fault("Brokers", "is empty; at least one host:port says where Kafka is"))
 	}
 	for i, addr := range c.Brokers {
-		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-			faults = append(faults, fault(fmt.Sprintf("Brokers[%d]", i), "is not of the form host:port"))
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || !isPort(port) {
+			faults = append(faults, fault(fmt.Sprintf("Brokers[%d]", i), "is not of the form host:port, with a port from 1 to 65535"))
 		}
 	}
 	if c.SchemaRegistry == "" {
@@ -109,14 +110,21 @@ func (c Config) checkPlaces() (faults []error) {
 	}
 	u, err := url.Parse(c.SchemaRegistry)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		faults = append(faults, fault("SchemaRegistry", "is not an http or https URL"))
+	case u.Port() != "" && !isPort(u.Port()):
+		faults = append(faults, fault("SchemaRegistry", "has an impossible port; allowed are 1 to 65535, and none for that of the scheme"))
 	case u.User != nil:
 		faults = append(faults, fault("SchemaRegistry", "holds credentials; they belong in SchemaRegistryUsername and SchemaRegistryPassword"))
 	case u.RawQuery != "" || u.Fragment != "":
 		faults = append(faults, fault("SchemaRegistry", "has a query or a fragment; allowed are a host and a path"))
 	}
 	return faults
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 func (c Config) checkSecurity() (faults []error) {

@@ -28,6 +28,10 @@ func TestConfigsThatAreRefused(t *testing.T) {
 	}{
 		{"nothing", kafkabus.Config{}, []string{"Brokers"}},
 		{"an address without a port", kafkabus.Config{Brokers: []string{"localhost:9092", "localhost"}}, []string{"Brokers[1]"}},
+		{"addresses without a possible port", kafkabus.Config{Brokers: []string{"h:99999", "h:0", "h:abc", "h:-1"}}, []string{"Brokers[0]", "Brokers[1]", "Brokers[2]", "Brokers[3]"}},
+		{"an address without a host", kafkabus.Config{Brokers: []string{":9092"}}, []string{"Brokers[0]"}},
+		{"a registry without a possible port", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://localhost:99999"}, []string{"SchemaRegistry"}},
+		{"a registry without a host", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://:8081"}, []string{"SchemaRegistry"}},
 		{"a registry that is no URL", kafkabus.Config{Brokers: brokers, SchemaRegistry: "localhost:8081"}, []string{"SchemaRegistry"}},
 		{"credentials in the registry's URL", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://name:very-secret@localhost"}, []string{"SchemaRegistry"}},
 		{"a query in the registry's URL", kafkabus.Config{Brokers: brokers, SchemaRegistry: "http://localhost?token=very-secret"}, []string{"SchemaRegistry"}},
