@@ -63,7 +63,7 @@ func writeReport(t *testing.T, path string, tables []table) {
 		"Versions": versions(t), "Keys": keys, "Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
 		"ReadTimeout": readTimeout, "DeliveryTimeout": delivery, "CloseDeadline": closeDeadline,
 	}))
-	require.NoError(t, os.WriteFile(filepath.Join("..", "..", path), report.Bytes(), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join("..", "..", path), report.Bytes(), 0o644))
 }
 
 // versions names everything that was measured.
