@@ -113,7 +113,7 @@ func (p *place) run(t *testing.T, s scenario, topic string, rate int, load time.
 	if s.before != nil {
 		s.before()
 	}
-	small, large := make([]byte, 100), make([]byte, s.largeBytes)
+	large := make([]byte, s.largeBytes)
 	b := p.open(t)
 	d, err := signalcast.NewDispatcher(t.Context(), registry, config, b, signalcast.WithHooks(signalcast.Hooks{
 		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { account.Delivered(number(m.Event.ID)) },
@@ -135,18 +135,9 @@ func (p *place) run(t *testing.T, s scenario, topic string, rate int, load time.
 		sending = ctx
 	}
 	began := time.Now()
-	for n := range events {
-		if ahead := time.Until(began.Add(time.Duration(n) * time.Second / time.Duration(rate))); ahead > time.Millisecond {
-			<-time.After(ahead)
-		}
-		event := numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: small}
-		if s.largeBytes > 0 && n%largeEvery == 0 {
-			event.Text = large
-		}
-		sent := time.Now()
+	o.longest = send(events, rate, large, func(event numbered) {
 		_, _ = happened.SendAsync(sending, registry, event) // the hooks hear of every fate
-		o.longest = max(o.longest, time.Since(sent))
-	}
+	})
 	require.NoError(t, <-injected)
 
 	if s.heal == nil {
@@ -186,6 +177,27 @@ func (p *place) run(t *testing.T, s scenario, topic string, rate int, load time.
 	o.copies = p.copies(b, s)
 	o.require(o.Duplicates <= o.copies, "only %d duplicates are explained by lost acknowledgements", o.copies)
 	return o
+}
+
+// send gives events to take at a rate, or as fast as it can when it is behind,
+// and returns how long the slowest took. Every 500th has the text large, unless
+// that is empty.
+func send(events, rate int, large []byte, take func(numbered)) (longest time.Duration) {
+	small := make([]byte, 100)
+	began := time.Now()
+	for n := range events {
+		if ahead := time.Until(began.Add(time.Duration(n) * time.Second / time.Duration(rate))); ahead > time.Millisecond {
+			<-time.After(ahead)
+		}
+		event := numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: small}
+		if len(large) > 0 && n%largeEvery == 0 {
+			event.Text = large
+		}
+		sent := time.Now()
+		take(event)
+		longest = max(longest, time.Since(sent))
+	}
+	return longest
 }
 
 // settle waits until the connections and the goroutines of the backend are gone.
