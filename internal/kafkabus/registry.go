@@ -43,8 +43,9 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 // registry registers schemas and remembers their IDs. A schema is registered
 // once for each subject.
 type registry struct {
-	client *sr.Client
-	http   *http.Client
+	client   *sr.Client
+	http     *http.Client
+	password string
 
 	mu        sync.RWMutex
 	byPointer map[placed]uint32
@@ -61,7 +62,9 @@ type placed struct {
 type registration struct{ subject, text string }
 
 func newRegistry(c Config) (*registry, error) {
-	r := &registry{byPointer: map[placed]uint32{}, byText: map[registration]uint32{}}
+	r := &registry{
+		password: c.SchemaRegistryPassword, byPointer: map[placed]uint32{}, byText: map[registration]uint32{},
+	}
 	if c.SchemaRegistry == "" {
 		return r, nil
 	}
@@ -138,7 +141,7 @@ func (r *registry) ask(ctx context.Context, wanted registration) (uint32, error)
 	id, err := r.client.RegisterSchema(ctx, wanted.subject, sr.Schema{Schema: wanted.text}, -1, -1)
 	switch {
 	case err != nil:
-		return 0, &SchemaError{Subject: wanted.subject, Refused: refused(err), Err: err}
+		return 0, &SchemaError{Subject: wanted.subject, Refused: refused(err), Err: r.hushed(err)}
 	case id <= 0:
 		return 0, &SchemaError{Subject: wanted.subject, Err: errNoID}
 	default:
@@ -150,6 +153,14 @@ var (
 	errNoRegistry = errors.New("Config.SchemaRegistry is empty; the codec has schemas, which a registry has to know")
 	errNoID       = errors.New("the answer of the schema registry holds no ID")
 )
+
+// hushed returns err without the password, which an answer may quote.
+func (r *registry) hushed(err error) error {
+	if r.password == "" || !strings.Contains(err.Error(), r.password) {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), r.password, "***")) // the original is left out: it shows the password
+}
 
 // subject is the name that the reference registers a schema under: the topic
 // and the name of the record or of the primitive type.
