@@ -253,6 +253,7 @@ func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 	_, err := d.Reload(t.Context(), nil)
 	require.ErrorIs(t, err, broken)
 	require.ErrorContains(t, err, "the backend of dead letters refuses the configuration")
+	require.ErrorContains(t, err, "the backend refuses the configuration", "all of it at once")
 	require.ErrorIs(t, d.Flush(t.Context()), broken)
 	err = d.Close(t.Context())
 	require.ErrorContains(t, err, "own is broken")

@@ -135,14 +135,18 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig) (*routeTable
 	if err != nil {
 		return nil, err
 	}
+	var faults []error
 	routes, deadLetters := table.list(), table.deadLetters()
 	if spare := d.options.deadLetterBackend; spare == nil {
 		routes = append(routes, deadLetters...)
 	} else if err := spare.Prepare(ctx, deadLetters); err != nil {
-		return nil, fmt.Errorf("the backend of dead letters refuses the configuration: %w", err)
+		faults = append(faults, fmt.Errorf("the backend of dead letters refuses the configuration: %w", err))
 	}
 	if err := d.backend.Prepare(ctx, routes); err != nil {
-		return nil, fmt.Errorf("the backend refuses the configuration: %w", err)
+		faults = append(faults, fmt.Errorf("the backend refuses the configuration: %w", err))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return table, nil
 }

@@ -41,7 +41,8 @@ type Metadata struct {
 	SourceHost string
 	// Time is when the event happened, in UTC, in years 1 to 9999. Nanoseconds are cut to microseconds.
 	Time time.Time
-	// SourceLib is the version of the library that sent the event.
+	// SourceLib is the version of the library that sent the event. It is shared by
+	// events; receivers and hooks read it only.
 	SourceLib SourceLib
 	// FromEventBus says that the event was received from a bus. Such an event is
 	// given to in-process receivers and never published again. It is not on the wire.

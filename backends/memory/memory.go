@@ -59,7 +59,7 @@ type entry struct {
 type Option func(*Backend)
 
 // WithBuffer bounds the messages taken and not yet settled: their number, and
-// the bytes of their keys and values. 0 is no bound, the default of both.
+// the bytes of their keys and values. 0 or less is no bound, the default of both.
 // A message larger than all the bytes is refused with ErrTooLarge.
 func WithBuffer(messages, bytes int) Option {
 	return func(b *Backend) { b.maxMessages, b.maxBytes = messages, bytes }
@@ -111,8 +111,8 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 }
 
 func (b *Backend) hasRoom(size int) bool {
-	return (b.maxMessages == 0 || len(b.queue) < b.maxMessages) &&
-		(b.maxBytes == 0 || b.bytes+size <= b.maxBytes)
+	return (b.maxMessages <= 0 || len(b.queue) < b.maxMessages) &&
+		(b.maxBytes <= 0 || b.bytes+size <= b.maxBytes)
 }
 
 // serve settles the messages whose turn has come. They are stored in the order

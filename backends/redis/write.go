@@ -16,12 +16,12 @@ type outcome struct {
 
 var (
 	errUnexpectedReply = errors.New("unexpected reply")
-	errNonsense        = errors.New("reply of an impossible length")
+	errNonsense        = errors.New("reply that the client cannot read")
 )
 
-// guarded makes a call of the client and turns its panic into an error: go-redis
+// guarded makes a call of the client and turns its panic into an error. go-redis
 // makes room for whatever length a server announces, and panics where no memory
-// has that many addresses.
+// has that many addresses; what was written is open then, as without an answer.
 func guarded(call func() error) (err error) {
 	defer func() {
 		if recover() != nil {
