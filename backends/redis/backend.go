@@ -143,9 +143,9 @@ func (b *Backend) shutDown(ctx context.Context) error {
 	b.serving.Wait()
 	switch {
 	case err != nil:
-		return fmt.Errorf("redis: close: %d messages were given up: %w", left, err)
+		return fmt.Errorf("redis: %d messages were given up: %w", left, err)
 	case closeErr != nil:
-		return fmt.Errorf("redis: close: %w", closeErr)
+		return fmt.Errorf("redis: %w", closeErr)
 	default:
 		return nil
 	}

@@ -1,7 +1,12 @@
 package redis_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +43,7 @@ func TestCloseOnItsDeadlineGivesEveryMessageItsFate(t *testing.T) {
 	require.Less(t, time.Since(began), patience)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "1000 messages")
+	require.NotContains(t, err.Error(), "close", "callers say so themselves")
 	require.Same(t, err, b.Close(t.Context()), "the second call returns what the first did")
 
 	require.Equal(t, signalcast.Unknown, sent.failure(t).Fate)
@@ -45,4 +51,47 @@ func TestCloseOnItsDeadlineGivesEveryMessageItsFate(t *testing.T) {
 	require.ErrorIs(t, unsent.failure(t), signalcast.ErrClosed)
 	require.Len(t, unsent.failed, 999)
 	require.Zero(t, b.Unacknowledged())
+}
+
+func TestCloseTellsWhatKeptTheMessages(t *testing.T) {
+	t.Parallel()
+	free := listen(t)
+	require.NoError(t, free.Close())
+	log := new(lines)
+	b := newBackend(t, redis.Config{
+		URL: "redis://:very-secret@" + free.Addr().String(), Logger: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	const count = 1000 // more than a batch
+	f := newFates()
+	f.publish(t, b, "s", 1, count)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "level=WARN") }, patience, time.Millisecond)
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, b.Close(ended), context.Canceled)
+	require.Equal(t, signalcast.NotWritten, f.failure(t).Fate)
+	require.Len(t, f.failed, count)
+	for _, err := range f.failed {
+		require.ErrorIs(t, err, signalcast.ErrClosed)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.NotContains(t, err.Error(), "very-secret")
+	}
+}
+
+// lines is a buffer that several goroutines use.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -94,11 +94,16 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		if len(batch) == 0 {
 			continue
 		}
-		batch, cause = b.attempt(ctx, s.name, batch)
+		var err error
+		batch, err = b.attempt(ctx, s.name, batch)
+		if ctx.Err() != nil {
+			continue // err may be due to that; cause says what went wrong before
+		}
+		cause = err
 		switch {
 		case cause != nil:
 			failures++
-			if failures == 1 && ctx.Err() == nil {
+			if failures == 1 {
 				b.log.WarnContext(ctx, "writing to the stream fails",
 					slog.String("stream", s.name), slog.Any("error", cause))
 			}
@@ -110,22 +115,22 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 	}
 }
 
-// expire fails the messages whose time is up, and all when ctx has ended. It
-// returns the others.
+// expire fails the messages whose time is up, and all when ctx has ended, each
+// with the cause that kept it. It returns the others.
 func (b *Backend) expire(ctx context.Context, batch []*pending, cause error) []*pending {
-	if ctx.Err() != nil {
-		return b.settle(batch, func(int) verdict { return failed(signalcast.ErrClosed) })
+	closed, reason := ctx.Err() != nil, ErrDeliveryTimeout
+	if closed {
+		reason = signalcast.ErrClosed
 	}
-	late := ErrDeliveryTimeout
 	if cause != nil {
-		late = fmt.Errorf("%w: %w", ErrDeliveryTimeout, cause)
+		reason = fmt.Errorf("%w: %w", reason, cause)
 	}
 	now := time.Now()
 	return b.settle(batch, func(i int) verdict {
-		if now.Sub(batch[i].accepted) < b.deliveryTimeout {
+		if !closed && now.Sub(batch[i].accepted) < b.deliveryTimeout {
 			return undecided
 		}
-		return failed(late)
+		return failed(reason)
 	})
 }
 
