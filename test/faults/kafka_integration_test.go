@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
@@ -84,15 +85,39 @@ func kafkaPlace(name string, brokers []string, registry *faults.Proxy, client st
 	}
 }
 
-// awaitLeaders waits until all partitions of a topic can be read.
+// awaitLeaders waits until all brokers agree on the leaders of a topic's
+// partitions, and all replicas are in step: a broker that stood still takes
+// itself for the leader until it hears otherwise, and shows what it had by then.
 func awaitLeaders(t testing.TB, brokers []string, topic string) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
 	require.NoError(t, err)
 	defer client.Close()
 	require.Eventually(t, func() bool {
-		ends, err := kadm.NewClient(client).ListEndOffsets(context.Background(), topic)
-		return err == nil && ends.Error() == nil
+		views := map[string]bool{}
+		for _, broker := range client.SeedBrokers() {
+			request := kmsg.NewPtrMetadataRequest()
+			of := kmsg.NewMetadataRequestTopic()
+			of.Topic = &topic
+			request.Topics = append(request.Topics, of)
+			answer, err := broker.Request(context.Background(), request)
+			if err != nil {
+				return false
+			}
+			partitions := answer.(*kmsg.MetadataResponse).Topics[0].Partitions
+			if len(partitions) == 0 {
+				return false
+			}
+			leaders := map[int32]string{}
+			for _, p := range partitions {
+				if p.Leader < 0 || len(p.ISR) < len(brokers) {
+					return false
+				}
+				leaders[p.Partition] = fmt.Sprint(p.Leader, " since ", p.LeaderEpoch)
+			}
+			views[fmt.Sprint(leaders)] = true
+		}
+		return len(views) == 1
 	}, 30*time.Second, 50*time.Millisecond)
 }
 

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,13 +81,11 @@ func versions(t *testing.T) string {
 	found = append(found, "Kafka "+first(text, err, `<kafka.version>(.*)</kafka.version>`))
 	text, err = os.ReadFile(filepath.Join("..", "servers", "registry.sh"))
 	found = append(found, "Apicurio Registry "+first(text, err, `(?m)^version=(\S+)`))
-	info, ok := debug.ReadBuildInfo()
-	require.True(t, ok)
-	for _, dependency := range info.Deps {
-		switch dependency.Path {
-		case "github.com/redis/go-redis/v9", "github.com/twmb/franz-go", "github.com/segmentio/kafka-go":
-			found = append(found, strings.TrimPrefix(dependency.Path, "github.com/")+" "+dependency.Version)
-		}
+	text, err = exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Path}} {{.Version}}",
+		"github.com/redis/go-redis/v9", "github.com/twmb/franz-go", "github.com/segmentio/kafka-go").Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		found = append(found, strings.TrimPrefix(strings.TrimSpace(line), "github.com/"))
 	}
 	return strings.Join(found, ", ")
 }
