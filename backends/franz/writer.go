@@ -122,7 +122,10 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 	}
 	switch {
 	case w.wire.IsShut():
-		return signalcast.ErrClosed
+		if broker == nil { // err tells no more than that the client is closed
+			err = w.wire.Trouble()
+		}
+		return kafkabus.Closed(err)
 	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Taken) >= w.timeout:
 		return fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, err)
 	default:

@@ -44,15 +44,22 @@ func (p *partition) serve(ctx context.Context) {
 		p.expire(b, cause)
 		if b.settled() {
 			p.drop(b)
-			b, cause = new(batch), nil
+			b = new(batch)
+			if permanent(cause) {
+				cause = nil // of that batch; what heals keeps the next one too
+			}
 			continue
 		}
-		cause = p.attempt(ctx, b)
+		err := p.attempt(ctx, b)
+		if ctx.Err() != nil {
+			continue // err may be due to that; cause says what went wrong before
+		}
+		cause = err
 		if cause == nil {
 			repeats = 0
 			continue
 		}
-		if !p.failing && ctx.Err() == nil {
+		if !p.failing {
 			p.failing = true
 			p.log().WarnContext(ctx, "writing to the partition fails", slog.Any("error", cause))
 		}

@@ -97,8 +97,14 @@ func (w *writer) assign(t *topic, r *kafkabus.Record) {
 // learn finds out how many partitions a topic has. It tries as long as there are
 // records that wait for the answer.
 func (w *writer) learn(t *topic) {
+	var cause error // why the last attempt failed that Close has not ended
 	for repeats := 0; ; repeats++ {
 		n, err := w.cluster.partitions(w.ctx, t.name)
+		if w.ctx.Err() == nil || cause == nil {
+			cause = err
+		} else if err != nil {
+			err = cause
+		}
 		failed, over := w.learnt(t, n, err)
 		for r, cause := range failed {
 			r.Failed(signalcast.NotWritten, cause)
@@ -149,7 +155,7 @@ func (w *writer) learnt(t *topic, n int, err error) (failed map[*kafkabus.Record
 func (w *writer) verdict(r *kafkabus.Record, cause error) error {
 	switch {
 	case w.ctx.Err() != nil:
-		return signalcast.ErrClosed
+		return kafkabus.Closed(explain(cause))
 	case permanent(cause):
 		return explain(cause)
 	case time.Since(r.Taken) < w.timeout:

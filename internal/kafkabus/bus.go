@@ -130,7 +130,7 @@ func (b *Bus) shutDown(ctx context.Context) error {
 	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
 	b.registry.close()
 	if err != nil {
-		return fmt.Errorf("kafka: close: %d messages were given up: %w", left, err)
+		return fmt.Errorf("kafka: %d messages were given up: %w", left, err)
 	}
 	return nil
 }
@@ -186,6 +186,7 @@ func (b *Bus) ready(r *Record) bool {
 
 // serve registers what the queue's records need and writes them.
 func (b *Bus) serve(topic string, q *queue) {
+	var cause error // why the last record's schemas could not be registered
 	for {
 		b.mu.Lock()
 		if len(q.records) == 0 {
@@ -197,11 +198,20 @@ func (b *Bus) serve(topic string, q *queue) {
 		q.records[0] = nil
 		q.records = q.records[1:]
 		b.mu.Unlock()
-		if err := b.await(r); err != nil {
-			r.Failed(signalcast.NotWritten, err)
-			continue
+		err := b.await(r)
+		if !errors.Is(err, context.Canceled) { // which only tells that Close has stopped the waiting
+			cause = err
 		}
-		b.writer.Write(r)
+		switch {
+		case err == nil:
+			b.writer.Write(r)
+		case b.stopped.Err() != nil:
+			r.Failed(signalcast.NotWritten, Closed(cause))
+		case time.Since(r.Taken) >= b.timeout:
+			r.Failed(signalcast.NotWritten, fmt.Errorf("%w: %w", ErrDeliveryTimeout, err))
+		default:
+			r.Failed(signalcast.NotWritten, err)
+		}
 	}
 }
 
@@ -210,17 +220,11 @@ func (b *Bus) serve(topic string, q *queue) {
 func (b *Bus) await(r *Record) error {
 	ctx, cancel := context.WithDeadline(b.stopped, r.Taken.Add(b.timeout))
 	defer cancel()
-	err := errors.Join(
-		b.registerPatiently(ctx, r.Topic, r.message.Event.ValueSchema),
-		b.registerPatiently(ctx, r.Topic, r.message.KeySchema))
-	switch {
-	case err == nil && b.ready(r):
-		return nil
-	case b.stopped.Err() != nil:
-		return signalcast.ErrClosed
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrDeliveryTimeout, err)
-	default:
-		return err
+	for _, s := range []*signalcast.Schema{r.message.Event.ValueSchema, r.message.KeySchema} {
+		if err := b.registerPatiently(ctx, r.Topic, s); err != nil {
+			return err
+		}
 	}
+	b.ready(r)
+	return nil
 }

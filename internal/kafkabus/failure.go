@@ -1,6 +1,7 @@
 package kafkabus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,6 +17,16 @@ var (
 	// ErrDenied: the brokers refuse the credentials, or do not let them write to the topic.
 	ErrDenied = errors.New("access is denied")
 )
+
+// Closed is why a record that Close gives up has failed, given what kept it from
+// being written until then, or nil if nothing is known. That something was
+// canceled is not told: Close did it.
+func Closed(cause error) error {
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return signalcast.ErrClosed
+	}
+	return fmt.Errorf("%w: %w", signalcast.ErrClosed, cause)
+}
 
 // The brokers' error codes that have a meaning of their own here.
 const (

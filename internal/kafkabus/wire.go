@@ -17,7 +17,9 @@ type Wire struct {
 	mu    sync.Mutex
 	state Moment
 	shut  bool
-	conns map[*conn]struct{}
+	// trouble is why the last connection could not be made, or nil if it was.
+	trouble error
+	conns   map[*conn]struct{}
 }
 
 // Moment is a state of a wire.
@@ -55,6 +57,14 @@ func (w *Wire) IsShut() bool {
 	return w.shut
 }
 
+// Trouble returns why the last attempt to connect before Shut failed, or nil if
+// it did not.
+func (w *Wire) Trouble() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.trouble
+}
+
 // Close closes all connections.
 func (w *Wire) Close() {
 	w.mu.Lock()
@@ -67,12 +77,18 @@ func (w *Wire) Close() {
 // Dial connects to a broker, TLS included.
 func (w *Wire) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	raw, err := w.dial(ctx, network, addr)
-	if err != nil {
-		return nil, &DialError{err}
-	}
-	c := &conn{Conn: raw, wire: w}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err != nil {
+		err = &DialError{err}
+	}
+	if !w.shut {
+		w.trouble = err
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: raw, wire: w}
 	w.conns[c] = struct{}{}
 	return c, nil
 }

@@ -1,0 +1,112 @@
+package kafkabus_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+func TestCloseTellsWhatKeptTheMessages(t *testing.T) {
+	t.Parallel()
+	const count = 5
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		t.Run("from brokers that were never there", func(t *testing.T) {
+			t.Parallel()
+			log := new(warnings)
+			b := start(t, open, kafkabus.Config{Brokers: []string{nowhere}, Logger: log.logger()})
+			known := publishMany(t, b, plain, count)
+			log.await(t)
+			for _, err := range givenUp(t, b, known) {
+				require.ErrorIs(t, err, syscall.ECONNREFUSED)
+			}
+		})
+		t.Run("from brokers that went away", func(t *testing.T) {
+			t.Parallel()
+			log := new(warnings)
+			cluster := kafkatest.NewCluster(t)
+			b := start(t, open, kafkabus.Config{
+				Brokers: cluster.ListenAddrs(), Logger: log.logger(), MaxMessageBytes: 1 << 10, // several batches
+			})
+			delivered(t, publish(t, b, plain.message("topic", "key", 0)))
+			cluster.Close()
+			known := publishMany(t, b, plain, count)
+			log.await(t)
+			for _, err := range givenUp(t, b, known) {
+				require.Contains(t, err.Error(), signalcast.ErrClosed.Error()+": ")
+			}
+		})
+		t.Run("from a schema registry that fails", func(t *testing.T) {
+			t.Parallel()
+			registry, s := kafkatest.NewRegistry(t), newSchemas()
+			registry.Fail(http.StatusServiceUnavailable)
+			b := start(t, open, kafkabus.Config{Brokers: []string{nowhere}, SchemaRegistry: registry.URL, RegisterOnUse: true})
+			known := publishMany(t, b, s, count)
+			require.Eventually(t, func() bool { return len(registry.Requests()) > 1 }, patience, time.Millisecond)
+			for _, err := range givenUp(t, b, known) {
+				var schema *kafkabus.SchemaError
+				require.ErrorAs(t, err, &schema)
+			}
+		})
+	})
+}
+
+// publishMany publishes messages of one key whose values have 500 bytes.
+func publishMany(t *testing.T, b signalcast.Backend, s schemas, count int) (known []<-chan outcome) {
+	t.Helper()
+	for n := range count {
+		m := s.message("topic", "key", n)
+		m.Event.Value = bytes.Repeat([]byte{'.'}, 500)
+		known = append(known, publish(t, b, m))
+	}
+	return known
+}
+
+// givenUp closes b without waiting and returns the failures of the messages,
+// which are due to that.
+func givenUp(t *testing.T, b signalcast.Backend, known []<-chan outcome) (failures []error) {
+	t.Helper()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := b.Close(ended)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotContains(t, err.Error(), "close", "callers say so themselves")
+	for _, k := range known {
+		err := await(t, k).err
+		require.ErrorIs(t, err, signalcast.ErrClosed)
+		require.NotErrorIs(t, err, context.Canceled)
+		failures = append(failures, err)
+	}
+	return failures
+}
+
+// warnings collects what a backend logs.
+type warnings struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *warnings) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(locked{&w.mu, &w.text}, nil))
+}
+
+// await waits for the first warning.
+func (w *warnings) await(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return strings.Contains(w.text.String(), "level=WARN")
+	}, patience, time.Millisecond)
+}
