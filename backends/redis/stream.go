@@ -94,8 +94,9 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		if len(batch) == 0 {
 			continue
 		}
+		var wrote bool
 		var err error
-		batch, err = b.attempt(ctx, s.name, batch)
+		batch, wrote, err = b.attempt(ctx, s.name, batch)
 		if ctx.Err() != nil {
 			continue // err may be due to that; cause says what went wrong before
 		}
@@ -108,7 +109,7 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 					slog.String("stream", s.name), slog.Any("error", cause))
 			}
 			b.pause(ctx, failures, batch)
-		case failures > 0:
+		case failures > 0 && wrote:
 			failures = 0
 			b.log.InfoContext(ctx, "writing to the stream works again", slog.String("stream", s.name))
 		}
@@ -135,15 +136,15 @@ func (b *Backend) expire(ctx context.Context, batch []*pending, cause error) []*
 }
 
 // attempt writes the batch once and reports what was decided by that. It returns
-// the messages that have to be tried again, and why the attempt failed if
-// another one is to wait a little.
-func (b *Backend) attempt(ctx context.Context, name string, batch []*pending) (left []*pending, cause error) {
+// the messages that have to be tried again, whether any was written, and why the
+// attempt failed if another one is to wait a little.
+func (b *Backend) attempt(ctx context.Context, name string, batch []*pending) (left []*pending, wrote bool, cause error) {
 	session, err := b.sessions.get(ctx, name, batch[0].accepted.Add(b.deliveryTimeout))
 	if err != nil {
 		if heals(err) {
-			return batch, err
+			return batch, false, err
 		}
-		return b.settle(batch, func(int) verdict { return failed(err) }), err
+		return b.settle(batch, func(int) verdict { return failed(err) }), false, err
 	}
 	for _, p := range batch {
 		guarded := session.idempotent && !p.unguarded && time.Since(p.accepted) < idempotencyTime
@@ -155,6 +156,7 @@ func (b *Backend) attempt(ctx context.Context, name string, batch []*pending) (l
 	left = b.settle(batch, func(i int) verdict {
 		switch err := outcomes[i].err; {
 		case err == nil:
+			wrote = true
 			return verdict{decided: true, id: outcomes[i].id}
 		case !isReply(err):
 			cause = err
@@ -177,7 +179,7 @@ func (b *Backend) attempt(ctx context.Context, name string, batch []*pending) (l
 	} else {
 		b.sessions.put(session)
 	}
-	return left, cause
+	return left, wrote, cause
 }
 
 // verdict is what is to be reported about a message.
