@@ -48,7 +48,7 @@ type Config struct {
 	// yet acknowledged. 0 means 10,000.
 	BufferMessages int
 	// BufferBytes bounds the memory of these messages, counted as their encoded
-	// value and key plus 1 KiB each. A larger message is refused with
+	// value and key plus 4 KiB each. A larger message is refused with
 	// ErrTooLarge. 0 means 64 MiB.
 	BufferBytes int64
 	// FailFast makes Publish return ErrBufferFull when the buffer is full.

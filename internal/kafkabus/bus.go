@@ -78,8 +78,9 @@ func (b *Bus) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	return nil
 }
 
-// overhead is what a waiting message occupies beside its value and key, in bytes.
-const overhead = 1024
+// overhead is what a waiting message occupies beside its value and key, in bytes,
+// most of it in the client libraries.
+const overhead = 4096
 
 // Publish takes m into the buffer; see [signalcast.Backend].
 func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {

@@ -23,7 +23,7 @@ const (
 	keys           = 8
 	bufferMessages = 10_000
 	bufferBytes    = 16 << 20
-	heapLimit      = 3 * bufferBytes // client libraries keep more than they are given
+	heapLimit      = bufferBytes + bufferBytes/4 // what is on its way through the dispatcher comes on top
 	readTimeout    = 2 * time.Second
 	dialTimeout    = time.Second
 	delivery       = 60 * time.Second
