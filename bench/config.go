@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/openedx/learning"
+)
+
+const (
+	configuredTypes      = 1000
+	configuredTopicsEach = 4
+)
+
+// configuration merges, checks and puts into service a configuration again and again.
+func configuration() (contest, error) {
+	c := contest{
+		name:  configContest,
+		about: "A configuration of 1,000 event types with 4 topics each is merged with an override of as many, checked and put into service.",
+	}
+	r, _, base, err := configured(configuredTypes, configuredTopicsEach)
+	if err != nil {
+		return c, err
+	}
+	override := signalcast.ProducerConfig{}
+	known := map[string]map[string]bool{}
+	for eventType, topics := range base {
+		override[eventType] = map[string]signalcast.TopicConfig{}
+		known[eventType] = map[string]bool{keyField: true}
+		for topic := range topics {
+			override[eventType][topic] = signalcast.TopicConfig{Enabled: new(true)}
+		}
+	}
+	d, err := signalcast.NewDispatcher(context.Background(), r, base, discard{})
+	if err != nil {
+		return c, err
+	}
+	var service atomic.Pointer[map[string][]handRoute]
+	const times = 20
+	c.contenders = []contender{
+		{name: ours, events: times, run: func(ctx context.Context, n int) error {
+			for range n {
+				if _, err := d.Reload(ctx, signalcast.MergeProducerConfigs(base, override)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{name: byHand, events: times, run: func(_ context.Context, n int) error {
+			for range n {
+				routes, err := routesByHand(mergedByHand(base, override), known)
+				if err != nil {
+					return err
+				}
+				service.Store(&routes)
+			}
+			return nil
+		}},
+	}
+	return c, nil
+}
+
+func mergedByHand(layers ...signalcast.ProducerConfig) signalcast.ProducerConfig {
+	merged := make(signalcast.ProducerConfig, len(layers[0]))
+	for _, layer := range layers {
+		for eventType, topics := range layer {
+			into := merged[eventType]
+			if into == nil {
+				into = make(map[string]signalcast.TopicConfig, len(topics))
+				merged[eventType] = into
+			}
+			for topic, settings := range topics {
+				t := into[topic]
+				if settings.EventKeyField != nil {
+					t.EventKeyField = new(*settings.EventKeyField)
+				}
+				if settings.Enabled != nil {
+					t.Enabled = new(*settings.Enabled)
+				}
+				into[topic] = t
+			}
+		}
+	}
+	return merged
+}
+
+type handRoute struct {
+	topic string
+	key   func(*learning.CourseEnrollmentEvent) string
+}
+
+var errSettings = errors.New("settings are missing or wrong")
+
+// routesByHand checks a configuration and makes the table of its enabled routes.
+func routesByHand(config signalcast.ProducerConfig, known map[string]map[string]bool) (map[string][]handRoute, error) {
+	routes := make(map[string][]handRoute, len(config))
+	key := func(e *learning.CourseEnrollmentEvent) string { return string(e.Enrollment.Course.CourseKey) }
+	for eventType, topics := range config {
+		fields, ok := known[eventType]
+		if !ok {
+			return nil, fmt.Errorf("%s: %w", eventType, errSettings)
+		}
+		enabled := make([]handRoute, 0, len(topics))
+		for topic, settings := range topics {
+			if strings.TrimSpace(topic) == "" || settings.Enabled == nil || settings.EventKeyField == nil || !fields[*settings.EventKeyField] {
+				return nil, fmt.Errorf("%s, %s: %w", eventType, topic, errSettings)
+			}
+			if *settings.Enabled {
+				enabled = append(enabled, handRoute{topic, key})
+			}
+		}
+		routes[eventType] = enabled
+	}
+	return routes, nil
+}

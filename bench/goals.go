@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// goal is what a figure shall be, as a ratio of one contender's to another's.
+type goal struct {
+	what    string
+	contest string
+	// contender and against are names; where against is empty the figure itself counts.
+	contender, against string
+	of                 metric
+	// faster turns the ratio round: how many times faster the contender is.
+	faster bool
+	// atLeast or atMost is set.
+	atLeast, atMost float64
+	unit            string
+	// why says what keeps the figure from where it shall be, if it is not there.
+	why string
+}
+
+// value returns the figure and whether the goal is met; there is none when the
+// contest was not held.
+func (g goal) value(results map[string][]result) (value float64, met, found bool) {
+	contender, ok := find(results[g.contest], g.contender)
+	if !ok {
+		return 0, false, false
+	}
+	if g.against == "" {
+		value = math.Round(contender.median(g.of)*100) / 100 // the measuring allocates now and then
+	} else {
+		against, ok := find(results[g.contest], g.against)
+		switch {
+		case !ok:
+			return 0, false, false
+		case g.faster:
+			value = against.ratio(contender, g.of)
+		default:
+			value = contender.ratio(against, g.of)
+		}
+	}
+	if g.atLeast > 0 {
+		return value, value >= g.atLeast, true
+	}
+	return value, value <= g.atMost, true
+}
+
+func find(results []result, name string) (result, bool) {
+	for _, r := range results {
+		if r.name == name {
+			return r, true
+		}
+	}
+	return result{}, false
+}
+
+// limit is the goal as text.
+func (g goal) limit() string {
+	if g.atLeast > 0 {
+		return "≥ " + strings.TrimSuffix(figure(g.atLeast), ".0") + g.unit
+	}
+	return "≤ " + figure(g.atMost) + g.unit
+}
+
+// short is by how much a value misses the goal.
+func (g goal) short(value float64) string {
+	if g.atLeast > 0 {
+		return fmt.Sprintf("%.0f %% too slow", (1-value/g.atLeast)*100)
+	}
+	if g.atMost == 0 {
+		return figure(value) + " too many"
+	}
+	return fmt.Sprintf("%.0f %% too much", (value/g.atMost-1)*100)
+}
+
+const (
+	idleContest       = "idle"
+	wholeContest      = "whole event"
+	topicsContest     = "further topics"
+	avroContest       = "Avro"
+	configContest     = "configuration"
+	configuredContest = "configured topics"
+	sendersContest    = "senders"
+	memoryContest     = "memory"
+	loadContest       = "load"
+	redisAsync        = "Redis, not waiting"
+	redisSync         = "Redis, 64 waiting"
+	kafkaAsync1       = "Kafka, 1 partition, not waiting"
+	kafkaAsync6       = "Kafka, 6 partitions, not waiting"
+	kafkaSync64       = "Kafka, 64 waiting"
+	kafkaSync1        = "Kafka, 1 waiting"
+)
+
+func faster(what, contest, contender, against string, atLeast float64, why string) goal {
+	return goal{what: what, contest: contest, contender: contender, against: against, of: byTime, faster: true, atLeast: atLeast, unit: "×", why: why}
+}
+
+func costs(what, contest, contender, against string, of metric, atMost float64, why string) goal {
+	return goal{what: what, contest: contest, contender: contender, against: against, of: of, atMost: atMost, unit: "×", why: why}
+}
+
+func allocates(what, contest, contender string, atMost float64, why string) goal {
+	return goal{what: what, contest: contest, contender: contender, of: byAllocs, atMost: atMost, unit: " allocations", why: why}
+}
+
+// goals are the rows of the table, in its order.
+func goals() []goal {
+	rows := []goal{
+		costs("A signal that nobody wants, against a map lookup by hand", idleContest, ours, byHand, byTime, 2, ""),
+		allocates("… allocations", idleContest, ours, 0, ""),
+		costs("A whole event to one topic, discarded, against code by hand", wholeContest, ours, byHand, byTime, 1.5, whyWhole),
+		allocates("… allocations", wholeContest, ours, 2, ""),
+		costs("Each further topic, of the first", topicsContest, furtherTopic, firstTopic, byTime, 0.15, whyTopics),
+		allocates("… allocations", topicsContest, furtherTopic, 1, whyTopicAllocs),
+		costs("Avro encoding, against code by hand", avroContest, ours, byHand, byTime, 1.5, whyAvro),
+		costs("Avro encoding, against hamba/avro", avroContest, ours, bareHamba, byTime, 0.5, whyHamba),
+		allocates("… allocations", avroContest, ours, 0, ""),
+	}
+	for _, contest := range []string{kafkaAsync1, kafkaAsync6} {
+		rows = append(
+			rows,
+			faster(contest+": with franz-go, against franz-go", contest, oursFranz, bareFranz, 0.85, whyFranz),
+			faster(contest+": with kafka-go, against its Writer", contest, oursKafka, bareKafka, 0.85, ""),
+			faster(contest+": with franz-go, against kafka-go's Writer", contest, oursFranz, bareKafka, 1.3, whyFranz),
+		)
+	}
+	rows = append(
+		rows,
+		faster("Kafka, 64 callers waiting: against franz-go", kafkaSync64, oursFranz, bareFranz, 0.9, whyFranz),
+		faster("Kafka, 64 callers waiting: with kafka-go, against franz-go", kafkaSync64, oursKafka, bareFranz, 0.9, whyKafkaSync),
+		faster("Kafka, 64 callers waiting: against watermill", kafkaSync64, oursFranz, watermillLib, 1.3, whyFranz),
+		faster("Kafka, 1 caller waiting: with franz-go, against franz-go", kafkaSync1, oursFranz, bareFranz, 0.95, whyOneCaller),
+		faster("Kafka, 1 caller waiting: with kafka-go, against franz-go", kafkaSync1, oursKafka, bareFranz, 0.95, whyOneCaller),
+		faster("Kafka, 1 caller waiting: with kafka-go, against kafka-go's Writer", kafkaSync1, oursKafka, bareKafka, 0.95, whyOneCaller),
+		faster("Kafka, 1 caller waiting: with kafka-go, against watermill", kafkaSync1, oursKafka, watermillLib, 0.95, whyOneCaller),
+		faster("Redis, not waiting: against a raw socket", redisAsync, ours, rawSocket, 0.9, whyRedis),
+		faster("Redis, not waiting: against watermill", redisAsync, ours, watermillLib, 2, whyRedis),
+		faster("Redis, not waiting: against rueidis", redisAsync, ours, bareRueidis, 1.1, whyRedis),
+		faster("Redis, 64 callers waiting: against rueidis", redisSync, ours, bareRueidis, 1, whyRedis),
+		faster("Redis, 64 callers waiting: against go-redis", redisSync, ours, bareRedis, 1.7, whyRedis),
+		costs("A configuration of 1,000 event types with 4 topics merged, checked, in service: against code by hand",
+			configContest, ours, byHand, byTime, 3, whyConfig),
+		faster("… against the Python reference", configContest, ours, reference, 5, whyConfig),
+		faster("Against the Python reference: one event, encoded and dropped", wholeContest, ours, reference, 50, ""),
+		faster("… one event, which the reference drops without encoding it", wholeContest, ours, referenceIdle, 50, whyReference),
+		faster("… Redis", redisAsync, ours, reference, 50, ""),
+		faster("… Kafka, with franz-go", kafkaAsync1, oursFranz, reference, 100, whyFranz),
+		costs("Growth: an event with 10,000 topics configured, against 1", configuredContest, tenThousand, single, byTime, 1.2, whyGrowth),
+		costs("Growth: processor time of an event with 64 senders, against 1", sendersContest, manySenders, oneSender, byProcessor, 1.2, whyGrowth),
+		costs("Growth: the largest heap for 5 times as many events at full load", loadContest, muchLoad, someLoad, byHeap, 1.2, whyGrowth),
+		goal{
+			what: "Growth: memory for each of 10,000 routes, 4 of each event type", contest: memoryContest, contender: wholeRoute,
+			of: byBytes, atMost: 1024, unit: " bytes", why: whyMemory,
+		},
+	)
+	return rows
+}

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
+	"github.com/ThreeDotsLabs/watermill/message"
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/rueidis"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/openedx/learning"
+)
+
+// maxLen is what every contender trims its stream to.
+const maxLen = 10_000
+
+// pipelineLen is how many commands those contenders put into one pipeline that
+// choose it themselves. They have two in flight.
+const pipelineLen = 512
+
+// redisContests holds the connections of all contenders to one server.
+type redisContests struct {
+	addr     string
+	registry *signalcast.Registry
+	ours     *signalcast.Dispatcher
+	bare     *goredis.Client
+	rueidis  rueidis.Client
+	peer     *redisstream.Publisher
+	events   []learning.CourseEnrollmentEvent
+}
+
+func newRedisContests(ctx context.Context, addr string) (c *redisContests, err error) {
+	c = &redisContests{addr: addr, events: newEvents()}
+	backend, err := redis.New(redis.Config{URL: "redis://" + addr})
+	if err != nil {
+		return nil, err
+	}
+	if c.registry, c.ours, err = dispatch(ctx, backend, ours); err != nil {
+		return nil, err
+	}
+	c.bare = goredis.NewClient(&goredis.Options{Addr: addr, PoolSize: 64, MaxRetries: -1})
+	if c.rueidis, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}); err != nil {
+		return nil, err
+	}
+	c.peer, err = redisstream.NewPublisher(redisstream.PublisherConfig{
+		Client:        goredis.NewClient(&goredis.Options{Addr: addr, PoolSize: 64}),
+		Marshaller:    redisFields{},
+		DefaultMaxlen: maxLen,
+	}, nil)
+	return c, err
+}
+
+func (c *redisContests) close(ctx context.Context) error {
+	c.rueidis.Close()
+	return errors.Join(c.ours.Close(ctx), c.peer.Close(), c.bare.Close())
+}
+
+// in returns a contender whose stream is named after it.
+func (c *redisContests) in(name string, events int, run func(ctx context.Context, stream string, n int) error) contender {
+	return contender{
+		name: name, events: events,
+		run:    func(ctx context.Context, n int) error { return run(ctx, name, n) },
+		stored: func(ctx context.Context) (int, error) { return c.added(ctx, name) },
+	}
+}
+
+func (c *redisContests) version(ctx context.Context) (string, error) {
+	info, err := c.bare.InfoMap(ctx, "server").Result()
+	return info["Server"]["redis_version"], err
+}
+
+// added returns how many entries a stream has ever had.
+func (c *redisContests) added(ctx context.Context, stream string) (int, error) {
+	if n, err := c.bare.Exists(ctx, stream).Result(); err != nil || n == 0 {
+		return 0, err
+	}
+	info, err := c.bare.XInfoStream(ctx, stream).Result()
+	if err != nil {
+		return 0, err
+	}
+	return int(info.EntriesAdded), nil
+}
+
+// async is sending from one goroutine that does not wait for each event.
+func (c *redisContests) async(events int, python *python) contest {
+	contenders := []contender{
+		c.in(ours, events, c.sendAsync),
+		c.in(rawSocket, events, c.writeRaw),
+		c.in(bareRedis, events, c.pipelined(func(ctx context.Context, records []record, stream string) error {
+			_, err := c.bare.Pipelined(ctx, func(p goredis.Pipeliner) error {
+				for i := range records {
+					_ = p.Process(ctx, goredis.NewStringCmd(ctx, redisArguments(stream, &records[i])...)) // only adds
+				}
+				return nil
+			})
+			return err
+		})),
+		c.in(bareRueidis, events, c.pipelined(func(ctx context.Context, records []record, stream string) error {
+			commands := make(rueidis.Commands, len(records))
+			for i := range records {
+				commands[i] = c.command(stream, &records[i])
+			}
+			for _, answer := range c.rueidis.DoMulti(ctx, commands...) {
+				if err := answer.Error(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})),
+		c.in(watermillLib, events/2, func(ctx context.Context, stream string, n int) error { return c.watermill(64, stream, n) }),
+	}
+	contenders = append(contenders, contender{name: reference, events: 1000, outside: python.redis}.storedIn(c, pythonTopic))
+	return contest{
+		name: redisAsync,
+		about: "One goroutine sends to one stream of an append-only server and waits at the end. " +
+			"watermill's Publish always waits, so that 64 goroutines call it here; the Python reference always waits too.",
+		contenders: contenders,
+	}
+}
+
+// bounded sends a little and a lot, to compare the heaps.
+func (c *redisContests) bounded(events int) contest {
+	return contest{
+		name: loadContest, about: "Events are sent as fast as possible to a server that is slower: how large the heap gets.",
+		contenders: []contender{
+			c.in(someLoad, events, func(ctx context.Context, _ string, n int) error { return c.sendAsync(ctx, ours, n) }).storedIn(c, ours),
+			c.in(muchLoad, 5*events, func(ctx context.Context, _ string, n int) error { return c.sendAsync(ctx, ours, n) }).storedIn(c, ours),
+		},
+	}
+}
+
+func (k contender) storedIn(c *redisContests, stream string) contender {
+	k.stored = func(ctx context.Context) (int, error) { return c.added(ctx, stream) }
+	return k
+}
+
+// sync is many goroutines that wait for each of their events.
+func (c *redisContests) sync(events int) contest {
+	const callers = 64
+	return contest{
+		name: redisSync, about: "64 goroutines send to one stream, each waiting for every event.",
+		contenders: []contender{
+			c.in(ours, events, func(ctx context.Context, _ string, n int) error {
+				return together(callers, n, func(_, i int) error {
+					return learning.CourseEnrollmentCreated.Send(ctx, c.registry, c.events[i%len(c.events)])
+				})
+			}),
+			c.in(bareRedis, events, func(ctx context.Context, stream string, n int) error {
+				return together(callers, n, func(_, i int) error {
+					r, err := encode(&c.events[i%len(c.events)])
+					if err != nil {
+						return err
+					}
+					return c.bare.Do(ctx, redisArguments(stream, &r)...).Err()
+				})
+			}),
+			c.in(bareRueidis, events, func(ctx context.Context, stream string, n int) error {
+				return together(callers, n, func(_, i int) error {
+					r, err := encode(&c.events[i%len(c.events)])
+					if err != nil {
+						return err
+					}
+					return c.rueidis.Do(ctx, c.command(stream, &r)).Error()
+				})
+			}),
+			c.in(watermillLib, events, func(_ context.Context, stream string, n int) error { return c.watermill(callers, stream, n) }),
+		},
+	}
+}
+
+func (c *redisContests) sendAsync(ctx context.Context, _ string, n int) error {
+	before := c.ours.Stats().Failed
+	for i := range n {
+		if _, err := learning.CourseEnrollmentCreated.SendAsync(ctx, c.registry, c.events[i%len(c.events)]); err != nil {
+			return err
+		}
+	}
+	err := c.ours.Flush(ctx)
+	if failed := c.ours.Stats().Failed - before; failed > 0 {
+		err = fmt.Errorf("%d messages failed", failed)
+	}
+	return err
+}
+
+// pipelined makes records in one goroutine and writes them in pipelines, two at a time.
+func (c *redisContests) pipelined(
+	write func(ctx context.Context, records []record, stream string) error,
+) func(ctx context.Context, stream string, n int) error {
+	return func(ctx context.Context, stream string, n int) error {
+		full := make(chan []record)
+		errs := make([]error, 2)
+		var writers sync.WaitGroup
+		for w := range errs {
+			writers.Go(func() {
+				for records := range full {
+					errs[w] = errors.Join(errs[w], write(ctx, records, stream))
+				}
+			})
+		}
+		var err error
+		for i := 0; i < n && err == nil; {
+			records := make([]record, min(pipelineLen, n-i))
+			for j := 0; j < len(records) && err == nil; j++ {
+				records[j], err = encode(&c.events[i%len(c.events)])
+				i++
+			}
+			full <- records
+		}
+		close(full)
+		writers.Wait()
+		return errors.Join(err, errs[0], errs[1])
+	}
+}
+
+// constantFields are the fields of an entry that are the same for every event, by name.
+const (
+	eventSource = "openedx/bench/web"
+	eventHost   = "bench-host"
+	eventLib    = "1.0.0"
+)
+
+func redisArguments(stream string, r *record) []any {
+	return []any{
+		"XADD", stream, "MAXLEN", "~", maxLen, "*",
+		"type", learning.CourseEnrollmentCreated.EventType(), "id", r.id, "source", eventSource, "time", r.time,
+		"minorversion", 0, "sourcehost", eventHost, "sourcelib", eventLib, "event_data", r.value[framing:],
+	}
+}
+
+func (c *redisContests) command(stream string, r *record) rueidis.Completed {
+	return c.rueidis.B().Xadd().Key(stream).Maxlen().Almost().Threshold(strconv.Itoa(maxLen)).Id("*").FieldValue().
+		FieldValue("type", learning.CourseEnrollmentCreated.EventType()).FieldValue("id", r.id).
+		FieldValue("source", eventSource).FieldValue("time", r.time).FieldValue("minorversion", "0").
+		FieldValue("sourcehost", eventHost).FieldValue("sourcelib", eventLib).
+		FieldValue("event_data", rueidis.BinaryString(r.value[framing:])).Build()
+}
+
+func (c *redisContests) watermill(goroutines int, stream string, n int) error {
+	return together(goroutines, n, func(_, i int) error {
+		r, err := encode(&c.events[i%len(c.events)])
+		if err != nil {
+			return err
+		}
+		return c.peer.Publish(stream, watermillMessage(&r))
+	})
+}
+
+func watermillMessage(r *record) *message.Message {
+	m := message.NewMessage(r.id, r.value)
+	m.Metadata.Set("time", r.time)
+	m.Metadata.Set("key", string(r.key))
+	return m
+}
+
+// redisFields lets watermill write the fields of the event bus.
+type redisFields struct{}
+
+func (redisFields) Marshal(_ string, m *message.Message) (map[string]any, error) {
+	return map[string]any{
+		"type": learning.CourseEnrollmentCreated.EventType(), "id": m.UUID, "source": eventSource,
+		"time": m.Metadata.Get("time"), "minorversion": 0, "sourcehost": eventHost, "sourcelib": eventLib,
+		"event_data": []byte(m.Payload[framing:]),
+	}, nil
+}
+
+// writeRaw is the floor: commands written to a socket, and no more read of the
+// answers than that they are no errors.
+func (c *redisContests) writeRaw(ctx context.Context, stream string, n int) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	head := "*22\r\n" + bulk("XADD") + bulk(stream) + bulk("MAXLEN") + bulk("~") + bulk(strconv.Itoa(maxLen)) + bulk("*") +
+		bulk("type") + bulk(learning.CourseEnrollmentCreated.EventType()) + bulk("source") + bulk(eventSource) +
+		bulk("minorversion") + bulk("0") + bulk("sourcehost") + bulk(eventHost) + bulk("sourcelib") + bulk(eventLib) + bulk("id")
+	const between = 64 // commands between looking at the room
+	inFlight, answers := make(chan int, 1024/between), make(chan error, 1)
+	go func() { answers <- readRaw(bufio.NewReaderSize(conn, 64<<10), inFlight) }()
+	var b []byte
+	for i := 0; i < n && err == nil; {
+		count := min(between, n-i)
+		b = b[:0]
+		for range count {
+			var r record
+			if r, err = encode(&c.events[i%len(c.events)]); err != nil {
+				break
+			}
+			b = append(b, head...)
+			b = appendBulk(b, r.id)
+			b = appendBulk(append(b, "$4\r\ntime\r\n"...), r.time)
+			b = appendBulk(append(b, "$10\r\nevent_data\r\n"...), string(r.value[framing:]))
+			i++
+		}
+		inFlight <- count
+		if err == nil {
+			_, err = conn.Write(b)
+		}
+	}
+	close(inFlight)
+	return errors.Join(err, <-answers)
+}
+
+func readRaw(r *bufio.Reader, counts <-chan int) (err error) {
+	for count := range counts {
+		for range 2 * count { // the length of the ID, and the ID
+			var line []byte
+			if err == nil {
+				line, err = r.ReadSlice('\n')
+			}
+			if err == nil && line[0] == '-' {
+				err = fmt.Errorf("answer %q", line)
+			}
+		}
+	}
+	return err
+}
+
+func bulk(s string) string { return string(appendBulk(nil, s)) }
+
+func appendBulk(b []byte, s string) []byte {
+	b = strconv.AppendInt(append(b, '$'), int64(len(s)), 10)
+	b = append(b, "\r\n"...)
+	b = append(b, s...)
+	return append(b, "\r\n"...)
+}

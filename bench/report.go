@@ -1,0 +1,150 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// report is everything that a run has found.
+type report struct {
+	rounds   int
+	contests []contest
+	results  map[string][]result
+	// facts are about the machine and the versions, one a line.
+	facts []string
+}
+
+// figure writes a number with three significant digits, large ones in full.
+func figure(x float64) string {
+	switch {
+	case x == 0:
+		return "0"
+	case math.Abs(x) >= 1000:
+		text := fmt.Sprintf("%.0f", x)
+		for i := len(text) - 3; i > 0; i -= 3 {
+			text = text[:i] + "," + text[i:]
+		}
+		return text
+	case math.Abs(x) >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case math.Abs(x) >= 10:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", x), "0"), ".")
+	}
+}
+
+func inMegabytes(s sample) float64 { return s.heap / 1e6 }
+
+// tables returns the goals and every contest as Markdown.
+func (r *report) tables() string {
+	var b strings.Builder
+	b.WriteString("## Goals\n\n| what | goal | measured | |\n|---|---|---|---|\n")
+	met, rows := 0, 0
+	for _, g := range goals() {
+		value, ok, found := g.value(r.results)
+		if !found {
+			continue
+		}
+		verdict := "met"
+		if rows++; ok {
+			met++
+		} else {
+			verdict = strings.TrimSuffix(fmt.Sprintf("**not met**, %s: %s", g.short(value), g.why), ": ")
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s%s | %s |\n", g.what, g.limit(), figure(value), g.unit, verdict)
+	}
+	fmt.Fprintf(&b, "\n%d of %d are met. Every ratio is the median of the ratios of %d rounds.\n\n## Figures\n", met, rows, r.rounds)
+	for _, c := range r.contests {
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", c.name, c.about)
+		b.WriteString("| | ns/event | events/s | time, of the first | processor ns/event | allocations | bytes | heap, MB |\n" +
+			"|---|---:|---:|---:|---:|---:|---:|---:|\n")
+		results := r.results[c.name]
+		for _, line := range results {
+			row := make([]string, 8)
+			row[0] = line.name
+			if ns := line.median(byTime); ns > 0 { // else only memory is of interest
+				row[1], row[2], row[3] = figure(ns), figure(1e9/ns), figure(line.ratio(results[0], byTime))
+				row[4] = figure(line.median(byProcessor))
+			}
+			for i, of := range []metric{byAllocs, byBytes, inMegabytes} {
+				if line.median(byBytes)+line.median(byHeap) > 0 { // else it was another process
+					row[5+i] = figure(line.median(of))
+				}
+			}
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		}
+	}
+	return b.String()
+}
+
+// write writes docs/benchmarks.md and its chart.
+func (r *report) write(root string) error {
+	var b strings.Builder
+	b.WriteString("# Benchmarks\n\nMade by `make bench`; `make bench-quick` prints the same from shorter rounds.\n" +
+		"Every contender of a contest sends the same event, with the same key and headers, to the same server, with acknowledgement by all\n" +
+		"replicas, and the server has stored each event once. The peers are given what code by hand has encoded for this one event type.\n" +
+		"All contenders take their turns within each round. The client shares the machine with the server.\n\n")
+	for _, fact := range r.facts {
+		fmt.Fprintf(&b, "- %s\n", fact)
+	}
+	b.WriteString("\n![signalcast and its peers](benchmarks.svg)\n\n")
+	b.WriteString(r.tables())
+	b.WriteString("\nProcessor time and allocations are the client's. In contests with servers they include the measuring of the heap,\n" +
+		"which is small. Times are medians.\n")
+	if err := os.WriteFile(filepath.Join(root, "docs/benchmarks.md"), []byte(b.String()), 0o644); err != nil { //nolint:gosec // documentation
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, "docs/benchmarks.svg"), r.chart(), 0o644) //nolint:gosec // documentation
+}
+
+// describe finds out about the machine and the versions.
+func describe(ctx context.Context, root string, rounds int) []string {
+	facts := []string{
+		fmt.Sprintf("%s, %d rounds", time.Now().UTC().Format("2006-01-02 15:04 UTC"), rounds),
+		fmt.Sprintf("%s, %d processors, %s/%s", cmp.Or(processor(), "unknown processor"), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
+	}
+	git := func(args ...string) string {
+		text, _ := output(exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...)) //nolint:gosec // fixed arguments
+		return text
+	}
+	commit := git("rev-parse", "--short=12", "HEAD")
+	if git("status", "--porcelain", "--untracked-files=no", "--", "*.go", "go.mod") != "" {
+		commit += ", with changes"
+	}
+	facts = append(facts, "commit "+commit, runtime.Version())
+	if info, ok := debug.ReadBuildInfo(); ok {
+		var peers []string
+		for _, name := range []string{
+			"github.com/twmb/franz-go", "github.com/segmentio/kafka-go", "github.com/ThreeDotsLabs/watermill-kafka/v3", "github.com/IBM/sarama",
+			"github.com/redis/go-redis/v9", "github.com/redis/rueidis", "github.com/ThreeDotsLabs/watermill-redisstream", "github.com/hamba/avro/v2",
+		} {
+			for _, d := range info.Deps {
+				if d.Path == name {
+					peers = append(peers, strings.TrimPrefix(name, "github.com/")+" "+d.Version)
+				}
+			}
+		}
+		facts = append(facts, strings.Join(peers, ", "))
+	}
+	return facts
+}
+
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is no name
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, " \t:"))
+		}
+	}
+	return ""
+}

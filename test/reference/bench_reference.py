@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Does work with the reference on demand and tells what it cost.
+
+bench_reference.py --redis URL --brokers 127.0.0.1:9092 --registry URL --topic TOPIC
+
+Each line of standard input is a kind of work and how often to do it; each is answered by one line of JSON with the seconds
+and the processor seconds that it took:
+
+  dispatch N   a signal is sent N times, through the handler, to one topic of a producer that does nothing
+  encode N     the same to a producer that encodes the data and drops it
+  redis N      the same to Redis; the reference waits for every answer
+  kafka N      the same to Kafka; delivered at the end
+  config N     1,000 event types with 4 topics each are merged with as many overrides, checked and connected, N times
+
+Ends with standard input. Exit status 1 as soon as the reference logs an error.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+
+from refboot import boot
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--redis", required=True)
+parser.add_argument("--brokers", required=True)
+parser.add_argument("--registry", required=True)
+parser.add_argument("--topic", required=True)
+args = parser.parse_args()
+
+signals = boot(
+    EVENT_BUS_REDIS_CONNECTION_URL=args.redis,
+    EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=args.brokers,
+    EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=args.registry,
+)
+import openedx_events.apps  # noqa: E402  needs the settings
+from django.apps import apps  # noqa: E402
+from django.conf import settings  # noqa: E402
+from openedx_events.apps import general_signal_handler  # noqa: E402
+from openedx_events.event_bus import EventBusProducer, get_producer, merge_producer_configs  # noqa: E402
+from openedx_events.event_bus.avro.serializer import serialize_event_data_to_bytes  # noqa: E402
+from openedx_events.learning.signals import COURSE_ENROLLMENT_CREATED as SIGNAL  # noqa: E402
+
+import samples  # noqa: E402
+
+
+
+
+class Nothing(EventBusProducer):
+    def send(self, **_):
+        pass
+
+
+class Encoding(EventBusProducer):
+    def send(self, *, signal, event_data, **_):
+        serialize_event_data_to_bytes(event_data, signal)
+
+
+def nothing():
+    return Nothing()
+
+
+def encoding():
+    return Encoding()
+
+
+def fail(record):
+    print(f"FAIL {record.getMessage()[:1000]}", file=sys.stderr, flush=True)
+    os._exit(1)  # from any thread
+
+
+handler = logging.Handler(logging.ERROR)
+handler.emit = fail
+logging.getLogger().setLevel(logging.ERROR)
+logging.getLogger().handlers = [handler]
+
+MAKERS = {
+    "dispatch": f"{__name__}.nothing",
+    "encode": f"{__name__}.encoding",
+    "redis": "edx_event_bus_redis.create_producer",
+    "kafka": "edx_event_bus_kafka.create_producer",
+}
+producers = {}
+data = samples.sample(SIGNAL, "full")
+event_types = [f"org.openedx.bench.subject{i}.done.v1" for i in range(1000)]
+base = {t: {f"topic-{j}": {"event_key_field": "user.id", "enabled": True} for j in range(4)} for t in event_types}
+override = {t: {f"topic-{j}": {"enabled": True} for j in range(4)} for t in event_types}
+declared = {t: signals(event_type=t, data={"user": object}) for t in event_types}
+
+
+def producer(kind):
+    if kind not in producers:
+        settings.EVENT_BUS_PRODUCER = MAKERS[kind]
+        get_producer.cache_clear()
+        producers[kind] = get_producer()
+    return producers[kind]
+
+
+def send(kind, count):
+    openedx_events.apps.get_producer = lambda: producer(kind)
+    for _ in range(count):
+        SIGNAL.send_event(**data)
+    if kind == "kafka" and producer(kind).producer.flush(120):
+        sys.exit("FAIL not delivered")
+
+
+def configure(count):
+    app = apps.get_app_config("openedx_events")
+    for _ in range(count):
+        for event_type, topics in merge_producer_configs(base, override).items():
+            app._get_validated_signal_config(event_type, topics)
+            declared[event_type].connect(general_signal_handler)
+
+
+settings.EVENT_BUS_PRODUCER_CONFIG = {
+    SIGNAL.event_type: {args.topic: {"event_key_field": "enrollment.course.course_key", "enabled": True}}
+}
+SIGNAL.connect(general_signal_handler)
+for kind in MAKERS:
+    producer(kind)
+for line in sys.stdin:
+    kind, count = line.split()
+    start, used = time.perf_counter(), time.process_time()
+    if kind == "config":
+        configure(int(count))
+    else:
+        send(kind, int(count))
+    print(json.dumps({"Seconds": time.perf_counter() - start, "CPU": time.process_time() - used}), flush=True)
