@@ -10,7 +10,7 @@ import (
 // of bars for each contest with a server, longest bar full width.
 func (r *report) chart() []byte {
 	const (
-		width, names, bars = 860, 190, 520
+		width, names, bars = 900, 230, 520
 		title, bar, gap    = 30, 20, 14
 	)
 	var body bytes.Buffer

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -179,6 +180,15 @@ func (r result) ratio(other result, of metric) float64 {
 		values[i] = of(r.samples[i]) / of(other.samples[i])
 	}
 	return median(values)
+}
+
+// spread returns how far the rounds are apart, as a part of the median.
+func (r result) spread(of metric) float64 {
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, s := range r.samples {
+		least, most = min(least, of(s)), max(most, of(s))
+	}
+	return (most - least) / r.median(of)
 }
 
 func median(values []float64) float64 {

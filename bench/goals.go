@@ -124,7 +124,7 @@ func goals() []goal {
 			rows,
 			faster(contest+": with franz-go, against franz-go", contest, oursFranz, bareFranz, 0.85, whyFranz),
 			faster(contest+": with kafka-go, against its Writer", contest, oursKafka, bareKafka, 0.85, whyFranz),
-			faster(contest+": with franz-go, against kafka-go's Writer", contest, oursFranz, bareKafka, 1.3, whyWriter),
+			faster(contest+": with franz-go, against kafka-go's Writer", contest, oursFranz, bareKafka, 1.3, whyFranz),
 		)
 	}
 	rows = append(

@@ -25,6 +25,7 @@ const (
 	byHand       = "by hand"
 	bareHamba    = "hamba/avro"
 	bareRedis    = "go-redis"
+	ordered      = "go-redis, one transaction at a time"
 	bareRueidis  = "rueidis"
 	bareFranz    = "franz-go"
 	bareKafka    = "kafka-go Writer"

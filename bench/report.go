@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -66,19 +67,19 @@ func (r *report) tables() string {
 	fmt.Fprintf(&b, "\n%d of %d are met. Every ratio is the median of the ratios of %d rounds.\n\n## Figures\n", met, rows, r.rounds)
 	for _, c := range r.contests {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", c.name, c.about)
-		b.WriteString("| | ns/event | events/s | time, of the first | processor ns/event | allocations | bytes | heap, MB |\n" +
-			"|---|---:|---:|---:|---:|---:|---:|---:|\n")
+		b.WriteString("| | ns/event | events/s | spread | time, of the first | processor ns/event | allocations | bytes | heap, MB |\n" +
+			"|---|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 		results := r.results[c.name]
 		for _, line := range results {
-			row := make([]string, 8)
+			row := make([]string, 9)
 			row[0] = line.name
 			if ns := line.median(byTime); ns > 0 { // else only memory is of interest
-				row[1], row[2], row[3] = figure(ns), figure(1e9/ns), figure(line.ratio(results[0], byTime))
-				row[4] = figure(line.median(byProcessor))
+				row[1], row[2], row[3] = figure(ns), figure(1e9/ns), fmt.Sprintf("%.0f %%", line.spread(byTime)*100)
+				row[4], row[5] = figure(line.ratio(results[0], byTime)), figure(line.median(byProcessor))
 			}
 			for i, of := range []metric{byAllocs, byBytes, inMegabytes} {
 				if line.median(byBytes)+line.median(byHeap) > 0 { // else it was another process
-					row[5+i] = figure(line.median(of))
+					row[6+i] = figure(line.median(of))
 				}
 			}
 			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
@@ -100,7 +101,7 @@ func (r *report) write(root string) error {
 	b.WriteString("\n![signalcast and its peers](benchmarks.svg)\n\n")
 	b.WriteString(r.tables())
 	b.WriteString("\nProcessor time and allocations are the client's. In contests with servers they include the measuring of the heap,\n" +
-		"which is small. Times are medians.\n")
+		"which is small. All figures are medians; the spread is from the fastest to the slowest round, of the median.\n")
 	if err := os.WriteFile(filepath.Join(root, "docs/benchmarks.md"), []byte(b.String()), 0o644); err != nil { //nolint:gosec // documentation
 		return err
 	}
@@ -112,6 +113,9 @@ func describe(ctx context.Context, root string, rounds int) []string {
 	facts := []string{
 		fmt.Sprintf("%s, %d rounds", time.Now().UTC().Format("2006-01-02 15:04 UTC"), rounds),
 		fmt.Sprintf("%s, %d processors, %s/%s", cmp.Or(processor(), "unknown processor"), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH),
+	}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		facts = append(facts, "load average at the start "+string(load[:bytes.IndexByte(load, ' ')]))
 	}
 	git := func(args ...string) string {
 		text, _ := output(exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...)) //nolint:gosec // fixed arguments

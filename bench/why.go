@@ -10,11 +10,10 @@ const (
 	whyHamba       = "checking the course key and formatting three times is most of the work, the same for all; code by hand is hardly below 0.5× itself"
 	whyFranz       = "a message holds twice the memory of the bare client's record: the Delivery, the framed key and value, and the headers once for " +
 		"the buffer and once for the client; on two processors shared with the broker all of it counts"
-	whyWriter = "here the bare franz-go client is hardly faster than the Writer, which gets 100 messages in a call; the rest as above"
-	whySync   = "processor time per event is what limits 64 callers on two processors shared with the broker: memory as above, and a goroutine that is woken for each event"
-	whyOne    = "nearly all of the time is the broker's answer and waking up; the contenders differ by less than they do from round to round"
-	whyRedis  = "a batch is a transaction, so that nothing overtakes a message that the server refuses; MULTI and EXEC cost the server time, " +
-		"and a stream has one batch in flight where the peers have two"
+	whySync  = "processor time per event is what limits 64 callers on two processors shared with the broker: memory as above, and a goroutine that is woken for each event"
+	whyOne   = "nearly all of the time is the broker's answer and waking up; compare the spreads"
+	whyRedis = "a batch is a transaction, so that nothing overtakes a message that the server refuses; go-redis pays for the same promise " +
+		"in the line about transactions; a stream has one batch in flight where the peers have two"
 	whyRedisSync = "one batch is in flight for a stream, while the 64 connections of go-redis, or rueidis's pipe, keep the server busy all the time"
 	whyConfig    = "4,000 routes are sorted, compared with those in service to tell what changed, and given the compiled key and counters of each; " +
 		"merging is a quarter of the time"
