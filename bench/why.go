@@ -7,11 +7,11 @@ const (
 	whyTopics      = "each topic has a message, a result, counters and a function that reports its fate, and gets its key encoded anew"
 	whyTopicAllocs = "one for the function that reports a message's fate; with many topics the keys outgrow the first buffer"
 	whyAvro        = "a program that is interpreted, against straight code"
-	whyHamba       = "checking the course key and formatting three times is most of the work, the same for all; code by hand is hardly below 0.5× itself"
+	whyHamba       = "checking the course key and formatting three times is most of the work, the same for all; code by hand is not far below 0.5× itself"
 	whyFranz       = "a message holds twice the memory of the bare client's record: the Delivery, the framed key and value, and the headers once for " +
 		"the buffer and once for the client; on two processors shared with the broker all of it counts"
 	whySync  = "processor time per event is what limits 64 callers on two processors shared with the broker: memory as above, and a goroutine that is woken for each event"
-	whyOne   = "nearly all of the time is the broker's answer and waking up; compare the spreads"
+	whyOne   = "the broker's answer and waking up are most of the time; compare the spreads of the figures"
 	whyRedis = "a batch is a transaction, so that nothing overtakes a message that the server refuses; go-redis pays for the same promise " +
 		"in the line about transactions; a stream has one batch in flight where the peers have two"
 	whyRedisSync = "one batch is in flight for a stream, while the 64 connections of go-redis, or rueidis's pipe, keep the server busy all the time"
