@@ -49,27 +49,30 @@ func number() charset { return charset{digits, 0, unicode.IsDigit} }
 func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
 // spells reports whether s is not empty and all its characters are in the set.
-func (set charset) spells(s string) bool {
+func (set charset) spells(s string) bool { return s != "" && set.span(s) == len(s) }
+
+// span is the length of the longest beginning of s that has only characters in the set.
+func (set charset) span(s string) int {
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
 		case c < 64:
 			if set.low>>c&1 == 0 {
-				return false
+				return i
 			}
 			i++
 		case c < utf8.RuneSelf:
 			if set.high>>(c-64)&1 == 0 {
-				return false
+				return i
 			}
 			i++
 		default:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if set.others == nil || !set.others(r) {
-				return false
+				return i
 			}
 			i += size
 		}
 	}
-	return s != ""
+	return len(s)
 }

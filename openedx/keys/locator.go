@@ -83,19 +83,23 @@ func foldedLabelOf(s string) label {
 // parse splits s at its plus signs. The parts come in the order of their labels, each at most once.
 func parse(s string, labelOf func(string) label, version, block charset) (l locator, ok bool) {
 	last := noLabel
-	for part := range strings.SplitSeq(s, "+") {
-		name, value, labelled := strings.Cut(part, "@")
-		if !labelled {
-			if l.names++; last != noLabel || l.names > orgCourseRun || !id().spells(part) {
+	for more := true; more; {
+		end := id().span(s)
+		name, rest := s[:end], s[end:]
+		if rest == "" || rest[0] == '+' {
+			if l.names++; last != noLabel || l.names > orgCourseRun || name == "" {
 				return l, false
 			}
+			s, more = strings.CutPrefix(rest, "+")
 			continue
 		}
 		this := labelOf(name)
-		if this <= last {
+		if rest[0] != '@' || this <= last {
 			return l, false
 		}
 		last = this
+		var value string
+		value, s, more = strings.Cut(rest[1:], "+")
 		allowed := id()
 		switch this {
 		case versionLabel:
