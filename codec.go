@@ -30,7 +30,8 @@ type Encoder interface {
 	AppendValue(dst []byte, data Data) ([]byte, error)
 	// KeySchema describes what AppendKey writes for k, nil where there is no schema.
 	KeySchema(k *KeyField) *Schema
-	// AppendKey appends the encoded value of one field of the event data to dst.
+	// AppendKey appends the encoded value of one field of the event data to dst. It
+	// is called once per event for each key path.
 	AppendKey(dst []byte, k *KeyField, data Data) ([]byte, error)
 }
 
@@ -95,6 +96,13 @@ func (e *avroEncoder) ValueSchema() *Schema { return e.schema }
 
 func (e *avroEncoder) AppendValue(dst []byte, data Data) ([]byte, error) {
 	dst, err := e.data.AppendAvro(dst, data.ref)
+	return dst, data.fault(err)
+}
+
+// appendWithKeys is AppendValue and sets at to where keys, in the order of the
+// data, lie in the value.
+func (e *avroEncoder) appendWithKeys(dst []byte, data Data, keys []*shape.Key, at []shape.Span) ([]byte, error) {
+	dst, err := e.data.AppendAvroWithKeys(dst, data.ref, keys, at)
 	return dst, data.fault(err)
 }
 

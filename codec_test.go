@@ -62,7 +62,7 @@ func TestAnEventIsEncodedOnceForManyTopics(t *testing.T) {
 		require.NoError(t, s.send(t, order{Number: "17"}))
 	}
 	require.Equal(t, int64(3), codec.values.Load())
-	require.Equal(t, int64(15), codec.encodedKeys.Load())
+	require.Equal(t, int64(3), codec.encodedKeys.Load(), "topics with equal key paths share the key")
 	require.Len(t, s.backend.Messages(), 15)
 
 	_, err := s.dispatcher.Reload(t.Context(), ordersTo("x"))

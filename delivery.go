@@ -14,12 +14,13 @@ import (
 type Delivery struct {
 	dispatches []*dispatch // one for each dispatcher that serves the event
 
-	open atomic.Int64 // outcomes not known yet, and one while sending goes on
+	// open counts the outcomes not known yet, and one while sending goes on. When
+	// somebody has asked for done, awaited is added.
+	open atomic.Int64
+	mu   sync.Mutex // held to make done
+	done chan struct{}
 
-	mu       sync.Mutex
-	failures []error // of what is not a message: receivers, encoding
-	done     chan struct{}
-	finished bool
+	failures []error // of what is not a message: receivers, encoding; written before sent
 
 	// Room for the usual case of one dispatcher, so that it costs no allocation.
 	only  dispatch
@@ -115,18 +116,20 @@ func (d *Delivery) Done() <-chan struct{} {
 	defer d.mu.Unlock()
 	if d.done == nil {
 		d.done = make(chan struct{})
-		if d.finished {
+		if d.open.Add(awaited) == awaited { // else the last outcome closes it
 			close(d.done)
 		}
 	}
 	return d.done
 }
 
+const awaited = 1 << 62
+
 // Wait waits until the fate of every message is known or ctx ends, and joins
 // everything that went wrong, as [Signal.Send] does. A message without an
 // outcome when ctx ends is a [*DeliveryError] with fate Pending, which wraps ctx.Err().
 func (d *Delivery) Wait(ctx context.Context) error {
-	if d.open.Load() > 0 {
+	if d.open.Load()&^awaited > 0 {
 		select {
 		case <-d.Done():
 		case <-ctx.Done():
@@ -155,9 +158,7 @@ func (d *Delivery) Results() []Result {
 // err joins what went wrong. Messages without an outcome count as pending
 // because of cause.
 func (d *Delivery) err(cause error) error {
-	d.mu.Lock()
 	failures := d.failures[:len(d.failures):len(d.failures)]
-	d.mu.Unlock()
 	for s := range d.slots() {
 		if err := s.err(cause); err != nil {
 			failures = append(failures, err)
@@ -203,20 +204,12 @@ func (d *Delivery) rejected() bool {
 
 // fail adds a failure that is not of one message.
 func (d *Delivery) fail(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.failures = append(d.failures, err)
 }
 
 // settle counts one outcome.
 func (d *Delivery) settle() {
-	if d.open.Add(-1) > 0 {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.finished = true
-	if d.done != nil {
+	if d.open.Add(-1) == awaited {
 		close(d.done)
 	}
 }
@@ -226,7 +219,6 @@ type slot struct {
 	message  Message
 	route    *route
 	delivery *Delivery // nil for a dead letter, which nobody waits for
-	keyEnd   int       // in the bytes of the dispatch, while it is made
 	refused  bool      // by Publish; written before sent
 
 	state   atomic.Uint32

@@ -114,8 +114,8 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 	case d.options.deadLetterBackend != nil && d.options.deadLetter == "":
 		return nil, errors.New("WithDeadLetterBackend is given without WithDeadLetter, which names the topics")
 	}
-	if err := r.check(); err != nil {
-		return nil, err
+	if r.fault != nil {
+		return nil, r.fault
 	}
 	table, err := d.prepare(ctx, c)
 	if err != nil {
@@ -252,8 +252,8 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 	if e == nil {
 		return nil, notRegistered(eventType)
 	}
-	meta, err := d.registry.metadata(e.def, opts)
-	if err != nil {
+	var meta Metadata
+	if err := d.registry.describe(e.def, opts, &meta); err != nil {
 		return nil, err
 	}
 	decoded, err := e.def.decode(e.data, data)

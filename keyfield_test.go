@@ -30,31 +30,47 @@ const keyedEvent = "org.example.keyed.v1"
 
 func TestEveryKeyFieldWorks(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
 	signal := signalcast.NewSignal[keyed](keyedEvent)
+	s := newShop(t)
 	require.NoError(t, s.registry.Register(signal))
 	paths := s.registry.KeyFields(keyedEvent)
 	require.Equal(t, []string{"text", "number", "yes", "ratio", "bytes", "at", "id", "nested.id", "nested.email"}, paths)
 	require.Nil(t, s.registry.KeyFields("org.example.unknown.v1"))
 
-	topics := map[string]signalcast.TopicConfig{}
+	topics := map[string]signalcast.TopicConfig{"keyless": {Keyless: new(true), Enabled: new(true)}}
 	for _, path := range paths {
 		topics[path] = signalcast.TopicConfig{EventKeyField: &path, Enabled: new(true)}
+		topics["again-"+path] = topics[path]
 	}
-	s.dispatch(t, signalcast.ProducerConfig{keyedEvent: topics}, s.backend, signalcast.WithCodec(signalcast.JSON()))
 	data := keyed{
 		Text: "ä", Number: -3, Yes: true, Ratio: 1.5, Bytes: []byte{0xff, 0}, At: noon,
 		ID: signalcast.UUID{15: 1}, Nested: customer{7, "a@example.org"},
 	}
-	require.NoError(t, signal.Send(t.Context(), s.registry, data))
-	keys := map[string]string{}
-	for _, m := range s.backend.Messages() {
-		keys[m.Topic] = string(m.Key)
+	for _, c := range []struct {
+		codec signalcast.Codec
+		want  map[string]string
+	}{
+		{signalcast.JSON(), map[string]string{
+			"text": "ä", "number": "-3", "yes": "true", "ratio": "1.5", "bytes": "\xff\x00", "at": "2026-01-02T12:00:00+00:00",
+			"id": "00000000-0000-0000-0000-000000000001", "nested.id": "7", "nested.email": "a@example.org",
+		}},
+		{signalcast.Avro(), map[string]string{
+			"text": "\x04ä", "number": "\x05", "yes": "\x01", "ratio": "\x00\x00\x00\x00\x00\x00\xf8\x3f", "bytes": "\x04\xff\x00",
+			"at": "\x322026-01-02T12:00:00+00:00", "id": "\x4800000000-0000-0000-0000-000000000001",
+			"nested.id": "\x0e", "nested.email": "\x1aa@example.org",
+		}},
+	} {
+		d := s.dispatch(t, signalcast.ProducerConfig{keyedEvent: topics}, signalcast.KeepOpen(s.backend), signalcast.WithCodec(c.codec))
+		require.NoError(t, signal.Send(t.Context(), s.registry, data))
+		require.NoError(t, d.Close(t.Context()))
+		for path, want := range c.want {
+			require.Equal(t, want, string(s.backend.Messages(path)[0].Key), path)
+			require.Equal(t, want, string(s.backend.Messages("again-" + path)[0].Key), path)
+		}
+		require.Len(t, c.want, len(paths))
+		require.Nil(t, s.backend.Messages("keyless")[0].Key)
+		s.backend.Reset()
 	}
-	require.Equal(t, map[string]string{
-		"text": "ä", "number": "-3", "yes": "true", "ratio": "1.5", "bytes": "\xff\x00", "at": "2026-01-02T12:00:00+00:00",
-		"id": "00000000-0000-0000-0000-000000000001", "nested.id": "7", "nested.email": "a@example.org",
-	}, keys)
 }
 
 func TestAPathThatIsNoKeyIsRefusedWhereverItStands(t *testing.T) {

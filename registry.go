@@ -27,6 +27,7 @@ type Registry struct {
 	sourceLib  SourceLib
 	ids        func() UUID // nil: version 7
 	localOnly  bool
+	fault      error // of these settings; no event could carry them
 
 	nothing *Delivery // of events without topics and receivers; done from the start
 
@@ -95,6 +96,7 @@ func NewRegistry(opts ...RegistryOption) *Registry {
 	for _, opt := range opts {
 		opt(r)
 	}
+	r.fault = r.check()
 	return r
 }
 
@@ -244,19 +246,18 @@ func (r *Registry) idle(d *definition) bool {
 }
 
 // admit decides whether an event may be sent, and makes its metadata.
-func (r *Registry) admit(d *definition, opts []SendOption) (*entry, Metadata, error) {
+func (r *Registry) admit(d *definition, opts []SendOption, meta *Metadata) (*entry, error) {
 	e := r.entry(d)
 	if e == nil {
-		return nil, Metadata{}, notRegistered(d.eventType)
+		return nil, notRegistered(d.eventType)
 	}
-	meta, err := r.metadata(d, opts)
-	if err != nil {
-		return nil, meta, err
+	if err := r.describe(d, opts, meta); err != nil {
+		return nil, err
 	}
 	if !meta.FromEventBus && !r.localOnly && len(*r.dispatchers.Load()) == 0 {
-		return nil, meta, fmt.Errorf("event type %q: %w", d.eventType, ErrNoDispatcher)
+		return nil, fmt.Errorf("event type %q: %w", d.eventType, ErrNoDispatcher)
 	}
-	return e, meta, nil
+	return e, nil
 }
 
 // topics returns the number of messages that an event of the signal becomes now.
@@ -287,31 +288,29 @@ func (r *Registry) attach(d *Dispatcher) {
 	r.dispatchers.Store(&open)
 }
 
-func (r *Registry) metadata(d *definition, opts []SendOption) (Metadata, error) {
+// describe makes the metadata of an event that is sent now.
+func (r *Registry) describe(d *definition, opts []SendOption, m *Metadata) error {
 	now := time.Now()
-	m := Metadata{
-		EventType:    d.eventType,
-		MinorVersion: d.minorVersion,
-		Source:       r.source,
-		SourceHost:   r.sourceHost,
-		Time:         now,
-		SourceLib:    r.sourceLib,
-	}
+	m.EventType, m.MinorVersion = d.eventType, d.minorVersion
+	m.Source, m.SourceHost, m.SourceLib = r.source, r.sourceHost, r.sourceLib
+	m.Time = now
 	if r.ids != nil {
 		m.ID = r.ids()
 	} else {
 		m.ID = newUUID(now)
 	}
 	for _, opt := range opts {
-		if err := opt.apply(&m); err != nil {
-			return m, err
+		if err := opt.apply(m); err != nil {
+			return err
 		}
 	}
-	if err := m.check(); err != nil {
-		return m, err
+	if r.fault != nil || r.ids != nil || len(opts) > 0 { // else all of it is known to be right
+		if err := m.check(); err != nil {
+			return err
+		}
 	}
-	m.Time = m.Time.UTC().Truncate(time.Microsecond) // as it is written
-	return m, nil
+	m.Time = time.Unix(m.Time.Unix(), int64(m.Time.Nanosecond()/1000*1000)).UTC() // as it is written
+	return nil
 }
 
 // check reports a setting of the registry that no event could carry.

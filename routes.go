@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+
+	"github.com/signalcast/signalcast/internal/shape"
 )
 
 // routeTable says where events go. It is immutable, but for the counters that
@@ -20,6 +22,9 @@ type signalRoutes struct {
 	encoder     Encoder
 	contentType string
 	enabled     []*route
+	keys        []*KeyField // of these routes, each once, in the order of the data
+	avro        *avroEncoder
+	avroKeys    []*shape.Key // keys, where avro is set
 }
 
 // route is one event type and topic.
@@ -27,6 +32,7 @@ type route struct {
 	Route
 	dispatcher *Dispatcher
 	key        *KeyField // nil: keyless
+	keyAt      int       // in the keys of the signal
 	counters   *counters
 	deadLetter *route // of messages that fail; nil where they have none
 }
@@ -92,6 +98,7 @@ func (d *Dispatcher) newTable(c ProducerConfig) (*routeTable, error) {
 		}
 		if len(routes.enabled) > 0 {
 			slices.SortFunc(routes.enabled, func(a, b *route) int { return cmp.Compare(a.Topic, b.Topic) })
+			routes.gatherKeys()
 			table.bySignal[e.index] = routes
 		}
 	}
@@ -134,39 +141,71 @@ func (d *Dispatcher) countersOf(key counterKey) *counters {
 	return d.counters[key]
 }
 
+// gatherKeys lists the keys of the enabled routes: equal ones are encoded once,
+// and not at all where they are part of the value.
+func (r *signalRoutes) gatherKeys() {
+	for _, route := range r.enabled {
+		if route.key != nil && !slices.Contains(r.keys, route.key) {
+			r.keys = append(r.keys, route.key)
+		}
+	}
+	slices.SortFunc(r.keys, func(a, b *KeyField) int { return a.key.Compare(b.key) })
+	for _, route := range r.enabled {
+		route.keyAt = slices.Index(r.keys, route.key)
+	}
+	if r.avro, _ = r.encoder.(*avroEncoder); r.avro == nil {
+		return
+	}
+	for _, k := range r.keys {
+		r.avroKeys = append(r.avroKeys, k.key)
+	}
+}
+
 // encode fills dispatched, which has a slot for each enabled topic, with the
 // event, encoded once, and its messages.
 func (r *signalRoutes) encode(dispatched *dispatch, meta *Metadata, data Data) error {
-	buf, err := r.encoder.AppendValue(dispatched.small[:0], data)
+	var few [4]shape.Span
+	at := few[:]
+	if len(r.keys) > len(few) {
+		at = make([]shape.Span, len(r.keys))
+	}
+	buf, valueEnd, err := r.append(dispatched.small[:0], data, at)
 	if err != nil {
-		return err //nolint:wrapcheck // an *EncodeError
+		return err
 	}
 	dispatched.envelope = Envelope{
-		Metadata: *meta, ContentType: r.contentType, ValueSchema: r.encoder.ValueSchema(),
+		Metadata: *meta, Value: buf[:valueEnd:valueEnd], ValueSchema: r.encoder.ValueSchema(), ContentType: r.contentType,
 	}
-	slots := dispatched.slots
-	valueEnd := len(buf)
 	for i, route := range r.enabled {
-		if route.key != nil {
-			if buf, err = r.encoder.AppendKey(buf, route.key, data); err != nil {
-				return err //nolint:wrapcheck // an *EncodeError
-			}
-		}
-		slots[i].keyEnd = len(buf)
-	}
-	// The buffer has its final place only now.
-	dispatched.envelope.Value = buf[:valueEnd:valueEnd]
-	start := valueEnd
-	for i, route := range r.enabled {
-		s := &slots[i]
+		s := &dispatched.slots[i]
 		s.route = route
-		s.message = Message{Topic: route.Topic, KeySchema: route.KeySchema, Event: &dispatched.envelope}
+		s.message.Topic, s.message.KeySchema, s.message.Event = route.Topic, route.KeySchema, &dispatched.envelope
 		if route.key != nil {
-			s.message.Key = buf[start:s.keyEnd:s.keyEnd]
+			key := at[route.keyAt]
+			s.message.Key = buf[key.From:key.To:key.To]
 		}
-		start = s.keyEnd
 	}
 	return nil
+}
+
+// append appends the value, which ends at valueEnd, and what keys are not part of
+// it. It sets at to where the keys are.
+func (r *signalRoutes) append(dst []byte, data Data, at []shape.Span) (buf []byte, valueEnd int, err error) {
+	if r.avro != nil {
+		buf, err = r.avro.appendWithKeys(dst, data, r.avroKeys, at)
+		return buf, len(buf), err
+	}
+	buf, err = r.encoder.AppendValue(dst, data)
+	valueEnd = len(buf)
+	for i, k := range r.keys {
+		if err != nil {
+			break
+		}
+		at[i].From = len(buf)
+		buf, err = r.encoder.AppendKey(buf, k, data)
+		at[i].To = len(buf)
+	}
+	return buf, valueEnd, err //nolint:wrapcheck // an *EncodeError
 }
 
 // Routes returns the route table, sorted by event type and topic.

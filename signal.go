@@ -158,7 +158,8 @@ func (s *Signal[T]) SendAsync(ctx context.Context, r *Registry, data T, opts ...
 //
 //go:noinline
 func (s *Signal[T]) send(ctx context.Context, r *Registry, data T, opts []SendOption) (*Delivery, error) {
-	e, meta, err := r.admit(&s.def, opts)
+	var meta Metadata
+	e, err := r.admit(&s.def, opts, &meta)
 	if err != nil {
 		return nil, err
 	}

@@ -17,16 +17,38 @@ var errNotUTF8 = errors.New("found bytes that are not UTF-8, want text in UTF-8"
 // Lists and maps are one block with a positive count. The error is a
 // [*ValueError]; dst is then returned as it was.
 func (t *Type) AppendAvro(dst []byte, r Ref) ([]byte, error) {
-	out, fault := t.program.appendAvro(dst, r.p)
-	if fault != nil {
+	return t.AppendAvroWithKeys(dst, r, nil, nil)
+}
+
+// Span is a part of encoded bytes: from From up to To.
+type Span struct{ From, To int }
+
+// AppendAvroWithKeys is AppendAvro and sets at[i] to where keys[i] is in the
+// bytes returned: what Avro writes for a field of a record is what it writes for
+// the field alone, so that a key needs no encoding of its own. The keys are of t,
+// in its order, see [Key.Compare]; at has as many elements.
+func (t *Type) AppendAvroWithKeys(dst []byte, r Ref, keys []*Key, at []Span) ([]byte, error) {
+	out, next := dst, 0
+	var fault *ValueError
+	for i, k := range keys {
+		if out, fault = appendAvro(out, t.program.ops[next:k.op], r.p); fault != nil {
+			return dst, fault
+		}
+		at[i].From, next = len(out), k.op+1
+		if out, fault = appendAvro(out, t.program.ops[k.op:next], r.p); fault != nil {
+			return dst, fault
+		}
+		at[i].To = len(out)
+	}
+	if out, fault = appendAvro(out, t.program.ops[next:], r.p); fault != nil {
 		return dst, fault
 	}
 	return out, nil
 }
 
-func (p *program) appendAvro(dst []byte, base unsafe.Pointer) ([]byte, *ValueError) {
-	for i := range p.ops {
-		o := &p.ops[i]
+func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *ValueError) {
+	for i := range ops {
+		o := &ops[i]
 		at := unsafe.Add(base, o.offset)
 		if o.validate != nil {
 			if err := o.check(at); err != nil {
@@ -71,7 +93,7 @@ func (o *op) appendAvro(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 		if pointer == nil {
 			return append(dst, 0), nil
 		}
-		dst, err := o.elem.program.appendAvro(append(dst, 2), pointer)
+		dst, err := appendAvro(append(dst, 2), o.elem.program.ops, pointer)
 		return dst, err.within(o.path)
 	case list:
 		return o.appendAvroList(dst, *(*slice)(at))
@@ -104,14 +126,17 @@ func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 	var err error
 	switch o.form {
 	case timeForm:
-		dst, err = AppendTime(dst, *(*time.Time)(at))
+		dst, err = AppendTime(dst, *(*time.Time)(at)) // ASCII
 	case textForm:
-		dst, err = o.text.appendTo(dst, at)
+		if dst, err = o.text.appendTo(dst, at); err == nil && !utf8.Valid(dst[start:]) {
+			err = errNotUTF8
+		}
 	default:
-		dst = append(dst, *(*string)(at)...)
-	}
-	if err == nil && !utf8.Valid(dst[start:]) {
-		err = errNotUTF8
+		text := *(*string)(at)
+		if !utf8.ValidString(text) {
+			err = errNotUTF8
+		}
+		dst = append(dst, text...)
 	}
 	if err != nil {
 		return nil, o.fail(err)
@@ -126,7 +151,7 @@ func (o *op) appendAvroList(dst []byte, items slice) ([]byte, *ValueError) {
 	dst = appendLong(dst, int64(items.len))
 	for i := range items.len {
 		var err *ValueError
-		dst, err = o.elem.program.appendAvro(dst, unsafe.Add(items.data, uintptr(i)*o.elem.size))
+		dst, err = appendAvro(dst, o.elem.program.ops, unsafe.Add(items.data, uintptr(i)*o.elem.size))
 		if err != nil {
 			return nil, o.failItem(i, err)
 		}
@@ -148,7 +173,7 @@ func (o *op) appendAvroMap(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) 
 		}
 		dst = append(appendLong(dst, int64(len(e.key))), e.key...)
 		var err *ValueError
-		dst, err = o.elem.program.appendAvro(dst, e.at())
+		dst, err = appendAvro(dst, o.elem.program.ops, e.at())
 		if err != nil {
 			return nil, o.failEntry(err)
 		}

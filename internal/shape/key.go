@@ -19,6 +19,7 @@ type Key struct {
 	path    string
 	name    string // its last segment
 	program *program
+	op      int // its place in the program of the event data
 }
 
 // wantKey says what a key path may end in.
@@ -46,8 +47,14 @@ func (t *Type) Key(path string) (*Key, error) {
 	}
 	p := &program{}
 	(&assembler{}).add(p, n, offset, path, "")
-	return &Key{path: path, name: name, program: p}, nil
+	return &Key{
+		path: path, name: name, program: p,
+		op: slices.IndexFunc(t.program.ops, func(o op) bool { return o.path == path }),
+	}, nil
 }
+
+// Compare orders keys of one type as their fields are written.
+func (k *Key) Compare(other *Key) int { return cmp.Compare(k.op, other.op) }
 
 // keyFault says why the field f, which segment should name, is not on the way
 // to a key.
@@ -122,7 +129,7 @@ func (k *Key) Schema() string {
 // whole of it, to dst. The error is a [*ValueError]; dst is then returned as it
 // was.
 func (k *Key) AppendAvro(dst []byte, r Ref) ([]byte, error) {
-	out, fault := k.program.appendAvro(dst, r.p)
+	out, fault := appendAvro(dst, k.program.ops, r.p)
 	if fault != nil {
 		return dst, fault
 	}

@@ -3,6 +3,7 @@ package shape_test
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,48 @@ func TestKey(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, ">"+c.text, string(got))
 		})
+	}
+}
+
+func TestKeysLieInTheValue(t *testing.T) {
+	t.Parallel()
+	data := keyed{Course: CourseData{CourseKey: "course-v1:a+b+c"}, Count: 300, Ratio: 0.5, Tags: []string{"x"}, Teacher: &UserData{ID: 7}}
+	data.Inner.Text, data.Inner.At, data.Inner.Bytes = "text", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), []byte{1}
+	compiled, ref := compileKeyed(t), shape.RefOf(&data)
+	want, err := compiled.AppendAvro([]byte(">"), ref)
+	require.NoError(t, err)
+	var keys []*shape.Key
+	for _, path := range compiled.KeyPaths() {
+		key, err := compiled.Key(path)
+		require.NoError(t, err)
+		keys = append(keys, key)
+	}
+	slices.Reverse(keys)
+	slices.SortFunc(keys, (*shape.Key).Compare)
+	for first := range keys { // each of them is the first and the last one, too
+		for last := first; last <= len(keys); last++ {
+			at := make([]shape.Span, last-first)
+			got, err := compiled.AppendAvroWithKeys([]byte(">"), ref, keys[first:last], at)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			for i, key := range keys[first:last] {
+				alone, err := key.AppendAvro(nil, ref)
+				require.NoError(t, err)
+				require.Equal(t, string(alone), string(got[at[i].From:at[i].To]), key.Path())
+			}
+		}
+	}
+	for _, spoil := range []func(){
+		func() { data.Ratio, data.Course.DisplayName = 1, "\xff" },
+		func() { data.Course.CourseKey = "" },
+		func() { data.Course = CourseData{CourseKey: "course-v1:a+b+c"}; data.Teacher.PII.Name = "\xff" },
+	} {
+		spoil()
+		_, want := compiled.AppendAvro(nil, ref)
+		got, err := compiled.AppendAvroWithKeys([]byte("kept"), ref, keys, make([]shape.Span, len(keys)))
+		require.Error(t, want)
+		require.Equal(t, want, err)
+		require.Equal(t, "kept", string(got))
 	}
 }
 
