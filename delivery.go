@@ -12,32 +12,28 @@ import (
 // Delivery tells the fate of one event that was sent: of each message made of
 // it. It is safe for concurrent use.
 type Delivery struct {
-	dispatches []*dispatch // one for each dispatcher that serves the event
-
 	// open counts the outcomes not known yet, and one while sending goes on. When
 	// somebody has asked for done, awaited is added.
 	open atomic.Int64
 	mu   sync.Mutex // held to make done
 	done chan struct{}
 
-	failures []error // of what is not a message: receivers, encoding; written before sent
-
-	// Room for the usual case of one dispatcher, so that it costs no allocation.
-	only  dispatch
-	onlys [1]*dispatch
-	room  []slot // for messages, not used yet
+	failures []error   // of what is not a message: receivers, encoding; written before sent
+	last     *dispatch // nil while no dispatcher has served the event
+	first    dispatch  // here, so that one dispatcher costs no allocation
 }
 
 // dispatch is one event on its way through one dispatcher.
 type dispatch struct {
 	envelope Envelope
-	slots    []slot
-	small    [smallEvent]byte // room for the data and keys of most events
+	slots    []slot // those beyond its length are room for the next dispatch
+	next     *dispatch
+	small    [smallEvent]byte // room for the data of most events
 }
 
-// smallEvent is the size in bytes of the data and keys of an event that fits
-// into its dispatch.
-const smallEvent = 448
+// smallEvent is the size in bytes of the data of an event that fits into its
+// dispatch. An event for one topic fills an allocation of 768 bytes then.
+const smallEvent = 376
 
 // newDelivery returns a delivery with room for the given number of messages:
 // one allocation, in the usual cases, for all of an event.
@@ -48,47 +44,48 @@ func newDelivery(messages int) *Delivery {
 			Delivery
 			slots [1]slot
 		}{}
-		d.room = d.slots[:]
+		d.first.slots = d.slots[:0]
 		return &d.Delivery
 	case messages <= 2:
 		d := &struct {
 			Delivery
 			slots [2]slot
 		}{}
-		d.room = d.slots[:]
+		d.first.slots = d.slots[:0]
 		return &d.Delivery
 	case messages <= 5:
 		d := &struct {
 			Delivery
 			slots [5]slot
 		}{}
-		d.room = d.slots[:]
+		d.first.slots = d.slots[:0]
 		return &d.Delivery
 	default:
-		return &Delivery{room: make([]slot, messages)}
+		d := &Delivery{}
+		d.first.slots = make([]slot, 0, messages)
+		return d
 	}
 }
 
 // add makes room for one more dispatch, of the given number of messages.
 func (d *Delivery) add(messages int) *dispatch {
-	added := &d.only
-	if len(d.dispatches) > 0 {
-		added = &dispatch{}
-	} else {
-		d.dispatches = d.onlys[:0]
+	added, room := &d.first, d.first.slots
+	if d.last != nil {
+		added, room = &dispatch{}, d.last.slots[len(d.last.slots):]
+		d.last.next = added
 	}
-	d.dispatches = append(d.dispatches, added)
-	if messages > len(d.room) { // another configuration than when room was made
-		d.room = make([]slot, messages)
+	d.last = added
+	if messages > cap(room) { // another configuration than when room was made
+		room = make([]slot, 0, messages)
 	}
-	added.slots, d.room = d.room[:messages:messages], d.room[messages:]
+	added.slots = room[:messages]
 	return added
 }
 
 // slots yields every message.
 func (d *Delivery) slots() iter.Seq[*slot] {
 	return func(yield func(*slot) bool) {
-		for _, dispatched := range d.dispatches {
+		for dispatched := &d.first; dispatched != nil; dispatched = dispatched.next {
 			for i := range dispatched.slots {
 				if !yield(&dispatched.slots[i]) {
 					return
