@@ -29,21 +29,27 @@ func AppendTime(dst []byte, t time.Time) ([]byte, error) {
 	if year < 1 || year > 9999 {
 		return dst, errYear
 	}
-	_, offset := t.Zone()
+	offset := 0
+	if t.Location() != time.UTC {
+		_, offset = t.Zone()
+	}
 	if offset <= -secondsADay || offset >= secondsADay {
 		return dst, errOffset
 	}
-	hour, minute, second := t.Clock()
-	dst = append2(append2(dst, year/100), year%100)
-	dst = append2(append(dst, '-'), int(month))
-	dst = append2(append(dst, '-'), day)
-	dst = append2(append(dst, 'T'), hour)
-	dst = append2(append(dst, ':'), minute)
-	dst = append2(append(dst, ':'), second)
+	second := int((t.Unix() + int64(offset)) % secondsADay)
+	if second < 0 { // before 1970
+		second += secondsADay
+	}
+	minute := second / 60
+	hour := minute / 60
+	dst = append(
+		dst,
+		tens(year/100), ones(year/100), tens(year%100), ones(year%100), '-', tens(int(month)), ones(int(month)), '-', tens(day), ones(day),
+		'T', tens(hour), ones(hour), ':', tens(minute%60), ones(minute%60), ':', tens(second%60), ones(second%60),
+	)
 	if micros := t.Nanosecond() / 1000; micros != 0 {
-		dst = append2(append(dst, '.'), micros/10000)
-		dst = append2(dst, micros/100%100)
-		dst = append2(dst, micros%100)
+		high, middle, low := micros/10000, micros/100%100, micros%100
+		dst = append(dst, '.', tens(high), ones(high), tens(middle), ones(middle), tens(low), ones(low))
 	}
 	if t.Location() == Naive {
 		return dst, nil
@@ -54,22 +60,24 @@ func AppendTime(dst []byte, t time.Time) ([]byte, error) {
 const secondsADay = 24 * 60 * 60
 
 func appendOffset(dst []byte, offset int) []byte {
+	if offset == 0 {
+		return append(dst, "+00:00"...)
+	}
 	sign := byte('+')
 	if offset < 0 {
 		sign, offset = '-', -offset
 	}
-	dst = append2(append(dst, sign), offset/3600)
-	dst = append2(append(dst, ':'), offset/60%60)
-	if offset%60 != 0 {
-		dst = append2(append(dst, ':'), offset%60)
+	hour, minute, second := offset/3600, offset/60%60, offset%60
+	dst = append(dst, sign, tens(hour), ones(hour), ':', tens(minute), ones(minute))
+	if second != 0 {
+		dst = append(dst, ':', tens(second), ones(second))
 	}
 	return dst
 }
 
-// append2 appends n, which is below 100, with two digits.
-func append2(dst []byte, n int) []byte {
-	return append(dst, byte('0'+n/10), byte('0'+n%10)) //nolint:gosec // both are digits
-}
+// tens and ones are the digits of n, which is below 100.
+func tens(n int) byte { return byte('0' + n/10) } //nolint:gosec // a digit
+func ones(n int) byte { return byte('0' + n%10) } //nolint:gosec // a digit
 
 // ParseTime reads what [AppendTime] writes, and what RFC 3339 and Python's
 // fromisoformat take in that form: a space for the T, Z for the offset, seconds
