@@ -60,6 +60,13 @@ func newDelivery(messages int) *Delivery {
 		}{}
 		d.first.slots = d.slots[:0]
 		return &d.Delivery
+	case messages <= 12:
+		d := &struct {
+			Delivery
+			slots [12]slot
+		}{}
+		d.first.slots = d.slots[:0]
+		return &d.Delivery
 	default:
 		d := &Delivery{}
 		d.first.slots = make([]slot, 0, messages)
