@@ -27,27 +27,36 @@ func (merged ProducerConfig) overlay(c ProducerConfig) {
 			merged[eventType] = into
 		}
 		for topic, t := range topics {
-			into[topic] = into[topic].overlaid(t)
+			was, known := into[topic]
+			if is := was.overlaid(t); !known || is != was {
+				into[topic] = is
+			}
 		}
 	}
 }
 
-// overlaid returns t with the settings of over, copied.
+// overlaid returns t, which owns its settings, with those of over.
 func (t TopicConfig) overlaid(over TopicConfig) TopicConfig {
 	if over.EventKeyField != nil || over.Keyless != nil {
-		t.EventKeyField, t.Keyless = clone(over.EventKeyField), clone(over.Keyless)
+		t.EventKeyField, t.Keyless = written(t.EventKeyField, over.EventKeyField), written(t.Keyless, over.Keyless)
 	}
 	if over.Enabled != nil {
-		t.Enabled = clone(over.Enabled)
+		t.Enabled = written(t.Enabled, over.Enabled)
 	}
 	return t
 }
 
-func clone[T any](p *T) *T {
-	if p == nil {
+// written returns a pointer to a copy of *from, at the place of into if there is one.
+func written[T any](into, from *T) *T {
+	switch {
+	case from == nil:
 		return nil
+	case into == nil:
+		return new(*from)
+	default:
+		*into = *from
+		return into
 	}
-	return new(*p)
 }
 
 // Layer is one of several configurations to be merged, with a name.
