@@ -63,6 +63,19 @@ func builtIn(c Codec) bool {
 	}
 }
 
+// compile prepares the encoding of a registered signal's data. The codecs of this
+// package take the type as the registry has compiled it.
+func compile(c Codec, e *entry) (Encoder, error) {
+	switch c := c.(type) {
+	case avroCodec:
+		return c.encoder(e.self, e.data.Type), nil
+	case jsonCodec:
+		return &jsonEncoder{e.data.Type}, nil
+	default:
+		return c.Compile(e.self) //nolint:wrapcheck // a codec names the signal itself
+	}
+}
+
 // Avro returns the codec of the Open edX event bus: the data as a record named
 // CloudEvent in the event type's namespace, in Avro's binary encoding; a key as
 // the field that it is.
@@ -76,15 +89,19 @@ type avroCodec struct{}
 
 func (avroCodec) ContentType() string { return "application/avro" }
 
-func (avroCodec) Compile(def Definition) (Encoder, error) {
+func (c avroCodec) Compile(def Definition) (Encoder, error) {
 	data, err := shape.Compile(def.DataType())
 	if err != nil {
 		return nil, fmt.Errorf("signal %q: %w", def.EventType(), err)
 	}
+	return c.encoder(def, data), nil
+}
+
+func (avroCodec) encoder(def Definition, data *shape.Type) *avroEncoder {
 	return &avroEncoder{data, &Schema{
 		Name: def.EventType() + ".CloudEvent",
 		Text: data.Schema(def.EventType()),
-	}}, nil
+	}}
 }
 
 type avroEncoder struct {

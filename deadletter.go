@@ -1,6 +1,7 @@
 package signalcast
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,8 @@ import (
 // failed once more: to the topic of its route followed by a hyphen and suffix,
 // prefix included. "dead" makes "prod-orders-dead" of "prod-orders". Key, value
 // and metadata stay as they are: a dead letter that is moved back is the message
-// again. The default, the empty suffix, publishes nothing twice.
+// again. A configuration with such a topic among its own is refused, since nobody
+// could tell which is which. The default, the empty suffix, publishes nothing twice.
 //
 // Not everything that went wrong becomes a dead letter: a message that the
 // backend refused, and an event that cannot be encoded, is still in the hands of
@@ -32,7 +34,8 @@ func WithDeadLetter(suffix string) Option { return func(o *options) { o.deadLett
 
 // WithDeadLetterBackend publishes dead letters with b instead of the backend
 // whose messages have failed: another server, or the same one with a buffer and
-// connections of their own. The dispatcher owns it like its backend and closes
+// connections of their own, so that their topics must not be configured ones
+// there either. The dispatcher owns it like its backend and closes
 // it last, since messages may fail until the other one is closed. The default,
 // nil, is the dispatcher's backend.
 func WithDeadLetterBackend(b Backend) Option { return func(o *options) { o.deadLetterBackend = b } }
@@ -58,38 +61,43 @@ func (d *Dispatcher) closeBackends(ctx context.Context) error {
 
 // deadLetterRoute is where the messages of r go when they fail. It has no such
 // route itself, which is why a dead letter never makes another one.
-func (d *Dispatcher) deadLetterRoute(r *route) *route {
+func (d *Dispatcher) deadLetterRoute(r *route, c *counters) *route {
 	if d.options.deadLetter == "" {
 		return nil
 	}
-	dead := &route{Route: r.Route, dispatcher: d, key: r.key}
+	dead := &route{Route: r.Route, dispatcher: d, key: r.key, counters: c}
 	dead.Topic += "-" + d.options.deadLetter
-	dead.counters = d.countersOf(counterKey{r.EventType, dead.Topic, true})
 	return dead
 }
 
 // deadLetters returns the routes of dead letters, sorted.
 func (t *routeTable) deadLetters() []Route {
 	var list []Route
-	for _, r := range t.all {
+	for r := range t.routes() {
 		if r.deadLetter != nil {
 			list = append(list, r.deadLetter.Route)
 		}
 	}
-	slices.SortFunc(list, compareRoutes)
+	slices.SortFunc(list, func(a, b Route) int {
+		return cmp.Or(cmp.Compare(a.EventType, b.EventType), cmp.Compare(a.Topic, b.Topic))
+	})
 	return list
 }
 
 // checkDeadLetters reports the topics that are configured and get dead letters
-// as well: nobody could tell which is which.
-func (t *routeTable) checkDeadLetters() error {
-	configured := make(map[string]bool, len(t.all))
-	for _, r := range t.all {
+// as well: nobody could tell which is which. A backend of their own may well be
+// the same server.
+func (d *Dispatcher) checkDeadLetters(t *routeTable) error {
+	if d.options.deadLetter == "" {
+		return nil
+	}
+	configured := map[string]bool{}
+	for r := range t.routes() {
 		configured[r.Topic] = true
 	}
 	var faults []error
-	for _, r := range t.all {
-		if r.deadLetter != nil && configured[r.deadLetter.Topic] {
+	for r := range t.routes() {
+		if configured[r.deadLetter.Topic] {
 			faults = append(faults, fmt.Errorf("event type %q: the dead letters of topic %q go to %q, which is a configured topic; "+
 				"allowed is a topic of their own", r.EventType, r.Topic, r.deadLetter.Topic))
 		}

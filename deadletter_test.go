@@ -266,10 +266,28 @@ func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 
 func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	_, err := signalcast.NewDispatcher(t.Context(), s.registry, ordersTo("a", "a-dead", "b", "b-dead"), s.backend, signalcast.WithDeadLetter("dead"))
-	require.ErrorContains(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead", which is a configured topic`)
-	require.ErrorContains(t, err, `the dead letters of topic "b" go to "b-dead"`)
+	for name, opts := range map[string][]signalcast.Option{
+		"of the same backend":                           nil,
+		"with a backend that may be on the same server": {signalcast.WithDeadLetterBackend(memory.New())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			config := ordersTo("a", "a-dead", "b")
+			opts := append(opts, signalcast.WithDeadLetter("dead"))
+			_, err := signalcast.NewDispatcher(t.Context(), s.registry, config, s.backend, opts...)
+			require.EqualError(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead", which is a configured topic; allowed is a topic of their own`)
+
+			paid := signalcast.NewSignal[order]("org.example.order.paid.v1")
+			require.NoError(t, s.registry.Register(paid))
+			delete(config[orderPlaced], "a-dead")
+			d := s.dispatch(t, config, s.backend, opts...)
+			config[paid.EventType()] = ordersTo("a-dead", "b-dead")[orderPlaced]
+			_, err = d.Reload(t.Context(), config)
+			require.ErrorContains(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead"`, "of another event type")
+			require.ErrorContains(t, err, `the dead letters of topic "b" go to "b-dead"`)
+		})
+	}
 }
 
 func TestADeadLetterOutlivesItsRoute(t *testing.T) {

@@ -28,9 +28,8 @@ type Dispatcher struct {
 
 	reloading chan struct{} // holds a token while the table is replaced
 
-	mu       sync.Mutex // guards what follows
-	encoders map[*entry]Encoder
-	counters map[counterKey]*counters
+	mu     sync.Mutex // guards what follows
+	served map[*entry]*served
 
 	closing closing.Once
 }
@@ -96,8 +95,7 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 		backend:   b,
 		options:   options{codec: Avro(), logger: slog.New(slog.DiscardHandler)},
 		reloading: make(chan struct{}, 1),
-		encoders:  map[*entry]Encoder{},
-		counters:  map[counterKey]*counters{},
+		served:    map[*entry]*served{},
 	}
 	for _, opt := range opts {
 		opt(&d.options)
@@ -117,7 +115,7 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 	if r.fault != nil {
 		return nil, r.fault
 	}
-	table, err := d.prepare(ctx, c)
+	table, err := d.prepare(ctx, c, &routeTable{})
 	if err != nil {
 		return nil, err
 	}
@@ -126,12 +124,13 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 	return d, nil
 }
 
-// prepare makes the route table of a configuration and lets the backend check it.
-func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig) (*routeTable, error) {
+// prepare makes the route table of a configuration, which is to replace old, and
+// lets the backend check it.
+func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig, old *routeTable) (*routeTable, error) {
 	if err := c.Validate(d.registry); err != nil {
 		return nil, err
 	}
-	table, err := d.newTable(c)
+	table, err := d.newTable(c, old)
 	if err != nil {
 		return nil, err
 	}
@@ -172,14 +171,14 @@ func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, erro
 	if old.closed {
 		return Change{}, errDispatcherClosed
 	}
-	table, err := d.prepare(ctx, c)
+	table, err := d.prepare(ctx, c, old)
 	if err != nil {
 		return Change{}, err
 	}
 	if !d.table.CompareAndSwap(old, table) {
 		return Change{}, errDispatcherClosed
 	}
-	change := diff(old.list(), table.list())
+	change := table.since(old)
 	d.options.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
 		slog.Int("started", len(change.Started)), slog.Int("stopped", len(change.Stopped)),
 		slog.Int("rekeyed", len(change.Rekeyed)))
@@ -256,7 +255,7 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 	if err := d.registry.describe(e.def, opts, &meta); err != nil {
 		return nil, err
 	}
-	decoded, err := e.def.decode(e.data, data)
+	decoded, err := e.def.decode(e.data.Type, data)
 	if err != nil {
 		return nil, &EncodeError{EventType: eventType, Err: err}
 	}
@@ -320,7 +319,7 @@ func (d *Dispatcher) Close(ctx context.Context) error {
 	err := d.closing.Do(ctx, func() error {
 		for {
 			old := d.table.Load()
-			if d.table.CompareAndSwap(old, &routeTable{closed: true, all: old.all}) {
+			if d.table.CompareAndSwap(old, &routeTable{true, old.signals, old.bySignal}) {
 				break
 			}
 		}

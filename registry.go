@@ -1,7 +1,6 @@
 package signalcast
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/signalcast/signalcast/internal/shape"
 )
 
 // Registry is the set of signals that a program knows, and their receivers.
@@ -39,18 +36,19 @@ type Registry struct {
 type signalTable struct {
 	byDefinition map[*definition]*entry
 	byEventType  map[string]*entry
+	byType       map[reflect.Type]*dataType
+	sorted       []*entry // by event type
 }
 
 // entry is one registered signal.
 type entry struct {
 	def   *definition
 	self  Definition
-	data  *shape.Type
+	data  *dataType
 	index int // its place in every route table
 
 	mu        sync.Mutex // held to change what follows
 	receivers atomic.Pointer[[]*receiver]
-	keyFields map[string]*KeyField
 }
 
 type receiver struct{ f any }
@@ -107,14 +105,7 @@ func NewRegistry(opts ...RegistryOption) *Registry {
 func (r *Registry) Register(defs ...Definition) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.signals.Load()
-	next := &signalTable{
-		byDefinition: make(map[*definition]*entry, len(old.byDefinition)+len(defs)),
-		byEventType:  make(map[string]*entry, len(old.byEventType)+len(defs)),
-	}
-	for _, e := range old.byDefinition {
-		next.add(e)
-	}
+	next := r.signals.Load().clone(len(defs))
 	var faults []error
 	for i, def := range defs {
 		if def == nil || def.base() == nil {
@@ -125,7 +116,7 @@ func (r *Registry) Register(defs ...Definition) error {
 		if next.byDefinition[d] != nil {
 			continue
 		}
-		data, err := d.check()
+		data, err := d.check(next.byType)
 		if err != nil {
 			faults = append(faults, err)
 		}
@@ -139,17 +130,36 @@ func (r *Registry) Register(defs ...Definition) error {
 		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return errors.Join(faults...)
 	}
+	slices.SortFunc(next.sorted, func(a, b *entry) int { return strings.Compare(a.def.eventType, b.def.eventType) })
 	r.signals.Store(next)
 	return nil
+}
+
+// clone returns a copy with room for more signals.
+func (t *signalTable) clone(more int) *signalTable {
+	size := len(t.sorted) + more
+	c := &signalTable{
+		byDefinition: make(map[*definition]*entry, size),
+		byEventType:  make(map[string]*entry, size),
+		byType:       make(map[reflect.Type]*dataType, len(t.byType)+more),
+		sorted:       make([]*entry, 0, size),
+	}
+	for _, e := range t.sorted {
+		c.add(e)
+	}
+	return c
 }
 
 func (t *signalTable) add(e *entry) {
 	t.byDefinition[e.def] = e
 	t.byEventType[e.def.eventType] = e
+	t.byType[e.def.dataType] = e.data
+	t.sorted = append(t.sorted, e)
 }
 
-// check compiles the data type and reports everything wrong with the signal.
-func (d *definition) check() (*shape.Type, error) {
+// check compiles the data type, unless it is one of known, and reports
+// everything wrong with the signal.
+func (d *definition) check(known map[reflect.Type]*dataType) (*dataType, error) {
 	if d.dataType == nil {
 		return nil, errors.New("signal without an event type; NewSignal makes them")
 	}
@@ -164,9 +174,12 @@ func (d *definition) check() (*shape.Type, error) {
 	if d.minorVersion < 0 {
 		faults = append(faults, fault(fmt.Errorf("minor version is %d; it is not negative", d.minorVersion)))
 	}
-	data, err := shape.Compile(d.dataType)
-	if err != nil {
-		faults = append(faults, fault(err))
+	data := known[d.dataType]
+	if data == nil {
+		var err error
+		if data, err = newDataType(d.dataType); err != nil {
+			faults = append(faults, fault(err))
+		}
 	}
 	return data, errors.Join(faults...)
 }
@@ -188,12 +201,11 @@ func validEventType(name string) bool {
 
 // Definitions returns the registered signals, sorted by event type.
 func (r *Registry) Definitions() []Definition {
-	entries := r.signals.Load().byEventType
-	defs := make([]Definition, 0, len(entries))
-	for _, e := range entries {
-		defs = append(defs, e.self)
+	sorted := r.signals.Load().sorted
+	defs := make([]Definition, len(sorted))
+	for i, e := range sorted {
+		defs[i] = e.self
 	}
-	slices.SortFunc(defs, func(a, b Definition) int { return cmp.Compare(a.EventType(), b.EventType()) })
 	return defs
 }
 
@@ -321,24 +333,6 @@ func (r *Registry) check() error {
 		return fmt.Errorf("registry: %s: %w", fault.Field, fault.Err)
 	}
 	return nil
-}
-
-// keyField compiles a key path, once: equal paths have the same pointer.
-func (e *entry) keyField(path string) (*KeyField, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if k := e.keyFields[path]; k != nil {
-		return k, nil
-	}
-	k, err := newKeyField(e.data, path)
-	if err != nil {
-		return nil, err
-	}
-	if e.keyFields == nil {
-		e.keyFields = map[string]*KeyField{}
-	}
-	e.keyFields[path] = k
-	return k, nil
 }
 
 func (e *entry) connected() []*receiver {

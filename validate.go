@@ -76,7 +76,7 @@ func (v topicValidator) check(t TopicConfig, e *entry) {
 	case path == "":
 		v.fault(fieldKey, "found an empty path", "allowed is a key path; events without a key have keyless: true instead")
 	case e != nil:
-		if _, err := e.keyField(path); err != nil {
+		if _, err := e.data.keyField(path); err != nil {
 			v.keyFault(err)
 		}
 	}
