@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,10 +20,18 @@ type writer struct {
 	client  *kgo.Client
 	timeout time.Duration
 	wire    *kafkabus.Wire
+
+	attributes [10]kafkabus.Attribute
+	records    sync.Pool // of *record that no message has
 }
 
 func newWriter(c kafkabus.Config) (*writer, error) {
-	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c)}
+	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
+	w.records.New = func() any {
+		r := new(record)
+		r.promise = func(_ *kgo.Record, err error) { w.settle(r, err) }
+		return r
+	}
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
@@ -65,36 +74,35 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 }
 
 // Write implements [kafkabus.Writer].
-func (w *writer) Write(r *kafkabus.Record) {
-	record := &kgo.Record{
-		Topic: r.Topic, Key: r.Key, Value: r.Value, Timestamp: r.Taken,
-		Partition: unassigned, // until the topic is known
-		Headers:   make([]kgo.RecordHeader, len(r.Headers)),
-	}
-	for i, h := range r.Headers {
-		record.Headers[i] = kgo.RecordHeader(h)
-	}
-	taken := w.wire.Now()
-	w.client.Produce(context.Background(), record, func(record *kgo.Record, err error) {
-		if err == nil {
-			r.Delivered(record.Partition, record.Offset)
-			return
-		}
+func (w *writer) Write(m kafkabus.Record) {
+	r, _ := w.records.Get().(*record)
+	r.set(m, &w.attributes)
+	r.taken = w.wire.Now()
+	w.client.Produce(context.Background(), &r.client, r.promise)
+}
+
+// settle reports the outcome of a record.
+func (w *writer) settle(r *record, err error) {
+	if err == nil {
+		r.message.Delivered(r.client.Partition, r.client.Offset)
+	} else {
 		fate := signalcast.Unknown
-		if w.unwritten(record, taken, err) {
+		if w.unwritten(r, err) {
 			fate = signalcast.NotWritten
 		}
-		r.Failed(fate, w.explain(r, err))
-	})
+		r.message.Failed(fate, w.explain(&r.message, err))
+	}
+	r.forget()
+	w.records.Put(r)
 }
 
 const unassigned = -1
 
 // unwritten reports whether the record is certainly not in Kafka, given that it
-// was taken at a moment and failed with err.
-func (w *writer) unwritten(r *kgo.Record, taken kafkabus.Moment, err error) bool {
+// failed with err.
+func (w *writer) unwritten(r *record, err error) bool {
 	now := w.wire.Now()
-	if r.Partition == unassigned || now.Began == taken.Began {
+	if r.client.Partition == unassigned || now.Began == r.taken.Began {
 		return true
 	}
 	// What a broker says about the content of a batch, it says instead of writing it.
@@ -102,7 +110,7 @@ func (w *writer) unwritten(r *kgo.Record, taken kafkabus.Moment, err error) bool
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge),
 		errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.PolicyViolation),
 		errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.UnsupportedForMessageFormat):
-		return now.Lost == taken.Lost // nor is it there from an earlier attempt
+		return now.Lost == r.taken.Lost // nor is it there from an earlier attempt
 	default:
 		return false
 	}

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
+	"slices"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -38,23 +40,42 @@ const (
 	recordsAt         = 61
 )
 
-// encode returns the records as a batch, behind its own length as requests want it.
-func encode(records []*kafkabus.Record, s sequence) []byte {
+// encoder makes batches of records. It is safe for concurrent use.
+type encoder struct{ headers [10]header }
+
+// header is a header of every record.
+type header struct {
+	name   []byte // behind its length, as it is written
+	append func(b []byte, e *signalcast.Envelope) []byte
+}
+
+func newEncoder() (e encoder) {
+	for i, a := range kafkabus.Attributes() {
+		e.headers[i] = header{append(binary.AppendVarint(nil, int64(len(a.Header))), a.Header...), a.Append}
+	}
+	return e
+}
+
+// encode returns the records as a batch, behind its own length as requests want
+// it. The batch takes the place of what is in room, if it is large enough.
+func (e *encoder) encode(room []byte, records []kafkabus.Record, s sequence) []byte {
 	const prefix = 4
 	size := prefix
-	for _, r := range records {
-		size += r.BatchBytes()
+	for i := range records {
+		size += records[i].BatchBytes()
 	}
-	b := make([]byte, prefix+recordsAt, size)
+	if cap(room) < size {
+		room = make([]byte, size)
+	}
+	b := room[:prefix+recordsAt]
+	clear(b)
 	first := records[0].Taken.UnixMilli()
 	last := first
-	var scratch []byte
-	for i, r := range records {
-		at := r.Taken.UnixMilli()
+	for i := range records {
+		at := records[i].Taken.UnixMilli()
 		last = max(last, at)
-		scratch = appendRecord(scratch[:0], r, i, at-first)
-		b = binary.AppendVarint(b, int64(len(scratch)))
-		b = append(b, scratch...)
+		start := len(b)
+		b = putLength(e.appendRecord(append(b, 0), &records[i], i, at-first), start)
 	}
 	count := len(records)
 	batch := b[prefix:]
@@ -77,26 +98,31 @@ func encode(records []*kafkabus.Record, s sequence) []byte {
 	return b
 }
 
-func appendRecord(b []byte, r *kafkabus.Record, offset int, millis int64) []byte {
+func (e *encoder) appendRecord(b []byte, r *kafkabus.Record, offset int, millis int64) []byte {
 	b = append(b, 0) // attributes
 	b = binary.AppendVarint(b, millis)
 	b = binary.AppendVarint(b, int64(offset))
-	b = appendBytes(b, r.Key)
-	b = appendBytes(b, r.Value)
-	b = binary.AppendVarint(b, int64(len(r.Headers)))
-	for _, h := range r.Headers {
-		b = binary.AppendVarint(b, int64(len(h.Key)))
-		b = append(b, h.Key...)
-		b = appendBytes(b, h.Value)
+	if r.HasKey() {
+		b = r.AppendKey(binary.AppendVarint(b, int64(r.KeyBytes())))
+	} else {
+		b = binary.AppendVarint(b, -1)
+	}
+	b = r.AppendValue(binary.AppendVarint(b, int64(r.ValueBytes())))
+	b = binary.AppendVarint(b, int64(len(e.headers)))
+	for i := range e.headers {
+		b = append(b, e.headers[i].name...)
+		at := len(b)
+		b = e.headers[i].append(append(b, 0), r.Message.Event)
+		b = putLength(b, at)
 	}
 	return b
 }
 
-// appendBytes appends the length and the bytes; nil has the length -1.
-func appendBytes(b, data []byte) []byte {
-	if data == nil {
-		return binary.AppendVarint(b, -1)
-	}
-	b = binary.AppendVarint(b, int64(len(data)))
-	return append(b, data...)
+// putLength puts the length of what stands behind the byte at into that byte,
+// and behind it what does not fit.
+func putLength(b []byte, at int) []byte {
+	var space [binary.MaxVarintLen64]byte
+	length := binary.AppendVarint(space[:0], int64(len(b)-at-1))
+	b[at] = length[0]
+	return slices.Insert(b, at+1, length[1:]...)
 }

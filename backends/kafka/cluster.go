@@ -88,9 +88,12 @@ type produced struct {
 	err    error // a kafka.Error is the broker's answer
 	// mayBeWritten says that the batch can be there though err is not nil.
 	mayBeWritten bool
+	// answered says that the broker has read the batch; else it may still be sent.
+	answered bool
 }
 
-// produce writes a batch, which is not changed any more, to a partition.
+// produce writes a batch to a partition. Unless it is answered, the batch must not
+// be changed any more.
 func (c *cluster) produce(ctx context.Context, topic string, partition int32, batch []byte) produced {
 	before := c.wire.Now()
 	const allInSync = -1
@@ -110,16 +113,16 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Now().Began != before.Began}
 	}
 	if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
-		return produced{err: errUnexpectedAnswer, mayBeWritten: true}
+		return produced{err: errUnexpectedAnswer, mayBeWritten: true, answered: true}
 	}
 	p := r.Topics[0].Partitions[0]
 	switch code := kafka.Error(p.ErrorCode); code {
 	case 0:
-		return produced{offset: p.BaseOffset}
+		return produced{offset: p.BaseOffset, answered: true}
 	case kafka.DuplicateSequenceNumber:
-		return produced{offset: -1}
+		return produced{offset: -1, answered: true}
 	default:
-		return produced{err: code, mayBeWritten: !insteadOfWriting(code)}
+		return produced{err: code, mayBeWritten: !insteadOfWriting(code), answered: true}
 	}
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
@@ -15,42 +16,44 @@ type partition struct {
 	number int32
 
 	// With the writer's mu held:
-	queue  []*kafkabus.Record
+	queue  []kafkabus.Record
 	served bool // a goroutine runs serve
 
 	// Of that goroutine:
-	sequence *sequence // nil before the first batch, and when its state at the broker is not known
-	failing  bool      // logged as such
-	limit    int       // how many records a batch may have, where a larger one was refused; else 0
+	pending  []kafkabus.Record // taken from the queue, those of the batch first
+	room     []byte            // of the last batch, for the next
+	sequence *sequence         // nil before the first batch, and when its state at the broker is not known
+	failing  bool              // logged as such
+	limit    int               // how many records a batch may have, where a larger one was refused; else 0
 }
 
 // batch is what is written at once.
 type batch struct {
-	records []*kafkabus.Record // nil for one whose outcome is reported
-	encoded []byte             // nil before it is written
+	records []kafkabus.Record // the first of pending, settled where the outcome is reported
+	encoded []byte            // nil before it is written
 	// mayBeWritten says that an attempt may have succeeded. The batch stays as it
 	// is then, so that brokers recognise it.
 	mayBeWritten bool
+	// unanswered says that an attempt was not answered: encoded may be read for longer.
+	unanswered bool
 }
 
 // serve writes what is queued until there is nothing more.
 func (p *partition) serve(ctx context.Context) {
 	var (
-		b       = new(batch)
+		b       batch
 		cause   error // why the last attempt failed
 		repeats int
 	)
-	for p.fill(b) {
-		p.expire(b, cause)
-		if b.settled() {
-			p.drop(b)
-			b = new(batch)
+	for p.fill(&b) {
+		if !p.expire(&b, cause) {
+			p.drop(&b)
 			if permanent(cause) {
 				cause = nil // of that batch; what heals keeps the next one too
 			}
 			continue
 		}
-		err := p.attempt(ctx, b)
+		err := p.attempt(ctx, &b)
 		if ctx.Err() != nil {
 			continue // err may be due to that; cause says what went wrong before
 		}
@@ -63,7 +66,7 @@ func (p *partition) serve(ctx context.Context) {
 			p.failing = true
 			p.log().WarnContext(ctx, "writing to the partition fails", slog.Any("error", cause))
 		}
-		p.pause(ctx, b, repeats)
+		p.pause(ctx, &b, repeats)
 		repeats++
 	}
 }
@@ -78,39 +81,57 @@ func (p *partition) fill(b *batch) bool {
 	if b.mayBeWritten {
 		return true
 	}
-	p.writer.mu.Lock()
-	defer p.writer.mu.Unlock()
-	if len(b.records) > 0 {
-		p.queue = append(b.records, p.queue...)
+	if !p.take() {
+		return false
 	}
 	var n, size int
-	for n < len(p.queue) && (p.limit == 0 || n < p.limit) {
-		size += p.queue[n].BatchBytes()
+	for n < len(p.pending) && (p.limit == 0 || n < p.limit) {
+		size += p.pending[n].BatchBytes()
 		if n > 0 && size > p.writer.maxBytes {
 			break
 		}
 		n++
 	}
-	*b = batch{records: p.queue[:n:n]}
-	p.queue = p.queue[n:]
-	p.served = n > 0
+	*b = batch{records: p.pending[:n]}
+	return true
+}
+
+// take takes what is queued. It reports false, and ends the serving, when nothing
+// is pending. What many records have needed is not kept for the next few then.
+func (p *partition) take() bool {
+	p.writer.mu.Lock()
+	defer p.writer.mu.Unlock()
+	p.pending = append(p.pending, p.queue...)
+	clear(p.queue)
+	p.queue = p.queue[:0]
+	p.served = len(p.pending) > 0
+	if !p.served {
+		p.pending, p.queue, p.room = nil, nil, nil
+	}
 	return p.served
 }
 
-// expire gives up the records whose time is up.
-func (p *partition) expire(b *batch, cause error) {
-	for i, r := range b.records {
-		if r == nil {
+// expire gives up the records whose time is up, and reports whether any is left.
+// In a batch that is encoded, the others keep their places.
+func (p *partition) expire(b *batch, cause error) bool {
+	v, left := p.writer.judge(cause), 0
+	for i := range b.records {
+		r := &b.records[i]
+		if r.Settled() {
 			continue
 		}
-		if reason := p.writer.verdict(r, cause); reason != nil {
+		if reason := v.of(r); reason != nil {
 			r.Failed(b.fate(), reason)
-			b.records[i] = nil
+			*r = kafkabus.Record{}
+			continue
 		}
+		left++
 	}
-	if !b.mayBeWritten {
-		b.records = compact(b.records)
+	if b.encoded == nil && left < len(b.records) {
+		p.pending = slices.DeleteFunc(p.pending, func(r kafkabus.Record) bool { return r.Settled() })
+		b.records = p.pending[:left]
 	}
+	return left > 0
 }
 
 // attempt writes the batch once. It settles the records whose outcome is known
@@ -131,8 +152,8 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		p.sequence = &s
 	}
 	if b.encoded == nil {
-		b.records = compact(b.records)
-		b.encoded = encode(b.records, *p.sequence)
+		b.encoded = p.writer.encoder.encode(p.room, b.records, *p.sequence)
+		p.room = nil
 	}
 	result := p.writer.cluster.produce(ctx, p.topic, p.number, b.encoded)
 	if result.err == nil {
@@ -140,6 +161,7 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		return nil
 	}
 	b.mayBeWritten = b.mayBeWritten || result.mayBeWritten
+	b.unanswered = b.unanswered || !result.answered
 	switch err := result.err; {
 	case forgotten(err):
 		p.sequence, b.encoded = nil, nil
@@ -162,31 +184,24 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 
 func (p *partition) delivered(b *batch, offset int64) {
 	p.sequence.advance(len(b.records))
-	p.relax()
 	if p.failing {
 		p.failing = false
 		p.log().InfoContext(p.writer.ctx, "writing to the partition works again")
 	}
-	for i, r := range b.records {
-		switch {
-		case r == nil:
-		case offset < 0:
-			r.Delivered(p.number, 0)
-		default:
-			r.Delivered(p.number, offset+int64(i))
-		}
+	kafkabus.Delivered(b.records, p.number, offset)
+	if !b.unanswered {
+		p.room = b.encoded
 	}
-	*b = batch{}
+	p.finish(b)
 }
 
 func (p *partition) failed(b *batch, cause error) {
-	for _, r := range b.records {
-		if r != nil {
+	for i := range b.records {
+		if r := &b.records[i]; !r.Settled() {
 			r.Failed(b.fate(), cause)
 		}
 	}
 	p.drop(b)
-	*b = batch{}
 }
 
 // drop ends a batch that was given up.
@@ -194,6 +209,13 @@ func (p *partition) drop(b *batch) {
 	if b.mayBeWritten {
 		p.sequence = nil // whether the broker has counted it is not known
 	}
+	p.finish(b)
+}
+
+// finish ends a batch whose records are settled.
+func (p *partition) finish(b *batch) {
+	p.pending = slices.Delete(p.pending, 0, len(b.records))
+	*b = batch{}
 	p.relax()
 }
 
@@ -207,8 +229,8 @@ func (p *partition) relax() {
 
 // pause waits before the next attempt, not beyond the time of the oldest record.
 func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
-	for _, r := range b.records {
-		if r != nil {
+	for i := range b.records {
+		if r := &b.records[i]; !r.Settled() {
 			until, cancel := context.WithDeadline(ctx, r.Taken.Add(p.writer.timeout))
 			defer cancel()
 			ctx = until
@@ -218,22 +240,9 @@ func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
 	_ = kafkabus.Pause(ctx, repeats) // expire looks at what has ended
 }
 
-func (b *batch) settled() bool { return len(compact(b.records)) == 0 }
-
 func (b *batch) fate() signalcast.Fate {
 	if b.mayBeWritten {
 		return signalcast.Unknown
 	}
 	return signalcast.NotWritten
-}
-
-// compact returns the records whose outcome is open.
-func compact(records []*kafkabus.Record) []*kafkabus.Record {
-	open := make([]*kafkabus.Record, 0, len(records))
-	for _, r := range records {
-		if r != nil {
-			open = append(open, r)
-		}
-	}
-	return open
 }

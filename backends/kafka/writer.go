@@ -15,6 +15,7 @@ import (
 // writer gives each record to the partition it belongs to.
 type writer struct {
 	cluster  *cluster
+	encoder  encoder
 	timeout  time.Duration
 	maxBytes int
 	log      *slog.Logger
@@ -28,6 +29,7 @@ type writer struct {
 
 	mu     sync.Mutex
 	topics map[string]*topic
+	key    []byte // used again for every record
 }
 
 // topic is what is known of a topic.
@@ -36,7 +38,7 @@ type topic struct {
 	partitions []*partition // empty while their number is not known
 	asked      time.Time    // when the number was last asked for
 	asking     bool
-	backlog    []*kafkabus.Record // waits for the number
+	backlog    []kafkabus.Record // waits for the number
 }
 
 const (
@@ -49,7 +51,7 @@ const (
 
 func newWriter(c kafkabus.Config) *writer {
 	w := &writer{
-		cluster: newCluster(c), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: c.Logger,
+		cluster: newCluster(c), encoder: newEncoder(), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: c.Logger,
 		slots: make(chan struct{}, batchesInFlight), topics: map[string]*topic{},
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
@@ -57,15 +59,15 @@ func newWriter(c kafkabus.Config) *writer {
 }
 
 // Write implements [kafkabus.Writer].
-func (w *writer) Write(r *kafkabus.Record) {
+func (w *writer) Write(r kafkabus.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.topics[r.Topic]
+	t := w.topics[r.Message.Topic]
 	if t == nil {
-		t = &topic{name: r.Topic}
-		w.topics[r.Topic] = t
+		t = &topic{name: r.Message.Topic}
+		w.topics[t.name] = t
 	}
-	if !t.asking && time.Since(t.asked) >= partitionsAge {
+	if !t.asking && r.Taken.Sub(t.asked) >= partitionsAge {
 		t.asking = true
 		w.running.Go(func() { w.learn(t) })
 	}
@@ -85,8 +87,9 @@ func (w *writer) Close() {
 }
 
 // assign queues r at its partition. It is called with mu held.
-func (w *writer) assign(t *topic, r *kafkabus.Record) {
-	p := t.partitions[kafkabus.Partition(r.Key, len(t.partitions))]
+func (w *writer) assign(t *topic, r kafkabus.Record) {
+	w.key = r.AppendKey(w.key[:0])
+	p := t.partitions[kafkabus.Partition(w.key, len(t.partitions))]
 	p.queue = append(p.queue, r)
 	if !p.served {
 		p.served = true
@@ -106,8 +109,8 @@ func (w *writer) learn(t *topic) {
 			err = cause
 		}
 		failed, over := w.learnt(t, n, err)
-		for r, cause := range failed {
-			r.Failed(signalcast.NotWritten, cause)
+		for i := range failed {
+			failed[i].Failed(signalcast.NotWritten, failed[i].cause)
 		}
 		if over {
 			return
@@ -120,9 +123,16 @@ func (w *writer) learn(t *topic) {
 	}
 }
 
+// failure is a record that is given up.
+type failure struct {
+	kafkabus.Record
+
+	cause error
+}
+
 // learnt takes an answer to the question how many partitions a topic has. It
-// returns the records to give up, with the reason, and whether nobody waits any more.
-func (w *writer) learnt(t *topic, n int, err error) (failed map[*kafkabus.Record]error, over bool) {
+// returns the records to give up and whether nobody waits any more.
+func (w *writer) learnt(t *topic, n int, err error) (failed []failure, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
@@ -138,11 +148,11 @@ func (w *writer) learnt(t *topic, n int, err error) (failed map[*kafkabus.Record
 		t.backlog, t.asked, t.asking = nil, time.Now(), false
 		return nil, true
 	}
-	failed = map[*kafkabus.Record]error{}
-	t.backlog = slices.DeleteFunc(t.backlog, func(r *kafkabus.Record) bool {
-		cause := w.verdict(r, err)
+	v := w.judge(err)
+	t.backlog = slices.DeleteFunc(t.backlog, func(r kafkabus.Record) bool {
+		cause := v.of(&r)
 		if cause != nil {
-			failed[r] = cause
+			failed = append(failed, failure{r, cause})
 		}
 		return cause != nil
 	})
@@ -150,19 +160,32 @@ func (w *writer) learnt(t *topic, n int, err error) (failed map[*kafkabus.Record
 	return failed, !t.asking
 }
 
-// verdict says why a record is to be given up, given why it could not be written
-// by now. Nil means that it is to be tried again.
-func (w *writer) verdict(r *kafkabus.Record, cause error) error {
+// verdict says which records are to be given up, and why. A nil error lets them
+// be tried again.
+type verdict struct {
+	all, late error
+	deadline  time.Time // those taken until then are late
+}
+
+// judge gives the verdict on records that could not be written by now because of cause.
+func (w *writer) judge(cause error) verdict {
+	v := verdict{late: kafkabus.ErrDeliveryTimeout, deadline: time.Now().Add(-w.timeout)}
 	switch {
 	case w.ctx.Err() != nil:
-		return kafkabus.Closed(explain(cause))
-	case permanent(cause):
-		return explain(cause)
-	case time.Since(r.Taken) < w.timeout:
-		return nil
+		v.all = kafkabus.Closed(explain(cause))
 	case cause == nil:
-		return kafkabus.ErrDeliveryTimeout
+	case permanent(cause):
+		v.all = explain(cause)
 	default:
-		return fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, explain(cause))
+		v.late = fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, explain(cause))
 	}
+	return v
+}
+
+// of returns why r is to be given up, or nil.
+func (v *verdict) of(r *kafkabus.Record) error {
+	if v.all == nil && !r.Taken.After(v.deadline) {
+		return v.late
+	}
+	return v.all
 }

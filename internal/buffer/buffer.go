@@ -4,6 +4,7 @@ package buffer
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 
@@ -98,13 +99,17 @@ func (b *Buffer) Take(ctx context.Context, size int64) (Place, error) {
 func (b *Buffer) Give(p Place) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.messages--
-	b.bytes -= p.size
-	g := p.generation
-	g.messages--
-	if g.messages == 0 && g != b.current {
-		close(g.drained)
-		b.sealed = slices.DeleteFunc(b.sealed, func(s *generation) bool { return s == g })
+	b.remove(p)
+	b.grant()
+}
+
+// GiveAll returns the room of messages whose outcomes have been reported. Who
+// waits for room is woken once for all of it.
+func (b *Buffer) GiveAll(places iter.Seq[Place]) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p := range places {
+		b.remove(p)
 	}
 	b.grant()
 }
@@ -162,6 +167,17 @@ func (b *Buffer) add(size int64) Place {
 	b.bytes += size
 	b.current.messages++
 	return Place{b.current, size}
+}
+
+func (b *Buffer) remove(p Place) {
+	b.messages--
+	b.bytes -= p.size
+	g := p.generation
+	g.messages--
+	if g.messages == 0 && g != b.current {
+		close(g.drained)
+		b.sealed = slices.DeleteFunc(b.sealed, func(s *generation) bool { return s == g })
+	}
 }
 
 // grant gives room to those who wait, in order.

@@ -18,7 +18,7 @@ type Writer interface {
 	// Write takes the record over and returns without waiting. Later, on another
 	// goroutine, the writer calls the record's Delivered or Failed exactly once.
 	// Records of one key are first written in the order of the calls.
-	Write(r *Record)
+	Write(r Record)
 	// Close gives up the records left and returns when each has been settled and
 	// nothing runs any more. Write is not called at the same time or later.
 	Close()
@@ -31,6 +31,7 @@ type Bus struct {
 	registry      *registry
 	buffer        *buffer.Buffer
 	maxBytes      int
+	headerNames   int // in bytes
 	timeout       time.Duration
 	registerOnUse bool
 	log           *slog.Logger
@@ -62,6 +63,9 @@ func New(c Config, w Writer) (*Bus, error) {
 		registerOnUse: c.RegisterOnUse, log: c.Logger,
 		waiting: map[string]*queue{},
 	}
+	for _, a := range Attributes() {
+		b.headerNames += len(a.Header)
+	}
 	b.stopped, b.stop = context.WithCancel(context.Background())
 	return b, nil
 }
@@ -84,22 +88,16 @@ const overhead = 4096
 
 // Publish takes m into the buffer; see [signalcast.Backend].
 func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
-	r := &Record{
-		Topic: m.Topic, Headers: Headers(m.Event), Taken: time.Now(),
-		message: m, done: done, buffer: b.buffer,
-		size: overhead + int64(len(m.Key)) + int64(len(m.Event.Value)),
-	}
-	r.batchBytes = batchBytes(m, &r.Headers)
-	if r.batchBytes > b.maxBytes {
+	size := batchBytes(m, b.headerNames)
+	if size > b.maxBytes {
 		return fmt.Errorf("kafka: the record has about %d bytes; Config.MaxMessageBytes allows %d: %w",
-			r.batchBytes, b.maxBytes, signalcast.ErrTooLarge)
+			size, b.maxBytes, signalcast.ErrTooLarge)
 	}
-	place, err := b.buffer.Take(ctx, r.size)
+	place, err := b.buffer.Take(ctx, overhead+int64(len(m.Key))+int64(len(m.Event.Value)))
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	r.place = place
-	b.submit(r)
+	b.submit(Record{Message: m, Taken: time.Now(), batchBytes: size, done: done, buffer: b.buffer, place: place})
 	return nil
 }
 
@@ -142,12 +140,13 @@ func (b *Bus) Unacknowledged() int { return b.buffer.Len() }
 
 // queue holds the records of one topic while a schema of the first of them is
 // not registered. All records of the topic wait behind it, which keeps their order.
-type queue struct{ records []*Record }
+type queue struct{ records []Record }
 
 // submit writes r, or lets it wait for its schemas.
-func (b *Bus) submit(r *Record) {
+func (b *Bus) submit(r Record) {
+	topic := r.Message.Topic
 	b.mu.RLock()
-	if !b.gone && b.waiting[r.Topic] == nil && b.ready(r) {
+	if !b.gone && b.waiting[topic] == nil && b.ready(&r) {
 		b.writer.Write(r)
 		b.mu.RUnlock()
 		return
@@ -157,11 +156,11 @@ func (b *Bus) submit(r *Record) {
 	b.mu.Lock()
 	gone := b.gone
 	if !gone {
-		q := b.waiting[r.Topic]
+		q := b.waiting[topic]
 		if q == nil {
 			q = new(queue)
-			b.waiting[r.Topic] = q
-			b.registering.Go(func() { b.serve(r.Topic, q) })
+			b.waiting[topic] = q
+			b.registering.Go(func() { b.serve(topic, q) })
 		}
 		q.records = append(q.records, r)
 	}
@@ -171,18 +170,10 @@ func (b *Bus) submit(r *Record) {
 	}
 }
 
-// ready frames the record if its schemas are registered.
-func (b *Bus) ready(r *Record) bool {
-	keyID, ok := b.registry.known(r.Topic, r.message.KeySchema)
-	if !ok {
-		return false
-	}
-	valueID, ok := b.registry.known(r.Topic, r.message.Event.ValueSchema)
-	if !ok {
-		return false
-	}
-	r.frame(keyID, valueID)
-	return true
+// ready completes the record if its schemas are registered.
+func (b *Bus) ready(r *Record) (ok bool) {
+	r.schemas, ok = b.registry.known(r.Message)
+	return ok
 }
 
 // serve registers what the queue's records need and writes them.
@@ -196,10 +187,10 @@ func (b *Bus) serve(topic string, q *queue) {
 			return
 		}
 		r := q.records[0]
-		q.records[0] = nil
+		q.records[0] = Record{}
 		q.records = q.records[1:]
 		b.mu.Unlock()
-		err := b.await(r)
+		err := b.await(&r)
 		if !errors.Is(err, context.Canceled) { // which only tells that Close has stopped the waiting
 			cause = err
 		}
@@ -216,13 +207,13 @@ func (b *Bus) serve(topic string, q *queue) {
 	}
 }
 
-// await registers the schemas of the record and frames it. It tries until the
+// await registers the schemas of the record and completes it. It tries until the
 // delivery timeout of the record has passed.
 func (b *Bus) await(r *Record) error {
 	ctx, cancel := context.WithDeadline(b.stopped, r.Taken.Add(b.timeout))
 	defer cancel()
-	for _, s := range []*signalcast.Schema{r.message.Event.ValueSchema, r.message.KeySchema} {
-		if err := b.registerPatiently(ctx, r.Topic, s); err != nil {
+	for _, s := range []*signalcast.Schema{r.Message.Event.ValueSchema, r.Message.KeySchema} {
+		if err := b.registerPatiently(ctx, r.Message.Topic, s); err != nil {
 			return err
 		}
 	}

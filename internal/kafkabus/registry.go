@@ -47,23 +47,29 @@ type registry struct {
 	http     *http.Client
 	password string
 
-	mu        sync.RWMutex
-	byPointer map[placed]uint32
-	byText    map[registration]uint32
+	mu     sync.RWMutex
+	byText map[registration]uint32
+	inUse  map[placed]schemaIDs // of what is in byText
 }
 
-// placed is a schema in use on a topic.
+// placed are schemas in use on a topic.
 type placed struct {
-	topic  string
-	schema *signalcast.Schema
+	topic      string
+	value, key *signalcast.Schema
 }
+
+// schemaIDs are what the registry calls the schemas of a message.
+type schemaIDs struct{ value, key uint32 }
+
+// noSchema is the ID of none.
+const noSchema = 0
 
 // registration is what the registry is asked for.
 type registration struct{ subject, text string }
 
 func newRegistry(c Config) (*registry, error) {
 	r := &registry{
-		password: c.SchemaRegistryPassword, byPointer: map[placed]uint32{}, byText: map[registration]uint32{},
+		password: c.SchemaRegistryPassword, byText: map[registration]uint32{}, inUse: map[placed]schemaIDs{},
 	}
 	if c.SchemaRegistry == "" {
 		return r, nil
@@ -100,37 +106,55 @@ func cloned(c *tls.Config) *tls.Config {
 	return c.Clone()
 }
 
-// known returns the ID of a schema on a topic, if it was registered. No schema
-// has the ID 0.
-func (r *registry) known(topic string, s *signalcast.Schema) (id uint32, ok bool) {
-	if s == nil {
-		return 0, true
+// known returns the IDs of the schemas of a message, if they are registered.
+func (r *registry) known(m *signalcast.Message) (ids schemaIDs, ok bool) {
+	used := placed{m.Topic, m.Event.ValueSchema, m.KeySchema}
+	if used.value == nil && used.key == nil {
+		return schemaIDs{}, true
 	}
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	id, ok = r.byPointer[placed{topic, s}]
+	ids, ok = r.inUse[used]
+	r.mu.RUnlock()
+	if ok {
+		return ids, true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ids.value, ok = r.id(m.Topic, used.value); !ok {
+		return schemaIDs{}, false
+	}
+	if ids.key, ok = r.id(m.Topic, used.key); !ok {
+		return schemaIDs{}, false
+	}
+	r.inUse[used] = ids
+	return ids, true
+}
+
+// id returns the ID of a schema that is registered. It is called with mu held.
+func (r *registry) id(topic string, s *signalcast.Schema) (id uint32, ok bool) {
+	if s == nil {
+		return noSchema, true
+	}
+	id, ok = r.byText[registration{subject(topic, s), s.Text}]
 	return id, ok
 }
 
 // register registers the schema for the topic unless it is. An error is a *SchemaError.
 func (r *registry) register(ctx context.Context, topic string, s *signalcast.Schema) error {
-	if s == nil {
+	r.mu.RLock()
+	_, ok := r.id(topic, s)
+	r.mu.RUnlock()
+	if ok {
 		return nil
 	}
 	wanted := registration{subject(topic, s), s.Text}
-	r.mu.RLock()
-	id, ok := r.byText[wanted]
-	r.mu.RUnlock()
-	if !ok {
-		var err error
-		if id, err = r.ask(ctx, wanted); err != nil {
-			return err
-		}
+	id, err := r.ask(ctx, wanted)
+	if err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.byText[wanted] = id
-	r.byPointer[placed{topic, s}] = id
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/signalcast/signalcast"
 )
@@ -14,9 +15,10 @@ import (
 type Wire struct {
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	mu    sync.Mutex
-	state Moment
-	shut  bool
+	began, lost atomic.Int64 // as in Moment
+
+	mu   sync.Mutex
+	shut bool
 	// trouble is why the last connection could not be made, or nil if it was.
 	trouble error
 	conns   map[*conn]struct{}
@@ -36,11 +38,7 @@ func NewWire(c Config) *Wire {
 }
 
 // Now returns the state of the wire.
-func (w *Wire) Now() Moment {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.state
-}
+func (w *Wire) Now() Moment { return Moment{Began: w.began.Load(), Lost: w.lost.Load()} }
 
 // Shut makes the wire refuse produce requests. A later Now has counted every
 // such request of which anything is written.
@@ -126,14 +124,14 @@ func (w *Wire) begin(c *conn) error {
 		return signalcast.ErrClosed
 	}
 	c.produced = true
-	w.state.Began++
+	w.began.Add(1)
 	return nil
 }
 
 func (c *conn) Close() error {
 	c.wire.mu.Lock()
 	if _, open := c.wire.conns[c]; open && c.produced {
-		c.wire.state.Lost++
+		c.wire.lost.Add(1)
 	}
 	delete(c.wire.conns, c)
 	c.wire.mu.Unlock()

@@ -1,0 +1,68 @@
+package kafkabus
+
+import (
+	"strconv"
+
+	"github.com/signalcast/signalcast"
+)
+
+// Attribute is what a record says of its event in one of its headers.
+type Attribute struct {
+	// Header is the name of the header.
+	Header string
+	// Append appends the header's value for an event.
+	Append func(b []byte, e *signalcast.Envelope) []byte
+}
+
+// Attributes returns the headers of every record as the event bus writes them, in its order.
+func Attributes() [10]Attribute {
+	contentType := func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.ContentType...) }
+	return [...]Attribute{
+		{"ce_specversion", func(b []byte, _ *signalcast.Envelope) []byte { return append(b, "1.0"...) }},
+		{"content-type", contentType},
+		{"ce_datacontenttype", contentType},
+		{"ce_type", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.EventType...) }},
+		{"ce_id", appendID},
+		{"ce_source", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.Source...) }},
+		{"ce_time", func(b []byte, e *signalcast.Envelope) []byte { return e.AppendTime(b) }},
+		{"ce_minorversion", func(b []byte, e *signalcast.Envelope) []byte { return strconv.AppendInt(b, e.MinorVersion, 10) }},
+		{"sourcehost", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.SourceHost...) }},
+		{"sourcelib", appendLib},
+	}
+}
+
+func appendID(b []byte, e *signalcast.Envelope) []byte {
+	b, _ = e.ID.AppendText(b) // never fails
+	return b
+}
+
+func appendLib(b []byte, e *signalcast.Envelope) []byte {
+	for i, n := range e.SourceLib {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	return b
+}
+
+// HeaderBytes returns how long the values of all headers are together, or somewhat more.
+func HeaderBytes(e *signalcast.Envelope) int {
+	const version, id, time, number = len("1.0"), 36, 48, 20
+	return version + 2*len(e.ContentType) + len(e.EventType) + id + len(e.Source) + time + number +
+		len(e.SourceHost) + len(e.SourceLib)*(number+1)
+}
+
+// Header is a header of a record.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Headers returns the headers of a record of the event.
+func Headers(e *signalcast.Envelope) (h [10]Header) {
+	for i, a := range Attributes() {
+		h[i] = Header{a.Header, a.Append(nil, e)}
+	}
+	return h
+}
