@@ -34,11 +34,15 @@ func TestAllocationsOfAConfiguration(t *testing.T) {
 		max float64 // for each event type
 		run func() error
 	}{
-		"register":          {2, func() error { return signalcast.NewRegistry().Register(signals...) }},
-		"merge":             {11, func() error { signalcast.MergeProducerConfigs(on, off); return nil }},
-		"validate":          {0.1, func() error { return on.Validate(registry) }},
-		"reload the same":   {0.1, func() error { _, err := d.Reload(t.Context(), on); return err }},
-		"reload another":    {7, func() error { turn++; _, err := d.Reload(t.Context(), []signalcast.ProducerConfig{off, on}[turn%2]); return err }},
+		"register":        {2, func() error { return signalcast.NewRegistry().Register(signals...) }},
+		"merge":           {11, func() error { signalcast.MergeProducerConfigs(on, off); return nil }},
+		"validate":        {0.1, func() error { return on.Validate(registry) }},
+		"reload the same": {0.1, func() error { _, err := d.Reload(t.Context(), on); return err }},
+		"reload another": {7, func() error {
+			turn++
+			_, err := d.Reload(t.Context(), []signalcast.ProducerConfig{off, on}[turn%2])
+			return err
+		}},
 		"make a dispatcher": {16, func() error {
 			d, err := signalcast.NewDispatcher(t.Context(), registry, on, discard{})
 			return errors.Join(err, d.Close(t.Context()))

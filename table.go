@@ -104,7 +104,8 @@ func (d *Dispatcher) newRoutes(e *entry, topics map[string]TopicConfig) (*signal
 	if err != nil {
 		return nil, err
 	}
-	names := slices.AppendSeq(make([]string, 0, len(topics)), maps.Keys(topics))
+	var few [8]string
+	names := slices.AppendSeq(few[:0], maps.Keys(topics))
 	slices.Sort(names)
 	routes := &signalRoutes{
 		encoder: served.encoder, contentType: d.options.codec.ContentType(),

@@ -1,9 +1,6 @@
 package shape
 
-import (
-	"reflect"
-	"strings"
-)
+import "reflect"
 
 // docOfEvents is the doc attribute that every schema of the event bus carries.
 const docOfEvents = "Avro Event Format for CloudEvents created with openedx_events/schema"
@@ -12,70 +9,69 @@ const docOfEvents = "Avro Event Format for CloudEvents created with openedx_even
 // the namespace given. It is the canonical text that schema registries compare:
 // keys sorted, one space after each colon and comma.
 func (t *Type) Schema(namespace string) string {
-	var b []byte
-	b = append(b, `{"doc": "`+docOfEvents+`", "fields": `...)
-	b = append(b, t.fields...)
-	b = append(b, `, "name": "`+topRecord+`", "namespace": `...)
-	b = appendJSONString(b, namespace)
-	b = append(b, `, "type": "record"}`...)
-	return string(b)
-}
-
-// fieldsSchema returns the list of fields in the schema of record n.
-func fieldsSchema(n *node) string {
-	w := schemaWriter{defined: map[reflect.Type]bool{}}
-	w.fields(n)
-	return w.text.String()
+	w := schemaWriter{make([]byte, 0, 1024), map[reflect.Type]bool{}}
+	w.write(`{"doc": "`, docOfEvents, `", "fields": `)
+	w.fields(t.root)
+	w.write(`, "name": "`, topRecord, `", "namespace": `)
+	w.text = appendJSONString(w.text, namespace)
+	w.write(`, "type": "record"}`)
+	return string(w.text)
 }
 
 // schemaWriter writes schema text and remembers which records it has defined:
 // the second time, a record's name stands for it.
 type schemaWriter struct {
-	text    strings.Builder
+	text    []byte
 	defined map[reflect.Type]bool
 }
 
+func (w *schemaWriter) write(parts ...string) {
+	for _, part := range parts {
+		w.text = append(w.text, part...)
+	}
+}
+
 func (w *schemaWriter) fields(n *node) {
-	w.text.WriteByte('[')
+	w.write(`[`)
 	for i, f := range n.fields {
 		if i > 0 {
-			w.text.WriteString(", ")
+			w.write(", ")
 		}
-		w.text.WriteByte('{')
+		w.write(`{`)
 		if f.node.form == nullable {
-			w.text.WriteString(`"default": null, `)
+			w.write(`"default": null, `)
 		}
-		w.text.WriteString(`"name": "` + f.name + `", "type": `)
+		w.write(`"name": "`, f.name, `", "type": `)
 		w.node(f.node)
-		w.text.WriteByte('}')
+		w.write(`}`)
 	}
-	w.text.WriteByte(']')
+	w.write(`]`)
 }
 
 func (w *schemaWriter) node(n *node) {
 	switch n.form {
 	case nullable:
-		w.text.WriteString(`["null", `)
+		w.write(`["null", `)
 		w.node(n.elem)
-		w.text.WriteByte(']')
+		w.write(`]`)
 	case list:
-		w.text.WriteString(`{"items": `)
+		w.write(`{"items": `)
 		w.node(n.elem)
-		w.text.WriteString(`, "type": "array"}`)
+		w.write(`, "type": "array"}`)
 	case mapping:
-		w.text.WriteString(`{"type": "map", "values": `)
+		w.write(`{"type": "map", "values": `)
 		w.node(n.elem)
-		w.text.WriteByte('}')
+		w.write(`}`)
 	case record:
 		if w.defined[n.goType] {
-			w.text.WriteString(`"` + n.name + `"`)
+			w.write(`"`, n.name, `"`)
 			return
 		}
 		w.defined[n.goType] = true
-		w.text.WriteString(`{"fields": `)
+		w.write(`{"fields": `)
 		w.fields(n)
-		w.text.WriteString(`, "name": "` + n.name + `", "type": "record"}`)
+		w.write(`, "name": "`, n.name, `", "type": "record"}`)
 	default:
-		w.text.WriteString(`"` + n.form.avro() + `"`)
+		w.write(`"`, n.form.avro(), `"`)
 	}
 }

@@ -48,7 +48,6 @@ import (
 type Type struct {
 	root    *node
 	program *program
-	fields  string // the fields of the schema, as text
 }
 
 // Compile compiles the event data type t. The error is a [*TypeError] with
@@ -58,11 +57,7 @@ func Compile(t reflect.Type) (*Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Type{
-		root:    root,
-		program: assemble(root),
-		fields:  fieldsSchema(root),
-	}, nil
+	return &Type{root: root, program: assemble(root)}, nil
 }
 
 // Ref refers to the value to encode. It does not keep that value alive: whoever
