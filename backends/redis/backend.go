@@ -41,9 +41,9 @@ type Backend struct {
 	mu      sync.Mutex
 	streams map[string]*stream // those with messages
 
-	// producers and numbers name messages to servers that recognise repetitions.
+	// producers and numbered name messages to servers that recognise repetitions.
 	producers []string
-	numbers   atomic.Int64
+	numbered  int64
 
 	duplicates atomic.Uint64
 
@@ -65,12 +65,13 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := newClient(c)
+	links := new(links)
+	client := newClient(c, links)
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Backend{
 		place:           place,
 		client:          client,
-		sessions:        newSessions(client, c.Pipelines),
+		sessions:        newSessions(client, links, c.Pipelines, c.ReadTimeout),
 		buffer:          buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
@@ -100,17 +101,15 @@ func (b *Backend) GoString() string { return b.String() }
 // the ID of the stream entry. When done gets an error it is a
 // *signalcast.DeliveryError.
 func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
-	p := newPending(m, done)
 	if len(m.Event.Value) > maxValueBytes {
 		return fmt.Errorf("redis: the value has %d bytes; a Redis value has at most %d: %w",
 			len(m.Event.Value), maxValueBytes, signalcast.ErrTooLarge)
 	}
-	place, err := b.buffer.Take(ctx, p.size)
+	place, err := b.buffer.Take(ctx, overhead+int64(len(m.Event.Value))+int64(len(m.Key)))
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	p.place = place
-	b.enqueue(p)
+	b.enqueue(pending{message: m, done: done, place: place, accepted: time.Now()})
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 
 // newClient returns a client for the servers that c names. It connects when it
 // is first used.
-func newClient(c Config) redis.UniversalClient {
+func newClient(c Config, links *links) redis.UniversalClient {
 	options := &redis.UniversalOptions{
 		Addrs:            c.Addrs,
 		MasterName:       c.MasterName,
@@ -22,7 +22,7 @@ func newClient(c Config) redis.UniversalClient {
 		SentinelUsername: c.SentinelUsername,
 		SentinelPassword: c.SentinelPassword,
 		DB:               c.DB,
-		Dialer:           dialer(c),
+		Dialer:           dialer(c, links),
 		DialerRetries:    1,
 		// The client's own retries would write a whole batch again after a lost
 		// answer, and never say so.
@@ -53,7 +53,7 @@ func newClient(c Config) redis.UniversalClient {
 // dialer returns a function that connects as c says. A failure to connect shows
 // when the connection is used: go-redis prints the errors of a dialer to stderr,
 // and after some of them dials in the background.
-func dialer(c Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func dialer(c Config, links *links) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	timeout, tlsConfig := c.DialTimeout, c.TLS
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		plain := &net.Dialer{Timeout: timeout}
@@ -63,9 +63,9 @@ func dialer(c Config) func(ctx context.Context, network, addr string) (net.Conn,
 		}
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
-			return unconnected{err: fmt.Errorf("connect: %w", err)}, nil // go-redis unwraps it once
+			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return conn, nil
+		return &link{Conn: conn, links: links}, nil
 	}
 }
 

@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"strconv"
+
 	"github.com/signalcast/signalcast"
 )
 
@@ -14,29 +16,50 @@ type Entry struct {
 	MinorVersion int64
 	SourceHost   string
 	SourceLib    string
-	EventData    Bytes
+	EventData    []byte
 }
-
-// Bytes is binary data as go-redis writes it through a pointer.
-type Bytes []byte
-
-// MarshalBinary returns b itself.
-func (b *Bytes) MarshalBinary() ([]byte, error) { return *b, nil }
 
 // NewEntry returns the stream entry that stores m. It shares m's memory.
 // The message key is not part of it: the event bus does not write it to Redis.
 func NewEntry(m *signalcast.Message) Entry {
 	e := m.Event
-	var space [128]byte
-	text, _ := e.ID.AppendText(space[:0]) // never fails
-	id := len(text)
-	text = e.AppendTime(text)
-	time := len(text)
-	text = append(text, e.SourceLib.String()...)
-	all := string(text)
 	return Entry{
-		Type: e.EventType, ID: all[:id], Source: e.Source, Time: all[id:time],
-		MinorVersion: e.MinorVersion, SourceHost: e.SourceHost, SourceLib: all[time:],
+		Type: e.EventType, ID: e.ID.String(), Source: e.Source, Time: string(e.AppendTime(nil)),
+		MinorVersion: e.MinorVersion, SourceHost: e.SourceHost, SourceLib: e.SourceLib.String(),
 		EventData: e.Value,
 	}
+}
+
+// entryFields is how many fields an entry has.
+const entryFields = 8
+
+// appendEntry appends the fields that NewEntry tells, as arguments of a command,
+// up to the event data itself.
+func appendEntry(b []byte, e *signalcast.Envelope) []byte {
+	var space [64]byte
+	b = append(b, "$4\r\ntype\r\n"...)
+	b = appendBulk(b, e.EventType)
+	b = append(b, "$2\r\nid\r\n"...)
+	text, _ := e.ID.AppendText(space[:0]) // never fails
+	b = appendBulk(b, text)
+	b = append(b, "$6\r\nsource\r\n"...)
+	b = appendBulk(b, e.Source)
+	b = append(b, "$4\r\ntime\r\n"...)
+	b = appendBulk(b, e.AppendTime(space[:0]))
+	b = append(b, "$12\r\nminorversion\r\n"...)
+	b = appendBulkInt(b, e.MinorVersion)
+	b = append(b, "$10\r\nsourcehost\r\n"...)
+	b = appendBulk(b, e.SourceHost)
+	b = append(b, "$9\r\nsourcelib\r\n"...)
+	text = space[:0]
+	for i, n := range e.SourceLib { // as its String does, without an allocation
+		if i > 0 {
+			text = append(text, '.')
+		}
+		text = strconv.AppendInt(text, int64(n), 10)
+	}
+	b = appendBulk(b, text)
+	b = append(b, "$10\r\nevent_data\r\n$"...)
+	b = strconv.AppendInt(b, int64(len(e.Value)), 10)
+	return append(b, "\r\n"...)
 }

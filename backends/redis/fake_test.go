@@ -165,9 +165,9 @@ func (f *fake) execute(command []string) string {
 		return "+OK\r\n"
 	case "COMMAND":
 		if f.idempotent {
-			return "*1\r\n*1\r\n$7\r\nxcfgset\r\n"
+			return "*2\r\n*1\r\n$7\r\nxcfgset\r\n*-1\r\n"
 		}
-		return "*1\r\n*-1\r\n"
+		return "*2\r\n*-1\r\n*-1\r\n"
 	case "XADD":
 		producer, number := "", ""
 		if command[2] == "IDMP" {

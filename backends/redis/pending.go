@@ -12,9 +12,7 @@ type pending struct {
 	message  *signalcast.Message
 	done     func(signalcast.Receipt, error)
 	place    buffer.Place
-	size     int64
 	accepted time.Time
-	entry    Entry
 
 	// producer and number name the message to servers that recognise repetitions.
 	producer *string
@@ -26,36 +24,6 @@ type pending struct {
 
 // overhead is what a waiting message occupies beside its value and key, in bytes.
 const overhead = 1024
-
-func newPending(m *signalcast.Message, done func(signalcast.Receipt, error)) *pending {
-	return &pending{
-		message: m, done: done, accepted: time.Now(), entry: NewEntry(m),
-		size: overhead + int64(len(m.Event.Value)) + int64(len(m.Key)),
-	}
-}
-
-// appendCommand appends the XADD that stores the message, with the arguments of
-// the reference in its order. The values are pointers into p, which cost no allocation.
-func (p *pending) appendCommand(args []any, maxLen *int64, idempotent bool) []any {
-	args = append(args, "XADD", &p.message.Topic)
-	if idempotent {
-		args = append(args, "IDMP", p.producer, &p.number)
-	}
-	if *maxLen > 0 {
-		args = append(args, "MAXLEN", "~", maxLen)
-	}
-	e := &p.entry
-	return append(args, "*",
-		"type", &e.Type,
-		"id", &e.ID,
-		"source", &e.Source,
-		"time", &e.Time,
-		"minorversion", &e.MinorVersion,
-		"sourcehost", &e.SourceHost,
-		"sourcelib", &e.SourceLib,
-		"event_data", &e.EventData,
-	)
-}
 
 // fate says whether the message may have been written, given that its last
 // attempt was not.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,7 +15,11 @@ import (
 // sessions hands out checked connections, a bounded number at a time.
 type sessions struct {
 	client  redis.UniversalClient
+	links   *links
+	timeout time.Duration
 	permits chan struct{}
+	// wanting counts the streams that wait for a permit.
+	wanting atomic.Int64
 
 	mu   sync.Mutex
 	idle []*session
@@ -24,13 +29,21 @@ type sessions struct {
 type session struct {
 	node *redis.Client
 	conn *redis.Conn
+	// wire is the same connection, for writing entries. Whoever uses conn or wire
+	// reads all the answers.
+	wire wire
 	// idempotent says that the server recognises an XADD that it has seen before.
 	idempotent bool
 	// usedAt is when the server last answered.
 	usedAt time.Time
-	// adds are the commands of a batch, and args their arguments.
-	adds []*redis.StatusCmd
-	args [][]any
+	// transacts says that the server took the last MULTI.
+	transacts bool
+
+	// transaction says that the batch in flight is one, unsent why it could not
+	// be written as a whole.
+	transaction bool
+	unsent      error
+	outcomes    []outcome // the memory of receive
 }
 
 // trusted is how long after its last answer a connection is used without asking
@@ -38,8 +51,8 @@ type session struct {
 // outcome open.
 const trusted = time.Second
 
-func newSessions(client redis.UniversalClient, limit int) *sessions {
-	return &sessions{client: client, permits: make(chan struct{}, limit)}
+func newSessions(client redis.UniversalClient, links *links, limit int, timeout time.Duration) *sessions {
+	return &sessions{client: client, links: links, timeout: timeout, permits: make(chan struct{}, limit)}
 }
 
 // errBusy says that a message found no connection in its time: other streams
@@ -53,6 +66,8 @@ func (p *sessions) get(ctx context.Context, stream string, deadline time.Time) (
 	select {
 	case p.permits <- struct{}{}:
 	default:
+		p.wanting.Add(1)
+		defer p.wanting.Add(-1)
 		timer := time.NewTimer(time.Until(deadline))
 		defer timer.Stop()
 		select {
@@ -91,7 +106,7 @@ func (p *sessions) put(s *session) {
 // retire takes back a session whose server failed or refused. In a cluster the
 // stream may have moved, behind a Sentinel the master: both are looked up again.
 func (p *sessions) retire(ctx context.Context, s *session) {
-	s.close(ctx)
+	s.close()
 	if cluster, ok := p.client.(*redis.ClusterClient); ok {
 		cluster.ReloadState(ctx)
 	}
@@ -108,14 +123,14 @@ func (p *sessions) open(ctx context.Context, stream string) (*session, error) {
 		return s, nil
 	}
 	if s != nil {
-		if err := s.check(ctx); err == nil {
+		if err := p.check(ctx, s); err == nil {
 			return s, nil
 		}
-		s.close(ctx) // closed by the server while idle: a new one may do
+		s.close() // closed by the server while idle: a new one may do
 	}
-	s = &session{node: node, conn: node.Conn()}
-	if err := s.check(ctx); err != nil {
-		s.close(ctx)
+	s = &session{node: node, conn: node.EphemeralConn()}
+	if err := p.check(ctx, s); err != nil {
+		s.close()
 		return nil, err
 	}
 	return s, nil
@@ -148,12 +163,16 @@ func (p *sessions) takeIdle(node *redis.Client) *session {
 
 // check asks whether the connection works, and whether the server offers what
 // Redis 8.6 brought: XCFGSET sets up the recognition of repeated XADDs.
-func (s *session) check(ctx context.Context) error {
+func (p *sessions) check(ctx context.Context, s *session) error {
 	var reply any
+	mark := p.links.mark()
 	err := guarded(func() (err error) {
-		reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET").Result()
+		reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET", mark).Result()
 		return err //nolint:wrapcheck // wrapped where it is reported
 	})
+	if link := p.links.take(mark); link != nil && s.wire.in == nil {
+		s.wire = newWire(link.Conn, p.timeout)
+	}
 	if err != nil && isReply(err) {
 		// The user may not ask, or the server knows no COMMAND INFO: it answers.
 		code, text := splitReply(err)
@@ -162,13 +181,24 @@ func (s *session) check(ctx context.Context) error {
 		}
 	}
 	commands, _ := reply.([]any)
-	s.idempotent = len(commands) == 1 && commands[0] != nil
+	s.idempotent = len(commands) == 2 && commands[0] != nil
 	return err
 }
 
-// close ends the connection. go-redis would keep a healthy one for later;
-// asking the server to end it is the way to get rid of it.
-func (s *session) close(ctx context.Context) {
-	_ = guarded(func() error { return s.conn.Do(ctx, "QUIT").Err() })
-	_ = s.conn.Close()
+// guarded makes a call of the client and turns its panic into an error. go-redis
+// makes room for whatever length a server announces, and panics where no memory
+// has that many addresses.
+func guarded(call func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errNonsense
+		}
+	}()
+	return call()
 }
+
+// unread reports that answers came to nothing that was asked.
+func (s *session) unread() bool { return s.wire.in.Buffered() > 0 }
+
+// close ends the connection.
+func (s *session) close() { _ = s.conn.Close() }

@@ -1,11 +1,14 @@
 package redis
 
 import (
-	"context"
 	"errors"
-
-	"github.com/redis/go-redis/v9"
+	"strconv"
 )
+
+// The methods in this file write batches of messages of one stream. Several
+// messages are one transaction: when the server refuses one of them, out of
+// memory say, none behind it overtakes it. For the same reason a batch is carried
+// out only when all before it was; but it may be prepared by then.
 
 // outcome is what the server answered to one XADD: the ID of the new entry, or
 // an error, which says that nothing was written if it is a reply and leaves it open else.
@@ -14,108 +17,164 @@ type outcome struct {
 	err error
 }
 
-var (
-	errUnexpectedReply = errors.New("unexpected reply")
-	errNonsense        = errors.New("reply that the client cannot read")
+var errUnexpectedReply = errors.New("unexpected reply")
+
+const (
+	multi = "*1\r\n$5\r\nMULTI\r\n"
+	exec  = "*1\r\n$4\r\nEXEC\r\n"
 )
 
-// guarded makes a call of the client and turns its panic into an error. go-redis
-// makes room for whatever length a server announces, and panics where no memory
-// has that many addresses; what was written is open then, as without an answer.
-func guarded(call func() error) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errNonsense
-		}
-	}()
-	return call()
+// send writes a batch that is to be carried out at once. Its failure is told by receive.
+func (s *session) send(batch []pending, maxLen int64) {
+	s.transaction = len(batch) > 1
+	if s.transaction {
+		s.begin(batch, maxLen)
+		s.commit()
+		return
+	}
+	s.add(&batch[0], maxLen)
+	s.unsent = s.wire.out.Flush()
 }
 
-// write writes the batch, all messages of one stream, and returns their outcomes
-// in the same order. Several messages are one transaction: when the server
-// refuses one of them, out of memory say, none behind it overtakes it.
-func (s *session) write(ctx context.Context, batch []*pending, maxLen *int64) []outcome {
-	defer s.forget(batch)
-	if len(batch) == 1 {
-		add := s.add(ctx, 0, batch[0], maxLen)
-		err := guarded(func() error { return s.conn.Process(ctx, add) })
-		return []outcome{{add.Val(), err}}
-	}
-	pipe := s.conn.Pipeline()
-	multi := redis.NewStatusCmd(ctx, "MULTI")
-	_ = pipe.Process(ctx, multi) // only adds to the pipeline
-	for i, p := range batch {
-		_ = pipe.Process(ctx, s.add(ctx, i, p, maxLen))
-	}
-	adds := s.adds[:len(batch)]
-	exec := redis.NewSliceCmd(ctx, "EXEC")
-	_ = pipe.Process(ctx, exec)
-	err := guarded(func() error {
-		_, err := pipe.Exec(ctx)
-		return err //nolint:wrapcheck // every command has its own
-	})
+// prepare writes a batch that is carried out with commit, and not at all if the
+// connection ends before.
+func (s *session) prepare(batch []pending, maxLen int64) error {
+	s.begin(batch, maxLen)
+	return s.wire.out.Flush() //nolint:wrapcheck // wrapped where it is reported
+}
 
-	outcomes := make([]outcome, len(batch))
+func (s *session) begin(batch []pending, maxLen int64) {
+	_, _ = s.wire.out.WriteString(multi) // Flush tells the errors of all that was written
+	for i := range batch {
+		s.add(&batch[i], maxLen)
+	}
+}
+
+// commit has the prepared batch carried out. Its failure is told by receive.
+func (s *session) commit() {
+	s.transaction = true
+	_, _ = s.wire.out.WriteString(exec)
+	s.unsent = s.wire.out.Flush()
+}
+
+// add writes the XADD that stores p, with the arguments of the reference in its order.
+func (s *session) add(p *pending, maxLen int64) {
+	const mostEntries = 1024 // have fewer bytes without the event data
+	out := s.wire.out
+	if out.Available() < mostEntries {
+		_ = out.Flush()
+	}
+	arguments := 3 + 2*entryFields
+	if s.idempotent {
+		arguments += 3
+	}
+	if maxLen > 0 {
+		arguments += 3
+	}
+	b := append(out.AvailableBuffer(), '*')
+	b = strconv.AppendInt(b, int64(arguments), 10)
+	b = append(b, "\r\n$4\r\nXADD\r\n"...)
+	b = appendBulk(b, p.message.Topic)
+	if s.idempotent {
+		b = append(b, "$4\r\nIDMP\r\n"...)
+		b = appendBulk(b, *p.producer)
+		b = appendBulkInt(b, p.number)
+	}
+	if maxLen > 0 {
+		b = append(b, "$6\r\nMAXLEN\r\n$1\r\n~\r\n"...)
+		b = appendBulkInt(b, maxLen)
+	}
+	b = append(b, "$1\r\n*\r\n"...)
+	b = appendEntry(b, p.message.Event)
+	_, _ = out.Write(b)
+	_, _ = out.Write(p.message.Event.Value) // which may be too large to be copied
+	_, _ = out.WriteString("\r\n")
+}
+
+// receive returns the outcomes of the batch of that size that was sent or
+// committed, in the same order. They are valid until it is called again.
+func (s *session) receive(count int) []outcome {
+	if count > len(s.outcomes) {
+		s.outcomes = make([]outcome, count)
+	}
+	outcomes := s.outcomes[:count]
+	err := s.unsent
 	switch {
-	case errors.Is(err, errNonsense):
-		for i := range outcomes {
-			outcomes[i].err = err
-		}
-	case isReply(multi.Err()):
-		// The user may XADD and not MULTI: each message was written on its own.
-		for i, add := range adds {
-			outcomes[i] = outcome{add.Val(), add.Err()}
-		}
-	case exec.Err() != nil:
-		for i, add := range adds {
-			outcomes[i].err = exec.Err()
-			if isReply(exec.Err()) && isReply(add.Err()) {
-				outcomes[i].err = add.Err() // why the transaction was refused
-			}
-		}
+	case err != nil:
+	case s.transaction:
+		err = s.receiveTransaction(outcomes)
 	default:
-		replies := exec.Val()
+		err = s.receiveIDs(outcomes)
+	}
+	if err != nil {
 		for i := range outcomes {
-			if len(replies) == len(batch) {
-				outcomes[i] = toOutcome(replies[i])
-			} else {
-				outcomes[i].err = errUnexpectedReply
-			}
+			outcomes[i] = outcome{err: err}
 		}
 	}
 	return outcomes
 }
 
-// add returns the i-th command of a batch, with the arguments that store p.
-// The commands of a session are used again and again; the number of their
-// arguments stays the same.
-func (s *session) add(ctx context.Context, i int, p *pending, maxLen *int64) *redis.StatusCmd {
-	if i == len(s.adds) {
-		args := p.appendCommand(nil, maxLen, s.idempotent)
-		s.args = append(s.args, args)
-		s.adds = append(s.adds, redis.NewStatusCmd(ctx, args...))
-		return s.adds[i]
+func (s *session) receiveTransaction(outcomes []outcome) error {
+	err := s.wire.status()
+	s.transacts = err == nil
+	if isReply(err) {
+		// The user may XADD and not MULTI: each message was written on its own.
+		if err = s.receiveIDs(outcomes); err == nil {
+			if err = s.wire.status(); isReply(err) { // to EXEC
+				err = nil
+			}
+		}
+		return err
 	}
-	p.appendCommand(s.args[i][:0], maxLen, s.idempotent)
-	s.adds[i].SetVal("")
-	s.adds[i].SetErr(nil)
-	return s.adds[i]
+	if err != nil {
+		return err
+	}
+	for i := range outcomes {
+		err := s.wire.status()
+		if err != nil && !isReply(err) {
+			return err
+		}
+		outcomes[i] = outcome{err: err} // why the transaction is refused
+	}
+	kind, length, err := s.wire.line()
+	switch {
+	case isReply(err):
+		for i := range outcomes {
+			if outcomes[i].err == nil {
+				outcomes[i].err = err
+			}
+		}
+		return nil
+	case err != nil:
+		return err
+	case kind != '*' || string(length) != strconv.Itoa(len(outcomes)):
+		return errUnexpectedReply
+	}
+	return s.receiveIDs(outcomes)
 }
 
-// forget drops the references of the commands to the batch.
-func (s *session) forget(batch []*pending) {
-	for i := range batch {
-		clear(s.args[i])
-	}
-}
+// idsTogether is how many IDs share the memory of one string.
+const idsTogether = 32
 
-func toOutcome(reply any) outcome {
-	switch r := reply.(type) {
-	case string:
-		return outcome{id: r}
-	case error:
-		return outcome{err: r}
-	default:
-		return outcome{err: errUnexpectedReply}
+// receiveIDs reads the answers to that many XADDs.
+func (s *session) receiveIDs(outcomes []outcome) error {
+	for len(outcomes) > 0 {
+		group := outcomes[:min(len(outcomes), idsTogether)]
+		outcomes = outcomes[len(group):]
+		var space [idsTogether * longestID]byte
+		var ends [idsTogether]int
+		text := space[:0]
+		for i := range group {
+			var err error
+			if text, err = s.wire.appendID(text); err != nil && !isReply(err) {
+				return err
+			}
+			group[i].err, ends[i] = err, len(text)
+		}
+		ids, start := string(text), 0
+		for i := range group {
+			group[i].id, start = ids[start:ends[i]], ends[i]
+		}
 	}
+	return nil
 }
