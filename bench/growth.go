@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/openedx"
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
@@ -19,6 +20,7 @@ const (
 	manySenders = "64 senders"
 	wholeRoute  = "each route"
 	nextRoute   = "each further route of an event type"
+	edxRoute    = "each route for Open edX, and its part of the registry"
 	someLoad    = "some events"
 	muchLoad    = "5 times as many"
 )
@@ -121,7 +123,8 @@ func kept() (contest, error) {
 	return contest{
 		name: memoryContest,
 		about: "A dispatcher is made for 10,000 routes, 4 for each event type; the bytes are what it keeps for each route. " +
-			"The second line is the difference to one route for each event type.",
+			"The second line is the difference to one route for each event type. In these two all event types have one data type; " +
+			"the third line is for those of Open edX with their own, and counts what the registry keeps too.",
 		contenders: []contender{
 			{name: wholeRoute, events: eventTypes * topics, outside: func(ctx context.Context, n int) (sample, error) {
 				kept, err := dispatcherMemory(ctx, n/topics, topics)
@@ -134,6 +137,10 @@ func kept() (contest, error) {
 				}
 				first, err := dispatcherMemory(ctx, n/topics, 1)
 				return sample{bytes: (all - first) / float64(n-n/topics)}, err
+			}},
+			{name: edxRoute, events: 1, outside: func(ctx context.Context, _ int) (sample, error) {
+				kept, err := openedxMemory(ctx, topics)
+				return sample{bytes: kept}, err
 			}},
 		},
 	}, nil
@@ -154,6 +161,37 @@ func dispatcherMemory(ctx context.Context, eventTypes, topics int) (float64, err
 	runtime.KeepAlive(config)
 	runtime.KeepAlive(r)
 	return after - before, d.Close(ctx)
+}
+
+// openedxMemory measures what a registry of all event types of Open edX and a
+// dispatcher keep for each route, in bytes.
+func openedxMemory(ctx context.Context, topics int) (float64, error) {
+	definitions, config, known := openedx.Signals(), signalcast.ProducerConfig{}, signalcast.NewRegistry()
+	if err := known.Register(definitions...); err != nil {
+		return 0, err
+	}
+	for _, d := range definitions {
+		settings := signalcast.TopicConfig{Keyless: new(true), Enabled: new(true)}
+		if paths := known.KeyFields(d.EventType()); len(paths) > 0 {
+			settings = signalcast.TopicConfig{EventKeyField: &paths[0], Enabled: new(true)}
+		}
+		config[d.EventType()] = make(map[string]signalcast.TopicConfig, topics)
+		for j := range topics {
+			config[d.EventType()][fmt.Sprintf("topic-%d", j)] = settings
+		}
+	}
+	before := liveHeap()
+	r := signalcast.NewRegistry()
+	if err := r.Register(definitions...); err != nil {
+		return 0, err
+	}
+	d, err := signalcast.NewDispatcher(ctx, r, config, discard{})
+	if err != nil {
+		return 0, err
+	}
+	after := liveHeap()
+	runtime.KeepAlive(config)
+	return (after - before) / float64(len(d.Routes())), d.Close(ctx)
 }
 
 func liveHeap() float64 {
