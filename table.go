@@ -17,7 +17,7 @@ type routeTable struct {
 
 // of returns the routes of a signal with enabled ones among them, else nil.
 func (t *routeTable) of(e *entry) *signalRoutes {
-	if routes := t.configured(e); routes != nil && len(routes.enabled) > 0 && !t.closed {
+	if routes := t.configured(e); routes != nil && len(routes.enabled) > 0 {
 		return routes
 	}
 	return nil
