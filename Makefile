@@ -1,4 +1,4 @@
-.PHONY: test race lint fuzz integration faults bench bench-quick golden generate ci clean
+.PHONY: test race lint fuzz integration faults bench bench-quick bench-guard golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
@@ -8,6 +8,7 @@ integration: ; test/run_integration.sh
 faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults -args -full -write docs/faults.md
 bench:       ; cd bench && go run . -write
 bench-quick: ; cd bench && go run . -quick
+bench-guard: ; cd bench && go run . -guard
 golden:      ; test/reference/make_golden.sh
 generate:    ; go generate ./...
 ci:          ; .ci/run

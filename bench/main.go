@@ -2,7 +2,8 @@
 // servers that it needs, lets all contenders do the same work in turns, checks
 // that each event was stored once, and prints how the figures stand to the goals.
 //
-// Run it with make bench, or make bench-quick for shorter rounds.
+// Run it with make bench, or make bench-quick for shorter rounds. make bench-guard
+// checks how many instructions the contests without servers take.
 package main
 
 import (
@@ -22,9 +23,20 @@ func main() {
 	only := flag.String("only", "", "contests with this in their names")
 	write := flag.Bool("write", false, "write docs/benchmarks.md and its chart")
 	root := flag.String("root", "..", "the repository")
+	guard := flag.Bool("guard", false, "count instructions with valgrind and check them, and nothing else")
+	task := flag.String("work", "", "do the work of contest/contender, -events times, and nothing else")
+	events := flag.Int("events", 1, "see -work")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *root, settings{*rounds, *only, *quick}, *write)
+	var err error
+	switch contest, contender, _ := strings.Cut(*task, "/"); {
+	case *guard:
+		err = checkInstructions(ctx)
+	case *task != "":
+		err = work(ctx, contest, contender, *events)
+	default:
+		err = run(ctx, *root, settings{*rounds, *only, *quick}, *write)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -123,7 +135,7 @@ func (f *field) play(ctx context.Context) error {
 }
 
 func (f *field) inProcess(ctx context.Context) error {
-	for _, open := range []func() (contest, error){idle, wholeEvent, furtherTopics, avro, configuration, configuredTopics, senders, kept} {
+	for _, open := range inProcess() {
 		c, err := open()
 		if err != nil {
 			return err

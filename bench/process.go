@@ -191,6 +191,8 @@ func sendByHand(
 const (
 	firstTopic   = "the first topic"
 	furtherTopic = "each further topic"
+
+	moreTopics = 10
 )
 
 func furtherTopics() (contest, error) {
@@ -198,24 +200,23 @@ func furtherTopics() (contest, error) {
 		name:  topicsContest,
 		about: "One event goes to 1 and to 11 topics of a backend that discards it; the second line is a tenth of the difference.",
 	}
-	const topics = 11
 	first, err := send(firstTopic, 1)
 	if err != nil {
 		return c, err
 	}
-	all, err := send(furtherTopic, topics)
+	all, err := send(furtherTopic, 1+moreTopics)
 	if err != nil {
 		return c, err
 	}
-	further := contender{name: furtherTopic, events: 100_000, outside: func(ctx context.Context, n int) (sample, error) {
+	further := contender{name: furtherTopic, events: 100_000, run: all.run, outside: func(ctx context.Context, n int) (sample, error) {
 		one, err := cost(n, func() error { return first.run(ctx, n) })
 		if err != nil {
 			return one, err
 		}
 		many, err := cost(n, func() error { return all.run(ctx, n) })
 		return sample{
-			ns: (many.ns - one.ns) / (topics - 1), cpu: (many.cpu - one.cpu) / (topics - 1),
-			allocs: (many.allocs - one.allocs) / (topics - 1), bytes: (many.bytes - one.bytes) / (topics - 1), heap: many.heap,
+			ns: (many.ns - one.ns) / moreTopics, cpu: (many.cpu - one.cpu) / moreTopics,
+			allocs: (many.allocs - one.allocs) / moreTopics, bytes: (many.bytes - one.bytes) / moreTopics, heap: many.heap,
 		}, err
 	}}
 	c.contenders = []contender{first, further}

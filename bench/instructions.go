@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Times depend on what else the machine does; how many instructions a piece of
+// work takes does not. So these, unlike times, are checked with every change.
+
+// ceiling is how many instructions a contender may take, as a part of those of
+// another one that does the same in the same contest.
+type ceiling struct {
+	contest, contender, against string
+	// further makes the difference count, divided by it: contender does what
+	// against does, and as many further pieces of work.
+	further float64
+	most    float64
+	// events is how often each contender works.
+	events int
+}
+
+// ceilings are about a tenth above what was counted when they were set.
+func ceilings() []ceiling {
+	return []ceiling{
+		{contest: idleContest, contender: ours, against: byHand, most: 1.5, events: 20_000},
+		{contest: wholeContest, contender: ours, against: byHand, most: 1.3, events: 5000},
+		{contest: topicsContest, contender: furtherTopic, against: firstTopic, further: moreTopics, most: 0.08, events: 5000},
+		{contest: avroContest, contender: ours, against: byHand, most: 1.2, events: 10_000},
+		{contest: avroContest, contender: ours, against: bareHamba, most: 0.8, events: 10_000},
+		{contest: configContest, contender: ours, against: byHand, most: 1.8, events: 4},
+		{contest: configuredContest, contender: tenThousand, against: single, most: 1.1, events: 5000},
+	}
+}
+
+// inProcess opens the contests that need no server.
+func inProcess() []func() (contest, error) {
+	return []func() (contest, error){idle, wholeEvent, furtherTopics, avro, configuration, configuredTopics, senders, kept}
+}
+
+// work does the work of one contender n times and nothing else.
+func work(ctx context.Context, name, contenderName string, n int) error {
+	for _, open := range inProcess() {
+		c, err := open()
+		if err != nil {
+			return err
+		}
+		for _, contender := range c.contenders {
+			if c.name == name && contender.name == contenderName && contender.run != nil {
+				return contender.run(ctx, n)
+			}
+		}
+	}
+	return fmt.Errorf("no contender %q in a contest %q without a server", contenderName, name)
+}
+
+// checkInstructions counts what the ceilings are about and reports every one
+// that is exceeded. It needs valgrind.
+func checkInstructions(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	counted := map[string]float64{} // so that nothing is counted twice
+	count := func(contest, contender string, events int) (float64, error) {
+		key := contest + "\n" + contender
+		if counted[key] == 0 {
+			var with, without float64
+			if with, err = instructions(ctx, self, contest, contender, events); err != nil {
+				return 0, err
+			}
+			if without, err = instructions(ctx, self, contest, contender, 0); err != nil {
+				return 0, err
+			}
+			counted[key] = (with - without) / float64(events)
+		}
+		return counted[key], nil
+	}
+	var faults []error
+	for _, c := range ceilings() {
+		contender, err := count(c.contest, c.contender, c.events)
+		if err != nil {
+			return err
+		}
+		against, err := count(c.contest, c.against, c.events)
+		if err != nil {
+			return err
+		}
+		if c.further > 0 {
+			contender = (contender - against) / c.further
+		}
+		what := fmt.Sprintf("%s: %s takes %.0f instructions, %s %.0f: %.2f×, at most %.2f×",
+			c.contest, c.contender, contender, c.against, against, contender/against, c.most)
+		fmt.Println(what)
+		if contender/against > c.most {
+			faults = append(faults, errors.New(what))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+var collected = regexp.MustCompile(`Collected : (\d+)`)
+
+// instructions is how many a process takes that does this work and no more. The
+// collector is switched off, which works when it likes: tests hold the number of
+// allocations.
+func instructions(ctx context.Context, self, contest, contender string, events int) (float64, error) {
+	command := exec.CommandContext(ctx, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+		self, "-work", contest+"/"+contender, "-events", strconv.Itoa(events))
+	command.Env = append(os.Environ(), "GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1") // a signal can end callgrind
+	output, err := command.CombinedOutput()
+	found := collected.FindSubmatch(output)
+	if err != nil || found == nil {
+		return 0, fmt.Errorf("counting the instructions of %q in %q: %w\n%s", contender, contest, err, strings.TrimSpace(string(output)))
+	}
+	return strconv.ParseFloat(string(found[1]), 64)
+}
