@@ -27,7 +27,7 @@ func TestAllocationsOfAConfiguration(t *testing.T) {
 	off = signalcast.MergeProducerConfigs(on, off)
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(signals...))
-	d, err := signalcast.NewDispatcher(t.Context(), registry, on, discard{})
+	d, err := signalcast.NewDispatcher(t.Context(), registry, on, discard{}, signalcast.WithTopicPrefix("p"))
 	require.NoError(t, err)
 	turn := 0
 	for name, c := range map[string]struct {
@@ -38,7 +38,7 @@ func TestAllocationsOfAConfiguration(t *testing.T) {
 		"merge":           {11, func() error { signalcast.MergeProducerConfigs(on, off); return nil }},
 		"validate":        {0.1, func() error { return on.Validate(registry) }},
 		"reload the same": {0.1, func() error { _, err := d.Reload(t.Context(), on); return err }},
-		"reload another": {7, func() error {
+		"reload another": {10, func() error {
 			turn++
 			_, err := d.Reload(t.Context(), []signalcast.ProducerConfig{off, on}[turn%2])
 			return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -110,4 +111,33 @@ func TestSignalsOfOneTypeShareTheSchemaOfAKey(t *testing.T) {
 	require.NotSame(t, routes[0].ValueSchema, routes[1].ValueSchema)
 	require.Contains(t, routes[0].ValueSchema.Text, `"namespace": "`+paid.EventType()+`"`)
 	require.Contains(t, routes[1].ValueSchema.Text, `"namespace": "`+orderPlaced+`"`)
+}
+
+func TestDispatchersMadeAtTheSameTimeAgreeOnKeys(t *testing.T) {
+	t.Parallel()
+	config := ordersTo("orders")
+	config[orderPlaced]["by-customer"] = signalcast.TopicConfig{EventKeyField: new("customer.id"), Enabled: new(true)}
+	for range 100 {
+		s := newShop(t)
+		var group sync.WaitGroup
+		start := make(chan struct{})
+		routes := make([][]signalcast.Route, 4)
+		for i := range routes {
+			group.Go(func() {
+				<-start
+				d, err := signalcast.NewDispatcher(t.Context(), s.registry, config, discard{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				routes[i] = d.Routes()
+			})
+		}
+		close(start)
+		group.Wait()
+		for _, list := range routes {
+			require.Same(t, routes[0][0].KeySchema, list[0].KeySchema)
+			require.Same(t, routes[0][1].KeySchema, list[1].KeySchema)
+		}
+	}
 }
