@@ -19,7 +19,7 @@ type dataType struct {
 func newDataType(t reflect.Type) (*dataType, error) {
 	compiled, err := shape.Compile(t)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the type
+		return nil, err
 	}
 	data := &dataType{Type: compiled}
 	data.keyFields.Store(&[]*KeyField{})

@@ -16,7 +16,7 @@ import (
 // configuration is compared with a dispatcher that begins with it.
 func TestATableDoesNotDependOnTheOnesBefore(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not a secret
+	random := rand.New(rand.NewPCG(1, 2))
 	paths := []*string{nil, new("number"), new("customer.id"), new("customer.email")}
 	s := newShop(t)
 	config := func() signalcast.ProducerConfig {
