@@ -27,11 +27,7 @@ type writer struct {
 
 func newWriter(c kafkabus.Config) (*writer, error) {
 	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
-	w.records.New = func() any {
-		r := new(record)
-		r.promise = func(_ *kgo.Record, err error) { w.settle(r, err) }
-		return r
-	}
+	w.records.New = func() any { return newRecord(w.settle) }
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
@@ -92,8 +88,9 @@ func (w *writer) settle(r *record, err error) {
 		}
 		r.message.Failed(fate, w.explain(&r.message, err))
 	}
-	r.forget()
-	w.records.Put(r)
+	if r.forget() {
+		w.records.Put(r)
+	}
 }
 
 const unassigned = -1

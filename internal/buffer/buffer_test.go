@@ -2,6 +2,7 @@ package buffer_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -117,5 +118,26 @@ func TestCloseRefusesWhoAsksAndWhoWaits(t *testing.T) {
 		require.ErrorIs(t, err, signalcast.ErrClosed)
 		b.Give(held)
 		require.NoError(t, b.Flush(t.Context()))
+	})
+}
+
+func TestRoomThatIsGivenTogetherIsForAllWhoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := buffer.New(10, 10, false)
+		held := []buffer.Place{take(t, b, 4), take(t, b, 6)}
+		flushed, taken := make(chan error, 1), make(chan error, 2)
+		go func() { flushed <- b.Flush(context.Background()) }()
+		synctest.Wait()
+		for range 2 {
+			go func() { _, err := b.Take(context.Background(), 5); taken <- err }()
+		}
+		synctest.Wait()
+		require.Empty(t, taken)
+		b.GiveAll(slices.Values(held))
+		require.NoError(t, <-flushed)
+		require.NoError(t, <-taken)
+		require.NoError(t, <-taken)
+		require.Equal(t, 2, b.Len())
 	})
 }

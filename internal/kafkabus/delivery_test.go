@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -288,6 +290,37 @@ func TestBrokersForgetTheProducer(t *testing.T) {
 		require.NotEqual(t, producer(records[0]), producer(records[1]))
 		require.NotEqual(t, producer(records[1]), producer(records[2]))
 	})
+}
+
+// The batch is made anew then, of those whose time is not up.
+func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
+	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) }, // franz-go fails all of it
+		kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 5 * soon})
+	delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+	var code atomic.Int32
+	code.Store(int32(kerr.NotEnoughReplicas.Code))
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		c := code.Load()
+		if c == int32(kerr.UnknownProducerID.Code) {
+			code.Store(0)
+		}
+		return answer(request, int16(c)), nil, c != 0 //nolint:gosec // codes have 16 bits
+	})
+	early := publish(t, b, plain.message("topic", "key", 2))
+	<-time.After(3 * soon) // leaves time for attempts to write both, and the later one
+	late := publish(t, b, plain.message("topic", "key", 3))
+	cluster.LoseAcknowledgements(1 << 30)
+	code.Store(0)
+	_ = failure(t, early, signalcast.Unknown)
+	code.Store(int32(kerr.UnknownProducerID.Code))
+	cluster.LoseAcknowledgements(0)
+	delivered(t, late)
+	records := cluster.Read(t, "topic")
+	require.Len(t, records, 4, "the second message once, the third twice")
+	require.Equal(t, "key/3", string(records[3].Value))
 }
 
 func TestAnOutageIsLoggedWithoutData(t *testing.T) {

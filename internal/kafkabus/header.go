@@ -1,6 +1,7 @@
 package kafkabus
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/signalcast/signalcast"
@@ -13,6 +14,12 @@ type Attribute struct {
 	// Append appends the header's value for an event.
 	Append func(b []byte, e *signalcast.Envelope) []byte
 }
+
+// The places of the attributes that differ from event to event.
+const (
+	IDAttribute   = 4
+	TimeAttribute = 6
+)
 
 // Attributes returns the headers of every record as the event bus writes them, in its order.
 func Attributes() [10]Attribute {
@@ -44,6 +51,25 @@ func appendLib(b []byte, e *signalcast.Envelope) []byte {
 		b = strconv.AppendInt(b, int64(n), 10)
 	}
 	return b
+}
+
+// Origin is what the events of one source and type have in common: all attributes
+// but ID and time.
+type Origin struct {
+	contentType, eventType, source, sourceHost string
+	minorVersion                               int64
+	sourceLib                                  signalcast.SourceLib
+}
+
+// OriginOf returns the origin of an event.
+func OriginOf(e *signalcast.Envelope) Origin {
+	return Origin{e.ContentType, e.EventType, e.Source, e.SourceHost, e.MinorVersion, slices.Clone(e.SourceLib)}
+}
+
+// Is reports whether o is the origin of an event.
+func (o *Origin) Is(e *signalcast.Envelope) bool {
+	return o.eventType == e.EventType && o.contentType == e.ContentType && o.source == e.Source && o.sourceHost == e.SourceHost &&
+		o.minorVersion == e.MinorVersion && slices.Equal(o.sourceLib, e.SourceLib)
 }
 
 // HeaderBytes returns how long the values of all headers are together, or somewhat more.
