@@ -202,6 +202,25 @@ func TestUserThatMayNotUseTransactionsWritesWithoutThem(t *testing.T) {
 	require.Zero(t, requireOrdered(t, server.values("s"), 1000))
 }
 
+func TestRefusalsWithoutTransactionsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	denied := fault{reply: "-NOPERM User app has no permissions to run the 'multi' command\r\n"}
+	refused := during("XADD", 50, 150, fault{reply: "-OOM command not allowed\r\n"})
+	server := startFake(t, &fake{misbehave: func(command []string) fault {
+		if command[0] == "MULTI" {
+			return denied
+		}
+		return refused(command)
+	}})
+	b := newBackend(t, redis.Config{URL: server.url()})
+	f := newFates()
+	f.publish(t, b, "s", 1, 1000)
+	flush(t, b)
+	f.requireDelivered(t, 1000)
+	require.Len(t, server.values("s"), 1000, "each once")
+	require.Zero(t, b.PossibleDuplicates())
+}
+
 func TestServerThatIsDownAtTheStart(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)

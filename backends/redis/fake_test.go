@@ -42,6 +42,8 @@ type fault struct {
 	cutBefore bool   // the connection is cut, the command not carried out
 	cutAfter  bool   // the command is carried out and the connection cut, without an answer
 	hang      bool   // neither is anything done nor answered on this connection any more
+	// waits is for the next command: it has come in before anything else happens.
+	waits bool
 }
 
 func startFake(t testing.TB, f *fake) *fake {
@@ -118,6 +120,9 @@ func (f *fake) serve(conn net.Conn) {
 		var does fault
 		if f.misbehave != nil {
 			does = f.misbehave(command)
+		}
+		if does.waits {
+			_, _ = in.Peek(1)
 		}
 		reply := does.reply
 		switch {

@@ -196,6 +196,47 @@ func TestAReplyOfImpossibleLengthIsNoAnswer(t *testing.T) {
 	}
 }
 
+func TestAnAnswerTooManyIsTakenForNoOtherMessage(t *testing.T) {
+	t.Parallel()
+	server := startFake(t, &fake{misbehave: during("XADD", 1, 1, fault{reply: "$3\r\n8-8\r\n$3\r\n9-9\r\n"})})
+	b := newBackend(t, redis.Config{URL: server.url()})
+	f := newFates()
+	for n := range 2 {
+		f.publish(t, b, "s", n, n)
+		flush(t, b)
+	}
+	require.Equal(t, map[string]string{"0": "8-8", "1": "1-1"}, f.delivered)
+}
+
+func TestAServerThatTakesNoBytesIsGivenUp(t *testing.T) {
+	t.Parallel()
+	published, ended := make(chan struct{}), make(chan struct{})
+	server := startFake(t, &fake{misbehave: func(command []string) fault {
+		switch command[0] {
+		case "COMMAND":
+			<-published
+		case "MULTI":
+			<-ended
+		}
+		return fault{}
+	}})
+	t.Cleanup(func() { close(ended) })
+	b := newBackend(t, redis.Config{URL: server.url(), ReadTimeout: 100 * time.Millisecond, DeliveryTimeout: 300 * time.Millisecond})
+	f, kept := newFates(), newFates()
+	f.publish(t, b, "s", 1, 1)
+	require.Eventually(t, func() bool { return server.asked("COMMAND") == 1 }, patience, time.Millisecond)
+	kept.publish(t, b, "s", 2, 2)
+	large := newMessage("s", 3)
+	large.Event.Value = make([]byte, 16<<20) // more than fits on the way
+	require.NoError(t, b.Publish(t.Context(), large, func(signalcast.Receipt, error) {})) // may fit later, alone
+	close(published)
+	flush(t, b)
+	f.requireDelivered(t, 1)
+	var cause *net.OpError
+	require.ErrorAs(t, kept.failure(t), &cause)
+	require.Equal(t, "write", cause.Op, "no answer is waited for in addition")
+}
+
 // answering serves connections with answer, once something was asked, until the
 // test ends. It returns the address.
 func answering(t *testing.T, answer func(net.Conn)) string {

@@ -1,0 +1,118 @@
+package redis_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis"
+)
+
+const (
+	preparedBatch = 100
+	preparedCount = 5 * preparedBatch
+)
+
+// publishBehind publishes preparedCount messages to a server at which the second
+// transaction, a whole batch, meets with the fault, but not before the next batch
+// has begun to come in.
+func publishBehind(t *testing.T, does fault) (*redis.Backend, *fake, *fates) {
+	t.Helper()
+	does.waits = true
+	published := make(chan struct{})
+	second := during("EXEC", 2, 2, does)
+	server := startFake(t, &fake{misbehave: func(command []string) fault {
+		if command[0] == "COMMAND" {
+			<-published
+		}
+		return second(command)
+	}})
+	b := newBackend(t, redis.Config{URL: server.url(), BatchMessages: preparedBatch, ReadTimeout: time.Minute})
+	f := newFates()
+	f.publish(t, b, "s", 1, preparedCount)
+	close(published)
+	return b, server, f
+}
+
+func TestBatchIsPreparedWhileTheServerCarriesOutAnother(t *testing.T) {
+	t.Parallel()
+	b, server, f := publishBehind(t, fault{})
+	flush(t, b)
+	f.requireDelivered(t, preparedCount)
+	require.Zero(t, requireOrdered(t, server.values("s"), preparedCount))
+}
+
+func TestNothingOvertakesABatchThatIsRefused(t *testing.T) {
+	t.Parallel()
+	b, server, f := publishBehind(t, fault{reply: "-OOM command not allowed when used memory > 'maxmemory'.\r\n"})
+	flush(t, b)
+	f.requireDelivered(t, preparedCount)
+	require.Zero(t, requireOrdered(t, server.values("s"), preparedCount), "entries written twice")
+	require.Zero(t, b.PossibleDuplicates(), "what was refused or only prepared was not written")
+}
+
+func TestNothingOvertakesABatchWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		does     fault
+		repeated int
+	}{
+		"before it was written": {fault{cutBefore: true}, 0},
+		"after it was written":  {fault{cutAfter: true}, preparedBatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, server, f := publishBehind(t, test.does)
+			flush(t, b)
+			f.requireDelivered(t, preparedCount)
+			require.Equal(t, test.repeated, requireOrdered(t, server.values("s"), preparedCount))
+			require.EqualValues(t, preparedBatch, b.PossibleDuplicates(), "what was only prepared was not written")
+		})
+	}
+}
+
+func TestWhatWasOnlyPreparedWasNotWritten(t *testing.T) {
+	t.Parallel()
+	b, server, f := publishBehind(t, fault{hang: true})
+	require.Eventually(t, func() bool { return server.asked("EXEC") == 2 }, patience, time.Millisecond)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, b.Close(ended), context.Canceled)
+	unknown := 0
+	for _, err := range f.failed {
+		var failure *signalcast.DeliveryError
+		require.ErrorAs(t, err, &failure)
+		if failure.Fate == signalcast.Unknown {
+			unknown++
+		}
+	}
+	require.Equal(t, preparedBatch, unknown)
+	require.Len(t, f.failed, preparedCount-len(f.delivered))
+}
+
+func TestStreamThatIsAlwaysBusyLeavesConnectionsToOthers(t *testing.T) {
+	t.Parallel()
+	server := startFake(t, &fake{})
+	b := newBackend(t, redis.Config{URL: server.url(), Pipelines: 1, BatchMessages: 20})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var again func(signalcast.Receipt, error)
+	again = func(signalcast.Receipt, error) {
+		if ctx.Err() == nil {
+			_ = b.Publish(ctx, newMessage("busy", 0), again)
+		}
+	}
+	for range 100 {
+		again(signalcast.Receipt{}, nil)
+	}
+	require.Eventually(t, func() bool { return server.asked("EXEC") > 10 }, patience, time.Millisecond)
+	f := newFates()
+	f.publish(t, b, "other", 1, 1)
+	require.Eventually(t, func() bool { return len(server.values("other")) == 1 }, patience, time.Millisecond)
+	stop()
+	flush(t, b)
+	f.requireDelivered(t, 1)
+}
