@@ -14,6 +14,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
+//nolint:paralleltest // AllocsPerRun counts the whole process
 func TestMessagesCostNoAllocationOfTheirOwn(t *testing.T) {
 	const count, together = 10_000, 32 // IDs share memory
 	b := newBackend(t, redis.Config{URL: "redis://" + thriftyServer(t), BufferMessages: count})

@@ -65,13 +65,13 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	links := new(links)
-	client := newClient(c, links)
+	dialed := new(links)
+	client := newClient(c, dialed)
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Backend{
 		place:           place,
 		client:          client,
-		sessions:        newSessions(client, links, c.Pipelines, c.ReadTimeout),
+		sessions:        newSessions(client, dialed, c.Pipelines, c.ReadTimeout),
 		buffer:          buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,

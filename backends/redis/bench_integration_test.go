@@ -143,6 +143,6 @@ func arguments(m *signalcast.Message) []any {
 	return []any{
 		"XADD", m.Topic, "MAXLEN", "~", 10000, "*",
 		"type", e.Type, "id", e.ID, "source", e.Source, "time", e.Time, "minorversion", e.MinorVersion,
-		"sourcehost", e.SourceHost, "sourcelib", e.SourceLib, "event_data", []byte(e.EventData),
+		"sourcehost", e.SourceHost, "sourcelib", e.SourceLib, "event_data", e.EventData,
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// newClient returns a client for the servers that c names. It connects when it
-// is first used.
-func newClient(c Config, links *links) redis.UniversalClient {
+// newClient returns a client for the servers that c names, whose connections
+// dialed knows. It connects when it is first used.
+func newClient(c Config, dialed *links) redis.UniversalClient {
 	options := &redis.UniversalOptions{
 		Addrs:            c.Addrs,
 		MasterName:       c.MasterName,
@@ -22,10 +22,9 @@ func newClient(c Config, links *links) redis.UniversalClient {
 		SentinelUsername: c.SentinelUsername,
 		SentinelPassword: c.SentinelPassword,
 		DB:               c.DB,
-		Dialer:           dialer(c, links),
+		Dialer:           dialer(c, dialed),
 		DialerRetries:    1,
-		// The client's own retries would write a whole batch again after a lost
-		// answer, and never say so.
+		// The backend tries again itself, for as long as it may take.
 		MaxRetries:   -1,
 		DialTimeout:  c.DialTimeout,
 		ReadTimeout:  c.ReadTimeout,
@@ -33,9 +32,9 @@ func newClient(c Config, links *links) redis.UniversalClient {
 		// The deadline that a caller of Prepare sets.
 		ContextTimeoutEnabled: true,
 		PoolSize:              c.Pipelines,
-		ReadBufferSize:        64 << 10,
-		WriteBufferSize:       64 << 10,
-		// Nothing but the handshake and XADDs goes over the wire.
+		// The client itself logs in and asks short questions.
+		ReadBufferSize:           4 << 10,
+		WriteBufferSize:          4 << 10,
 		PipelinePoolSize:         -1,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -53,7 +52,7 @@ func newClient(c Config, links *links) redis.UniversalClient {
 // dialer returns a function that connects as c says. A failure to connect shows
 // when the connection is used: go-redis prints the errors of a dialer to stderr,
 // and after some of them dials in the background.
-func dialer(c Config, links *links) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func dialer(c Config, dialed *links) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	timeout, tlsConfig := c.DialTimeout, c.TLS
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		plain := &net.Dialer{Timeout: timeout}
@@ -65,7 +64,7 @@ func dialer(c Config, links *links) func(ctx context.Context, network, addr stri
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return &link{Conn: conn, links: links}, nil
+		return &link{Conn: conn, links: dialed}, nil
 	}
 }
 

@@ -6,10 +6,11 @@
 //
 // Messages wait in a buffer that is bounded in messages and bytes. What waits
 // for a stream is written in batches, in the order in which it was published;
-// several streams are written at the same time, one stream by one batch at a
-// time. A batch is a transaction, so that a server that refuses one message in
-// the middle of it takes none of those behind it, and the order holds whatever
-// fails. A message that was not acknowledged is written again until it is, or
+// several streams are written at the same time. A batch is a transaction, so
+// that a server that refuses one message in the middle of it takes none of those
+// behind it; and a transaction is only prepared while the one before it is
+// carried out, and committed when that is acknowledged. So the order of a stream
+// holds whatever fails. A message that was not acknowledged is written again until it is, or
 // until Config.DeliveryTimeout has passed since it was published.
 //
 // A connection that breaks before the answer has come leaves it open whether

@@ -227,7 +227,7 @@ func TestAServerThatTakesNoBytesIsGivenUp(t *testing.T) {
 	require.Eventually(t, func() bool { return server.asked("COMMAND") == 1 }, patience, time.Millisecond)
 	kept.publish(t, b, "s", 2, 2)
 	large := newMessage("s", 3)
-	large.Event.Value = make([]byte, 16<<20) // more than fits on the way
+	large.Event.Value = make([]byte, 16<<20)                                              // more than fits on the way
 	require.NoError(t, b.Publish(t.Context(), large, func(signalcast.Receipt, error) {})) // may fit later, alone
 	close(published)
 	flush(t, b)

@@ -16,7 +16,7 @@ import (
 type sessions struct {
 	client  redis.UniversalClient
 	links   *links
-	timeout time.Duration
+	timeout time.Duration // of each wait for a server
 	permits chan struct{}
 	// wanting counts the streams that wait for a permit.
 	wanting atomic.Int64
@@ -51,8 +51,8 @@ type session struct {
 // outcome open.
 const trusted = time.Second
 
-func newSessions(client redis.UniversalClient, links *links, limit int, timeout time.Duration) *sessions {
-	return &sessions{client: client, links: links, timeout: timeout, permits: make(chan struct{}, limit)}
+func newSessions(client redis.UniversalClient, dialed *links, limit int, timeout time.Duration) *sessions {
+	return &sessions{client: client, links: dialed, timeout: timeout, permits: make(chan struct{}, limit)}
 }
 
 // errBusy says that a message found no connection in its time: other streams
