@@ -307,7 +307,7 @@ func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
 		if c == int32(kerr.UnknownProducerID.Code) {
 			code.Store(0)
 		}
-		return answer(request, int16(c)), nil, c != 0 //nolint:gosec // codes have 16 bits
+		return answer(request, int16(c)), nil, c != 0
 	})
 	early := publish(t, b, plain.message("topic", "key", 2))
 	<-time.After(3 * soon) // leaves time for attempts to write both, and the later one
