@@ -19,7 +19,7 @@ import (
 
 func main() {
 	quick := flag.Bool("quick", false, "a fifth of the events in each round")
-	rounds := flag.Int("rounds", 5, "how often each contender does its work")
+	rounds := flag.Int("rounds", 9, "how often each contender does its work")
 	only := flag.String("only", "", "contests with this in their names")
 	write := flag.Bool("write", false, "write docs/benchmarks.md and its chart")
 	root := flag.String("root", "..", "the repository")
