@@ -16,10 +16,11 @@ type record struct {
 	message kafkabus.Record
 	taken   kafkabus.Moment
 
-	bytes    []byte // of key and value
-	origin   kafkabus.Origin
-	headers  [10]kgo.RecordHeader
-	id, time [48]byte // of which headers hold parts
+	bytes   []byte // of key and value
+	origin  kafkabus.Origin
+	headers [10]kgo.RecordHeader
+	id      [36]byte // what its header holds
+	time    [48]byte // what its header holds, and room
 }
 
 // newRecord returns a record whose promise calls settle.
