@@ -21,7 +21,7 @@ const (
 // configuration merges, checks and puts into service a configuration again and again.
 func configuration() (contest, error) {
 	c := contest{
-		name:  configContest,
+		name: configContest,
 		about: "A configuration of 1,000 event types with 4 topics each is merged with an override of as many, checked and put into service. " +
 			"Each time every topic is switched: an event type that stays as it is costs signalcast next to nothing, and code by hand as much as any.",
 	}
