@@ -73,6 +73,6 @@ func (r *record) setHeaders(e *signalcast.Envelope, attributes *[10]kafkabus.Att
 // small enough to be kept for another.
 func (r *record) forget() bool {
 	const usual = 4096
-	r.message, r.client = kafkabus.Record{}, kgo.Record{}
+	r.message = kafkabus.Record{} // set replaces all of the rest, which is the record's own
 	return cap(r.bytes) <= usual
 }
