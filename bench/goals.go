@@ -114,7 +114,7 @@ func goals() []goal {
 		costs("A whole event to one topic, discarded, against code by hand", wholeContest, ours, byHand, byTime, 1.5, whyWhole),
 		allocates("… allocations", wholeContest, ours, 2, ""),
 		costs("Each further topic, of the first", topicsContest, furtherTopic, firstTopic, byTime, 0.15, whyTopics),
-		allocates("… allocations", topicsContest, furtherTopic, 1, whyTopicAllocs),
+		allocates("… allocations", topicsContest, furtherTopic, 1, whyTopics),
 		costs("Avro encoding, against code by hand", avroContest, ours, byHand, byTime, 1.5, whyAvro),
 		costs("Avro encoding, against hamba/avro", avroContest, ours, bareHamba, byTime, 0.5, whyHamba),
 		allocates("… allocations", avroContest, ours, 0, ""),
@@ -124,7 +124,7 @@ func goals() []goal {
 			rows,
 			faster(contest+": with franz-go, against franz-go", contest, oursFranz, bareFranz, 0.85, whyFranz),
 			faster(contest+": with kafka-go, against its Writer", contest, oursKafka, bareKafka, 0.85, whyFranz),
-			faster(contest+": with franz-go, against kafka-go's Writer", contest, oursFranz, bareKafka, 1.3, whyFranz),
+			faster(contest+": with franz-go, against kafka-go's Writer", contest, oursFranz, bareKafka, 1.3, whyWriter),
 		)
 	}
 	rows = append(
