@@ -3,6 +3,7 @@
 package signalcast_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,7 @@ func TestAllocations(t *testing.T) {
 		"to one topic":                  {[]string{"a"}, nil, 2},
 		"to two topics":                 {[]string{"a", "b"}, nil, 3},
 		"to five topics":                {[]string{"a", "b", "c", "d", "e"}, nil, 6},
+		"to twelve topics":              {strings.Split("abcdefghijkl", ""), nil, 13},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, c.options...)

@@ -40,38 +40,28 @@ const smallEvent = 376
 func newDelivery(messages int) *Delivery {
 	switch {
 	case messages <= 1:
-		d := &struct {
-			Delivery
-			slots [1]slot
-		}{}
-		d.first.slots = d.slots[:0]
-		return &d.Delivery
+		return allocate(func(room *[1]slot) []slot { return room[:0] })
 	case messages <= 2:
-		d := &struct {
-			Delivery
-			slots [2]slot
-		}{}
-		d.first.slots = d.slots[:0]
-		return &d.Delivery
+		return allocate(func(room *[2]slot) []slot { return room[:0] })
 	case messages <= 5:
-		d := &struct {
-			Delivery
-			slots [5]slot
-		}{}
-		d.first.slots = d.slots[:0]
-		return &d.Delivery
+		return allocate(func(room *[5]slot) []slot { return room[:0] })
 	case messages <= 12:
-		d := &struct {
-			Delivery
-			slots [12]slot
-		}{}
-		d.first.slots = d.slots[:0]
-		return &d.Delivery
+		return allocate(func(room *[12]slot) []slot { return room[:0] })
 	default:
 		d := &Delivery{}
 		d.first.slots = make([]slot, 0, messages)
 		return d
 	}
+}
+
+// allocate returns a delivery that lies beside its slots.
+func allocate[Room any](empty func(*Room) []slot) *Delivery {
+	d := &struct {
+		Delivery
+		room Room
+	}{}
+	d.first.slots = empty(&d.room)
+	return &d.Delivery
 }
 
 // add makes room for one more dispatch, of the given number of messages.
