@@ -59,8 +59,9 @@ type Counts struct {
 	// Stored events are there at least once; Duplicates are the further times,
 	// and Strangers what nobody sent.
 	Stored, Duplicates, Strangers int
-	// Missing events were reported as delivered and are not there.
-	Missing int
+	// Missing events were reported as delivered and are not there. They make that
+	// many Gaps in the order of sending.
+	Missing, Gaps int
 	// Untrue events were reported as not written and are there.
 	Untrue int
 	// OutOfOrder events are there for the first time behind a later one of their key.
@@ -94,13 +95,19 @@ func (a *Account) Settle(stored []int) Counts {
 			last[key] = n
 		}
 	}
+	gap := false
 	for n := range a.events {
+		missing := times[n] == 0 && a.events[n].fate.Load() == delivered
+		if missing {
+			c.Missing++
+		}
+		if missing && !gap {
+			c.Gaps++
+		}
+		gap = missing
 		switch a.events[n].fate.Load() {
 		case delivered:
 			c.Delivered++
-			if times[n] == 0 {
-				c.Missing++
-			}
 		case notWritten:
 			c.NotWritten++
 			if times[n] > 0 {

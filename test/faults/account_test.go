@@ -23,7 +23,11 @@ func TestAccount(t *testing.T) {
 		},
 		"what was acknowledged and is not there is missing": {
 			stored: []int{0, 1, 3, 4, 5},
-			want:   faults.Counts{Delivered: 6, Stored: 5, Missing: 1},
+			want:   faults.Counts{Delivered: 6, Stored: 5, Missing: 1, Gaps: 1},
+		},
+		"missing events that follow each other make one gap": {
+			stored: []int{0, 3, 5},
+			want:   faults.Counts{Delivered: 6, Stored: 3, Missing: 3, Gaps: 2},
 		},
 		"what is there again is a duplicate and does not break the order": {
 			stored: []int{0, 1, 2, 0, 2, 3, 4, 5, 5},
