@@ -8,7 +8,7 @@ const (
 	whyHamba  = "checking the course key and formatting three times is most of the work, the same for all; code by hand is not far below 0.5× itself"
 	whyFranz  = "the Delivery comes on top of what the client needs of each message; on two processors shared with the broker all memory " +
 		"that is touched counts"
-	whyWriter = "the bare client does not get there either, compare its line: both wait for the broker, which shares the two processors"
+	whyWriter = "the bare client itself gets there barely or not at all, compare its line: all wait for the broker, which shares the two processors"
 	whySync   = "two processors are shared by 64 callers and the broker: a goroutine that is woken for each event is most of the cost, for all"
 	whyOne    = "the broker's answer and waking up are most of the time, the same for all; compare the spreads of the figures"
 	whyRedis  = "the server is what all of them wait for: a raw socket, which does nothing else, is not faster; signalcast, alone but for " +
