@@ -52,7 +52,7 @@ func startRedis(t *testing.T, fsync string) (*place, []scenario) {
 		// While it waits for the disk it acknowledges what it has not given to the
 		// operating system.
 		forgets: fsync == "everysec",
-		inject: func(string) error { return during(0, s.kill, s.restart) },
+		inject:  func(string) error { return during(0, s.kill, s.restart) },
 	}, scenario{
 		name: "stopped", fault: "server stopped for 10 s", interrupts: true,
 		inject: func(string) error { return during(10*time.Second, s.suspend, s.resume) },
