@@ -266,7 +266,7 @@ func (s *slot) finish(receipt Receipt, err error) {
 
 // taken notes that Publish returned nil.
 func (s *slot) taken() {
-	// Most backends that answer at once have done so; looking is cheaper than trying.
+	// The backend may have called done by now: looking is cheaper than trying.
 	if s.state.Load() == stateOffered && s.state.CompareAndSwap(stateOffered, stateCounting) {
 		s.route.counters.accepted.Add(1)
 		s.state.Store(stateTaken)
