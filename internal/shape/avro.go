@@ -58,7 +58,7 @@ func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *ValueError)
 		switch o.form {
 		case stringForm:
 			s := *(*string)(at)
-			if !utf8.ValidString(s) {
+			if !isUTF8(s) {
 				return nil, o.fail(errNotUTF8)
 			}
 			dst = append(appendLong(dst, int64(len(s))), s...)
@@ -133,7 +133,7 @@ func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 		}
 	default:
 		text := *(*string)(at)
-		if !utf8.ValidString(text) {
+		if !isUTF8(text) {
 			err = errNotUTF8
 		}
 		dst = append(dst, text...)
@@ -225,7 +225,7 @@ func (e *elem) checkKey(entry *entry) *ValueError {
 			return &ValueError{Err: fmt.Errorf("key: %w", err)}
 		}
 	}
-	if !utf8.ValidString(entry.key) {
+	if !isUTF8(entry.key) {
 		return &ValueError{Err: fmt.Errorf("key: %w", errNotUTF8)}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"unicode/utf8"
 	"unsafe"
 )
 
@@ -52,7 +51,7 @@ func (o *op) appendJSON(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 		return append(dst, '"'), nil
 	case stringForm:
 		s := *(*string)(at)
-		if !utf8.ValidString(s) {
+		if !isUTF8(s) {
 			return nil, o.fail(errNotUTF8)
 		}
 		return appendJSONString(dst, s), nil

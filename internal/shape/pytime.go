@@ -76,8 +76,8 @@ func appendOffset(dst []byte, offset int) []byte {
 }
 
 // tens and ones are the digits of n, which is below 100.
-func tens(n int) byte { return byte('0' + n/10) } //nolint:gosec // a digit
-func ones(n int) byte { return byte('0' + n%10) }
+func tens(n int) byte { return '0' + uint8(n)/10 } //nolint:gosec // below 100
+func ones(n int) byte { return '0' + uint8(n)%10 } //nolint:gosec // below 100
 
 // ParseTime reads what [AppendTime] writes, and what RFC 3339 and Python's
 // fromisoformat take in that form: a space for the T, Z for the offset, seconds
