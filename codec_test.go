@@ -132,6 +132,28 @@ func TestTheJSONCodec(t *testing.T) {
 	require.Equal(t, string(empty.Event.Value), string(planned[0].Event.Value))
 }
 
+// Value and keys lie side by side: what a backend appends to one of them, as to
+// frame it, must not be written over the next.
+func TestAppendingToAMessageChangesNoOther(t *testing.T) {
+	t.Parallel()
+	for name, codec := range map[string]signalcast.Codec{"Avro": signalcast.Avro(), "JSON": signalcast.JSON()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.dispatch(t, signalcast.ProducerConfig{orderPlaced: {
+				"by-customer": {EventKeyField: new("customer.id"), Enabled: new(true)},
+				"by-number":   {EventKeyField: new("number"), Enabled: new(true)},
+			}}, backend{publish: func(_ context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+				require.Equal(t, len(m.Event.Value), cap(m.Event.Value))
+				require.Equal(t, len(m.Key), cap(m.Key))
+				done(signalcast.Receipt{}, nil)
+				return nil
+			}}, signalcast.WithCodec(codec))
+			require.NoError(t, s.send(t, order{Number: "17", Customer: customer{ID: 4}, Items: []string{"tea"}}))
+		})
+	}
+}
+
 // valueCodec is made from the Go value, as a codec of another library is. The
 // zero value takes no bytes.
 type valueCodec struct{}

@@ -51,6 +51,31 @@ func TestAMessageThatFailedIsPublishedOnceMore(t *testing.T) {
 	}
 }
 
+func TestADeadLetterIsInTheBackendsHandsBeforeTheFailureIsKnown(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.backend.Hold()
+	var delivery *signalcast.Delivery
+	known := true // when the dead letter was offered
+	spare := backend{publish: func(_ context.Context, _ *signalcast.Message, done func(signalcast.Receipt, error)) error {
+		select {
+		case <-delivery.Done():
+		default:
+			known = false
+		}
+		done(signalcast.Receipt{}, nil)
+		return nil
+	}}
+	d := s.dispatch(t, ordersTo("orders"), s.backend, signalcast.WithDeadLetter("dead"), signalcast.WithDeadLetterBackend(spare))
+	s.backend.Inject(failing)
+	delivery = s.sendAsync(t, order{})
+	s.backend.Release()
+	require.Error(t, delivery.Wait(t.Context()))
+	require.NoError(t, d.Flush(t.Context()))
+	require.False(t, known)
+	require.Equal(t, int64(1), d.Stats().DeadLetters)
+}
+
 func TestWithoutASuffixNothingIsPublishedTwice(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"}, signalcast.WithDeadLetter(""))
@@ -277,6 +302,10 @@ func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 			opts := append(opts, signalcast.WithDeadLetter("dead"))
 			_, err := signalcast.NewDispatcher(t.Context(), s.registry, config, s.backend, opts...)
 			require.EqualError(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead", which is a configured topic; allowed is a topic of their own`)
+
+			config[orderPlaced]["a-dead"] = signalcast.TopicConfig{Keyless: new(true), Enabled: new(false)}
+			_, err = signalcast.NewDispatcher(t.Context(), s.registry, config, s.backend, opts...)
+			require.ErrorContains(t, err, "which is a configured topic", "switching it on must not fail later")
 
 			paid := signalcast.NewSignal[order]("org.example.order.paid.v1")
 			require.NoError(t, s.registry.Register(paid))

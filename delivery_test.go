@@ -101,6 +101,18 @@ func TestTheFateOfAMessage(t *testing.T) {
 	}
 }
 
+func TestWhatABackendSaysAroundAFateIsKept(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.dispatch(t, ordersTo("orders"), backend{
+		publish: func(_ context.Context, _ *signalcast.Message, done func(signalcast.Receipt, error)) error {
+			done(signalcast.Receipt{}, fmt.Errorf("node 3: %w", &signalcast.DeliveryError{Fate: signalcast.NotWritten, Err: failing.Err}))
+			return nil
+		},
+	})
+	require.ErrorContains(t, s.send(t, order{}), "node 3: ")
+}
+
 func TestOnlyAMessageThatWasNotTakenIsABareError(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -209,6 +209,8 @@ func TestAnEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	require.Equal(t, 2, calls, "receivers get the event all the same")
 	require.Empty(t, s.backend.Messages())
 	require.Contains(t, log.String(), `"event rejected"`)
+	require.NoError(t, s.dispatcher.Close(t.Context()))
+	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":0,"delivered":0,"failed":0,"refused":0,"rejected":2}`)
 	require.NotContains(t, log.String()+err.Error(), "s3cret")
 }
 

@@ -2,6 +2,7 @@ package signalcast_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -230,6 +231,16 @@ func TestTheRegistryFillsInTheMetadata(t *testing.T) {
 			}, m)
 		})
 	}
+}
+
+func TestAnIDOfTheProgramsOwnIsNotNil(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, signalcast.WithIDs(func() signalcast.UUID { return signalcast.UUID{} }))
+	s.dispatch(t, ordersTo("orders"), s.backend)
+	fault, ok := errors.AsType[*signalcast.EncodeError](s.send(t, order{}))
+	require.True(t, ok)
+	require.Equal(t, "metadata.id", fault.Field)
+	require.Empty(t, s.backend.Messages())
 }
 
 func TestARegistryKeepsNoneOfItsArguments(t *testing.T) {

@@ -208,6 +208,27 @@ func TestAReceiverMayDisconnectItselfAndSendAndConnect(t *testing.T) {
 	require.Len(t, s.backend.Messages(), 2)
 }
 
+func TestAReceiverThatDisconnectsDuringAnEventHidesItFromNoOther(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, signalcast.LocalOnly())
+	var calls []string
+	var disconnect func()
+	for _, name := range []string{"first", "second", "third"} {
+		end := connect(t, s, func(context.Context, signalcast.Event[order]) error {
+			calls = append(calls, name)
+			disconnect()
+			return nil
+		})
+		if disconnect == nil {
+			disconnect = end
+		}
+	}
+	require.NoError(t, s.send(t, order{}))
+	require.Equal(t, []string{"first", "second", "third"}, calls)
+	require.NoError(t, s.send(t, order{}))
+	require.Equal(t, []string{"second", "third"}, calls[3:])
+}
+
 func TestConnectRefusesWhatCannotReceive(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
