@@ -1,6 +1,7 @@
 package signalcast
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"slices"
@@ -69,7 +70,8 @@ func assign[T any](field **T, v any) bool {
 	return ok || v == nil
 }
 
-// kindOf names the type of a decoded value in the words of JSON.
+// kindOf names the type of a decoded value in the words of JSON. What decoders
+// make of dates and times, which JSON has none of, are structs with a text form.
 func kindOf(v any) string {
 	if kind, ok := v.(jsonpos.Kind); ok {
 		return kind.String()
@@ -88,6 +90,8 @@ func kindOf(v any) string {
 		return jsonpos.Bool.String()
 	case value.CanInt(), value.CanUint(), value.CanFloat():
 		return jsonpos.Number.String()
+	case kind == reflect.Struct && value.Type().Implements(reflect.TypeFor[encoding.TextMarshaler]()):
+		return "a date or time"
 	default:
 		return fmt.Sprintf("a %T", v)
 	}

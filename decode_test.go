@@ -64,7 +64,7 @@ func TestDecodeProducerConfigReportsEveryFault(t *testing.T) {
 		`c → t2 → enabeld: unknown setting; known are event_key_field, enabled, keyless (did you mean "enabled"?)`,
 		`c → t2 → enabled: found a string; allowed is a boolean, or null to inherit`,
 		`c → t2 → event_key_field: found a number; allowed is a string, or null to inherit`,
-		`c → t2 → keyless: found a time.Time; allowed is a boolean, or null to inherit`,
+		`c → t2 → keyless: found a date or time; allowed is a boolean, or null to inherit`,
 		`c → t3: found an empty name; a name has at least one character`,
 		`c → t3 → enabled: found a number; allowed is a boolean, or null to inherit`,
 		`c → t3 → event_key_field: found invalid UTF-8; allowed is Unicode text`,
