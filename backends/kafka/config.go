@@ -12,7 +12,8 @@ import (
 // but Brokers is its default. New copies it and keeps no reference but to the
 // TLS configurations and Logger.
 //
-// No form in which a Config is printed or marshalled shows a password.
+// A Config that is printed, logged or marshalled shows no password, unless it is
+// an unexported field of something that is printed, where fmt cannot ask it.
 type Config struct {
 	// Brokers are the host:port addresses of some brokers of the cluster; the
 	// others are found through them.
