@@ -158,7 +158,7 @@ func TestASchemaWithoutARegistryIsRefused(t *testing.T) {
 		err := b.Prepare(t.Context(), []signalcast.Route{newSchemas().route("topic")})
 		var schema *kafkabus.SchemaError
 		require.ErrorAs(t, err, &schema)
-		require.ErrorContains(t, err, "Config.SchemaRegistry is empty")
+		require.ErrorContains(t, err, `is not registered: Config.SchemaRegistry is empty`, "nobody has refused it")
 	})
 }
 

@@ -19,10 +19,10 @@ import (
 type SchemaError struct {
 	// Subject is the name under which the schema was to be registered.
 	Subject string
-	// Refused says that the registry refused the schema or the credentials, or is
-	// not trusted, so that trying again is of no use: the schema is incompatible
-	// with the subject's earlier versions, say. Else the registry could not be
-	// reached or failed.
+	// Refused says that the registry refused the schema or the credentials, is
+	// not trusted, or is not configured, so that trying again is of no use: the
+	// schema is incompatible with the subject's earlier versions, say. Else the
+	// registry could not be reached or failed.
 	Refused bool
 	// Err is the cause.
 	Err error
@@ -31,7 +31,7 @@ type SchemaError struct {
 // Error names the subject and the cause.
 func (e *SchemaError) Error() string {
 	what := "is not registered"
-	if e.Refused {
+	if e.Refused && !errors.Is(e.Err, errNoRegistry) {
 		what = "is refused by the schema registry"
 	}
 	return fmt.Sprintf("schema for subject %q %s: %v", e.Subject, what, e.Err)
