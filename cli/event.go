@@ -46,6 +46,9 @@ func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 	if f.dataFile == "-" && f.metadataFile == "-" {
 		return nil, usageError{errors.New("--data and --metadata are both -; the standard input is one of them")}
 	}
+	if f.metadataFile != "" && f.dataFile == "" {
+		return nil, usageError{errors.New("--metadata needs --data: without data nothing is encoded")}
+	}
 	if err := s.check(eventType); err != nil {
 		return nil, err
 	}

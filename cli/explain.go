@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ that it belongs to, which is the one that the Python producer chooses.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
-		if err := kafka.check(); err != nil {
+		if err := kafka.check(flags.dataFile != ""); err != nil {
 			return err
 		}
 		e, err := flags.read(s, args[0])
@@ -65,12 +66,14 @@ type kafkaFlags struct {
 	keySchemaID uint32
 }
 
-func (k kafkaFlags) check() error {
+func (k kafkaFlags) check(withData bool) error {
 	switch {
-	case k.partitions < 0 || k.partitions > 1<<31-1:
-		return usageError{fmt.Errorf("--partitions is %d; a topic has at least one", k.partitions)}
+	case k.partitions < 0 || k.partitions > math.MaxInt32:
+		return usageError{fmt.Errorf("--partitions is %d; allowed are 1 to %d", k.partitions, math.MaxInt32)}
 	case k.partitions > 0 && k.keySchemaID == 0:
 		return usageError{errors.New("--partitions needs --key-schema-id: the ID is a part of the key")}
+	case k.keySchemaID > 0 && !withData:
+		return usageError{errors.New("--key-schema-id needs --data: without data there is no key")}
 	default:
 		return nil
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +32,11 @@ the text that a schema registry knows.`,
 		}
 		config := signalcast.ProducerConfig{args[0]: {"topic": t}}
 		d, err := signalcast.NewDispatcher(ctx, s.Registry, config, memory.New())
+		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
+			for i := range invalid.Problems {
+				invalid.Problems[i].ConfigPath = signalcast.ConfigPath{EventType: args[0]} // the topic is made up
+			}
+		}
 		if err != nil {
 			return err
 		}
