@@ -3,6 +3,7 @@ package kafkabus_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
@@ -109,4 +111,33 @@ func (w *warnings) await(t *testing.T) {
 		defer w.mu.Unlock()
 		return strings.Contains(w.text.String(), "level=WARN")
 	}, patience, time.Millisecond)
+}
+
+func TestCloseGivesUpInTime(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		// The brokers take requests and never answer.
+		cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			return nil, nil, true
+		})
+		known := publish(t, b, plain.message("topic", "key", 2))
+		giveUp, cancel := context.WithCancel(t.Context())
+		closed := make(chan error, 1)
+		go func() { closed <- b.Close(giveUp) }()
+		require.Eventually(t, func() bool {
+			err := b.Publish(t.Context(), plain.message("topic", "key", 3), func(signalcast.Receipt, error) {})
+			return errors.Is(err, signalcast.ErrClosed)
+		}, patience, time.Millisecond)
+		impatient, cancelImpatient := context.WithTimeout(t.Context(), briefly)
+		defer cancelImpatient()
+		require.ErrorIs(t, b.Close(impatient), context.DeadlineExceeded, "a second Close is bounded by its own context")
+		cancel()
+		require.ErrorContains(t, <-closed, "messages were given up")
+		require.ErrorIs(t, failure(t, known, signalcast.Unknown), signalcast.ErrClosed)
+		require.ErrorContains(t, b.Close(t.Context()), "messages were given up", "a second Close returns the same")
+	})
 }

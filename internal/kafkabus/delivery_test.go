@@ -1,15 +1,9 @@
 package kafkabus_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -321,95 +315,4 @@ func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
 	records := cluster.Read(t, "topic")
 	require.Len(t, records, 4, "the second message once, the third twice")
 	require.Equal(t, "key/3", string(records[3].Value))
-}
-
-func TestAnOutageIsLoggedWithoutData(t *testing.T) {
-	t.Parallel()
-	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
-		var mu sync.Mutex
-		var logged bytes.Buffer
-		cluster := kafkatest.NewCluster(t)
-		b := start(t, open, kafkabus.Config{
-			Brokers: cluster.ListenAddrs(), Logger: slog.New(slog.NewTextHandler(locked{&mu, &logged}, nil)),
-		})
-		delivered(t, publish(t, b, plain.message("topic", "personal", 1)))
-		mu.Lock()
-		require.Empty(t, logged.String())
-		mu.Unlock()
-		cluster.Stop()
-		known := publish(t, b, plain.message("topic", "personal", 2))
-		require.Eventually(t, func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return strings.Contains(logged.String(), "level=WARN")
-		}, patience, time.Millisecond)
-		cluster.Start()
-		delivered(t, known)
-		mu.Lock()
-		defer mu.Unlock()
-		require.NotContains(t, logged.String(), "personal")
-	})
-}
-
-func TestWhatIsRefusedIsNotLoggedAsWorkingAgain(t *testing.T) {
-	t.Parallel()
-	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
-		var mu sync.Mutex
-		var logged bytes.Buffer
-		cluster := kafkatest.NewCluster(t)
-		b := start(t, open, kafkabus.Config{
-			Brokers: cluster.ListenAddrs(), Logger: slog.New(slog.NewTextHandler(locked{&mu, &logged}, nil)),
-		})
-		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
-		code := kerr.NotEnoughReplicas.Code // which heals, and what follows does not
-		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
-			cluster.KeepControl()
-			defer func() { code = kerr.TopicAuthorizationFailed.Code }()
-			return answer(request, code), nil, true
-		})
-		require.ErrorIs(t, await(t, publish(t, b, plain.message("topic", "key", 2))).err, kafkabus.ErrDenied)
-		require.NoError(t, b.Close(t.Context()))
-		require.NotContains(t, logged.String(), "works again")
-	})
-}
-
-// locked is a writer that several goroutines use.
-type locked struct {
-	mu *sync.Mutex
-	io.Writer
-}
-
-func (l locked) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Writer.Write(b)
-}
-
-func TestCloseGivesUpInTime(t *testing.T) {
-	t.Parallel()
-	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
-		cluster := kafkatest.NewCluster(t)
-		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
-		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
-		// The brokers take requests and never answer.
-		cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-			cluster.KeepControl()
-			return nil, nil, true
-		})
-		known := publish(t, b, plain.message("topic", "key", 2))
-		giveUp, cancel := context.WithCancel(t.Context())
-		closed := make(chan error, 1)
-		go func() { closed <- b.Close(giveUp) }()
-		require.Eventually(t, func() bool {
-			err := b.Publish(t.Context(), plain.message("topic", "key", 3), func(signalcast.Receipt, error) {})
-			return errors.Is(err, signalcast.ErrClosed)
-		}, patience, time.Millisecond)
-		impatient, cancelImpatient := context.WithTimeout(t.Context(), briefly)
-		defer cancelImpatient()
-		require.ErrorIs(t, b.Close(impatient), context.DeadlineExceeded, "a second Close is bounded by its own context")
-		cancel()
-		require.ErrorContains(t, <-closed, "messages were given up")
-		require.ErrorIs(t, failure(t, known, signalcast.Unknown), signalcast.ErrClosed)
-		require.ErrorContains(t, b.Close(t.Context()), "messages were given up", "a second Close returns the same")
-	})
 }
