@@ -52,7 +52,7 @@ type entry struct {
 	fault    Fault
 	started  bool // its turn has come, and fault is decided
 	ready    bool // fault.Delay is over
-	finished bool // done has returned
+	finished bool // done has returned, or panicked
 }
 
 // Option is a setting of [New].
@@ -125,15 +125,28 @@ func (b *Backend) serve() {
 		b.bytes -= size(e.message)
 		receipt, err := b.settle(e)
 		b.announce()
-		b.mu.Unlock()
-		e.done(receipt, err)
+		b.report(e, receipt, err)
+	}
+}
+
+// report calls done without b.mu. A hook may panic, or end its goroutine by a
+// failed assertion: that is for the test to tell, and the backend goes on.
+func (b *Backend) report(e *entry, receipt signalcast.Receipt, err error) {
+	returned := false
+	b.mu.Unlock()
+	defer func() {
 		b.mu.Lock()
 		e.finished = true
 		for len(b.open) > 0 && b.open[0].finished {
 			b.open[0], b.open = nil, b.open[1:]
 		}
 		b.announce()
-	}
+		if !returned {
+			b.serve() // in place of the caller's loop
+		}
+	}()
+	e.done(receipt, err)
+	returned = true
 }
 
 // due says whether e, the oldest message, can be settled now, and sets the

@@ -3,6 +3,7 @@ package memory_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -298,4 +299,36 @@ func TestFlushWaitsUntilDoneHasReturned(t *testing.T) {
 	close(finish)
 	require.NoError(t, b.Flush(t.Context()))
 	require.Equal(t, 0, b.Unacknowledged())
+}
+
+// A hook is part of done, and a test's assertion in a hook ends its goroutine.
+func TestADoneThatDoesNotReturnIsNoEndOfTheBackend(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(){"panics": func() { panic("hook is broken") }, "ends its goroutine": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := memory.New()
+			alone := func(call func()) {
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					defer func() { _ = recover() }()
+					call()
+				}()
+				<-over
+			}
+			bad := func(signalcast.Receipt, error) { end() }
+			alone(func() { _ = b.Publish(t.Context(), message("users", "a"), bad) })
+			require.Zero(t, b.Unacknowledged())
+
+			b.Hold()
+			require.NoError(t, b.Publish(t.Context(), message("users", "b"), bad))
+			outcomes := publish(t, b, message("users", "c"))
+			require.NoError(t, b.Publish(t.Context(), message("users", "d"), bad))
+			alone(b.Release)
+			require.NoError(t, (<-outcomes).err, "the next one has its turn")
+			require.NoError(t, b.Close(t.Context()))
+			require.Equal(t, []string{"a", "b", "c", "d"}, keys(b.Messages()))
+		})
+	}
 }
