@@ -50,10 +50,15 @@ func (k *keptOpen) Publish(ctx context.Context, m *Message, done func(Receipt, e
 	}
 	k.open[kept] = struct{}{}
 	k.mu.Unlock()
+	defer func() {
+		if !kept.taken { // refused, or Publish has panicked
+			k.remove(kept)
+		}
+	}()
 	err := k.Backend.Publish(offering, m, func(r Receipt, err error) {
 		if k.claim(kept) {
+			defer k.remove(kept) // a hook may panic
 			done(r, err)
-			k.remove(kept)
 		}
 	})
 	if err == nil {
@@ -66,7 +71,6 @@ func (k *keptOpen) Publish(ctx context.Context, m *Message, done func(Receipt, e
 		}
 		return nil
 	}
-	k.remove(kept)
 	if ctx.Err() == nil && offering.Err() != nil {
 		return ErrClosed // Close ended the offering
 	}
@@ -158,7 +162,7 @@ func (k *keptOpen) giveUp(cause error) error {
 // abandon reports a message as unknown, unless its outcome is there after all.
 func (k *keptOpen) abandon(kept *keptMessage, cause error) {
 	if k.claim(kept) {
+		defer k.remove(kept) // a hook may panic
 		kept.done(Receipt{}, cause)
-		k.remove(kept)
 	}
 }

@@ -246,3 +246,28 @@ func TestFlushOfAKeptOpenBackendThatWasClosedWaitsForNothing(t *testing.T) {
 		require.NoError(t, s.backend.Flush(t.Context()))
 	})
 }
+
+func TestAPanicDoesNotKeepASharedBackendFromClosing(t *testing.T) {
+	t.Parallel()
+	broken := func(context.Context, *signalcast.Message, func(signalcast.Receipt, error)) error {
+		panic("backend is broken")
+	}
+	for name, c := range map[string]struct {
+		backend backend
+		hook    func(*signalcast.Message, signalcast.Receipt)
+	}{
+		"in a hook":  {backend{}, func(*signalcast.Message, signalcast.Receipt) { panic("hook is broken") }},
+		"in Publish": {backend{publish: broken}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t)
+				d := s.dispatch(t, ordersTo("a"), signalcast.KeepOpen(c.backend), signalcast.WithHooks(signalcast.Hooks{Delivered: c.hook}))
+				require.Panics(t, func() { _ = s.send(t, order{}) }, "which a server of requests survives")
+				require.NoError(t, d.Close(t.Context()))
+				require.Zero(t, d.Stats().Pending)
+			})
+		})
+	}
+}
