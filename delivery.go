@@ -299,10 +299,16 @@ func (s *slot) fault(err error) *DeliveryError {
 	return fault
 }
 
-// report makes the outcome known: first to the hooks, then to who waits. By then
-// the dead letter of a message that has failed is in the backend's hands.
+// report makes the outcome known: first to the hooks, then to who waits, even
+// when a hook panics.
 func (s *slot) report() {
+	defer s.settle()
 	s.route.dispatcher.report(s)
+}
+
+// settle lets those who wait know. By then the dead letter of a message that has
+// failed is in the backend's hands.
+func (s *slot) settle() {
 	if s.failure != nil && !s.refused {
 		s.bury()
 	}
