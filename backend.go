@@ -104,8 +104,8 @@ type Backend interface {
 	// A nil error given to done means that the destination has stored m. Else
 	// m was not written if the error is a *DeliveryError whose Fate is
 	// NotWritten, and may have been written with any other error. done does not
-	// block and does not call the backend's Flush or Close; it may publish, so it
-	// is called without a lock that Publish takes.
+	// block and does not call the backend's Flush or Close; it may publish with a
+	// context that has ended, so it is called without a lock that Publish takes.
 	//
 	// A message larger than the whole buffer or than the destination accepts is
 	// refused with ErrTooLarge, never waited for. After Close, Publish returns

@@ -67,8 +67,13 @@ func WithHooks(h Hooks) Option { return func(o *options) { o.hooks = h } }
 // Hooks are called when something has become known. Each may be nil. They are
 // called on the goroutine that learnt it, often one of the backend, before
 // anybody who waits for the message: they return soon, do not wait for messages
-// themselves (with Send, Flush, Close or Reload; SendAsync is fine), and keep
-// nothing that they are given unless it is said below.
+// themselves (with Send, Flush, Close or Reload), and keep nothing that they are
+// given unless it is said below.
+//
+// A hook sends with SendAsync and a context that has ended: the event is taken if
+// there is room. A wait for room might never end, since the room of the hook's own
+// message is free only when the hook has returned. What is refused then is told to
+// Failed, so that Failed does not send about events of its own.
 type Hooks struct {
 	// Delivered: the destination has stored m.
 	Delivered func(m *Message, r Receipt)
