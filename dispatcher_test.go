@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 
@@ -261,6 +262,24 @@ func TestEveryDispatcherServesEveryEvent(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 3}, second.Stats())
 	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 3}, third.Stats())
 	require.Zero(t, fourth.Stats())
+}
+
+func TestOneCodecMayRejectWhatAnotherWrites(t *testing.T) {
+	t.Parallel()
+	type reading struct {
+		Degrees float64 `avro:"degrees"`
+	}
+	s := newShop(t)
+	read := signalcast.NewSignal[reading]("org.example.sensor.read.v1")
+	require.NoError(t, s.registry.Register(read))
+	config := signalcast.ProducerConfig{read.EventType(): {"readings": {Keyless: new(true), Enabled: new(true)}}}
+	s.dispatch(t, config, backend{}, signalcast.WithCodec(signalcast.JSON()))
+	s.dispatch(t, config, s.backend)
+	delivery, err := read.SendAsync(t.Context(), s.registry, reading{math.NaN()})
+	require.NoError(t, err, "the event is on its way")
+	require.ErrorAs(t, delivery.Wait(t.Context()), new(*signalcast.EncodeError))
+	require.Len(t, delivery.Results(), 1)
+	require.Equal(t, []string{"readings"}, topicsOf(s.backend.Messages()))
 }
 
 func TestOneDispatcherMayRejectWhatAnotherTakes(t *testing.T) {

@@ -110,7 +110,8 @@ func (e *ReceiverError) Unwrap() error {
 }
 
 // EncodeError reports that an event was refused because its data or metadata
-// cannot be put on the wire. Nothing of it was published anywhere.
+// cannot be put on the wire. The dispatcher published nothing of it; one with
+// another codec may have, which the [Delivery] tells.
 type EncodeError struct {
 	// EventType is the signal's name.
 	EventType string
