@@ -4,7 +4,8 @@ import "context"
 
 // Envelope is one event, encoded once and shared by every [Message] made of it.
 //
-// An Envelope is read-only for everyone but the [Dispatcher] that made it.
+// An Envelope is read-only for everyone but the [Dispatcher] that made it. Its JSON
+// form is that of its Metadata.
 type Envelope struct {
 	Metadata
 

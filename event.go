@@ -18,7 +18,8 @@ import (
 // bare date and time is read into it. Only event data may hold naive times.
 var Naive = shape.Naive //nolint:gochecknoglobals // a location compared by identity, like time.UTC
 
-// Event is one occurrence of a signal, as receivers get it.
+// Event is one occurrence of a signal, as receivers get it. Its JSON form is that of
+// its Metadata: a receiver that logs events does not log event data by that.
 type Event[T any] struct {
 	Metadata
 

@@ -213,6 +213,19 @@ func TestMetadataJSONIsTheReferences(t *testing.T) {
 	}
 }
 
+func TestTheJSONOfAnEventHasNoData(t *testing.T) {
+	t.Parallel()
+	m := received()
+	want, err := json.Marshal(m)
+	require.NoError(t, err)
+	event, err := json.Marshal(signalcast.Event[order]{Metadata: m, Data: order{Number: "s3cret"}})
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(event))
+	envelope, err := json.Marshal(signalcast.Envelope{Metadata: m, Value: []byte("s3cret")})
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(envelope))
+}
+
 func TestMetadataJSONRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
