@@ -50,6 +50,20 @@ func TestPlacesInPythonSettings(t *testing.T) {
 	}, layer.Positions)
 }
 
+// Python reads every end of a line as a line feed, within strings too.
+func TestPythonSettingsWithOtherEndsOfLines(t *testing.T) {
+	t.Parallel()
+	const text = "EVENT_BUS_PRODUCER_CONFIG = {'org.example.\\\nuser': {\"\"\"a\nb\"\"\": \\\n{'enabled': True}}}\n"
+	want, err := configfile.ConvertPython("x", []byte(text))
+	require.NoError(t, err)
+	require.Contains(t, want.Config["org.example.user"], "a\nb")
+	for _, end := range []string{"\r\n", "\r"} {
+		layer, err := configfile.ConvertPython("x", []byte(strings.ReplaceAll(text, "\n", end)))
+		require.NoError(t, err, "%q", end)
+		require.Equal(t, want, layer, "%q", end)
+	}
+}
+
 func TestPythonTextsThatAreNotRead(t *testing.T) {
 	t.Parallel()
 	_, err := configfile.ConvertPython("x", []byte("# \xff"))

@@ -49,7 +49,9 @@ type pyTokens struct {
 // tokenizePython returns the tokens up to the end of the text or to the first
 // thing that cannot be Python; fault says what that is, and the last token where.
 func tokenizePython(text string) (tokens []pyToken, fault string) {
-	t := pyTokens{text: strings.TrimPrefix(text, "\ufeff"), line: 1, column: 1}
+	// Python reads every end of a line as a line feed, within strings too.
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, "\ufeff"))
+	t := pyTokens{text: text, line: 1, column: 1}
 	for t.fault == "" && t.offset < len(t.text) {
 		t.next()
 	}
