@@ -64,6 +64,20 @@ func TestPythonSettingsWithOtherEndsOfLines(t *testing.T) {
 	}
 }
 
+// A brace in a string in a format string ends nothing and begins nothing.
+func TestPythonFormatStringsThatHoldBraces(t *testing.T) {
+	t.Parallel()
+	const setting = "EVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n"
+	for _, text := range []string{
+		`f"{'{'}"`, `f"{'}'}"`, `f"{x['{']}"`, `f"{x:'>10}"`, `f"{x:{'}'}>{y}}"`, `f"{ {'a': 1}['a'] }"`, `f"{f'{x}'}"`,
+	} {
+		layer, err := configfile.ConvertPython("x", []byte("a = "+text+"\n"+setting+"b = f\"{'}'}\"\n"+
+			"EVENT_BUS_PRODUCER_CONFIG['b'] = {}\n"))
+		require.NoError(t, err, text)
+		require.Equal(t, signalcast.ProducerConfig{"a": {}, "b": {}}, layer.Config, text)
+	}
+}
+
 func TestPythonTextsThatAreNotRead(t *testing.T) {
 	t.Parallel()
 	_, err := configfile.ConvertPython("x", []byte("# \xff"))

@@ -202,23 +202,36 @@ func (t *pyTokens) quoted(raw, format bool) (content string, ok bool) {
 	return "", false
 }
 
-// replacement skips {…} in a format string, strings in it included.
+// replacement skips {…} in a format string, strings in it included. What
+// follows a colon in it is text again, until the next brace.
 func (t *pyTokens) replacement() bool {
-	for depth := 0; t.offset < len(t.text); {
-		switch c := t.text[t.offset]; c {
-		case '{':
-			depth++
-			t.offset++
-		case '}':
-			depth--
-			t.offset++
-			if depth == 0 {
+	var open []byte // '{' of an expression, ':' of the text after it, '(' of any other bracket
+	for t.offset < len(t.text) {
+		c, within := t.text[t.offset], byte(':')
+		if len(open) > 0 {
+			within = open[len(open)-1]
+		}
+		t.offset++
+		switch {
+		case c == '\n':
+			t.offset--
+			t.newline()
+		case within == ':' && c == '{':
+			open = append(open, '{')
+		case within != '(' && c == '}', within == '(' && (c == ')' || c == ']' || c == '}'):
+			if open = open[:len(open)-1]; len(open) == 0 {
 				return true
 			}
-		case '\n':
-			t.newline()
-		default:
-			t.offset++
+		case within == ':': // text
+		case within == '{' && c == ':':
+			open[len(open)-1] = ':'
+		case c == '(' || c == '[' || c == '{':
+			open = append(open, '(')
+		case c == '"' || c == '\'':
+			t.offset--
+			if _, ok := t.quoted(true, false); !ok {
+				return false
+			}
 		}
 	}
 	return false
