@@ -16,9 +16,10 @@ type SendOption struct {
 // in UTC; it must have an offset and lie in years 1 to 9999.
 func WithTime(t time.Time) SendOption { return SendOption{time: t} }
 
-// WithMetadata sends the event with exactly m, as the Open edX event bus does
-// for events whose metadata was made earlier. Its event type must be the
-// signal's. An m that came from the bus is not published again, see [FromBus].
+// WithMetadata sends the event with exactly m, for events whose metadata was
+// made earlier. Its event type must be the signal's. The event is published,
+// unless m came from the bus: the reference's send_event_with_custom_metadata,
+// which publishes never, is [FromBus].
 func WithMetadata(m Metadata) SendOption {
 	m.SourceLib = slices.Clone(m.SourceLib) // messages outlive the call
 	return SendOption{metadata: &m}
