@@ -2,6 +2,7 @@ package kafkabus_test
 
 import (
 	"context"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +31,8 @@ func TestARegistryThatTalksNonsenseIsNoAnswer(t *testing.T) {
 		"JSON of another kind":       write(`[1, 2]`),
 		"an ID that is no number":    write(`{"id": "seven"}`),
 		"an ID beyond numbers":       write(`{"id": 99999999999999999999}`),
+		"an ID beyond 32 bits":       write(`{"id": 4294967297}`),
+		"an answer of 16 MiB":        write(strings.Repeat(" ", 1<<24) + `{"id": 1}`),
 		"half an answer":             write(`{"id": `),
 		"an error without a code":    func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", http.StatusInternalServerError) },
 		"an answer that never comes": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -37,6 +40,12 @@ func TestARegistryThatTalksNonsenseIsNoAnswer(t *testing.T) {
 		"one byte after another":     drip,
 		"an error that quotes the secret": func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, `{"message": "`+password+`"}`, http.StatusInternalServerError)
+		},
+		"an error that quotes the request": func(w http.ResponseWriter, r *http.Request) {
+			http.Error(w, r.Header.Get("Authorization"), http.StatusInternalServerError)
+		},
+		"a long error": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, strings.Repeat("x", 1<<16), http.StatusInternalServerError)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,6 +66,7 @@ func TestARegistryThatTalksNonsenseIsNoAnswer(t *testing.T) {
 			require.Error(t, err)
 			require.Less(t, time.Since(began), patience, "Prepare is bounded by its context")
 			require.NotContains(t, err.Error(), password)
+			require.NotContains(t, err.Error(), base64.StdEncoding.EncodeToString([]byte("name:"+password)))
 			require.Less(t, len(err.Error()), 4096)
 		})
 	}

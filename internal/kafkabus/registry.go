@@ -3,8 +3,11 @@ package kafkabus
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -43,9 +46,9 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 // registry registers schemas and remembers their IDs. A schema is registered
 // once for each subject.
 type registry struct {
-	client   *sr.Client
-	http     *http.Client
-	password string
+	client *sr.Client
+	http   *http.Client
+	hush   *strings.Replacer // what hides the password
 
 	mu     sync.RWMutex
 	byText map[registration]uint32
@@ -68,9 +71,7 @@ const noSchema = 0
 type registration struct{ subject, text string }
 
 func newRegistry(c Config) (*registry, error) {
-	r := &registry{
-		password: c.SchemaRegistryPassword, byText: map[registration]uint32{}, inUse: map[placed]schemaIDs{},
-	}
+	r := &registry{byText: map[registration]uint32{}, inUse: map[placed]schemaIDs{}}
 	if c.SchemaRegistry == "" {
 		return r, nil
 	}
@@ -81,15 +82,19 @@ func newRegistry(c Config) (*registry, error) {
 		MaxIdleConnsPerHost: registrations,
 		ForceAttemptHTTP2:   true,
 	}
-	r.http = &http.Client{Transport: transport, Timeout: c.RequestTimeout}
+	r.http = &http.Client{Transport: bounded{transport}, Timeout: c.RequestTimeout}
 	options := []sr.ClientOpt{
 		sr.URLs(strings.TrimRight(c.SchemaRegistry, "/")),
 		sr.HTTPClient(r.http),
 		sr.UserAgent(c.ClientID),
 		sr.LogLevel(0),
 	}
-	if c.SchemaRegistryUsername != "" {
-		options = append(options, sr.BasicAuth(c.SchemaRegistryUsername, c.SchemaRegistryPassword))
+	if user, password := c.SchemaRegistryUsername, c.SchemaRegistryPassword; user != "" {
+		options = append(options, sr.BasicAuth(user, password))
+		if password != "" {
+			basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+			r.hush = strings.NewReplacer(basic, "***", password, "***")
+		}
 	}
 	client, err := sr.NewClient(options...)
 	if err != nil {
@@ -97,6 +102,21 @@ func newRegistry(c Config) (*registry, error) {
 	}
 	r.client = client
 	return r, nil
+}
+
+// bounded reads no more of an answer than can be meant.
+type bounded struct{ *http.Transport }
+
+func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	const most = 1 << 20
+	answer, err := b.Transport.RoundTrip(request)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, most), answer.Body}
+	}
+	return answer, err //nolint:wrapcheck // between two libraries
 }
 
 func cloned(c *tls.Config) *tls.Config {
@@ -166,7 +186,7 @@ func (r *registry) ask(ctx context.Context, wanted registration) (uint32, error)
 	switch {
 	case err != nil:
 		return 0, &SchemaError{Subject: wanted.subject, Refused: refused(err), Err: r.hushed(err)}
-	case id <= 0:
+	case id <= 0 || int64(id) > math.MaxUint32:
 		return 0, &SchemaError{Subject: wanted.subject, Err: errNoID}
 	default:
 		return uint32(id), nil //nolint:gosec // IDs have 32 bits on the wire
@@ -175,15 +195,24 @@ func (r *registry) ask(ctx context.Context, wanted registration) (uint32, error)
 
 var (
 	errNoRegistry = errors.New("Config.SchemaRegistry is empty; the codec has schemas, which a registry has to know")
-	errNoID       = errors.New("the answer of the schema registry holds no ID")
+	errNoID       = errors.New("the answer of the schema registry holds no ID of 32 bits")
 )
 
-// hushed returns err without the password, which an answer may quote.
+// hushed returns err without the password, which an answer may quote, and not
+// longer than somebody reads. The original is left out where it is not like that.
 func (r *registry) hushed(err error) error {
-	if r.password == "" || !strings.Contains(err.Error(), r.password) {
+	const most = 1000
+	text := err.Error()
+	if r.hush != nil {
+		text = r.hush.Replace(text)
+	}
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	if text == err.Error() {
 		return err
 	}
-	return errors.New(strings.ReplaceAll(err.Error(), r.password, "***")) // the original is left out: it shows the password
+	return errors.New(text)
 }
 
 // subject is the name that the reference registers a schema under: the topic
