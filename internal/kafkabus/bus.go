@@ -191,8 +191,8 @@ func (b *Bus) serve(topic string, q *queue) {
 		q.records = q.records[1:]
 		b.mu.Unlock()
 		err := b.await(&r)
-		if !errors.Is(err, context.Canceled) { // which only tells that Close has stopped the waiting
-			cause = err
+		if err == nil || cause == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			cause = err // rather what is wrong with the registry than that the waiting is over
 		}
 		switch {
 		case err == nil:
@@ -200,9 +200,9 @@ func (b *Bus) serve(topic string, q *queue) {
 		case b.stopped.Err() != nil:
 			r.Failed(signalcast.NotWritten, Closed(cause))
 		case time.Since(r.Taken) >= b.timeout:
-			r.Failed(signalcast.NotWritten, fmt.Errorf("%w: %w", ErrDeliveryTimeout, err))
+			r.Failed(signalcast.NotWritten, fmt.Errorf("%w: %w", ErrDeliveryTimeout, cause))
 		default:
-			r.Failed(signalcast.NotWritten, err)
+			r.Failed(signalcast.NotWritten, cause)
 		}
 	}
 }

@@ -236,10 +236,13 @@ func TestRegistrationOnUse(t *testing.T) {
 		t.Run("a message fails when its time is up", func(t *testing.T) {
 			t.Parallel()
 			_, _, b := setUp(t, soon)
-			err := failure(t, publish(t, b, s.message("topic", "key", 1)), signalcast.NotWritten)
-			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
-			var schema *kafkabus.SchemaError
-			require.ErrorAs(t, err, &schema)
+			for _, known := range publishMany(t, b, s, 3) {
+				err := failure(t, known, signalcast.NotWritten)
+				require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+				var schema *kafkabus.SchemaError
+				require.ErrorAs(t, err, &schema)
+				require.ErrorContains(t, err, "the test says so")
+			}
 		})
 		t.Run("Close ends the wait", func(t *testing.T) {
 			t.Parallel()
