@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
@@ -37,6 +38,7 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.ProduceRequestTimeout(c.RequestTimeout / 2),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout / 2),
 		kgo.DisableClientMetrics(),
+		kgo.MaxVersions(byName()),
 
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int {
@@ -67,6 +69,16 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 	}
 	w.client = client
 	return w, nil
+}
+
+// byName returns the versions of requests that call topics by their names, not by
+// IDs: a client that knows a topic's ID never writes to the topic again once it
+// was deleted and made anew.
+func byName() *kversion.Versions {
+	const metadata, last = 3, 9
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(metadata, last)
+	return v
 }
 
 // Write implements [kafkabus.Writer].
