@@ -14,7 +14,7 @@ type record struct {
 	client  kgo.Record
 	promise func(*kgo.Record, error)
 	message kafkabus.Record
-	taken   kafkabus.Moment
+	taken   int64 // how many produce requests had begun by then
 
 	bytes   []byte // of key and value
 	origin  kafkabus.Origin

@@ -85,7 +85,7 @@ func byName() *kversion.Versions {
 func (w *writer) Write(m kafkabus.Record) {
 	r, _ := w.records.Get().(*record)
 	r.set(m, &w.attributes)
-	r.taken = w.wire.Now()
+	r.taken = w.wire.Began()
 	w.client.Produce(context.Background(), &r.client, r.promise)
 }
 
@@ -110,16 +110,17 @@ const unassigned = -1
 // unwritten reports whether the record is certainly not in Kafka, given that it
 // failed with err.
 func (w *writer) unwritten(r *record, err error) bool {
-	now := w.wire.Now()
-	if r.client.Partition == unassigned || now.Began == r.taken.Began {
+	now := w.wire.Began()
+	if r.client.Partition == unassigned || now == r.taken {
 		return true
 	}
 	// What a broker says about the content of a batch, it says instead of writing it.
+	// An earlier attempt was another request.
 	switch {
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge),
 		errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.PolicyViolation),
 		errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.UnsupportedForMessageFormat):
-		return now.Lost == r.taken.Lost // nor is it there from an earlier attempt
+		return now == r.taken+1
 	default:
 		return false
 	}

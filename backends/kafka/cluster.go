@@ -95,7 +95,7 @@ type produced struct {
 // produce writes a batch to a partition. Unless it is answered, the batch must not
 // be changed any more.
 func (c *cluster) produce(ctx context.Context, topic string, partition int32, batch []byte) produced {
-	before := c.wire.Now()
+	before := c.wire.Began()
 	const allInSync = -1
 	r, err := ask[*produce.Response](ctx, c, &rawproduce.Request{
 		Acks: allInSync,
@@ -110,7 +110,7 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 		}},
 	})
 	if err != nil {
-		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Now().Began != before.Began}
+		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Began() != before}
 	}
 	if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
 		return produced{err: errUnexpectedAnswer, mayBeWritten: true, answered: true}

@@ -4,7 +4,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -26,5 +29,21 @@ func TestATopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
 		require.NoError(t, err)
 		delivered(t, publish(t, b, plain.message("topic", "key", 3)))
 		require.Len(t, cluster.Read(t, "topic"), 1)
+	})
+}
+
+func TestARefusalDoesNotUndoAnEarlierAttempt(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		code := kerr.NotLeaderForPartition.Code
+		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			defer func() { code = kerr.InvalidRecord.Code }()
+			return answer(request, code), nil, true
+		})
+		_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
 	})
 }

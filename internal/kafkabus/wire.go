@@ -15,7 +15,7 @@ import (
 type Wire struct {
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	began, lost atomic.Int64 // as in Moment
+	began atomic.Int64
 
 	mu   sync.Mutex
 	shut bool
@@ -24,23 +24,15 @@ type Wire struct {
 	conns   map[*conn]struct{}
 }
 
-// Moment is a state of a wire.
-type Moment struct {
-	// Began counts the produce requests whose writing has begun.
-	Began int64
-	// Lost counts the connections closed that had carried such a request.
-	Lost int64
-}
-
 // NewWire returns a wire whose connections are made as c says.
 func NewWire(c Config) *Wire {
 	return &Wire{dial: dialer(c, c.TLS), conns: map[*conn]struct{}{}}
 }
 
-// Now returns the state of the wire.
-func (w *Wire) Now() Moment { return Moment{Began: w.began.Load(), Lost: w.lost.Load()} }
+// Began counts the produce requests whose writing has begun.
+func (w *Wire) Began() int64 { return w.began.Load() }
 
-// Shut makes the wire refuse produce requests. A later Now has counted every
+// Shut makes the wire refuse produce requests. A later Began has counted every
 // such request of which anything is written.
 func (w *Wire) Shut() {
 	w.mu.Lock()
@@ -101,8 +93,7 @@ func (e *DialError) Unwrap() error { return e.error }
 type conn struct {
 	net.Conn
 
-	wire     *Wire
-	produced bool
+	wire *Wire
 }
 
 // Write writes the beginning of a request or, where the client splits large
@@ -110,29 +101,25 @@ type conn struct {
 func (c *conn) Write(b []byte) (int, error) {
 	const sizePrefix, keyBytes, produce = 4, 2, 0
 	if len(b) >= sizePrefix+keyBytes && binary.BigEndian.Uint16(b[sizePrefix:]) == produce {
-		if err := c.wire.begin(c); err != nil {
+		if err := c.wire.begin(); err != nil {
 			return 0, err
 		}
 	}
 	return c.Conn.Write(b) //nolint:wrapcheck // the client looks at it
 }
 
-func (w *Wire) begin(c *conn) error {
+func (w *Wire) begin() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.shut {
 		return signalcast.ErrClosed
 	}
-	c.produced = true
 	w.began.Add(1)
 	return nil
 }
 
 func (c *conn) Close() error {
 	c.wire.mu.Lock()
-	if _, open := c.wire.conns[c]; open && c.produced {
-		c.wire.lost.Add(1)
-	}
 	delete(c.wire.conns, c)
 	c.wire.mu.Unlock()
 	return c.Conn.Close() //nolint:wrapcheck // the client looks at it
