@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,9 +19,17 @@ import (
 
 // writer is the thin layer over franz-go's producer.
 type writer struct {
-	client  *kgo.Client
+	options []kgo.Opt
+	client  atomic.Pointer[kgo.Client]
 	timeout time.Duration
 	wire    *kafkabus.Wire
+
+	// running counts the goroutine that renews the client, which stop ends.
+	ctx      context.Context //nolint:containedctx // the life of the goroutine
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	mu       sync.Mutex // held while renewing begins or ends, and while it is stopped
+	renewing bool
 
 	attributes [10]kafkabus.Attribute
 	records    sync.Pool // of *record that no message has
@@ -29,7 +38,8 @@ type writer struct {
 func newWriter(c kafkabus.Config) (*writer, error) {
 	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
 	w.records.New = func() any { return newRecord(w.settle) }
-	options := []kgo.Opt{
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.options = []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
@@ -61,13 +71,13 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.MetadataMaxAge(5 * time.Second), // until partitions that were added are used
 	}
 	if mechanism := kafkabus.Mechanism(c); mechanism != nil {
-		options = append(options, kgo.SASL(mechanism))
+		w.options = append(w.options, kgo.SASL(mechanism))
 	}
-	client, err := kgo.NewClient(options...)
+	client, err := kgo.NewClient(w.options...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	w.client = client
+	w.client.Store(client)
 	return w, nil
 }
 
@@ -86,7 +96,7 @@ func (w *writer) Write(m kafkabus.Record) {
 	r, _ := w.records.Get().(*record)
 	r.set(m, &w.attributes)
 	r.taken = w.wire.Began()
-	w.client.Produce(context.Background(), &r.client, r.promise)
+	w.client.Load().Produce(context.Background(), &r.client, r.promise)
 }
 
 // settle reports the outcome of a record.
@@ -99,6 +109,9 @@ func (w *writer) settle(r *record, err error) {
 			fate = signalcast.NotWritten
 		}
 		r.message.Failed(fate, w.explain(&r.message, err))
+		if refusal(err) && w.wire.Began() == r.taken { // so it was not the record that was refused
+			w.startRenewing()
+		}
 	}
 	if r.forget() {
 		w.records.Put(r)
@@ -126,10 +139,54 @@ func (w *writer) unwritten(r *record, err error) bool {
 	}
 }
 
+// refusal reports whether err is a broker's answer that franz-go does not ask again after.
+func refusal(err error) bool {
+	var broker *kerr.Error
+	return errors.As(err, &broker) && !broker.Retriable
+}
+
+func (w *writer) startRenewing() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.renewing && w.ctx.Err() == nil {
+		w.renewing = true
+		w.running.Go(w.renew)
+	}
+}
+
+// renew replaces the client if the brokers refused it a producer ID: it asks no
+// more then, and fails everything for good. What the old one has, it fails.
+func (w *writer) renew() {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.renewing = false
+	}()
+	old := w.client.Load()
+	if _, _, err := old.ProducerID(w.ctx); !refusal(err) {
+		return // something else was refused
+	}
+	const aSecond = 10 // no more of clients that are refused again
+	if kafkabus.Pause(w.ctx, aSecond) != nil {
+		return
+	}
+	client, err := kgo.NewClient(w.options...)
+	if err != nil {
+		return // it is what the first one was made with
+	}
+	w.client.Store(client)
+	_ = old.Flush(w.ctx)
+	old.Close()
+}
+
 // Close implements [kafkabus.Writer].
 func (w *writer) Close() {
 	w.wire.Shut()
-	w.client.Close()
+	w.mu.Lock()
+	w.stop()
+	w.mu.Unlock()
+	w.running.Wait()
+	w.client.Load().Close()
 }
 
 // explain turns the error of a record into what callers look for.

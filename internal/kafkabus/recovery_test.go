@@ -32,6 +32,24 @@ func TestATopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
 	})
 }
 
+func TestAProducerThatIsAllowedLaterIsTaken(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		cluster.ControlKey(int16(kmsg.InitProducerID), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			refusal, _ := request.ResponseKind().(*kmsg.InitProducerIDResponse)
+			refusal.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+			return refusal, nil, true
+		})
+		require.ErrorIs(t, failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten), kafkabus.ErrDenied)
+		require.Eventually(t, func() bool {
+			return await(t, publish(t, b, plain.message("topic", "key", 2))).err == nil
+		}, patience, patience/200)
+		require.Len(t, cluster.Read(t, "topic"), 1)
+	})
+}
+
 func TestARefusalDoesNotUndoAnEarlierAttempt(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
