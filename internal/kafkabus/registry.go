@@ -189,7 +189,7 @@ func (r *registry) ask(ctx context.Context, wanted registration) (uint32, error)
 	case id <= 0 || int64(id) > math.MaxUint32:
 		return 0, &SchemaError{Subject: wanted.subject, Err: errNoID}
 	default:
-		return uint32(id), nil //nolint:gosec // IDs have 32 bits on the wire
+		return uint32(id), nil
 	}
 }
 
