@@ -319,3 +319,37 @@ func TestPrepareAsksTheServer(t *testing.T) {
 	refused := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})
 	require.ErrorContains(t, refused.Prepare(t.Context(), routes), "WRONGPASS")
 }
+
+func TestRefusalsBeforeTheConnectionIsUsedFailAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, reply := range []string{
+		"NOPERM User app has no permissions to run the command",
+		"ERR unknown command, with args beginning with: ",
+	} {
+		for name, c := range map[string]struct {
+			command string
+			config  func(server *fake) redis.Config
+		}{
+			"of another database": {"select", func(server *fake) redis.Config {
+				return redis.Config{URL: server.url(), DB: 3}
+			}},
+			"of a Sentinel": {"sentinel", func(server *fake) redis.Config {
+				return redis.Config{Addrs: []string{server.listener.Addr().String()}, MasterName: "the-master"}
+			}},
+		} {
+			t.Run(name+" with "+reply, func(t *testing.T) {
+				t.Parallel()
+				server := startFake(t, &fake{misbehave: during(c.command, 1, 1e9, fault{reply: "-" + reply + "\r\n"})})
+				b := newBackend(t, c.config(server))
+				f := newFates()
+				f.publish(t, b, "s", 1, 10)
+				flush(t, b)
+				failure := f.failure(t)
+				require.Equal(t, signalcast.NotWritten, failure.Fate)
+				require.ErrorContains(t, failure, reply)
+				refused := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+				require.ErrorContains(t, refused, reply)
+			})
+		}
+	}
+}

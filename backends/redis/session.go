@@ -170,7 +170,14 @@ func (p *sessions) check(ctx context.Context, s *session) error {
 		reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET", mark).Result()
 		return err //nolint:wrapcheck // wrapped where it is reported
 	})
-	if link := p.links.take(mark); link != nil && s.wire.in == nil {
+	link := p.links.take(mark)
+	if link == nil { // it was not asked: what is refused is the database, or to name the master
+		if err == nil {
+			err = errNoLink
+		}
+		return err
+	}
+	if s.wire.in == nil {
 		s.wire = newWire(link.Conn, p.timeout)
 	}
 	if err != nil && isReply(err) {
@@ -184,6 +191,9 @@ func (p *sessions) check(ctx context.Context, s *session) error {
 	s.idempotent = len(commands) == 2 && commands[0] != nil
 	return err
 }
+
+// errNoLink says that the client wrote to a connection that it did not dial here.
+var errNoLink = errors.New("the client's connection is not known")
 
 // guarded makes a call of the client and turns its panic into an error. go-redis
 // makes room for whatever length a server announces, and panics where no memory
