@@ -65,7 +65,7 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialed := new(links)
+	dialed := &links{open: map[*link]struct{}{}}
 	client := newClient(c, dialed)
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Backend{
@@ -136,7 +136,9 @@ func (b *Backend) shutDown(ctx context.Context) error {
 	err := b.buffer.Flush(ctx)
 	left := b.buffer.Len()
 	b.stop()
-	// Closing the connections ends what still waits for an answer.
+	// Closing the connections ends what still waits for an answer. The client
+	// would first wait for the answers of Sentinels.
+	b.sessions.links.close()
 	closeErr := b.client.Close()
 	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
 	b.serving.Wait()

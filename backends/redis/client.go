@@ -64,7 +64,7 @@ func dialer(c Config, dialed *links) func(ctx context.Context, network, addr str
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return &link{Conn: conn, links: dialed}, nil
+		return dialed.add(conn), nil
 	}
 }
 

@@ -95,3 +95,37 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+func TestCloseDoesNotWaitForServersThatHang(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		command string // which the server does not answer
+		config  func(address string) redis.Config
+	}{
+		"at the login":  {"hello", func(address string) redis.Config { return redis.Config{URL: "redis://" + address} }},
+		"of a Cluster":  {"cluster", func(address string) redis.Config { return redis.Config{Addrs: []string{address}} }},
+		"as a Sentinel": {"sentinel", func(address string) redis.Config { return redis.Config{Addrs: []string{address}, MasterName: "m"} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startFake(t, &fake{misbehave: during(c.command, 1, 1e9, fault{hang: true})})
+			config := c.config(server.listener.Addr().String())
+			config.DialTimeout, config.ReadTimeout = time.Hour, time.Hour
+			b := newBackend(t, config)
+			f := newFates()
+			f.publish(t, b, "s", 1, 10)
+			require.Eventually(t, func() bool { return server.asked(c.command) > 0 }, patience, time.Millisecond)
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			closed := make(chan error, 1)
+			go func() { closed <- b.Close(ended) }()
+			select {
+			case err := <-closed:
+				require.ErrorIs(t, err, context.Canceled)
+			case <-time.After(patience):
+				require.Fail(t, "Close did not return")
+			}
+			require.Equal(t, signalcast.NotWritten, f.failure(t).Fate)
+		})
+	}
+}
