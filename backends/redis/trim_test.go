@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,8 +32,9 @@ func TestConsumersThatAreBehindAreReported(t *testing.T) {
 			t.Parallel()
 			server := startFake(t, &fake{groups: test.groups})
 			var got []redis.Trim
+			var log safeBuffer
 			b := newBackend(t, redis.Config{
-				URL: server.url(), MaxLen: 1000, BatchMessages: 50,
+				URL: server.url(), MaxLen: 1000, BatchMessages: 50, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 				OnTrim: func(trim redis.Trim) { got = append(got, trim) },
 			})
 			f := newFates()
@@ -43,6 +45,7 @@ func TestConsumersThatAreBehindAreReported(t *testing.T) {
 			require.Equal(t, test.want, got)
 			require.Greater(t, len(server.received("xinfo")), 10, "every eighth of the length")
 			require.Less(t, len(server.received("xinfo")), 20, "not after every batch")
+			require.Empty(t, log.String(), "writing did not fail")
 		})
 	}
 }
