@@ -3,6 +3,7 @@ package redis
 import (
 	"crypto/tls"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -21,6 +22,10 @@ func isReply(err error) bool {
 
 // heals reports whether trying again may help after err.
 func heals(err error) bool {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) { // Sentinels, any of which may name the master
+		return slices.ContainsFunc(several.Unwrap(), heals)
+	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		return false

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -352,4 +353,28 @@ func TestRefusalsBeforeTheConnectionIsUsedFailAtOnce(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestOneOfSeveralSentinelsThatRefuses(t *testing.T) {
+	t.Parallel()
+	refuses := startFake(t, &fake{misbehave: during("sentinel", 1, 1e9, fault{reply: "-NOPERM no\r\n"})})
+	var master *fake
+	var asked atomic.Int64
+	master = startFake(t, &fake{misbehave: func(command []string) fault {
+		if command[0] != "sentinel" {
+			return fault{}
+		}
+		if asked.Add(1) == 1 {
+			return fault{cutBefore: true}
+		}
+		_, port, _ := net.SplitHostPort(master.listener.Addr().String())
+		return fault{reply: fmt.Sprintf("*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len(port), port)}
+	}})
+	b := newBackend(t, redis.Config{
+		Addrs: []string{refuses.listener.Addr().String(), master.listener.Addr().String()}, MasterName: "the-master",
+	})
+	f := newFates()
+	f.publish(t, b, "s", 1, 10)
+	flush(t, b)
+	f.requireDelivered(t, 10)
 }
