@@ -116,3 +116,25 @@ func TestStreamThatIsAlwaysBusyLeavesConnectionsToOthers(t *testing.T) {
 	flush(t, b)
 	f.requireDelivered(t, 1)
 }
+
+func TestMessageThatEndsTheConnectionTakesNoOthersWithIt(t *testing.T) {
+	t.Parallel()
+	published := make(chan struct{})
+	server := startFake(t, &fake{misbehave: func(command []string) fault {
+		if command[0] == "COMMAND" {
+			<-published
+		}
+		return fault{cutBefore: command[0] == "XADD" && command[len(command)-1] == "14"}
+	}})
+	b := newBackend(t, redis.Config{URL: server.url(), BatchMessages: 16, DeliveryTimeout: 2 * time.Second})
+	others, alone := newFates(), newFates()
+	others.publish(t, b, "s", 1, 13)
+	alone.publish(t, b, "s", 14, 14)
+	close(published)
+	flush(t, b)
+	require.Equal(t, signalcast.Unknown, alone.failure(t).Fate)
+	others.publish(t, b, "s", 15, 20)
+	flush(t, b)
+	others.requireDelivered(t, 19)
+	require.Len(t, server.values("s"), 19)
+}

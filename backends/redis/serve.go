@@ -16,7 +16,8 @@ const (
 )
 
 // serve writes what waits for the stream until there is nothing more. When ctx
-// ends it gives up the rest.
+// ends it gives up the rest. After each failure it tries half as many messages: one
+// that ends the connection, too large for the server say, takes no others with it.
 func (b *Backend) serve(ctx context.Context, s *stream) {
 	var (
 		failures int   // attempts in a row after which something has to be tried again
@@ -27,7 +28,7 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		if len(s.waiting()) == 0 {
 			continue
 		}
-		wrote, err := b.attempt(ctx, s)
+		wrote, err := b.attempt(ctx, s, max(1, b.batchMessages>>failures))
 		if ctx.Err() != nil {
 			continue // err may be due to that; cause says what went wrong before
 		}
@@ -69,8 +70,9 @@ func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
 
 // attempt writes what waits until something has to be tried again, or nothing is
 // left, or another stream is to have its turn. It reports whether any message was
-// written, and why the attempt failed if another one is to wait a little.
-func (b *Backend) attempt(ctx context.Context, s *stream) (wrote bool, cause error) {
+// written, and why the attempt failed if another one is to wait a little. Its
+// first batch has at most that many messages.
+func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote bool, cause error) {
 	session, err := b.sessions.get(ctx, s.name, s.waiting()[0].accepted.Add(b.deliveryTimeout))
 	if err != nil {
 		if !heals(err) {
@@ -78,7 +80,7 @@ func (b *Backend) attempt(ctx context.Context, s *stream) (wrote bool, cause err
 		}
 		return false, err
 	}
-	wrote, cause = b.write(ctx, s, session)
+	wrote, cause = b.write(ctx, s, session, messages)
 	if cause != nil || session.unread() {
 		b.sessions.retire(ctx, session)
 	} else {
@@ -88,15 +90,15 @@ func (b *Backend) attempt(ctx context.Context, s *stream) (wrote bool, cause err
 }
 
 // write writes batch after batch. While the server carries out one, the next is
-// prepared.
-func (b *Backend) write(ctx context.Context, s *stream, session *session) (wrote bool, cause error) {
-	batch := s.batch(0, b.batchMessages)
+// prepared, but not behind a small one: what made larger ones fail may be next.
+func (b *Backend) write(ctx context.Context, s *stream, session *session, messages int) (wrote bool, cause error) {
+	batch := s.batch(0, messages)
 	b.countRepeated(batch, session)
 	session.send(batch, b.maxLen)
 	look := false // at the consumers, for which nothing may be prepared
 	for {
 		count, next := len(batch), []pending(nil)
-		if !look {
+		if !look && messages == b.batchMessages {
 			next, cause = b.prepare(s, count, session)
 		}
 		outcomes := session.receive(count)
