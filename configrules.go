@@ -15,7 +15,7 @@ import (
 const (
 	wantConfig  = "allowed is an object of event types"
 	wantTopics  = "allowed is an object of topics"
-	wantOldForm = "; ConvertListConfig reads the old form with a list of topics"
+	wantOldForm = "; ConvertListConfig, and the command's convert, read the old form with a list of topics"
 	wantTopic   = "allowed is an object of settings"
 	wantName    = "a name has at least one character"
 	wantUnicode = "allowed is Unicode text"

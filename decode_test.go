@@ -57,7 +57,7 @@ func TestDecodeProducerConfigReportsEveryFault(t *testing.T) {
 	require.Nil(t, config)
 	require.Equal(t, []string{
 		`a: found null; allowed is an object of topics`,
-		`b: found a list; allowed is an object of topics; ConvertListConfig reads the old form with a list of topics`,
+		`b: found a list; allowed is an object of topics; ConvertListConfig, and the command's convert, read the old form with a list of topics`,
 		`c: found a number as a name; allowed is a string`,
 		`c: found an empty name; a name has at least one character`,
 		`c → t1: found a string; allowed is an object of settings`,

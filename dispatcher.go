@@ -252,9 +252,9 @@ func (d *Dispatcher) report(s *slot) {
 // through this dispatcher, in the order of their topics; none when nothing is
 // enabled or the event came from the bus. Nothing is sent, not to receivers either.
 func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]*Message, error) {
-	e := d.registry.lookup(eventType)
-	if e == nil {
-		return nil, notRegistered(eventType)
+	e, err := d.registry.named(eventType)
+	if err != nil {
+		return nil, err
 	}
 	var meta Metadata
 	if err := d.registry.describe(e.def, opts, &meta); err != nil {

@@ -63,7 +63,7 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 		{"null as a whole", `null`, []string{`line 1, column 1: found null; allowed is an object of event types`}},
 		{"a list as a whole", `[{"enabled": true}]`, []string{`line 1, column 1: found a list; allowed is an object of event types`}},
 		{"the old list form", `{"e": [{"topic": "t", "enabled": true}]}`, []string{
-			`line 1, column 7: e: found a list; allowed is an object of topics; ConvertListConfig reads the old form with a list of topics`,
+			`line 1, column 7: e: found a list; allowed is an object of topics; ConvertListConfig, and the command's convert, read the old form with a list of topics`,
 		}},
 		{"empty names", `{"": {"t": {}}, "e": {"": {}, "t": {"": 1}}}`, []string{
 			`line 1, column 2: found an empty name; a name has at least one character`,
@@ -80,9 +80,9 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 			`line 1, column 35: found character '}'; allowed is a name in double quotes`,
 		}},
 		{"text that ends early", `{"e": {"t": {"enabled":`, []string{
-			`line 1, column 24: found the end of the text; allowed is a value`,
+			`line 1, column 24: found the end of the text; allowed is a JSON value`,
 		}},
-		{"nothing at all", ``, []string{`line 1, column 1: found the end of the text; allowed is a value`}},
+		{"nothing at all", ``, []string{`line 1, column 1: found the end of the text; allowed is a JSON value`}},
 		{"trailing data", "{}\n{}", []string{`line 2, column 1: found character '{'; allowed is nothing after the outermost value`}},
 		{"unusual names are quoted and long ones cut", `{"a b": 1, "` + strings.Repeat("x", 100) + `": 2}`, []string{
 			`line 1, column 9: "a b": found a number; allowed is an object of topics`,

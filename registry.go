@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"runtime"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/signalcast/signalcast/internal/nearest"
 )
 
 // Registry is the set of signals that a program knows, and their receivers.
@@ -215,11 +218,26 @@ func (r *Registry) Definitions() []Definition {
 // Only fields that are nullable, lists or maps may be left out.
 // Everything else is as in [Signal.Send].
 func (r *Registry) SendJSON(ctx context.Context, eventType string, data []byte, opts ...SendOption) error {
-	e := r.lookup(eventType)
-	if e == nil {
-		return notRegistered(eventType)
+	e, err := r.named(eventType)
+	if err != nil {
+		return err
 	}
 	return e.def.sendJSON(ctx, r, data, opts)
+}
+
+// named finds a signal whose name somebody has written.
+func (r *Registry) named(eventType string) (*entry, error) {
+	e := r.lookup(eventType)
+	if e != nil {
+		return e, nil
+	}
+	err := notRegistered(eventType)
+	if r != nil {
+		if near := nearest.Name(eventType, maps.Keys(r.signals.Load().byEventType)); near != "" {
+			err = fmt.Errorf("%w (did you mean %q?)", err, near)
+		}
+	}
+	return nil, err
 }
 
 func notRegistered(eventType string) error {

@@ -272,6 +272,21 @@ func TestSendJSONSendsLikeSend(t *testing.T) {
 	require.Equal(t, sent[0], sent[1])
 }
 
+func TestANameThatIsNotRegisteredIsNearOneThatIs(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"})
+	for name, want := range map[string]string{
+		"org.example.order.plced.v1": `event type "org.example.order.plced.v1": signal is not registered (did you mean "` + orderPlaced + `"?)`,
+		"nothing.like.it":            `event type "nothing.like.it": signal is not registered`,
+	} {
+		err := s.registry.SendJSON(t.Context(), name, []byte(orderJSON))
+		require.ErrorIs(t, err, signalcast.ErrNotRegistered)
+		require.EqualError(t, err, want)
+		_, planErr := s.dispatcher.Plan(name, []byte(orderJSON))
+		require.Equal(t, err, planErr, "a dry run finds the same")
+	}
+}
+
 func TestSendJSONRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

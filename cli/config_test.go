@@ -92,6 +92,14 @@ func TestWarnings(t *testing.T) {
 	require.Contains(t, p.run("lint", file).out, "1 problem, 2 warnings: 8 topics of 2 event types, 6 enabled\n")
 }
 
+func TestLintDoesNotSayThatNothingIsEnabledInWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	old := write(t, "old.json", `{"`+enrolled+`": [{"topic": "t", "event_key_field": "enrollment.user.id", "enabled": true}]}`)
+	p := newProgram(t)
+	require.Equal(t, cli.ExitProblems, p.run("lint", old).code)
+	require.NotContains(t, p.run("lint", old).out, "warning")
+}
+
 func TestLintAsksTheBroker(t *testing.T) {
 	t.Parallel()
 	file := write(t, "c.yaml", enrolled+":\n  orders: {keyless: true, enabled: true}\n  a b: {keyless: true, enabled: false}\n  unknown: {}\n")

@@ -54,7 +54,7 @@ Warnings alone leave the exit code 0.`,
 			}
 			found.Problems = append(found.Problems, refused...)
 		}
-		warnings := s.warnings(config, routes, prefix)
+		warnings := s.warnings(config, routes, prefix, len(found.Problems) > 0)
 		s.writeLint(config, found, warnings)
 		if len(found.Problems) > 0 {
 			return errProblems

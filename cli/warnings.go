@@ -13,9 +13,12 @@ import (
 )
 
 // warnings returns what is valid in a configuration and probably not meant.
-func (s *session) warnings(config *configfile.Config, routes []signalcast.Route, prefix string) []signalcast.Problem {
-	warnings := slices.Concat(
-		s.warnOfWrongKeys(config), warnOfPrefixes(config, prefix), warnOfKeySchemas(config, routes), warnOfNothing(config))
+// That nothing is enabled is none where problems may be the reason.
+func (s *session) warnings(config *configfile.Config, routes []signalcast.Route, prefix string, problems bool) []signalcast.Problem {
+	warnings := slices.Concat(s.warnOfWrongKeys(config), warnOfPrefixes(config, prefix), warnOfKeySchemas(config, routes))
+	if !problems {
+		warnings = append(warnings, warnOfNothing(config)...)
+	}
 	slices.SortStableFunc(warnings, func(a, b signalcast.Problem) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ConfigPath.String(), b.ConfigPath.String()))
 	})

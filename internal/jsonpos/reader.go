@@ -146,7 +146,7 @@ func (r *Reader) value(c byte) Token {
 	default:
 		literal := r.literal()
 		if !json.Valid(literal) {
-			return r.fail(r.pos, "a value")
+			return r.fail(r.pos, "a JSON value")
 		}
 		t.Text = string(literal)
 		switch t.Text {

@@ -69,10 +69,10 @@ func TestTokensAndTheirPositions(t *testing.T) {
 func TestSyntaxErrorsSayWhereWhatAndWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, text, want string }{
-		{"nothing", " \n", "line 2, column 1: found the end of the text; allowed is a value"},
+		{"nothing", " \n", "line 2, column 1: found the end of the text; allowed is a JSON value"},
 		{"trailing data", "{}\n x", "line 2, column 2: found character 'x'; allowed is nothing after the outermost value"},
 		{"a trailing comma in an object", `{"a":1,}`, "line 1, column 8: found character '}'; allowed is a name in double quotes"},
-		{"a trailing comma in a list", `[1,]`, "line 1, column 4: found character ']'; allowed is a value"},
+		{"a trailing comma in a list", `[1,]`, "line 1, column 4: found character ']'; allowed is a JSON value"},
 		{"a missing comma", `{"a":1 "b":2}`, `line 1, column 8: found character '"'; allowed is a comma or the end of the object`},
 		{"a missing colon", `{"a" 1}`, "line 1, column 6: found character '1'; allowed is a colon"},
 		{"the wrong bracket", `[1}`, "line 1, column 3: found character '}'; allowed is a comma or the end of the list"},
@@ -81,11 +81,11 @@ func TestSyntaxErrorsSayWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"a line break in a string", "\"ab\n\"", `line 1, column 4: found character '\n'; allowed is a control character as an escape sequence only`},
 		{"an unknown escape sequence", `"ab\x"`, `line 1, column 4: found character '\\'; allowed is one of the escape sequences of JSON`},
 		{"an escape sequence cut off", `"\u12`, `line 1, column 2: found character '\\'; allowed is one of the escape sequences of JSON`},
-		{"a word of another language", "[None]", "line 1, column 2: found character 'N'; allowed is a value"},
-		{"a number with a leading zero", "01", "line 1, column 1: found character '0'; allowed is a value"},
+		{"a word of another language", "[None]", "line 1, column 2: found character 'N'; allowed is a JSON value"},
+		{"a number with a leading zero", "01", "line 1, column 1: found character '0'; allowed is a JSON value"},
 		{"a name without quotes", "{a:1}", "line 1, column 2: found character 'a'; allowed is a name in double quotes"},
-		{"a byte order mark", "\ufeff{}", `line 1, column 1: found character '\ufeff'; allowed is a value`},
-		{"a byte outside strings that is not UTF-8", "[\xff]", "line 1, column 2: found byte 0xff, which is not valid UTF-8; allowed is a value"},
+		{"a byte order mark", "\ufeff{}", `line 1, column 1: found character '\ufeff'; allowed is a JSON value`},
+		{"a byte outside strings that is not UTF-8", "[\xff]", "line 1, column 2: found byte 0xff, which is not valid UTF-8; allowed is a JSON value"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -73,7 +73,7 @@ type Token struct {
 // SyntaxError says where the text stops being JSON.
 type SyntaxError struct {
 	Position Position
-	// Found and Allowed are phrases: `character '}'`, "a value".
+	// Found and Allowed are phrases: `character '}'`, "a JSON value".
 	Found, Allowed string
 }
 

@@ -176,14 +176,14 @@ func TestDecodeJSONRefuses(t *testing.T) {
 		"a fault in an entry":     {map[string]int{}, `{"f": {"secret": null}}`, "line 1, column 18: f[...]: found null; allowed is an integer"},
 		"a fault in a nullable":   {&base{}, `{"f": {"inner": 1}}`, "line 1, column 17: f.inner: found a number; allowed is a boolean"},
 		"columns in characters":   {[]int{}, "{\n\"f\": [\"é😀\", 1]}", "line 2, column 7: f[0]: found a string; allowed is an integer"},
-		"no text":                 {1, ``, "line 1, column 1: found the end of the text; allowed is a value"},
+		"no text":                 {1, ``, "line 1, column 1: found the end of the text; allowed is a JSON value"},
 		"null":                    {1, `null`, "line 1, column 1: found null; allowed is an object"},
 		"a list":                  {1, `[1]`, "line 1, column 1: found a list; allowed is an object"},
 		"text that ends early":    {1, `{"f": 1`, "line 1, column 8: found the end of the text; allowed is a comma or the end of the object"},
 		"two objects":             {1, `{"f": 1} {"f": 1}`, "line 1, column 10: found character '{'; allowed is nothing after the outermost value"},
-		"a comma at the end":      {[]int{}, `{"f": [1,]}`, "line 1, column 10: found character ']'; allowed is a value"},
+		"a comma at the end":      {[]int{}, `{"f": [1,]}`, "line 1, column 10: found character ']'; allowed is a JSON value"},
 		"a fault of syntax in what is unknown": {
-			1, `{"g": [1, }`, "line 1, column 2: found the unknown field \"g\"\nline 1, column 11: found character '}'; allowed is a value",
+			1, `{"g": [1, }`, "line 1, column 2: found the unknown field \"g\"\nline 1, column 11: found character '}'; allowed is a JSON value",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
