@@ -68,12 +68,12 @@ func (g goal) limit() string {
 // short is by how much a value misses the goal.
 func (g goal) short(value float64) string {
 	if g.atLeast > 0 {
-		return fmt.Sprintf("%.0f %% too slow", (1-value/g.atLeast)*100)
+		return fmt.Sprintf("%.2g %% too slow", (1-value/g.atLeast)*100)
 	}
 	if g.atMost == 0 {
 		return figure(value) + " too many"
 	}
-	return fmt.Sprintf("%.0f %% too much", (value/g.atMost-1)*100)
+	return fmt.Sprintf("%.2g %% too much", (value/g.atMost-1)*100)
 }
 
 const (

@@ -224,7 +224,8 @@ func furtherTopics() (contest, error) {
 }
 
 func avro() (contest, error) {
-	c := contest{name: avroContest, about: "The event's data, a nested record, is encoded into a buffer that is used again."}
+	c := contest{name: avroContest, about: "The event's data, a nested record, is encoded into a buffer that is used again. " +
+		"Code by hand checks texts with the standard library, signalcast eight bytes at a time."}
 	events := newEvents()
 	compiled, err := shape.Compile(reflect.TypeFor[learning.CourseEnrollmentEvent]())
 	if err != nil {
