@@ -80,9 +80,9 @@ type Config struct {
 
 	// DeliveryTimeout is how long a message may wait for its acknowledgement,
 	// counted from when it was accepted. It is looked at between attempts to write,
-	// so that the failure may be reported later by DialTimeout plus ReadTimeout.
-	// 0 means 90 s, which is less than the 100 s for which Redis 8.6 recognises
-	// repeated messages by default.
+	// so that the failure may be reported later by as long as one takes: at most
+	// DialTimeout and a few times ReadTimeout. 0 means 90 s, which is less than the
+	// 100 s for which Redis 8.6 recognises repeated messages by default.
 	DeliveryTimeout time.Duration
 	// DialTimeout bounds connecting, TLS included. 0 means 5 s.
 	DialTimeout time.Duration
