@@ -185,6 +185,25 @@ func TestRegistryOverTLS(t *testing.T) {
 	})
 }
 
+func TestARegistryDoesNotLeadAwayFromTLS(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		plain := kafkatest.NewRegistry(t)
+		server := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusTemporaryRedirect))
+		t.Cleanup(server.Close)
+		trusted := x509.NewCertPool()
+		trusted.AddCert(server.Certificate())
+		b := start(t, open, kafkabus.Config{
+			Brokers: []string{nowhere}, SchemaRegistry: server.URL, SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
+			SchemaRegistryTLS: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		defer cancel()
+		require.ErrorContains(t, b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")}), "away from TLS")
+		require.Empty(t, plain.Requests())
+	})
+}
+
 func TestRegistrationOnUse(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {

@@ -82,7 +82,7 @@ func newRegistry(c Config) (*registry, error) {
 		MaxIdleConnsPerHost: registrations,
 		ForceAttemptHTTP2:   true,
 	}
-	r.http = &http.Client{Transport: bounded{transport}, Timeout: c.RequestTimeout}
+	r.http = &http.Client{Transport: bounded{transport}, Timeout: c.RequestTimeout, CheckRedirect: stayEncrypted}
 	options := []sr.ClientOpt{
 		sr.URLs(strings.TrimRight(c.SchemaRegistry, "/")),
 		sr.HTTPClient(r.http),
@@ -117,6 +117,19 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 		}{io.LimitReader(answer.Body, most), answer.Body}
 	}
 	return answer, err //nolint:wrapcheck // between two libraries
+}
+
+// stayEncrypted follows no redirect away from TLS, with which the credentials would go.
+func stayEncrypted(next *http.Request, before []*http.Request) error {
+	const most = 10
+	switch {
+	case next.URL.Scheme != "https" && before[0].URL.Scheme == "https":
+		return errors.New("the registry leads away from TLS")
+	case len(before) == most:
+		return errors.New("the registry leads on and on")
+	default:
+		return nil
+	}
 }
 
 func cloned(c *tls.Config) *tls.Config {
