@@ -7,7 +7,7 @@ fuzz:        ; .ci/fuzz 30s
 integration: ; test/run_integration.sh
 faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults -args -full -write docs/faults.md
 bench:       ; cd bench && go run . -write
-bench-quick: ; cd bench && go run . -quick
+bench-quick: ; cd bench && go run . -quick -rounds 9
 bench-guard: ; cd bench && go run . -guard
 golden:      ; test/reference/make_golden.sh
 generate:    ; go generate ./...

@@ -129,9 +129,10 @@ func goals() []goal {
 	}
 	rows = append(
 		rows,
-		faster("Kafka, 64 callers waiting: against franz-go", kafkaSync64, oursFranz, bareFranz, 0.9, whySync),
+		faster("Kafka, 64 callers waiting: with franz-go, against franz-go", kafkaSync64, oursFranz, bareFranz, 0.9, whySync),
 		faster("Kafka, 64 callers waiting: with kafka-go, against franz-go", kafkaSync64, oursKafka, bareFranz, 0.9, whySync),
-		faster("Kafka, 64 callers waiting: against watermill", kafkaSync64, oursFranz, watermillLib, 1.3, whySync),
+		faster("Kafka, 64 callers waiting: with franz-go, against watermill", kafkaSync64, oursFranz, watermillLib, 1.3, whySync),
+		faster("Kafka, 64 callers waiting: with kafka-go, against watermill", kafkaSync64, oursKafka, watermillLib, 1.3, whySync),
 		faster("Kafka, 1 caller waiting: with franz-go, against franz-go", kafkaSync1, oursFranz, bareFranz, 0.95, whyOne),
 		faster("Kafka, 1 caller waiting: with kafka-go, against franz-go", kafkaSync1, oursKafka, bareFranz, 0.95, whyOne),
 		faster("Kafka, 1 caller waiting: with kafka-go, against kafka-go's Writer", kafkaSync1, oursKafka, bareKafka, 0.95, whyOne),

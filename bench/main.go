@@ -19,7 +19,7 @@ import (
 
 func main() {
 	quick := flag.Bool("quick", false, "a fifth of the events in each round")
-	rounds := flag.Int("rounds", 9, "how often each contender does its work")
+	rounds := flag.Int("rounds", 21, "how often each contender does its work")
 	only := flag.String("only", "", "contests with this in their names")
 	write := flag.Bool("write", false, "write docs/benchmarks.md and its chart")
 	root := flag.String("root", "..", "the repository")
@@ -166,7 +166,7 @@ func (f *field) onRedis(ctx context.Context, addr string) error {
 		return err
 	}
 	f.report.facts = append(f.report.facts, "Redis "+version+", append-only, fsync every second")
-	for _, contest := range []contest{c.async(120_000, f.python), c.sync(100_000), c.bounded(50_000)} {
+	for _, contest := range []contest{c.async(60_000, f.python), c.sync(50_000), c.bounded(50_000)} {
 		if err := f.hold(ctx, contest); err != nil {
 			return err
 		}
@@ -187,10 +187,10 @@ func (f *field) onKafka(ctx context.Context, broker, registry string) error {
 		callers     int
 		events      int
 	}{
-		{kafkaAsync1, "One goroutine sends to a topic with one partition and waits at the end; so does the Python reference.", 1, 0, 300_000},
-		{kafkaAsync6, "One goroutine sends to a topic with six partitions and waits at the end.", 6, 0, 300_000},
-		{kafkaSync64, "64 goroutines send to a topic with one partition, each waiting for every event.", 1, 64, 50_000},
-		{kafkaSync1, "One goroutine sends to a topic with one partition and waits for every event.", 1, 1, 6000},
+		{kafkaAsync1, "One goroutine sends to a topic with one partition and waits at the end; so does the Python reference.", 1, 0, 150_000},
+		{kafkaAsync6, "One goroutine sends to a topic with six partitions and waits at the end.", 6, 0, 150_000},
+		{kafkaSync64, "64 goroutines send to a topic with one partition, each waiting for every event.", 1, 64, 25_000},
+		{kafkaSync1, "One goroutine sends to a topic with one partition and waits for every event.", 1, 1, 3000},
 	} {
 		if !strings.Contains(plan.name, f.only) {
 			continue

@@ -81,7 +81,7 @@ func send(name string, topics int) (contender, error) {
 		return contender{}, err
 	}
 	events := newEvents()
-	return contender{name: name, events: 500_000, run: func(ctx context.Context, n int) error {
+	return contender{name: name, events: 250_000, run: func(ctx context.Context, n int) error {
 		for i := range n {
 			if err := learning.CourseEnrollmentCreated.Send(ctx, r, events[i%len(events)]); err != nil {
 				return err

@@ -9,9 +9,10 @@ const (
 	whyFranz  = "the Delivery comes on top of what the client needs of each message; on two processors shared with the broker all memory " +
 		"that is touched counts"
 	whyWriter = "the bare client itself gets there barely or not at all, compare its line: all wait for the broker, which shares the two processors"
-	whySync   = "two processors are shared by 64 callers and the broker: a goroutine that is woken for each event is most of the cost, for all"
-	whyOne    = "the broker's answer and waking up are most of the time, the same for all; compare the spreads of the figures"
-	whyRedis  = "the server is what all of them wait for: a raw socket, which does nothing else, is not faster; signalcast, alone but for " +
+	whySync   = "franz-go sends up to five small requests at once where one larger would do, which the broker and the 64 that are woken share the " +
+		"processors with; signalcast with kafka-go sends what has come together while the last batch was on its way, compare its line"
+	whyOne   = "the broker's answer and waking up are most of the time, the same for all; compare the spreads of the figures"
+	whyRedis = "the server is what all of them wait for: a raw socket, which does nothing else, is not faster; signalcast, alone but for " +
 		"the line about transactions, keeps the order of a stream when an entry is refused"
 	whyRedisSync       = "as above; and a goroutine that is woken for each event, for all"
 	whyConfig          = "4,000 routes are given a compiled key, and compared with those in service to tell what has changed"
