@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -91,26 +88,6 @@ func givenUp(t *testing.T, b signalcast.Backend, known []<-chan outcome) (failur
 		failures = append(failures, err)
 	}
 	return failures
-}
-
-// warnings collects what a backend logs.
-type warnings struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (w *warnings) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(locked{&w.mu, &w.text}, nil))
-}
-
-// await waits for the first warning.
-func (w *warnings) await(t *testing.T) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return strings.Contains(w.text.String(), "level=WARN")
-	}, patience, time.Millisecond)
 }
 
 func TestCloseGivesUpInTime(t *testing.T) {

@@ -2,7 +2,6 @@ package kafkabus_test
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -20,40 +19,26 @@ import (
 func TestAnOutageIsLoggedWithoutData(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
-		var mu sync.Mutex
-		var logged bytes.Buffer
+		var log warnings
 		cluster := kafkatest.NewCluster(t)
-		b := start(t, open, kafkabus.Config{
-			Brokers: cluster.ListenAddrs(), Logger: slog.New(slog.NewTextHandler(locked{&mu, &logged}, nil)),
-		})
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), Logger: log.logger()})
 		delivered(t, publish(t, b, plain.message("topic", "personal", 1)))
-		mu.Lock()
-		require.Empty(t, logged.String())
-		mu.Unlock()
+		require.Empty(t, log.String())
 		cluster.Stop()
 		known := publish(t, b, plain.message("topic", "personal", 2))
-		require.Eventually(t, func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return strings.Contains(logged.String(), "level=WARN")
-		}, patience, time.Millisecond)
+		log.await(t)
 		cluster.Start()
 		delivered(t, known)
-		mu.Lock()
-		defer mu.Unlock()
-		require.NotContains(t, logged.String(), "personal")
+		require.NotContains(t, log.String(), "personal")
 	})
 }
 
 func TestWhatIsRefusedIsNotLoggedAsWorkingAgain(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
-		var mu sync.Mutex
-		var logged bytes.Buffer
+		var log warnings
 		cluster := kafkatest.NewCluster(t)
-		b := start(t, open, kafkabus.Config{
-			Brokers: cluster.ListenAddrs(), Logger: slog.New(slog.NewTextHandler(locked{&mu, &logged}, nil)),
-		})
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), Logger: log.logger()})
 		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 		code := kerr.NotEnoughReplicas.Code // which heals, and what follows does not
 		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -63,18 +48,32 @@ func TestWhatIsRefusedIsNotLoggedAsWorkingAgain(t *testing.T) {
 		})
 		require.ErrorIs(t, await(t, publish(t, b, plain.message("topic", "key", 2))).err, kafkabus.ErrDenied)
 		require.NoError(t, b.Close(t.Context()))
-		require.NotContains(t, logged.String(), "works again")
+		require.NotContains(t, log.String(), "works again")
 	})
 }
 
-// locked is a writer that several goroutines use.
-type locked struct {
-	mu *sync.Mutex
-	io.Writer
+// warnings collects what a backend logs.
+type warnings struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (l locked) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Writer.Write(b)
+func (w *warnings) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+func (w *warnings) Write(text []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(text)
+}
+
+func (w *warnings) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// await waits for the first warning.
+func (w *warnings) await(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(w.String(), "level=WARN") }, patience, time.Millisecond)
 }
