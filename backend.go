@@ -42,9 +42,12 @@ type Message struct {
 type Receipt struct {
 	// ID is the name that the backend gave the message: a Redis stream entry ID.
 	ID string
-	// Partition and Offset are the message's place in a Kafka topic.
+	// Partition and Offset are the message's place in a Kafka topic. They are
+	// valid only if HasOffset is true.
 	Partition int32
 	Offset    int64
+	// HasOffset reports whether Partition and Offset are known.
+	HasOffset bool
 }
 
 // Schema is the text that describes encoded bytes, as a schema registry knows it.
@@ -64,8 +67,8 @@ type Route struct {
 	EventType string
 	// Topic is the full name of the destination, prefix included.
 	Topic string
-	// KeyField is the dotted path of the event key. It is empty for a keyless topic.
-	KeyField string
+	// KeyPath is the dotted path of the event key. It is empty for a keyless topic.
+	KeyPath string
 	// Enabled says whether events go there. Disabled routes are checked
 	// like enabled ones, so that switching one on cannot fail.
 	Enabled bool

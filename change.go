@@ -29,7 +29,7 @@ func (t *routeTable) since(old *routeTable) Change {
 			switch before := was.to(r.Topic); {
 			case before == nil:
 				started = append(started, r)
-			case before.KeyField != r.KeyField:
+			case before.KeyPath != r.KeyPath:
 				rekeyed = append(rekeyed, r)
 			}
 		}

@@ -109,6 +109,6 @@ func TestABlockedSendIsEndedByClose(t *testing.T) {
 		synctest.Wait()
 		require.ErrorIs(t, d.Close(ended(t)), context.Canceled)
 		require.ErrorIs(t, <-blocked, signalcast.ErrClosed)
-		require.Equal(t, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1}, d.Stats())
+		require.Equal(t, signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1}, d.Stats())
 	})
 }

@@ -30,7 +30,9 @@ import (
 //
 // Flush waits for dead letters too. So does Close, while its context lasts; a
 // backend that it closes takes no more.
-func WithDeadLetter(suffix string) Option { return func(o *options) { o.deadLetter = suffix } }
+func WithDeadLetter(suffix string) DispatcherOption {
+	return func(o *options) { o.deadLetter = suffix }
+}
 
 // WithDeadLetterBackend publishes dead letters with b instead of the backend
 // whose messages have failed: another server, or the same one with a buffer and
@@ -38,7 +40,9 @@ func WithDeadLetter(suffix string) Option { return func(o *options) { o.deadLett
 // there either. The dispatcher owns it like its backend and closes
 // it last, since messages may fail until the other one is closed. The default,
 // nil, is the dispatcher's backend.
-func WithDeadLetterBackend(b Backend) Option { return func(o *options) { o.deadLetterBackend = b } }
+func WithDeadLetterBackend(b Backend) DispatcherOption {
+	return func(o *options) { o.deadLetterBackend = b }
+}
 
 func (d *Dispatcher) deadLetterBackend() Backend {
 	if d.options.deadLetterBackend != nil {

@@ -22,7 +22,7 @@ import (
 func TestAMessageThatFailedIsPublishedOnceMore(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]memory.Fault{
-		"not written":             {Err: failing.Err, Fate: signalcast.NotWritten},
+		"not written":             {Err: failing.Err, Fate: signalcast.FateNotWritten},
 		"written perhaps":         {Err: failing.Err},
 		"written for all we know": {Err: failing.Err, Stored: true},
 	} {
@@ -97,7 +97,7 @@ func TestWhatTheSenderStillHoldsIsNoDeadLetter(t *testing.T) {
 	require.ErrorIs(t, s.send(t, order{}), signalcast.ErrTooLarge)
 	require.ErrorAs(t, s.send(t, order{Number: "\xff"}), new(*signalcast.EncodeError))
 	require.Equal(t, []string{"orders"}, offered)
-	require.Equal(t, signalcast.Stats{Refused: 1, Rejected: 1}, d.Stats())
+	require.Equal(t, signalcast.Stats{Rejected: 1, Invalid: 1}, d.Stats())
 }
 
 func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
@@ -111,7 +111,7 @@ func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
 		"when the backend refuses it": {
 			func(context.Context) error { return signalcast.ErrTooLarge },
 			signalcast.ErrTooLarge,
-			signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
+			signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1},
 		},
 		"when there is no room, without a wait": {
 			func(ctx context.Context) error {
@@ -119,7 +119,7 @@ func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
 				return ctx.Err()
 			},
 			signalcast.ErrBufferFull,
-			signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1},
+			signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,10 @@ func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
 			}
 			d := s.dispatch(t, ordersTo("orders"), backend{publish: publish}, signalcast.WithDeadLetter("dead"),
 				signalcast.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
-				signalcast.WithHooks(signalcast.Hooks{Failed: func(err *signalcast.DeliveryError) { failed = append(failed, err) }}))
+				signalcast.WithHooks(signalcast.Hooks{
+					Failed:   func(err *signalcast.DeliveryError) { failed = append(failed, err) },
+					Rejected: func(err *signalcast.DeliveryError) { failed = append(failed, err) },
+				}))
 			s.backend.Inject(memory.Fault{Err: failing.Err})
 			require.Error(t, s.send(t, order{Number: "s3cret"}))
 			require.Len(t, failed, 2)
@@ -177,9 +180,9 @@ func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
 		faults []memory.Fault
 		want   signalcast.Stats
 	}{
-		"of messages that it gives up":                      {false, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1}},
+		"of messages that it gives up":                      {false, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1}},
 		"on their way":                                      {false, []memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
-		"of messages that it gives up, of a shared backend": {true, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Refused: 1}},
+		"of messages that it gives up, of a shared backend": {true, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1}},
 		"on their way, of a shared backend":                 {true, []memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +195,10 @@ func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
 				}
 				var last error
 				d := s.dispatch(t, ordersTo("orders"), plug, signalcast.WithDeadLetter("dead"),
-					signalcast.WithHooks(signalcast.Hooks{Failed: func(err *signalcast.DeliveryError) { last = err }}))
+					signalcast.WithHooks(signalcast.Hooks{
+						Failed:   func(err *signalcast.DeliveryError) { last = err },
+						Rejected: func(err *signalcast.DeliveryError) { last = err },
+					}))
 				s.backend.Inject(c.faults...)
 				s.sendAsync(t, order{})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -291,7 +297,7 @@ func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 
 func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 	t.Parallel()
-	for name, opts := range map[string][]signalcast.Option{
+	for name, opts := range map[string][]signalcast.DispatcherOption{
 		"of the same backend":                           nil,
 		"with a backend that may be on the same server": {signalcast.WithDeadLetterBackend(memory.New())},
 	} {
@@ -389,7 +395,7 @@ func TestEveryMessageThatFailedHasOneDeadLetterInTheLedger(t *testing.T) {
 	require.Zero(t, stats.Pending)
 	require.Zero(t, s.backend.Unacknowledged())
 	require.Equal(t, int64(600), failed.Load())
-	require.Equal(t, refused.Load(), stats.Refused)
+	require.Equal(t, refused.Load(), stats.Rejected)
 	require.Equal(t, failed.Load()+buried.Load(), stats.Failed)
 	require.Equal(t, failed.Load(), stats.DeadLetters+buried.Load()+refused.Load(), "one dead letter each")
 	require.Len(t, s.backend.Messages("a-dead", "b-dead"), int(stats.DeadLetters))

@@ -233,7 +233,7 @@ const (
 func (s *slot) err(cause error) error {
 	switch {
 	case s.state.Load() != stateKnown:
-		return &DeliveryError{Topic: s.message.Topic, Fate: Pending, Message: &s.message, Err: cause}
+		return &DeliveryError{Topic: s.message.Topic, Fate: FatePending, Message: &s.message, Err: cause}
 	case s.failure != nil:
 		return s.failure
 	default:
@@ -279,18 +279,18 @@ func (s *slot) refuse(err error) {
 		return // done was called: against the contract, but the outcome is known
 	}
 	s.refused = true
-	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: NotWritten, Message: &s.message, Err: err}
-	s.route.counters.refused.Add(1)
+	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: FateNotWritten, Message: &s.message, Err: err}
+	s.route.counters.rejected.Add(1)
 	s.report()
 }
 
 // fault completes what a backend says of a failed message.
 func (s *slot) fault(err error) *DeliveryError {
-	fault := &DeliveryError{Topic: s.message.Topic, Fate: Unknown, Message: &s.message, Err: err}
+	fault := &DeliveryError{Topic: s.message.Topic, Fate: FateUnknown, Message: &s.message, Err: err}
 	var told *DeliveryError
 	if errors.As(err, &told) {
-		if told.Fate == NotWritten {
-			fault.Fate = NotWritten
+		if told.Fate == FateNotWritten {
+			fault.Fate = FateNotWritten
 		}
 		if err == error(told) { //nolint:errorlint // only the error itself is replaced, not what wraps it
 			fault.Err = told.Err

@@ -25,7 +25,7 @@ func TestSendWaitsForEveryTopicAndSendAsyncForNone(t *testing.T) {
 		require.Zero(t, time.Since(start))
 		require.Equal(t, 2, s.backend.Unacknowledged())
 		for _, result := range d.Results() {
-			require.Equal(t, signalcast.Pending, deliveryError(t, result.Err).Fate)
+			require.Equal(t, signalcast.FatePending, deliveryError(t, result.Err).Fate)
 		}
 
 		require.NoError(t, s.send(t, order{}))
@@ -62,14 +62,14 @@ func TestTheFateOfAMessage(t *testing.T) {
 		told error // by the backend to done
 		want signalcast.Fate
 	}{
-		"any error is unknown":              {broken, signalcast.Unknown},
-		"not written is taken over":         {&signalcast.DeliveryError{Fate: signalcast.NotWritten, Err: broken}, signalcast.NotWritten},
-		"not written may be wrapped":        {fmt.Errorf("redis: %w", &signalcast.DeliveryError{Fate: signalcast.NotWritten, Err: broken}), signalcast.NotWritten},
-		"unknown is taken over":             {&signalcast.DeliveryError{Fate: signalcast.Unknown, Err: broken}, signalcast.Unknown},
-		"pending is no fate of a failure":   {&signalcast.DeliveryError{Fate: signalcast.Pending, Err: broken}, signalcast.Unknown},
-		"other values are no fate":          {&signalcast.DeliveryError{Fate: 77, Err: broken}, signalcast.Unknown},
-		"the topic is the dispatcher's":     {&signalcast.DeliveryError{Topic: "wrong", Err: broken}, signalcast.Unknown},
-		"a context that ended means little": {errors.Join(context.DeadlineExceeded, broken), signalcast.Unknown},
+		"any error is unknown":              {broken, signalcast.FateUnknown},
+		"not written is taken over":         {&signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: broken}, signalcast.FateNotWritten},
+		"not written may be wrapped":        {fmt.Errorf("redis: %w", &signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: broken}), signalcast.FateNotWritten},
+		"unknown is taken over":             {&signalcast.DeliveryError{Fate: signalcast.FateUnknown, Err: broken}, signalcast.FateUnknown},
+		"pending is no fate of a failure":   {&signalcast.DeliveryError{Fate: signalcast.FatePending, Err: broken}, signalcast.FateUnknown},
+		"other values are no fate":          {&signalcast.DeliveryError{Fate: 77, Err: broken}, signalcast.FateUnknown},
+		"the topic is the dispatcher's":     {&signalcast.DeliveryError{Topic: "wrong", Err: broken}, signalcast.FateUnknown},
+		"a context that ended means little": {errors.Join(context.DeadlineExceeded, broken), signalcast.FateUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +106,7 @@ func TestWhatABackendSaysAroundAFateIsKept(t *testing.T) {
 	s := newShop(t)
 	s.dispatch(t, ordersTo("orders"), backend{
 		publish: func(_ context.Context, _ *signalcast.Message, done func(signalcast.Receipt, error)) error {
-			done(signalcast.Receipt{}, fmt.Errorf("node 3: %w", &signalcast.DeliveryError{Fate: signalcast.NotWritten, Err: failing.Err}))
+			done(signalcast.Receipt{}, fmt.Errorf("node 3: %w", &signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: failing.Err}))
 			return nil
 		},
 	})
@@ -116,17 +116,17 @@ func TestWhatABackendSaysAroundAFateIsKept(t *testing.T) {
 func TestOnlyAMessageThatWasNotTakenIsABareError(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	var failed []string
+	var rejected []string
 	d := s.dispatch(t, ordersTo("a", "b"), backend{publish: refuse}, signalcast.WithHooks(signalcast.Hooks{
-		Failed: func(err *signalcast.DeliveryError) { failed = append(failed, err.Topic) },
+		Rejected: func(err *signalcast.DeliveryError) { rejected = append(rejected, err.Topic) },
 	}))
 	delivery, err := s.placed.SendAsync(t.Context(), s.registry, order{})
 	require.Nil(t, delivery)
 	require.ErrorIs(t, err, signalcast.ErrBufferFull)
 	require.Len(t, parts(err), 2)
-	require.Equal(t, signalcast.NotWritten, deliveryError(t, err).Fate)
-	require.Equal(t, []string{"a", "b"}, failed)
-	require.Equal(t, signalcast.Stats{Refused: 2}, d.Stats())
+	require.Equal(t, signalcast.FateNotWritten, deliveryError(t, err).Fate)
+	require.Equal(t, []string{"a", "b"}, rejected)
+	require.Equal(t, signalcast.Stats{Rejected: 2}, d.Stats())
 }
 
 func TestPartialAcceptanceIsADelivery(t *testing.T) {
@@ -143,8 +143,8 @@ func TestPartialAcceptanceIsADelivery(t *testing.T) {
 		fault memory.Fault
 		want  []signalcast.Fate
 	}{
-		"the rest delivered": {memory.Fault{}, []signalcast.Fate{signalcast.NotWritten}},
-		"the rest failed":    {memory.Fault{Err: failing.Err, Times: 2}, []signalcast.Fate{signalcast.Unknown, signalcast.NotWritten, signalcast.Unknown}},
+		"the rest delivered": {memory.Fault{}, []signalcast.Fate{signalcast.FateNotWritten}},
+		"the rest failed":    {memory.Fault{Err: failing.Err, Times: 2}, []signalcast.Fate{signalcast.FateUnknown, signalcast.FateNotWritten, signalcast.FateUnknown}},
 	} {
 		s.backend.Inject(inject.fault)
 		delivery := s.sendAsync(t, order{})
@@ -158,7 +158,7 @@ func TestPartialAcceptanceIsADelivery(t *testing.T) {
 		require.Len(t, delivery.Results(), 3, name)
 		s.backend.Heal()
 	}
-	require.Equal(t, signalcast.Stats{Accepted: 4, Delivered: 2, Failed: 2, Refused: 2}, d.Stats())
+	require.Equal(t, signalcast.Stats{Accepted: 4, Delivered: 2, Failed: 2, Rejected: 2}, d.Stats())
 }
 
 func TestAContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
@@ -184,7 +184,7 @@ func TestAContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
 				err := s.placed.Send(ctx, s.registry, order{})
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				failure := deliveryError(t, err)
-				require.Equal(t, signalcast.Pending, failure.Fate)
+				require.Equal(t, signalcast.FatePending, failure.Fate)
 				require.Equal(t, "orders", failure.Topic)
 				require.Equal(t, signalcast.Stats{Accepted: 1, Pending: 1}, s.dispatcher.Stats(), "pending is not failed")
 				require.Zero(t, delivered+failed)
@@ -219,9 +219,9 @@ func TestAContextThatHasEnded(t *testing.T) {
 		for range 20 {
 			_, err := s.placed.SendAsync(ended(t), s.registry, order{})
 			require.ErrorIs(t, err, context.Canceled)
-			require.Equal(t, signalcast.NotWritten, deliveryError(t, err).Fate)
+			require.Equal(t, signalcast.FateNotWritten, deliveryError(t, err).Fate)
 		}
-		require.Equal(t, signalcast.Stats{Accepted: 1, Pending: 1, Refused: 20}, d.Stats())
+		require.Equal(t, signalcast.Stats{Accepted: 1, Pending: 1, Rejected: 20}, d.Stats())
 	})
 }
 
@@ -304,7 +304,7 @@ func TestDoneMayBeCalledAtAnyTimeAndCountsOnce(t *testing.T) {
 				later(func() { done(signalcast.Receipt{}, nil) })
 				return broken
 			},
-			signalcast.Stats{Refused: 1},
+			signalcast.Stats{Rejected: 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -325,6 +325,7 @@ func TestDoneMayBeCalledAtAnyTimeAndCountsOnce(t *testing.T) {
 					signalcast.WithHooks(signalcast.Hooks{
 						Delivered: func(*signalcast.Message, signalcast.Receipt) { outcomes++ },
 						Failed:    func(*signalcast.DeliveryError) { outcomes++ },
+						Rejected:  func(*signalcast.DeliveryError) { outcomes++ },
 					}))
 				err := s.send(t, order{})
 				require.Equal(t, c.want.Delivered == 1, err == nil, "%v", err)
@@ -355,7 +356,7 @@ func TestHooksReturnBeforeWaitDoes(t *testing.T) {
 		s.backend.Inject(memory.Fault{Topic: "a", Delay: time.Second}, memory.Fault{Topic: "b", Err: failing.Err})
 		d := s.sendAsync(t, order{})
 		<-time.After(30 * time.Second)
-		require.Equal(t, signalcast.Pending, deliveryError(t, d.Results()[0].Err).Fate, "the hook for it has not returned")
+		require.Equal(t, signalcast.FatePending, deliveryError(t, d.Results()[0].Err).Fate, "the hook for it has not returned")
 		select {
 		case <-d.Done():
 			require.Fail(t, "done before the hooks")

@@ -23,8 +23,8 @@ type Dispatcher struct {
 	backend  Backend
 	options  options
 
-	table    atomic.Pointer[routeTable]
-	rejected atomic.Int64
+	table   atomic.Pointer[routeTable]
+	invalid atomic.Int64
 
 	reloading chan struct{} // holds a token while the table is replaced
 
@@ -36,8 +36,8 @@ type Dispatcher struct {
 
 var errDispatcherClosed = fmt.Errorf("dispatcher is %w", ErrClosed)
 
-// Option is a setting of a [Dispatcher].
-type Option func(*options)
+// DispatcherOption is a setting of a [Dispatcher].
+type DispatcherOption func(*options)
 
 type options struct {
 	prefix string
@@ -52,17 +52,17 @@ type options struct {
 // WithTopicPrefix puts prefix and a hyphen before every topic: "prod" makes
 // "prod-orders" of "orders". The default, the empty prefix, leaves topics as
 // they are. It is the setting EVENT_BUS_TOPIC_PREFIX of the Open edX event bus.
-func WithTopicPrefix(prefix string) Option { return func(o *options) { o.prefix = prefix } }
+func WithTopicPrefix(prefix string) DispatcherOption { return func(o *options) { o.prefix = prefix } }
 
 // WithCodec sets how events are encoded. The default is [Avro].
-func WithCodec(c Codec) Option { return func(o *options) { o.codec = c } }
+func WithCodec(c Codec) DispatcherOption { return func(o *options) { o.codec = c } }
 
 // WithLogger sets where failures and changes of the configuration are logged.
 // The default is nowhere. Event data and keys are never logged.
-func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+func WithLogger(l *slog.Logger) DispatcherOption { return func(o *options) { o.logger = l } }
 
 // WithHooks sets functions to call when the fate of a message is known.
-func WithHooks(h Hooks) Option { return func(o *options) { o.hooks = h } }
+func WithHooks(h Hooks) DispatcherOption { return func(o *options) { o.hooks = h } }
 
 // Hooks are called when something has become known. Each may be nil. They are
 // called on the goroutine that learnt it, often one of the backend, before
@@ -77,11 +77,14 @@ func WithHooks(h Hooks) Option { return func(o *options) { o.hooks = h } }
 type Hooks struct {
 	// Delivered: the destination has stored m.
 	Delivered func(m *Message, r Receipt)
-	// Failed: a message was refused by the backend or not delivered. The error,
-	// with everything needed to publish its Message again, may be kept.
+	// Failed is called for each message that the backend accepted and that failed
+	// delivery. The error, with everything needed to publish its Message again, may be kept.
 	Failed func(err *DeliveryError)
-	// Rejected: an event was not published because it cannot be encoded.
-	Rejected func(m Metadata, err error)
+	// Rejected is called for each message that the backend did not accept. The
+	// error may be kept.
+	Rejected func(err *DeliveryError)
+	// Invalid: an event was not published because it cannot be encoded.
+	Invalid func(m Metadata, err error)
 	// Reloaded: a new configuration is in service.
 	Reloaded func(c Change)
 }
@@ -94,7 +97,7 @@ type Hooks struct {
 // names and key paths, or what the backend's Prepare found; nothing has changed
 // then, and b remains the caller's. Once NewDispatcher has returned a dispatcher,
 // Close closes b too; [KeepOpen] shares one. c is not kept.
-func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend, opts ...Option) (*Dispatcher, error) {
+func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend, opts ...DispatcherOption) (*Dispatcher, error) {
 	d := &Dispatcher{
 		registry:  r,
 		backend:   b,
@@ -211,11 +214,11 @@ func (d *Dispatcher) handle(ctx context.Context, e *entry, meta *Metadata, data 
 	dispatched := delivery.add(len(routes.enabled))
 	if err := routes.encode(dispatched, meta, data); err != nil {
 		dispatched.slots = nil
-		d.rejected.Add(1)
-		d.options.logger.LogAttrs(ctx, slog.LevelError, "event rejected", slog.String("event_type", meta.EventType),
+		d.invalid.Add(1)
+		d.options.logger.LogAttrs(ctx, slog.LevelError, "event invalid", slog.String("event_type", meta.EventType),
 			slog.String("event_id", meta.ID.String()), slog.Any("error", err))
-		if d.options.hooks.Rejected != nil {
-			d.options.hooks.Rejected(*meta, err)
+		if d.options.hooks.Invalid != nil {
+			d.options.hooks.Invalid(*meta, err)
 		}
 		delivery.fail(err)
 		return
@@ -240,11 +243,15 @@ func (d *Dispatcher) report(s *slot) {
 		}
 		return
 	}
-	d.options.logger.LogAttrs(context.Background(), slog.LevelError, "message not delivered",
+	text, hook := "message not delivered", d.options.hooks.Failed
+	if s.refused {
+		text, hook = "message rejected", d.options.hooks.Rejected
+	}
+	d.options.logger.LogAttrs(context.Background(), slog.LevelError, text,
 		slog.String("event_type", s.message.Event.EventType), slog.String("event_id", s.message.Event.ID.String()),
 		slog.String("topic", s.message.Topic), slog.String("fate", s.failure.Fate.String()), slog.Any("error", s.failure.Err))
-	if d.options.hooks.Failed != nil {
-		d.options.hooks.Failed(s.failure)
+	if hook != nil {
+		hook(s.failure)
 	}
 }
 
@@ -291,12 +298,12 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 // is one line among many else.
 func (d *Dispatcher) logClosed(ctx context.Context) {
 	stats, level := d.Stats(), slog.LevelInfo
-	if stats.Failed > 0 || stats.Refused > 0 || stats.Rejected > 0 {
+	if stats.Failed > 0 || stats.Rejected > 0 || stats.Invalid > 0 {
 		level = slog.LevelWarn
 	}
 	d.options.logger.LogAttrs(ctx, level, "dispatcher closed",
 		slog.Int64("accepted", stats.Accepted), slog.Int64("delivered", stats.Delivered),
-		slog.Int64("failed", stats.Failed), slog.Int64("refused", stats.Refused), slog.Int64("rejected", stats.Rejected))
+		slog.Int64("failed", stats.Failed), slog.Int64("rejected", stats.Rejected), slog.Int64("invalid", stats.Invalid))
 }
 
 // Flush waits until the outcome of every message that the backend had taken

@@ -23,7 +23,7 @@ func TestNewDispatcherRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(r *signalcast.Registry, c signalcast.ProducerConfig) (*signalcast.Registry, signalcast.ProducerConfig)
 		b      signalcast.Backend
-		opts   []signalcast.Option
+		opts   []signalcast.DispatcherOption
 		want   string
 	}{
 		"no registry": {
@@ -34,8 +34,8 @@ func TestNewDispatcherRefuses(t *testing.T) {
 			nil, "registry is nil",
 		},
 		"no backend": {nil, nil, nil, "backend is nil"},
-		"no codec":   {nil, backend{}, []signalcast.Option{signalcast.WithCodec(nil)}, "codec is nil"},
-		"no logger":  {nil, backend{}, []signalcast.Option{signalcast.WithLogger(nil)}, "logger is nil"},
+		"no codec":   {nil, backend{}, []signalcast.DispatcherOption{signalcast.WithCodec(nil)}, "codec is nil"},
+		"no logger":  {nil, backend{}, []signalcast.DispatcherOption{signalcast.WithLogger(nil)}, "logger is nil"},
 		"an event type that is not registered": {
 			func(r *signalcast.Registry, _ signalcast.ProducerConfig) (*signalcast.Registry, signalcast.ProducerConfig) {
 				return r, invalid
@@ -47,7 +47,7 @@ func TestNewDispatcherRefuses(t *testing.T) {
 			nil, backend{prepare: func([]signalcast.Route) error { return unhappy }}, nil, unhappy.Error(),
 		},
 		"a codec that cannot encode the data": {
-			nil, backend{}, []signalcast.Option{signalcast.WithCodec(uncompilable{signalcast.Avro()})}, errUncompilable.Error(),
+			nil, backend{}, []signalcast.DispatcherOption{signalcast.WithCodec(uncompilable{signalcast.Avro()})}, errUncompilable.Error(),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,8 +75,8 @@ func TestARegistryThatNoEventCouldCarryIsRefused(t *testing.T) {
 		opt  signalcast.RegistryOption
 		want string
 	}{
-		"no library version":        {signalcast.WithSourceLib(), "sourcelib"},
-		"a negative version":        {signalcast.WithSourceLib(1, -1), "sourcelib"},
+		"no library version":        {signalcast.WithSourceLib(""), "sourcelib"},
+		"a negative version":        {signalcast.WithSourceLib("1.-1"), "sourcelib"},
 		"a source of invalid UTF-8": {signalcast.WithSource("\xff"), "source"},
 		"a host of invalid UTF-8":   {signalcast.WithSourceHost("\xff"), "sourcehost"},
 	} {
@@ -102,8 +102,8 @@ func TestTheBackendIsShownTheCompleteTable(t *testing.T) {
 	routes := d.Routes()
 	valueSchema, keySchema := routes[0].ValueSchema, routes[0].KeySchema
 	require.Equal(t, []signalcast.Route{
-		{EventType: orderPlaced, Topic: "dev-a", KeyField: "number", Enabled: true, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
-		{EventType: orderPlaced, Topic: "dev-b", KeyField: "number", Enabled: true, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
+		{EventType: orderPlaced, Topic: "dev-a", KeyPath: "number", Enabled: true, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
+		{EventType: orderPlaced, Topic: "dev-b", KeyPath: "number", Enabled: true, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
 		{EventType: orderPlaced, Topic: "dev-c", ContentType: "application/avro", ValueSchema: valueSchema},
 	}, routes)
 	require.Equal(t, orderPlaced+".CloudEvent", valueSchema.Name)
@@ -188,7 +188,7 @@ func TestAnEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	var log bytes.Buffer
 	s := openShop(t, []string{"a", "b"},
 		signalcast.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))),
-		signalcast.WithHooks(signalcast.Hooks{Rejected: func(m signalcast.Metadata, err error) {
+		signalcast.WithHooks(signalcast.Hooks{Invalid: func(m signalcast.Metadata, err error) {
 			require.Equal(t, orderPlaced, m.EventType)
 			rejected = append(rejected, err)
 		}}))
@@ -206,12 +206,12 @@ func TestAnEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	require.Equal(t, err, asyncErr)
 
 	require.Equal(t, []error{err, err}, rejected)
-	require.Equal(t, signalcast.Stats{Rejected: 2}, s.dispatcher.Stats())
+	require.Equal(t, signalcast.Stats{Invalid: 2}, s.dispatcher.Stats())
 	require.Equal(t, 2, calls, "receivers get the event all the same")
 	require.Empty(t, s.backend.Messages())
-	require.Contains(t, log.String(), `"event rejected"`)
+	require.Contains(t, log.String(), `"event invalid"`)
 	require.NoError(t, s.dispatcher.Close(t.Context()))
-	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":0,"delivered":0,"failed":0,"refused":0,"rejected":2}`)
+	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":0,"delivered":0,"failed":0,"rejected":0,"invalid":2}`)
 	require.NotContains(t, log.String()+err.Error(), "s3cret")
 }
 
@@ -226,7 +226,7 @@ func TestTheLogTellsFailuresWithoutPayload(t *testing.T) {
 	_, err := s.dispatcher.Reload(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, s.dispatcher.Close(t.Context()))
-	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":2,"delivered":1,"failed":1,"refused":0,"rejected":0}`)
+	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":2,"delivered":1,"failed":1,"rejected":0,"invalid":0}`)
 	for _, want := range []string{`"message not delivered"`, orderPlaced, `"topic":"orders"`, `"fate":"unknown"`, failing.Err.Error(), `"configuration reloaded"`, `"stopped":1`} {
 		require.Contains(t, log.String(), want)
 	}
@@ -258,7 +258,7 @@ func TestEveryDispatcherServesEveryEvent(t *testing.T) {
 
 	fourth := s.dispatch(t, nil, backend{})
 	require.NoError(t, s.send(t, order{}), "it takes the place of the closed one")
-	require.Equal(t, signalcast.Stats{Refused: 1}, first.Stats())
+	require.Equal(t, signalcast.Stats{Rejected: 1}, first.Stats())
 	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 3}, second.Stats())
 	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 3}, third.Stats())
 	require.Zero(t, fourth.Stats())

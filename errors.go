@@ -26,24 +26,24 @@ var (
 type Fate uint8
 
 const (
-	// Unknown means that the message may or may not have been written. Sending it again
+	// FateUnknown means that the message may or may not have been written. Sending it again
 	// may write it twice.
-	Unknown Fate = iota
-	// NotWritten means that the message is certainly not at the destination.
-	NotWritten
-	// Pending means that the caller's context ended before the outcome was known. The
+	FateUnknown Fate = iota
+	// FateNotWritten means that the message is certainly not at the destination.
+	FateNotWritten
+	// FatePending means that the caller's context ended before the outcome was known. The
 	// backend goes on with the message, and the hooks get the outcome.
-	Pending
+	FatePending
 )
 
 // String returns "unknown", "not written" or "pending".
 func (f Fate) String() string {
 	switch f {
-	case NotWritten:
+	case FateNotWritten:
 		return "not written"
-	case Pending:
+	case FatePending:
 		return "pending"
-	case Unknown:
+	case FateUnknown:
 		return "unknown"
 	default:
 		return fmt.Sprintf("Fate(%d)", uint8(f))

@@ -12,10 +12,10 @@ import (
 func TestAFateHasAText(t *testing.T) {
 	t.Parallel()
 	for fate, text := range map[signalcast.Fate]string{
-		signalcast.Unknown:    "unknown",
-		signalcast.NotWritten: "not written",
-		signalcast.Pending:    "pending",
-		77:                    "Fate(77)",
+		signalcast.FateUnknown:    "unknown",
+		signalcast.FateNotWritten: "not written",
+		signalcast.FatePending:    "pending",
+		77:                        "Fate(77)",
 	} {
 		require.Equal(t, text, fate.String())
 	}
@@ -24,7 +24,7 @@ func TestAFateHasAText(t *testing.T) {
 func TestADeliveryErrorOfABackendNeedsNoMessage(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	err := error(&signalcast.DeliveryError{Fate: signalcast.NotWritten, Err: broken})
+	err := error(&signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: broken})
 	require.EqualError(t, err, "not written: broken")
 	require.ErrorIs(t, err, broken)
 }

@@ -5,18 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// Naive is the location of a time without an offset: a time.Time in it is
+// Naive returns the location of times without an offset. A time.Time in it is
 // written as a bare date and time, as Python writes a naive datetime, and a
 // bare date and time is read into it. Only event data may hold naive times.
-var Naive = shape.Naive //nolint:gochecknoglobals // a location compared by identity, like time.UTC
+// Every call returns the same pointer.
+func Naive() *time.Location { return shape.Naive }
 
 // Event is one occurrence of a signal, as receivers get it. Its JSON form is that of
 // its Metadata: a receiver that logs events does not log event data by that.
@@ -42,28 +43,12 @@ type Metadata struct {
 	SourceHost string
 	// Time is when the event happened, in UTC, in years 1 to 9999. Nanoseconds are cut to microseconds.
 	Time time.Time
-	// SourceLib is the version of the library that sent the event. It is shared by
-	// events; receivers and hooks read it only.
-	SourceLib SourceLib
+	// SourceLib is the version of the library that sent the event, as numbers joined
+	// by dots: "11.2.0".
+	SourceLib string
 	// FromEventBus says that the event was received from a bus. Such an event is
 	// given to in-process receivers and never published again. It is not on the wire.
 	FromEventBus bool
-}
-
-// SourceLib is a library's version as a list of numbers: 11.2.0 is SourceLib{11, 2, 0}.
-type SourceLib []int
-
-// String returns the numbers joined by dots.
-func (v SourceLib) String() string { return string(v.append(nil)) }
-
-func (v SourceLib) append(b []byte) []byte {
-	for i, n := range v {
-		if i > 0 {
-			b = append(b, '.')
-		}
-		b = strconv.AppendInt(b, int64(n), 10)
-	}
-	return b
 }
 
 // AppendTime appends m.Time as the bus writes it: "2026-01-02T03:04:05.678901+00:00",
@@ -89,27 +74,39 @@ func (m *Metadata) check() error {
 		return fault("sourcehost", "is not valid UTF-8")
 	case m.Time.IsZero():
 		return fault("time", "is not set")
-	case m.Time.Location() == Naive:
+	case m.Time.Location() == Naive():
 		return fault("time", "has no offset; the time of an event is in UTC")
 	case m.Time.UTC().Year() < 1 || m.Time.UTC().Year() > 9999:
 		return fault("time", fmt.Sprintf("is in year %d; years 1 to 9999 can be written", m.Time.UTC().Year()))
-	case len(m.SourceLib) == 0:
-		return fault("sourcelib", "is empty; a version has at least one number")
-	case slices.Min(m.SourceLib) < 0:
-		return fault("sourcelib", "has a negative number")
+	}
+	if _, err := parseVersion(m.SourceLib); err != nil {
+		return fault("sourcelib", err.Error())
 	}
 	return nil
 }
 
+// parseVersion returns the numbers of a version such as "11.2.0".
+func parseVersion(version string) ([]uint64, error) {
+	var numbers []uint64
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.ParseUint(part, 10, 63)
+		if err != nil || strconv.FormatUint(n, 10) != part {
+			return nil, errors.New("found a version of another form; want numbers joined by dots, such as 11.2.0")
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
+}
+
 // metadataJSON has the names of the reference's EventsMetadata.
 type metadataJSON struct {
-	EventType    string    `json:"event_type"`
-	ID           UUID      `json:"id"`
-	MinorVersion int64     `json:"minorversion"`
-	Source       string    `json:"source"`
-	SourceHost   string    `json:"sourcehost"`
-	Time         string    `json:"time"`
-	SourceLib    SourceLib `json:"sourcelib"`
+	EventType    string   `json:"event_type"`
+	ID           UUID     `json:"id"`
+	MinorVersion int64    `json:"minorversion"`
+	Source       string   `json:"source"`
+	SourceHost   string   `json:"sourcehost"`
+	Time         string   `json:"time"`
+	SourceLib    []uint64 `json:"sourcelib"`
 }
 
 // MarshalJSON writes the attributes that are on the wire.
@@ -118,8 +115,12 @@ func (m Metadata) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metadata.time: %w", err)
 	}
+	version, err := parseVersion(m.SourceLib)
+	if err != nil {
+		return nil, fmt.Errorf("metadata.sourcelib: %w", err)
+	}
 	text, err = json.Marshal(metadataJSON{
-		m.EventType, m.ID, m.MinorVersion, m.Source, m.SourceHost, string(text), m.SourceLib,
+		m.EventType, m.ID, m.MinorVersion, m.Source, m.SourceHost, string(text), version,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
@@ -142,18 +143,27 @@ func (m *Metadata) UnmarshalJSON(text []byte) error {
 	}
 	parsed := Metadata{
 		ID: j.ID, EventType: j.EventType, MinorVersion: j.MinorVersion,
-		Source: j.Source, SourceHost: j.SourceHost, SourceLib: j.SourceLib,
+		Source: j.Source, SourceHost: j.SourceHost, SourceLib: joinVersion(j.SourceLib),
 	}
 	if j.Time != "" {
 		t, err := shape.ParseTime(j.Time)
 		if err != nil {
 			return fmt.Errorf("metadata.time: %w", err)
 		}
-		if _, offset := t.Zone(); offset != 0 || t.Location() == Naive {
+		if _, offset := t.Zone(); offset != 0 || t.Location() == Naive() {
 			return errors.New("metadata.time: the time of an event is in UTC: its offset is +00:00")
 		}
 		parsed.Time = t
 	}
 	*m = parsed
 	return nil
+}
+
+// joinVersion is the inverse of parseVersion.
+func joinVersion(numbers []uint64) string {
+	parts := make([]string, len(numbers))
+	for i, n := range numbers {
+		parts[i] = strconv.FormatUint(n, 10)
+	}
+	return strings.Join(parts, ".")
 }

@@ -23,7 +23,7 @@ func ExampleWithDeadLetter() {
 	config := signalcast.ProducerConfig{signal.EventType(): {"parcels": {EventKeyField: new("parcel"), Enabled: new(true)}}}
 
 	backend, spare := memory.New(), memory.New()
-	backend.Inject(memory.Fault{Times: 1, Err: errors.New("disk is full"), Fate: signalcast.NotWritten})
+	backend.Inject(memory.Fault{Times: 1, Err: errors.New("disk is full"), Fate: signalcast.FateNotWritten})
 
 	ctx := context.Background()
 	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend,

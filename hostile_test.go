@@ -30,7 +30,7 @@ func TestAnEventOf10MiB(t *testing.T) {
 	require.ErrorIs(t, err, failing.Err)
 	require.Less(t, len(err.Error()), 1000)
 	require.Equal(t, m.Event.Value, s.backend.Messages("orders-dead")[0].Event.Value)
-	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 2, Failed: 1, Refused: 1, DeadLetters: 1}, d.Stats())
+	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 2, Failed: 1, Rejected: 1, DeadLetters: 1}, d.Stats())
 }
 
 // manyShop has 10,000 signals, which is far more than any service has.

@@ -17,7 +17,7 @@ import (
 // outcomes counts what the hooks are told.
 type outcomes struct{ delivered, failed int }
 
-func (o *outcomes) hooks() signalcast.Option {
+func (o *outcomes) hooks() signalcast.DispatcherOption {
 	return signalcast.WithHooks(signalcast.Hooks{
 		Delivered: func(*signalcast.Message, signalcast.Receipt) { o.delivered++ },
 		Failed:    func(*signalcast.DeliveryError) { o.failed++ },
@@ -52,7 +52,7 @@ func TestAKeptOpenBackendAnswersAsTheSharedOne(t *testing.T) {
 	require.ErrorIs(t, s.send(t, order{}), signalcast.ErrBufferFull)
 	require.ErrorIs(t, d.Flush(t.Context()), broken)
 	require.NoError(t, d.Close(t.Context()))
-	require.Equal(t, signalcast.Stats{Refused: 2}, d.Stats())
+	require.Equal(t, signalcast.Stats{Rejected: 2}, d.Stats())
 }
 
 func TestClosingAKeptOpenBackendWaitsForItsOwnMessagesOnly(t *testing.T) {
@@ -96,7 +96,7 @@ func TestClosingAKeptOpenBackendGivesUpWhenItsContextEnds(t *testing.T) {
 		group.Wait()
 		require.Equal(t, time.Second, time.Since(start))
 		err := delivery.Wait(ended(t))
-		require.Equal(t, signalcast.Unknown, deliveryError(t, err).Fate)
+		require.Equal(t, signalcast.FateUnknown, deliveryError(t, err).Fate)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorIs(t, kept.Close(t.Context()), context.DeadlineExceeded, "closing again answers the same")
 
@@ -130,7 +130,7 @@ func TestClosingAKeptOpenBackendEndsWhatIsStillOffered(t *testing.T) {
 		require.NoError(t, d.Close(t.Context()))
 		require.Zero(t, time.Since(start))
 		require.ErrorIs(t, <-blocked, signalcast.ErrClosed)
-		require.Equal(t, signalcast.Stats{Refused: 2}, d.Stats())
+		require.Equal(t, signalcast.Stats{Rejected: 2}, d.Stats())
 		s.backend.Release()
 	})
 }
@@ -166,7 +166,7 @@ func TestAMessageTakenWhileClosingGivesUpIsReported(t *testing.T) {
 				if err := <-sent; c.acknowledge {
 					require.NoError(t, err)
 				} else {
-					require.Equal(t, signalcast.Unknown, deliveryError(t, err).Fate)
+					require.Equal(t, signalcast.FateUnknown, deliveryError(t, err).Fate)
 				}
 				require.Equal(t, c.want, d.Stats())
 			})

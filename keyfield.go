@@ -25,9 +25,9 @@ func newKeyField(data *shape.Type, path string) (*KeyField, error) {
 // Path is the dotted path.
 func (k *KeyField) Path() string { return k.key.Path() }
 
-// KeyFields returns every path that works as an event key of the signal, in the
+// KeyPaths returns every path that works as an event key of the signal, in the
 // order of the data's fields; nil when the signal is not registered.
-func (r *Registry) KeyFields(eventType string) []string {
+func (r *Registry) KeyPaths(eventType string) []string {
 	e := r.lookup(eventType)
 	if e == nil {
 		return nil

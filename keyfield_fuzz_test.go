@@ -17,7 +17,7 @@ func FuzzKeyField(f *testing.F) {
 	r := signalcast.NewRegistry()
 	require.NoError(f, r.Register(openedx.Signals()...))
 	signal := learning.CourseEnrollmentCreated.EventType()
-	known := r.KeyFields(signal)
+	known := r.KeyPaths(signal)
 	for _, path := range known {
 		f.Add(path)
 	}

@@ -33,9 +33,9 @@ func TestEveryKeyFieldWorks(t *testing.T) {
 	signal := signalcast.NewSignal[keyed](keyedEvent)
 	s := newShop(t)
 	require.NoError(t, s.registry.Register(signal))
-	paths := s.registry.KeyFields(keyedEvent)
+	paths := s.registry.KeyPaths(keyedEvent)
 	require.Equal(t, []string{"text", "number", "yes", "ratio", "bytes", "at", "id", "nested.id", "nested.email"}, paths)
-	require.Nil(t, s.registry.KeyFields("org.example.unknown.v1"))
+	require.Nil(t, s.registry.KeyPaths("org.example.unknown.v1"))
 
 	topics := map[string]signalcast.TopicConfig{"keyless": {Keyless: new(true), Enabled: new(true)}}
 	for _, path := range paths {

@@ -50,11 +50,12 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 	t.Helper()
 	s := newShop(t)
 	s.backend = b
-	var delivered, failed, rejected atomic.Int64
+	var delivered, failed, rejected, invalid atomic.Int64
 	d := s.dispatch(t, ordersTo("a", "b", "c"), s.backend, signalcast.WithHooks(signalcast.Hooks{
 		Delivered: func(*signalcast.Message, signalcast.Receipt) { delivered.Add(1) },
 		Failed:    func(*signalcast.DeliveryError) { failed.Add(1) },
-		Rejected:  func(signalcast.Metadata, error) { rejected.Add(1) },
+		Rejected:  func(*signalcast.DeliveryError) { rejected.Add(1) },
+		Invalid:   func(signalcast.Metadata, error) { invalid.Add(1) },
 	}))
 	s.backend.Inject(
 		memory.Fault{Topic: "a", Times: 100, Err: failing.Err},
@@ -115,12 +116,13 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 	require.Zero(t, stats.Pending)
 	require.Zero(t, s.backend.Unacknowledged())
 	require.Equal(t, results.Load(), stats.Accepted)
-	require.Equal(t, refused.Load(), stats.Refused)
-	require.Equal(t, int64(3*senders*events*9/10), stats.Accepted+stats.Refused)
-	require.Equal(t, int64(senders*events/10), stats.Rejected)
+	require.Equal(t, refused.Load(), stats.Rejected)
+	require.Equal(t, int64(3*senders*events*9/10), stats.Accepted+stats.Rejected)
+	require.Equal(t, int64(senders*events/10), stats.Invalid)
 	require.Equal(t, delivered.Load(), stats.Delivered)
-	require.Equal(t, failed.Load(), stats.Failed+stats.Refused)
+	require.Equal(t, failed.Load(), stats.Failed)
 	require.Equal(t, rejected.Load(), stats.Rejected)
+	require.Equal(t, invalid.Load(), stats.Invalid)
 	require.GreaterOrEqual(t, len(b.Messages()), int(stats.Delivered), "some acknowledgements were lost")
 	require.LessOrEqual(t, len(b.Messages()), int(stats.Accepted))
 }

@@ -24,7 +24,7 @@ import (
 type Registry struct {
 	source     string
 	sourceHost string
-	sourceLib  SourceLib
+	sourceLib  string
 	ids        func() UUID // nil: version 7
 	localOnly  bool
 	fault      error // of these settings; no event could carry them
@@ -69,9 +69,9 @@ func WithSource(source string) RegistryOption { return func(r *Registry) { r.sou
 func WithSourceHost(host string) RegistryOption { return func(r *Registry) { r.sourceHost = host } }
 
 // WithSourceLib sets the library version in the metadata of every event.
-// The default is [Version].
-func WithSourceLib(parts ...int) RegistryOption {
-	return func(r *Registry) { r.sourceLib = slices.Clone(parts) }
+// It is numbers joined by dots, such as "11.2.0". The default is [Version].
+func WithSourceLib(version string) RegistryOption {
+	return func(r *Registry) { r.sourceLib = version }
 }
 
 // WithIDs sets where event IDs come from. The default is [NewUUID].

@@ -44,7 +44,7 @@ func TestReloadTellsWhatHasChanged(t *testing.T) {
 	require.Equal(t, "org.example.customer.joined.v1 p-all, org.example.customer.joined.v1 p-customers, "+
 		orderPlaced+" p-gone, "+orderPlaced+" p-switched-off", names(change.Stopped))
 	require.Equal(t, orderPlaced+" p-keyless, "+orderPlaced+" p-rekeyed", names(change.Rekeyed))
-	require.Equal(t, []string{"", "customer.id"}, []string{change.Rekeyed[0].KeyField, change.Rekeyed[1].KeyField}, "as they are now")
+	require.Equal(t, []string{"", "customer.id"}, []string{change.Rekeyed[0].KeyPath, change.Rekeyed[1].KeyPath}, "as they are now")
 
 	change, err = d.Reload(t.Context(), after)
 	require.NoError(t, err)

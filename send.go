@@ -2,7 +2,6 @@ package signalcast
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -21,7 +20,6 @@ func WithTime(t time.Time) SendOption { return SendOption{time: t} }
 // unless m came from the bus: the reference's send_event_with_custom_metadata,
 // which publishes never, is [FromBus].
 func WithMetadata(m Metadata) SendOption {
-	m.SourceLib = slices.Clone(m.SourceLib) // messages outlive the call
 	return SendOption{metadata: &m}
 }
 

@@ -36,7 +36,7 @@ type shop struct {
 }
 
 // openShop returns a shop that publishes orders to topics.
-func openShop(t *testing.T, topics []string, opts ...signalcast.Option) *shop {
+func openShop(t *testing.T, topics []string, opts ...signalcast.DispatcherOption) *shop {
 	t.Helper()
 	s := newShop(t)
 	s.dispatcher = s.dispatch(t, ordersTo(topics...), s.backend, opts...)
@@ -56,7 +56,7 @@ func newShop(t *testing.T, opts ...signalcast.RegistryOption) *shop {
 }
 
 // dispatch attaches one more dispatcher, which is closed at the end of the test.
-func (s *shop) dispatch(t *testing.T, c signalcast.ProducerConfig, b signalcast.Backend, opts ...signalcast.Option) *signalcast.Dispatcher {
+func (s *shop) dispatch(t *testing.T, c signalcast.ProducerConfig, b signalcast.Backend, opts ...signalcast.DispatcherOption) *signalcast.Dispatcher {
 	t.Helper()
 	d, err := signalcast.NewDispatcher(t.Context(), s.registry, c, b, opts...)
 	require.NoError(t, err)

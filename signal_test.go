@@ -255,7 +255,7 @@ func TestAReceiverThatFailsStopsNoOther(t *testing.T) {
 
 	err := s.send(t, order{Number: secret})
 	require.True(t, reached)
-	require.Equal(t, signalcast.Unknown, deliveryError(t, err).Fate, "the failed delivery is reported beside them")
+	require.Equal(t, signalcast.FateUnknown, deliveryError(t, err).Fate, "the failed delivery is reported beside them")
 	require.ErrorIs(t, err, failing.Err)
 	require.NotContains(t, err.Error(), secret)
 

@@ -14,10 +14,10 @@ type Stats struct {
 	Failed int64
 	// Pending messages have no outcome yet. It is 0 after Flush and Close.
 	Pending int64
-	// Refused messages were not taken by the backend: no room, too large, closed.
-	Refused int64
-	// Rejected counts events, not messages, that could not be encoded.
+	// Rejected messages were not taken by the backend: no room, too large, closed.
 	Rejected int64
+	// Invalid counts events, not messages, that could not be encoded.
+	Invalid int64
 	// DeadLetters are those of the Delivered messages that are dead letters: so
 	// many of the Failed ones are kept, see [WithDeadLetter].
 	DeadLetters int64
@@ -27,7 +27,7 @@ type Stats struct {
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	stats := Stats{Rejected: d.rejected.Load()}
+	stats := Stats{Invalid: d.invalid.Load()}
 	for _, s := range d.served {
 		stats.add(s.counters)
 		if s.deadLetters != nil {
@@ -45,12 +45,12 @@ func (s *Stats) add(c *counters) (delivered int64) {
 	s.Delivered += delivered
 	s.Failed += c.failed.Load()
 	s.Accepted += c.accepted.Load()
-	s.Refused += c.refused.Load()
+	s.Rejected += c.rejected.Load()
 	return delivered
 }
 
 // counters are of one signal, or of its dead letters.
 type counters struct {
-	accepted, delivered, failed, refused atomic.Int64
-	_                                    [32]byte // a cache line, so that senders of different signals do not contend
+	accepted, delivered, failed, rejected atomic.Int64
+	_                                     [32]byte // a cache line, so that senders of different signals do not contend
 }

@@ -91,7 +91,7 @@ func (d *Dispatcher) unchanged(routes []route, topics map[string]TopicConfig) bo
 	for i := range routes {
 		r := &routes[i]
 		t, ok := topics[r.Topic[prefix:]]
-		if !ok || r.Enabled != *t.Enabled || r.KeyField != t.keyPath() {
+		if !ok || r.Enabled != *t.Enabled || r.KeyPath != t.keyPath() {
 			return false
 		}
 	}
@@ -122,7 +122,7 @@ func (d *Dispatcher) newRoutes(e *entry, topics map[string]TopicConfig) (*signal
 			if r.key, err = e.data.keyField(path); err != nil {
 				return nil, err
 			}
-			r.KeyField, r.KeySchema = r.key.Path(), served.encoder.KeySchema(r.key)
+			r.KeyPath, r.KeySchema = r.key.Path(), served.encoder.KeySchema(r.key)
 		}
 		r.deadLetter = d.deadLetterRoute(r, served.deadLetters)
 		if r.Enabled {

@@ -38,7 +38,7 @@ func TestATableDoesNotDependOnTheOnesBefore(t *testing.T) {
 	for i := range 4 {
 		require.NoError(t, s.registry.Register(signalcast.NewSignal[order](fmt.Sprintf("org.example.order.step%d.v1", 3-i))))
 	}
-	options := []signalcast.Option{signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead")}
+	options := []signalcast.DispatcherOption{signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead")}
 	var prepared, fresh []signalcast.Route
 	d := s.dispatch(t, config(), backend{prepare: func(r []signalcast.Route) error { prepared = r; return nil }}, options...)
 	for range 300 {
@@ -70,7 +70,7 @@ func changeBetween(before, after []signalcast.Route) (change signalcast.Change) 
 		case !r.Enabled:
 		case was < 0:
 			change.Started = append(change.Started, r)
-		case before[was].KeyField != r.KeyField:
+		case before[was].KeyPath != r.KeyPath:
 			change.Rekeyed = append(change.Rekeyed, r)
 		}
 	}

@@ -113,7 +113,7 @@ func (g *generator) text() string {
 func (g *generator) time() time.Time {
 	zones := []*time.Location{
 		time.UTC,
-		signalcast.Naive,
+		signalcast.Naive(),
 		time.FixedZone("London", 0),
 		time.FixedZone("", (5*60+45)*60),
 		time.FixedZone("", -(11*60+30)*60),

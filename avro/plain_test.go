@@ -79,7 +79,7 @@ func isoFormat(t time.Time) string {
 	}
 	_, offset := t.Zone()
 	switch {
-	case t.Location() == signalcast.Naive:
+	case t.Location() == signalcast.Naive():
 	case offset%60 == 0:
 		layout += "-07:00"
 	default:

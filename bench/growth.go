@@ -172,7 +172,7 @@ func openedxMemory(ctx context.Context, topics int) (float64, error) {
 	}
 	for _, d := range definitions {
 		settings := signalcast.TopicConfig{Keyless: new(true), Enabled: new(true)}
-		if paths := known.KeyFields(d.EventType()); len(paths) > 0 {
+		if paths := known.KeyPaths(d.EventType()); len(paths) > 0 {
 			settings = signalcast.TopicConfig{EventKeyField: &paths[0], Enabled: new(true)}
 		}
 		config[d.EventType()] = make(map[string]signalcast.TopicConfig, topics)

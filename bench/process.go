@@ -149,7 +149,7 @@ func wholeEvent() (contest, error) {
 	}
 	events := newEvents()
 	backend, done := signalcast.Backend(discard{}), func(signalcast.Receipt, error) {}
-	schema, lib := &signalcast.Schema{}, signalcast.SourceLib{1, 0, 0}
+	schema, lib := &signalcast.Schema{}, "1.0.0"
 	c.contenders = []contender{sender, {name: byHand, events: sender.events, run: func(ctx context.Context, n int) error {
 		for i := range n {
 			if err := sendByHand(ctx, backend, schema, lib, events[i%len(events)], done); err != nil {

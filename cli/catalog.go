@@ -18,7 +18,7 @@ every TEXT. With --keys, each is followed by the key paths that work for it.`,
 	}, func(_ context.Context, args []string) error {
 		entries := []catalogEntry{}
 		for _, d := range s.Registry.Definitions() {
-			entries = append(entries, catalogEntry{d.EventType(), d.MinorVersion(), d.Doc(), s.Registry.KeyFields(d.EventType()), ""})
+			entries = append(entries, catalogEntry{d.EventType(), d.MinorVersion(), d.Doc(), s.Registry.KeyPaths(d.EventType()), ""})
 		}
 		for _, eventType := range sorted(s.Unsupported) {
 			entries = append(entries, catalogEntry{EventType: eventType, Unsupported: s.Unsupported[eventType]})

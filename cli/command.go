@@ -91,7 +91,7 @@ Exit codes: 0 fine, 1 problems were found or something failed, 2 wrong usage.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.Version = signalcast.Version().String()
+	root.Version = signalcast.Version()
 	root.SetVersionTemplate("signalcast {{.Version}}\n")
 	root.SetIn(s.Stdin)
 	root.SetOut(s.Writer)

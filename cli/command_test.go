@@ -157,7 +157,7 @@ func TestAVariableThatIsNotSetIsWrongUsage(t *testing.T) {
 
 func TestTheVersionIsThatOfTheLibrary(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "signalcast "+signalcast.Version().String()+"\n", newProgram(t).fine(t, "--version"))
+	require.Equal(t, "signalcast "+signalcast.Version()+"\n", newProgram(t).fine(t, "--version"))
 }
 
 func TestDefaultsAndTheEnvironmentAreSources(t *testing.T) {

@@ -85,7 +85,7 @@ func (s *session) readEvent(name string) ([]byte, error) {
 }
 
 // dispatcher attaches a dispatcher with the event's configuration to the registry.
-func (e *event) dispatcher(ctx context.Context, s *session, prefix string, b signalcast.Backend, opts ...signalcast.Option) (*signalcast.Dispatcher, error) {
+func (e *event) dispatcher(ctx context.Context, s *session, prefix string, b signalcast.Backend, opts ...signalcast.DispatcherOption) (*signalcast.Dispatcher, error) {
 	return signalcast.NewDispatcher(ctx, s.Registry, e.config.Merged, b, append(opts, signalcast.WithTopicPrefix(prefix))...)
 }
 

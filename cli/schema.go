@@ -65,7 +65,7 @@ the text that a schema registry knows.`,
 		if len(args) != 1 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return s.Registry.KeyFields(args[0]), cobra.ShellCompDirectiveNoFileComp
+		return s.Registry.KeyPaths(args[0]), cobra.ShellCompDirectiveNoFileComp
 	})
 	return command
 }

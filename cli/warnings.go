@@ -121,7 +121,7 @@ func (s *session) warnOfWrongKeys(config *configfile.Config) []signalcast.Proble
 			if known && t.EventKeyField != nil && *t.EventKeyField == wrong {
 				warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: eventType, Topic: topic, Field: "event_key_field"},
 					fmt.Sprintf("%q is declared as this event type's key by the platform, and is wrong there too", wrong),
-					"key paths that work are "+strings.Join(s.Registry.KeyFields(eventType), ", ")))
+					"key paths that work are "+strings.Join(s.Registry.KeyPaths(eventType), ", ")))
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func New(t testing.TB, config signalcast.ProducerConfig, signals ...signalcast.D
 // Attach publishes the events of the service's own registry as config says.
 // A configuration that is refused ends the test.
 func Attach(
-	t testing.TB, registry *signalcast.Registry, config signalcast.ProducerConfig, opts ...signalcast.Option,
+	t testing.TB, registry *signalcast.Registry, config signalcast.ProducerConfig, opts ...signalcast.DispatcherOption,
 ) *Bus {
 	t.Helper()
 	backend := memory.New()
@@ -119,7 +119,7 @@ func (b *Bus) published() string {
 		if !r.Enabled {
 			state = "disabled"
 		}
-		fmt.Fprintf(&list, "\n\tevent type %s, topic %q, key field %q, %s", r.EventType, r.Topic, r.KeyField, state)
+		fmt.Fprintf(&list, "\n\tevent type %s, topic %q, key field %q, %s", r.EventType, r.Topic, r.KeyPath, state)
 	}
 	return list.String()
 }

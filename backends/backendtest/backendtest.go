@@ -100,7 +100,7 @@ func Attributes(m signalcast.Metadata) map[string]string {
 		"time":         string(m.AppendTime(nil)),
 		"minorversion": strconv.FormatInt(m.MinorVersion, 10),
 		"sourcehost":   m.SourceHost,
-		"sourcelib":    m.SourceLib.String(),
+		"sourcelib":    m.SourceLib,
 	}
 }
 

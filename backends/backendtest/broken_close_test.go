@@ -124,7 +124,7 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 		"close-fate": func(s *subject, _ *testing.T) {
 			s.wrapDone(func(_ context.Context, _ *signalcast.Message, done func(error), err error) {
 				if err != nil {
-					err = &signalcast.DeliveryError{Fate: signalcast.NotWritten, Err: err}
+					err = &signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: err}
 				}
 				done(err)
 			})

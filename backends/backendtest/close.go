@@ -188,7 +188,7 @@ func (t *trial) requireTruth(outcomes []*outcome, errs []error) {
 		if errs[i] == nil && !written {
 			t.Fatalf("message %d of %d was reported as delivered and is not there", i+1, len(outcomes))
 		}
-		if known && failure.Fate == signalcast.NotWritten && written {
+		if known && failure.Fate == signalcast.FateNotWritten && written {
 			t.Fatalf("message %d of %d was reported as not written and is there: %v", i+1, len(outcomes), errs[i])
 		}
 	}

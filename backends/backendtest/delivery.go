@@ -196,7 +196,7 @@ func deliveryCases(h Harness) []Case {
 				func(m *signalcast.Metadata) { m.Source = strings.Repeat("s", 10_000) },
 				func(m *signalcast.Metadata) { m.MinorVersion = 1 << 31 },
 				func(m *signalcast.Metadata) { m.Time = m.Time.Truncate(time.Second) },
-				func(m *signalcast.Metadata) { m.SourceLib = signalcast.SourceLib{0} },
+				func(m *signalcast.Metadata) { m.SourceLib = "0" },
 			} {
 				m := t.message([]byte("key"), fmt.Append(nil, "value ", i))
 				change(&m.Event.Metadata)

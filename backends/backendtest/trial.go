@@ -95,7 +95,7 @@ func (t *trial) prepare(topics ...string) {
 
 func (t *trial) route(topic string) signalcast.Route {
 	return signalcast.Route{
-		EventType: eventType, Topic: topic, KeyField: "key", Enabled: true,
+		EventType: eventType, Topic: topic, KeyPath: "key", Enabled: true,
 		ContentType: "application/avro", ValueSchema: t.valueSchema, KeySchema: t.keySchema,
 	}
 }
@@ -109,7 +109,7 @@ func (t *trial) message(key, value []byte) *signalcast.Message {
 			Metadata: signalcast.Metadata{
 				ID: signalcast.NewUUID(), EventType: eventType, MinorVersion: 1,
 				Source: "openedx/backendtest/web", SourceHost: "host.example.org",
-				Time: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC), SourceLib: signalcast.SourceLib{1, 2, 3},
+				Time: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC), SourceLib: "1.2.3",
 			},
 			Value: value, ValueSchema: t.valueSchema, ContentType: "application/avro",
 		},

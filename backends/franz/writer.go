@@ -104,9 +104,9 @@ func (w *writer) settle(r *record, err error) {
 	if err == nil {
 		r.message.Delivered(r.client.Partition, r.client.Offset)
 	} else {
-		fate := signalcast.Unknown
+		fate := signalcast.FateUnknown
 		if w.unwritten(r, err) {
-			fate = signalcast.NotWritten
+			fate = signalcast.FateNotWritten
 		}
 		r.message.Failed(fate, w.explain(&r.message, err))
 		if refusal(err) && w.wire.Began() == r.taken { // so it was not the record that was refused

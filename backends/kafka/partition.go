@@ -242,7 +242,7 @@ func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
 
 func (b *batch) fate() signalcast.Fate {
 	if b.mayBeWritten {
-		return signalcast.Unknown
+		return signalcast.FateUnknown
 	}
-	return signalcast.NotWritten
+	return signalcast.FateNotWritten
 }

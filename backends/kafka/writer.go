@@ -110,7 +110,7 @@ func (w *writer) learn(t *topic) {
 		}
 		failed, over := w.learnt(t, n, err)
 		for i := range failed {
-			failed[i].Failed(signalcast.NotWritten, failed[i].cause)
+			failed[i].Failed(signalcast.FateNotWritten, failed[i].cause)
 		}
 		if over {
 			return

@@ -188,7 +188,7 @@ func (b *Backend) settle(e *entry) (signalcast.Receipt, error) {
 	switch {
 	case b.givingUp:
 		return signalcast.Receipt{}, &signalcast.DeliveryError{
-			Fate: signalcast.NotWritten, Err: signalcast.ErrClosed,
+			Fate: signalcast.FateNotWritten, Err: signalcast.ErrClosed,
 		}
 	case e.fault.Err != nil && !e.fault.Stored:
 		return signalcast.Receipt{}, &signalcast.DeliveryError{Fate: e.fault.Fate, Err: e.fault.Err}
@@ -196,7 +196,7 @@ func (b *Backend) settle(e *entry) (signalcast.Receipt, error) {
 	b.stored = append(b.stored, e.message)
 	b.count++
 	if e.fault.Err != nil {
-		return signalcast.Receipt{}, &signalcast.DeliveryError{Fate: signalcast.Unknown, Err: e.fault.Err}
+		return signalcast.Receipt{}, &signalcast.DeliveryError{Fate: signalcast.FateUnknown, Err: e.fault.Err}
 	}
 	return signalcast.Receipt{ID: strconv.FormatUint(b.count, 10)}, nil
 }

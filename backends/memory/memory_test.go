@@ -19,7 +19,7 @@ func message(topic, key string) *signalcast.Message {
 		Topic: topic,
 		Key:   []byte(key),
 		Event: &signalcast.Envelope{
-			Metadata: signalcast.Metadata{EventType: "org.example.happened.v1", SourceLib: signalcast.SourceLib{1, 2}},
+			Metadata: signalcast.Metadata{EventType: "org.example.happened.v1", SourceLib: "1.2"},
 			Value:    []byte("value of " + key),
 		},
 	}
@@ -85,7 +85,7 @@ func TestARecordedMessageIsACopy(t *testing.T) {
 	b := memory.New()
 	m := message("users", "a")
 	publish(t, b, m)
-	m.Key[0], m.Event.Value[0], m.Event.SourceLib[0] = 'x', 'x', 9
+	m.Key[0], m.Event.Value[0] = 'x', 'x'
 	m.Event.Source = "somewhere else"
 
 	require.Equal(t, message("users", "a"), b.Messages()[0])
@@ -111,10 +111,10 @@ func TestFaults(t *testing.T) {
 		fate   signalcast.Fate
 		stored bool
 	}{
-		"an error leaves the fate unknown":           {memory.Fault{Err: broken}, signalcast.Unknown, false},
-		"an error may say that nothing was written":  {memory.Fault{Err: broken, Fate: signalcast.NotWritten}, signalcast.NotWritten, false},
-		"a lost acknowledgement stores the message":  {memory.Fault{Err: broken, Stored: true}, signalcast.Unknown, true},
-		"a stored message is never called unwritten": {memory.Fault{Err: broken, Stored: true, Fate: signalcast.NotWritten}, signalcast.Unknown, true},
+		"an error leaves the fate unknown":           {memory.Fault{Err: broken}, signalcast.FateUnknown, false},
+		"an error may say that nothing was written":  {memory.Fault{Err: broken, Fate: signalcast.FateNotWritten}, signalcast.FateNotWritten, false},
+		"a lost acknowledgement stores the message":  {memory.Fault{Err: broken, Stored: true}, signalcast.FateUnknown, true},
+		"a stored message is never called unwritten": {memory.Fault{Err: broken, Stored: true, Fate: signalcast.FateNotWritten}, signalcast.FateUnknown, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -255,7 +255,7 @@ func TestCloseGivesUpWhenItsTimeIsOver(t *testing.T) {
 			err := b.Close(ended(t))
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorContains(t, err, "1 messages given up")
-			require.Equal(t, signalcast.NotWritten, fate(t, (<-outcomes).err))
+			require.Equal(t, signalcast.FateNotWritten, fate(t, (<-outcomes).err))
 			require.Equal(t, 0, b.Unacknowledged())
 			require.Equal(t, err, b.Close(t.Context()), "the second call returns the same")
 

@@ -76,7 +76,6 @@ func (b *Backend) Reset() {
 func clone(m *signalcast.Message) *signalcast.Message {
 	event := *m.Event
 	event.Value = bytes.Clone(event.Value)
-	event.SourceLib = slices.Clone(event.SourceLib)
 	c := *m
 	c.Key, c.Event = bytes.Clone(m.Key), &event
 	return &c

@@ -46,8 +46,8 @@ func TestCloseOnItsDeadlineGivesEveryMessageItsFate(t *testing.T) {
 	require.NotContains(t, err.Error(), "close", "callers say so themselves")
 	require.Same(t, err, b.Close(t.Context()), "the second call returns what the first did")
 
-	require.Equal(t, signalcast.Unknown, sent.failure(t).Fate)
-	require.Equal(t, signalcast.NotWritten, unsent.failure(t).Fate)
+	require.Equal(t, signalcast.FateUnknown, sent.failure(t).Fate)
+	require.Equal(t, signalcast.FateNotWritten, unsent.failure(t).Fate)
 	require.ErrorIs(t, unsent.failure(t), signalcast.ErrClosed)
 	require.Len(t, unsent.failed, 999)
 	require.Zero(t, b.Unacknowledged())
@@ -69,7 +69,7 @@ func TestCloseTellsWhatKeptTheMessages(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, b.Close(ended), context.Canceled)
-	require.Equal(t, signalcast.NotWritten, f.failure(t).Fate)
+	require.Equal(t, signalcast.FateNotWritten, f.failure(t).Fate)
 	require.Len(t, f.failed, count)
 	for _, err := range f.failed {
 		require.ErrorIs(t, err, signalcast.ErrClosed)
@@ -125,7 +125,7 @@ func TestCloseDoesNotWaitForServersThatHang(t *testing.T) {
 			case <-time.After(patience):
 				require.Fail(t, "Close did not return")
 			}
-			require.Equal(t, signalcast.NotWritten, f.failure(t).Fate)
+			require.Equal(t, signalcast.FateNotWritten, f.failure(t).Fate)
 		})
 	}
 }

@@ -74,7 +74,7 @@ func TestServerWithACertificateThatIsNotTrustedFailsAtOnce(t *testing.T) {
 	f.publish(t, b, "s", 1, 10)
 	flush(t, b)
 	failure := f.failure(t)
-	require.Equal(t, signalcast.NotWritten, failure.Fate)
+	require.Equal(t, signalcast.FateNotWritten, failure.Fate)
 	var cause *tls.CertificateVerificationError
 	require.ErrorAs(t, failure, &cause)
 	require.ErrorAs(t, b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}}), &cause)

@@ -25,7 +25,7 @@ func NewEntry(m *signalcast.Message) Entry {
 	e := m.Event
 	return Entry{
 		Type: e.EventType, ID: e.ID.String(), Source: e.Source, Time: string(e.AppendTime(nil)),
-		MinorVersion: e.MinorVersion, SourceHost: e.SourceHost, SourceLib: e.SourceLib.String(),
+		MinorVersion: e.MinorVersion, SourceHost: e.SourceHost, SourceLib: e.SourceLib,
 		EventData: e.Value,
 	}
 }
@@ -51,14 +51,7 @@ func appendEntry(b []byte, e *signalcast.Envelope) []byte {
 	b = append(b, "$10\r\nsourcehost\r\n"...)
 	b = appendBulk(b, e.SourceHost)
 	b = append(b, "$9\r\nsourcelib\r\n"...)
-	text = space[:0]
-	for i, n := range e.SourceLib { // as its String does, without an allocation
-		if i > 0 {
-			text = append(text, '.')
-		}
-		text = strconv.AppendInt(text, int64(n), 10)
-	}
-	b = appendBulk(b, text)
+	b = appendBulk(b, e.SourceLib)
 	b = append(b, "$10\r\nevent_data\r\n$"...)
 	b = strconv.AppendInt(b, int64(len(e.Value)), 10)
 	return append(b, "\r\n"...)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -68,16 +67,10 @@ func message(t *testing.T, stream string, fields map[string]string) *signalcast.
 	require.NoError(t, err)
 	minor, err := strconv.ParseInt(fields["minorversion"], 10, 64)
 	require.NoError(t, err)
-	var lib signalcast.SourceLib
-	for part := range strings.SplitSeq(fields["sourcelib"], ".") {
-		n, err := strconv.Atoi(part)
-		require.NoError(t, err)
-		lib = append(lib, n)
-	}
 	return &signalcast.Message{Topic: stream, Event: &signalcast.Envelope{
 		Metadata: signalcast.Metadata{
 			ID: id, EventType: fields["type"], MinorVersion: minor, Source: fields["source"],
-			SourceHost: fields["sourcehost"], Time: at.UTC(), SourceLib: lib,
+			SourceHost: fields["sourcehost"], Time: at.UTC(), SourceLib: fields["sourcelib"],
 		},
 		Value: []byte(fields["event_data"]),
 	}}

@@ -41,5 +41,5 @@ func TestAHookSendsWithoutWaitingForRoom(t *testing.T) {
 	require.NoError(t, first.Send(ctx, registry, thing{}))
 	require.ErrorIs(t, <-sent, context.Canceled)
 	require.NoError(t, d.Close(ctx))
-	require.Equal(t, signalcast.Stats{Accepted: 1, Delivered: 1, Refused: 1}, d.Stats())
+	require.Equal(t, signalcast.Stats{Accepted: 1, Delivered: 1, Rejected: 1}, d.Stats())
 }

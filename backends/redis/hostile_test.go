@@ -46,7 +46,7 @@ func TestPasswordsThatAreRefusedAreNotShown(t *testing.T) {
 			f.publish(t, b, "s", 1, 10)
 			flush(t, b)
 			failure := f.failure(t)
-			require.Equal(t, signalcast.NotWritten, failure.Fate)
+			require.Equal(t, signalcast.FateNotWritten, failure.Fate)
 			require.NotErrorIs(t, failure, redis.ErrDeliveryTimeout, "it fails at once")
 			for _, text := range []string{err.Error(), failure.Error(), log.String()} {
 				require.NotContains(t, text, password)
@@ -268,7 +268,7 @@ func TestDeadLettersOfAStreamThatIsNone(t *testing.T) {
 			t.Parallel()
 			server := miniredis.RunT(t)
 			registry, stored := blobs(t)
-			options := []signalcast.Option{signalcast.WithDeadLetter("dead")}
+			options := []signalcast.DispatcherOption{signalcast.WithDeadLetter("dead")}
 			if c.spare {
 				options = append(options, signalcast.WithDeadLetterBackend(newBackend(t, redis.Config{URL: "redis://" + server.Addr()})))
 			}
@@ -297,7 +297,7 @@ func blobs(t *testing.T) (*signalcast.Registry, *signalcast.Signal[blob]) {
 }
 
 // dispatch publishes blobs to the stream of that name.
-func dispatch(t *testing.T, r *signalcast.Registry, b *redis.Backend, opts ...signalcast.Option) *signalcast.Dispatcher {
+func dispatch(t *testing.T, r *signalcast.Registry, b *redis.Backend, opts ...signalcast.DispatcherOption) *signalcast.Dispatcher {
 	t.Helper()
 	d, err := signalcast.NewDispatcher(t.Context(), r, signalcast.ProducerConfig{
 		"org.example.blob.stored.v1": {"blobs": {EventKeyField: new("name"), Enabled: new(true)}},

@@ -29,7 +29,7 @@ const overhead = 1024
 // attempt was not.
 func (p *pending) fate() signalcast.Fate {
 	if p.lost {
-		return signalcast.Unknown
+		return signalcast.FateUnknown
 	}
-	return signalcast.NotWritten
+	return signalcast.FateNotWritten
 }

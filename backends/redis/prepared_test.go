@@ -85,7 +85,7 @@ func TestWhatWasOnlyPreparedWasNotWritten(t *testing.T) {
 	for _, err := range f.failed {
 		var failure *signalcast.DeliveryError
 		require.ErrorAs(t, err, &failure)
-		if failure.Fate == signalcast.Unknown {
+		if failure.Fate == signalcast.FateUnknown {
 			unknown++
 		}
 	}
@@ -132,7 +132,7 @@ func TestMessageThatEndsTheConnectionTakesNoOthersWithIt(t *testing.T) {
 	alone.publish(t, b, "s", 14, 14)
 	close(published)
 	flush(t, b)
-	require.Equal(t, signalcast.Unknown, alone.failure(t).Fate)
+	require.Equal(t, signalcast.FateUnknown, alone.failure(t).Fate)
 	others.publish(t, b, "s", 15, 20)
 	flush(t, b)
 	others.requireDelivered(t, 19)

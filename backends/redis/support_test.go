@@ -29,7 +29,7 @@ func newMessage(stream string, n int) *signalcast.Message {
 				Source:     "openedx/test/web",
 				SourceHost: "host",
 				Time:       time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
-				SourceLib:  signalcast.SourceLib{11, 2, 0},
+				SourceLib:  "11.2.0",
 			},
 			Value: strconv.AppendInt(nil, int64(n), 10),
 		},

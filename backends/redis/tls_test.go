@@ -55,7 +55,7 @@ func TestOnlyServersWithATrustedCertificateAreSpokenTo(t *testing.T) {
 				return
 			}
 			failure := f.failure(t)
-			require.Equal(t, signalcast.NotWritten, failure.Fate)
+			require.Equal(t, signalcast.FateNotWritten, failure.Fate)
 			for _, err := range []error{refused, failure} {
 				require.ErrorAs(t, err, new(*tls.CertificateVerificationError))
 				require.ErrorContains(t, err, c.want)

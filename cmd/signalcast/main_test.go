@@ -120,7 +120,7 @@ func TestWrongKeysAreThoseOfTheCatalogue(t *testing.T) {
 	require.NoError(t, err)
 	want := map[string]string{}
 	for _, s := range catalog.Signals {
-		works := strings.Join(append(registry.KeyFields(s.EventType), ""), "\n")
+		works := strings.Join(append(registry.KeyPaths(s.EventType), ""), "\n")
 		if s.Serialisable && s.EventKeyField != "" && !strings.Contains(works, s.EventKeyField+"\n") {
 			want[s.EventType] = s.EventKeyField
 		}

@@ -24,7 +24,7 @@ func message(value string) *signalcast.Message {
 		Event: &signalcast.Envelope{
 			Metadata: signalcast.Metadata{
 				ID: signalcast.NewUUID(), EventType: "org.example.order.placed.v1",
-				Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SourceLib: signalcast.SourceLib{1},
+				Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SourceLib: "1",
 			},
 			Value: []byte(value),
 		},

@@ -65,7 +65,7 @@ func (b *Backend) abandon(entries []*entry) {
 	b.givenUp += len(entries)
 	for _, e := range entries {
 		e.done(signalcast.Receipt{}, &signalcast.DeliveryError{
-			Fate: signalcast.NotWritten, Err: signalcast.ErrClosed,
+			Fate: signalcast.FateNotWritten, Err: signalcast.ErrClosed,
 		})
 	}
 }
@@ -120,7 +120,7 @@ func appendEntries(file *os.File, entries []*entry) (offset int64, err error) {
 		err = closeErr
 	}
 	if err != nil {
-		return 0, &signalcast.DeliveryError{Fate: signalcast.Unknown, Err: fmt.Errorf("append to file: %w", err)}
+		return 0, &signalcast.DeliveryError{Fate: signalcast.FateUnknown, Err: fmt.Errorf("append to file: %w", err)}
 	}
 	return offset, nil
 }

@@ -166,7 +166,7 @@ func (b *Bus) submit(r Record) {
 	}
 	b.mu.Unlock()
 	if gone {
-		r.Failed(signalcast.NotWritten, signalcast.ErrClosed)
+		r.Failed(signalcast.FateNotWritten, signalcast.ErrClosed)
 	}
 }
 
@@ -198,11 +198,11 @@ func (b *Bus) serve(topic string, q *queue) {
 		case err == nil:
 			b.writer.Write(r)
 		case b.stopped.Err() != nil:
-			r.Failed(signalcast.NotWritten, Closed(cause))
+			r.Failed(signalcast.FateNotWritten, Closed(cause))
 		case time.Since(r.Taken) >= b.timeout:
-			r.Failed(signalcast.NotWritten, fmt.Errorf("%w: %w", ErrDeliveryTimeout, cause))
+			r.Failed(signalcast.FateNotWritten, fmt.Errorf("%w: %w", ErrDeliveryTimeout, cause))
 		default:
-			r.Failed(signalcast.NotWritten, cause)
+			r.Failed(signalcast.FateNotWritten, cause)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func TestCloseGivesUpInTime(t *testing.T) {
 		require.ErrorIs(t, b.Close(impatient), context.DeadlineExceeded, "a second Close is bounded by its own context")
 		cancel()
 		require.ErrorContains(t, <-closed, "messages were given up")
-		require.ErrorIs(t, failure(t, known, signalcast.Unknown), signalcast.ErrClosed)
+		require.ErrorIs(t, failure(t, known, signalcast.FateUnknown), signalcast.ErrClosed)
 		require.ErrorContains(t, b.Close(t.Context()), "messages were given up", "a second Close returns the same")
 	})
 }

@@ -42,7 +42,7 @@ func TestAMessageWithoutSchemasIsWrittenAsItIs(t *testing.T) {
 		for offset, m := range []*signalcast.Message{plain.message("topic", "key", 1), keyless, empty} {
 			o := await(t, publish(t, b, m))
 			require.NoError(t, o.err)
-			require.Equal(t, signalcast.Receipt{Partition: 0, Offset: int64(offset)}, o.receipt)
+			require.Equal(t, signalcast.Receipt{Partition: 0, Offset: int64(offset), HasOffset: true}, o.receipt)
 		}
 		records := cluster.Read(t, "topic")
 		require.Equal(t, []byte("key"), records[0].Key)
@@ -178,7 +178,7 @@ func TestATopicThatDoesNotExist(t *testing.T) {
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
 			known := publish(t, b, plain.message("topic", "key", 1))
 			delivered(t, publish(t, b, plain.message("other", "key", 1)))
-			err := failure(t, known, signalcast.NotWritten)
+			err := failure(t, known, signalcast.FateNotWritten)
 			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
 			require.ErrorIs(t, err, kafkabus.ErrUnknownTopic)
 		})
@@ -196,7 +196,7 @@ func TestBrokersRefuseARecord(t *testing.T) {
 		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 		large := plain.message("topic", "key", 2)
 		large.Event.Value = make([]byte, 2000)
-		require.ErrorIs(t, failure(t, publish(t, b, large), signalcast.NotWritten), signalcast.ErrTooLarge)
+		require.ErrorIs(t, failure(t, publish(t, b, large), signalcast.FateNotWritten), signalcast.ErrTooLarge)
 		delivered(t, publish(t, b, plain.message("topic", "key", 3)))
 	})
 }
@@ -211,7 +211,7 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 			cluster.Stop()
 			await(t, publish(t, b, plain.message("topic", "key", 2))) // may be written to a connection that is cut
-			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.NotWritten)
+			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateNotWritten)
 			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
 			cluster.Start()
 			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
@@ -222,7 +222,7 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
 			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 			cluster.LoseAcknowledgements(1 << 30)
-			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
+			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateUnknown)
 			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
 			cluster.LoseAcknowledgements(0)
 			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
@@ -242,7 +242,7 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 					cluster.KeepControl()
 					return answer(request, code.Code), nil, true
 				})
-				_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
+				_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateUnknown)
 			})
 		}
 	})
@@ -308,7 +308,7 @@ func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
 	late := publish(t, b, plain.message("topic", "key", 3))
 	cluster.LoseAcknowledgements(1 << 30)
 	code.Store(0)
-	_ = failure(t, early, signalcast.Unknown)
+	_ = failure(t, early, signalcast.FateUnknown)
 	code.Store(int32(kerr.UnknownProducerID.Code))
 	cluster.LoseAcknowledgements(0)
 	delivered(t, late)

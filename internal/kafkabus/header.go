@@ -1,7 +1,6 @@
 package kafkabus
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/signalcast/signalcast"
@@ -34,7 +33,7 @@ func Attributes() [10]Attribute {
 		{"ce_time", func(b []byte, e *signalcast.Envelope) []byte { return e.AppendTime(b) }},
 		{"ce_minorversion", func(b []byte, e *signalcast.Envelope) []byte { return strconv.AppendInt(b, e.MinorVersion, 10) }},
 		{"sourcehost", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.SourceHost...) }},
-		{"sourcelib", appendLib},
+		{"sourcelib", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.SourceLib...) }},
 	}
 }
 
@@ -43,40 +42,29 @@ func appendID(b []byte, e *signalcast.Envelope) []byte {
 	return b
 }
 
-func appendLib(b []byte, e *signalcast.Envelope) []byte {
-	for i, n := range e.SourceLib {
-		if i > 0 {
-			b = append(b, '.')
-		}
-		b = strconv.AppendInt(b, int64(n), 10)
-	}
-	return b
-}
-
 // Origin is what the events of one source and type have in common: all attributes
 // but ID and time.
 type Origin struct {
-	contentType, eventType, source, sourceHost string
-	minorVersion                               int64
-	sourceLib                                  signalcast.SourceLib
+	contentType, eventType, source, sourceHost, sourceLib string
+	minorVersion                                          int64
 }
 
 // OriginOf returns the origin of an event.
 func OriginOf(e *signalcast.Envelope) Origin {
-	return Origin{e.ContentType, e.EventType, e.Source, e.SourceHost, e.MinorVersion, slices.Clone(e.SourceLib)}
+	return Origin{e.ContentType, e.EventType, e.Source, e.SourceHost, e.SourceLib, e.MinorVersion}
 }
 
 // Is reports whether o is the origin of an event.
 func (o *Origin) Is(e *signalcast.Envelope) bool {
 	return o.eventType == e.EventType && o.contentType == e.ContentType && o.source == e.Source && o.sourceHost == e.SourceHost &&
-		o.minorVersion == e.MinorVersion && slices.Equal(o.sourceLib, e.SourceLib)
+		o.minorVersion == e.MinorVersion && o.sourceLib == e.SourceLib
 }
 
 // HeaderBytes returns how long the values of all headers are together, or somewhat more.
 func HeaderBytes(e *signalcast.Envelope) int {
 	const version, id, time, number = len("1.0"), 36, 48, 20
 	return version + 2*len(e.ContentType) + len(e.EventType) + id + len(e.Source) + time + number +
-		len(e.SourceHost) + len(e.SourceLib)*(number+1)
+		len(e.SourceHost) + len(e.SourceLib)
 }
 
 // Header is a header of a record.

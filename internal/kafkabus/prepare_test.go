@@ -245,7 +245,7 @@ func TestRegistrationOnUse(t *testing.T) {
 			t.Parallel()
 			_, registry, b := setUp(t, patience)
 			registry.Fail(http.StatusConflict)
-			err := failure(t, publish(t, b, s.message("topic", "key", 1)), signalcast.NotWritten)
+			err := failure(t, publish(t, b, s.message("topic", "key", 1)), signalcast.FateNotWritten)
 			var schema *kafkabus.SchemaError
 			require.ErrorAs(t, err, &schema)
 			require.True(t, schema.Refused)
@@ -256,7 +256,7 @@ func TestRegistrationOnUse(t *testing.T) {
 			t.Parallel()
 			_, _, b := setUp(t, soon)
 			for _, known := range publishMany(t, b, s, 3) {
-				err := failure(t, known, signalcast.NotWritten)
+				err := failure(t, known, signalcast.FateNotWritten)
 				require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
 				var schema *kafkabus.SchemaError
 				require.ErrorAs(t, err, &schema)
@@ -270,7 +270,7 @@ func TestRegistrationOnUse(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			require.ErrorIs(t, b.Close(ctx), context.Canceled)
-			require.ErrorIs(t, failure(t, known, signalcast.NotWritten), signalcast.ErrClosed)
+			require.ErrorIs(t, failure(t, known, signalcast.FateNotWritten), signalcast.ErrClosed)
 		})
 	})
 }

@@ -25,7 +25,7 @@ type Record struct {
 
 // Delivered reports that the record was stored, and where.
 func (r *Record) Delivered(partition int32, offset int64) {
-	r.settle(signalcast.Receipt{Partition: partition, Offset: offset}, nil)
+	r.settle(signalcast.Receipt{Partition: partition, Offset: offset, HasOffset: true}, nil)
 }
 
 // Settled reports whether r is the zero Record, which stands for one whose
@@ -35,7 +35,10 @@ func (r *Record) Settled() bool { return r.Message == nil }
 // Delivered reports that the records were stored, one behind the other, except
 // those settled. The first one's offset is negative if it is not known.
 func Delivered(records []Record, partition int32, offset int64) {
-	receipt := signalcast.Receipt{Partition: partition, Offset: max(0, offset)}
+	receipt := signalcast.Receipt{}
+	if offset >= 0 {
+		receipt = signalcast.Receipt{Partition: partition, Offset: offset, HasOffset: true}
+	}
 	var b *buffer.Buffer
 	for i := range records {
 		if r := &records[i]; !r.Settled() {

@@ -42,7 +42,7 @@ func TestAProducerThatIsAllowedLaterIsTaken(t *testing.T) {
 			refusal.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 			return refusal, nil, true
 		})
-		require.ErrorIs(t, failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten), kafkabus.ErrDenied)
+		require.ErrorIs(t, failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.FateNotWritten), kafkabus.ErrDenied)
 		require.Eventually(t, func() bool {
 			return await(t, publish(t, b, plain.message("topic", "key", 2))).err == nil
 		}, patience, patience/200)
@@ -62,6 +62,6 @@ func TestARefusalDoesNotUndoAnEarlierAttempt(t *testing.T) {
 			defer func() { code = kerr.InvalidRecord.Code }()
 			return answer(request, code), nil, true
 		})
-		_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.Unknown)
+		_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateUnknown)
 	})
 }

@@ -33,7 +33,7 @@ func TestTLSWithAnAuthorityAndAClientCertificate(t *testing.T) {
 			b := start(t, open, kafkabus.Config{
 				Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon, TLS: &tls.Config{MinVersion: tls.VersionTLS12},
 			})
-			err := failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.NotWritten)
+			err := failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.FateNotWritten)
 			var certificate *tls.CertificateVerificationError
 			require.ErrorAs(t, err, &certificate)
 		})
@@ -58,7 +58,7 @@ func TestSASL(t *testing.T) {
 					return
 				}
 				config.SASLPassword, config.DeliveryTimeout = "another-secret", soon
-				err := failure(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)), signalcast.NotWritten)
+				err := failure(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)), signalcast.FateNotWritten)
 				require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout) // the fake broker does not say why
 				require.NotContains(t, err.Error(), "another-secret")
 			})

@@ -40,7 +40,7 @@ func newSchemas() schemas {
 // route is an enabled route to the topic.
 func (s schemas) route(topic string) signalcast.Route {
 	return signalcast.Route{
-		EventType: eventType, Topic: topic, KeyField: "key", Enabled: true,
+		EventType: eventType, Topic: topic, KeyPath: "key", Enabled: true,
 		ContentType: "application/avro", ValueSchema: s.value, KeySchema: s.key,
 	}
 }
@@ -52,7 +52,7 @@ func (s schemas) message(topic, key string, n int) *signalcast.Message {
 		Event: &signalcast.Envelope{
 			Metadata: signalcast.Metadata{
 				ID: signalcast.NewUUID(), EventType: eventType, Source: "openedx/test/web", SourceHost: "host",
-				Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SourceLib: signalcast.SourceLib{1, 0},
+				Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SourceLib: "1.0",
 			},
 			Value: []byte(key + "/" + strconv.Itoa(n)), ValueSchema: s.value, ContentType: "application/avro",
 		},

@@ -153,7 +153,7 @@ func Numbered(topic string, key, n int) *signalcast.Message {
 		Event: &signalcast.Envelope{
 			Metadata: signalcast.Metadata{
 				ID: signalcast.NewUUID(), EventType: "org.example.thing.happened.v1", Source: "openedx/test/web",
-				Time: time.Now(), SourceLib: signalcast.SourceLib{1, 0},
+				Time: time.Now(), SourceLib: "1.0",
 			},
 			Value: strconv.AppendInt(nil, int64(n), 10), ContentType: "application/json",
 		},

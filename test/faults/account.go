@@ -38,7 +38,7 @@ func (a *Account) Delivered(n int) { a.note(n, delivered) }
 
 // Failed notes that event n was reported as failed.
 func (a *Account) Failed(n int, fate signalcast.Fate) {
-	if fate == signalcast.NotWritten {
+	if fate == signalcast.FateNotWritten {
 		a.note(n, notWritten)
 		return
 	}

@@ -43,15 +43,15 @@ func TestAccount(t *testing.T) {
 		},
 		"a failed event need not be there, and an unknown one may be": {
 			fates: func(a *faults.Account) {
-				a.Failed(0, signalcast.NotWritten)
-				a.Failed(1, signalcast.Unknown)
-				a.Failed(2, signalcast.Unknown)
+				a.Failed(0, signalcast.FateNotWritten)
+				a.Failed(1, signalcast.FateUnknown)
+				a.Failed(2, signalcast.FateUnknown)
 			},
 			stored: []int{1},
 			want:   faults.Counts{NotWritten: 1, Unknown: 2, Fateless: 3, Stored: 1},
 		},
 		"not written is untrue of what is there": {
-			fates:  func(a *faults.Account) { a.Failed(0, signalcast.NotWritten) },
+			fates:  func(a *faults.Account) { a.Failed(0, signalcast.FateNotWritten) },
 			stored: []int{0},
 			want:   faults.Counts{NotWritten: 1, Fateless: 5, Stored: 1, Untrue: 1},
 		},

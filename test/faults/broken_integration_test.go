@@ -81,7 +81,7 @@ func TestSuiteNoticesBrokenBackends(t *testing.T) {
 		"one that says of what it stores that it was not written": {
 			victim: func(b *broken, m *signalcast.Message, done done) error {
 				b.store(m)
-				done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: signalcast.NotWritten})
+				done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: signalcast.FateNotWritten})
 				return nil
 			},
 			want: "1 events are there that were not written",

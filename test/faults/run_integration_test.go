@@ -235,7 +235,7 @@ func (o *outcome) judge(stats signalcast.Stats, unacknowledged int) {
 	o.require(o.OutOfOrder == 0, "%d events are out of order", o.OutOfOrder)
 	o.require(o.Strangers == 0, "%d events are there that nobody sent", o.Strangers)
 	o.require(stats.Pending == 0 && unacknowledged == 0, "%d messages pending and %d unacknowledged after close", stats.Pending, unacknowledged)
-	o.require(int(stats.Delivered) == o.Delivered && int(stats.Failed+stats.Refused) == o.NotWritten+o.Unknown,
+	o.require(int(stats.Delivered) == o.Delivered && int(stats.Failed+stats.Rejected) == o.NotWritten+o.Unknown,
 		"the counters say %+v", stats)
 }
 

@@ -95,7 +95,7 @@ func TestKafkaRefusesAConnection(t *testing.T) {
 				require.NotContains(t, err.Error()+log, setting(t, "SIGNALCAST_TEST_KAFKA_PASSWORD"))
 				var failed *signalcast.DeliveryError
 				require.ErrorAs(t, err, &failed)
-				require.Equal(t, signalcast.NotWritten, failed.Fate)
+				require.Equal(t, signalcast.FateNotWritten, failed.Fate)
 			})
 		}
 	})

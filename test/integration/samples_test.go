@@ -28,7 +28,7 @@ func openedxRegistry(t *testing.T, opts ...signalcast.RegistryOption) *signalcas
 }
 
 // sendSamples sends every sample of every event type to the type's own topic and to the shared one, and closes the backend.
-func sendSamples(t *testing.T, backend signalcast.Backend, prefix string, events []goldenEvent, opts ...signalcast.Option) {
+func sendSamples(t *testing.T, backend signalcast.Backend, prefix string, events []goldenEvent, opts ...signalcast.DispatcherOption) {
 	t.Helper()
 	registry := openedxRegistry(t)
 	config := signalcast.ProducerConfig{}
