@@ -165,7 +165,7 @@ func wholeEvent() (contest, error) {
 //
 //go:noinline
 func sendByHand(
-	ctx context.Context, b signalcast.Backend, schema *signalcast.Schema, lib signalcast.SourceLib, event learning.CourseEnrollmentEvent,
+	ctx context.Context, b signalcast.Backend, schema *signalcast.Schema, lib string, event learning.CourseEnrollmentEvent,
 	done func(signalcast.Receipt, error),
 ) error {
 	buffer, err := appendEvent(make([]byte, 0, 384), &event)
