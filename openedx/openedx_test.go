@@ -29,10 +29,9 @@ func newRegistry(tb testing.TB) *signalcast.Registry {
 }
 
 type referenceSignal struct {
-	EventType     string `json:"event_type"`
-	MinorVersion  int64  `json:"minor_version"`
-	EventKeyField string `json:"event_key_field"`
-	Serialisable  bool
+	EventType    string `json:"event_type"`
+	MinorVersion int64  `json:"minor_version"`
+	Serialisable bool
 }
 
 // referenceSignals returns the signals that the reference declares, by event type.

@@ -1,0 +1,48 @@
+// Package repo_test checks rules that hold for the whole repository: imports,
+// documented log messages, comments of generated signals, wording and links.
+package repo_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// root is the top of the repository.
+const root = "../.."
+
+// files returns the paths, relative to root, of the files below root with one
+// of the given extensions. Data and the products of tools are left out.
+func files(t *testing.T, extensions ...string) []string {
+	t.Helper()
+	var paths []string
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{".git", ".run", "testdata", "__pycache__"}, entry.Name()):
+			if entry.Name() == "testdata" && path == filepath.Join(root, "testdata") {
+				return nil // it has a README.md
+			}
+			return filepath.SkipDir
+		case entry.IsDir() || !slices.Contains(extensions, filepath.Ext(path)):
+			return nil
+		}
+		relative, err := filepath.Rel(root, path)
+		paths = append(paths, filepath.ToSlash(relative))
+		return err
+	}))
+	require.NotEmpty(t, paths)
+	return paths
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	require.NoError(t, err)
+	return string(text)
+}
