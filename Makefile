@@ -1,4 +1,4 @@
-.PHONY: test race lint fuzz integration faults bench bench-quick bench-guard golden generate ci clean
+.PHONY: test race lint fuzz integration faults bench bench-quick bench-guard apidiff vuln golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
@@ -9,6 +9,8 @@ faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults 
 bench:       ; cd bench && go run . -write
 bench-quick: ; cd bench && go run . -quick -rounds 9
 bench-guard: ; cd bench && go run . -guard
+apidiff:     ; .ci/apidiff
+vuln:        ; .ci/vuln
 golden:      ; test/reference/make_golden.sh
 generate:    ; go generate ./...
 ci:          ; .ci/run
