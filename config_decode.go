@@ -6,8 +6,8 @@ import (
 )
 
 // DecodeProducerConfig reads a configuration from the tree that a decoder of
-// YAML, TOML or another language has made of it: map[string]any and
-// map[any]any with string keys for objects. The rules are those of
+// YAML, TOML or another language returns. Objects are map[string]any, or
+// map[any]any with string keys. The rules are those of
 // [ParseProducerConfig], but problems have no position. A nil tree is empty.
 // The result shares no memory with the tree.
 func DecodeProducerConfig(tree map[string]any) (ProducerConfig, error) {
@@ -36,16 +36,17 @@ func DecodeProducerConfig(tree map[string]any) (ProducerConfig, error) {
 	return config, nil
 }
 
-// configDecoder reads a tree. It yields as configReader does.
+// configDecoder reads a tree.
 type configDecoder struct{ configRules }
 
+// members yields the value of each member of an object, as configReader.members does.
 func (r *configDecoder) members(value any, level *string, want string) iter.Seq[any] {
 	return func(yield func(any) bool) {
 		defer func() { *level = "" }()
 		member := func(name string, value any) bool {
 			*level = name
 			if name == "" {
-				r.fault(Position{}, "found an empty name", wantName)
+				r.fault(CodeEmptyName, Position{}, "found an empty name", wantName)
 				return true
 			}
 			r.checkText(name)
@@ -63,7 +64,7 @@ func (r *configDecoder) members(value any, level *string, want string) iter.Seq[
 				name, ok := key.(string)
 				if !ok {
 					*level = ""
-					r.fault(Position{}, "found "+kindOf(key)+" as a name", "allowed is a string")
+					r.fault(CodeWrongType, Position{}, "found "+kindOf(key)+" as a name", "a string")
 					continue
 				}
 				if !member(name, value) {
@@ -71,13 +72,13 @@ func (r *configDecoder) members(value any, level *string, want string) iter.Seq[
 				}
 			}
 		default:
-			r.fault(Position{}, "found "+kindOf(value), want)
+			r.fault(CodeWrongType, Position{}, "found "+kindOf(value), want)
 		}
 	}
 }
 
 func (r *configDecoder) checkText(text string) {
 	if !utf8.ValidString(text) {
-		r.fault(Position{}, "found invalid UTF-8", wantUnicode)
+		r.fault(CodeInvalidText, Position{}, "found invalid UTF-8", wantUnicode)
 	}
 }

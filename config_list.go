@@ -8,14 +8,14 @@ import (
 	"github.com/signalcast/signalcast/internal/jsonpos"
 )
 
-// ConvertListConfig reads a configuration in the old form, which names for each
-// event type a list of topics:
+// ConvertListConfig parses a configuration in the old form, which has a list of
+// topics for each event type:
 //
 //	{"org.example.user.created.v1": [{"topic": "users", "event_key_field": "user.id", "enabled": true}]}
 //
-// The old form allows to name a topic twice, and nobody can say which entry
-// holds: equal entries become one, different ones are a fault that shows both.
-// Otherwise the rules and the error are those of [ParseProducerConfig].
+// In the old form a topic can appear twice. Equal entries become one; entries that
+// differ are a fault that shows both. All other rules, and the error, are those of
+// [ParseProducerConfig].
 func ConvertListConfig(jsonText []byte) (ProducerConfig, error) {
 	config := ProducerConfig{}
 	r := newConfigReader("", jsonText)
@@ -33,8 +33,8 @@ func ConvertListConfig(jsonText []byte) (ProducerConfig, error) {
 				topics[topic], declared[topic] = t, here
 			} else if !reflect.DeepEqual(t, topics[topic]) {
 				r.at.Topic = topic
-				r.fault(here, fmt.Sprintf("given with %s, but on line %d, column %d with %s",
-					t.describe(), first.Line, first.Column, topics[topic].describe()), "allowed are equal entries for a topic")
+				r.fault(CodeConflict, here, fmt.Sprintf("found %s, but at line %d, column %d %s",
+					t.describe(), first.Line, first.Column, topics[topic].describe()), "equal entries for a topic")
 				r.at.Topic = ""
 			}
 		}
@@ -46,13 +46,13 @@ func ConvertListConfig(jsonText []byte) (ProducerConfig, error) {
 	return config, nil
 }
 
-// items yields the first token of each item of the list that start begins.
+// items yields the first token of each item of the list that starts at start.
 func (r *configReader) items(start jsonpos.Token) iter.Seq[jsonpos.Token] {
 	return func(yield func(jsonpos.Token) bool) {
 		if start.Kind != jsonpos.ArrayStart {
-			want := "allowed is a list of topics"
+			want := "a list of topics"
 			if start.Kind == jsonpos.ObjectStart {
-				want += "; ParseProducerConfig reads the form with an object of topics"
+				want += "; ParseProducerConfig reads an object of topics"
 			}
 			r.wrongType(start, want)
 			return
@@ -65,8 +65,8 @@ func (r *configReader) items(start jsonpos.Token) iter.Seq[jsonpos.Token] {
 	}
 }
 
-// listEntry reads one entry of the list at r.at. The topic is empty when the
-// entry has none that can be used.
+// listEntry reads one entry of the list at r.at. The topic is empty if the
+// entry has no valid one.
 func (r *configReader) listEntry(entry jsonpos.Token) (topic string, t TopicConfig) {
 	const fieldTopic = "topic"
 	named := entry.Kind != jsonpos.ObjectStart
@@ -78,9 +78,9 @@ func (r *configReader) listEntry(entry jsonpos.Token) (topic string, t TopicConf
 		named = true
 		switch {
 		case value.Kind != jsonpos.String:
-			r.wrongType(value, "allowed is a string")
+			r.wrongType(value, "a string")
 		case value.Text == "":
-			r.fault(Position(value.Position), "found an empty name", wantName)
+			r.fault(CodeEmptyName, Position(value.Position), "found an empty name", wantName)
 		default:
 			r.checkText(value)
 			topic = value.Text
@@ -88,17 +88,17 @@ func (r *configReader) listEntry(entry jsonpos.Token) (topic string, t TopicConf
 	}
 	if !named && r.json.Err() == nil {
 		r.at.Field = fieldTopic
-		r.fault(Position(entry.Position), "missing", "every entry names its topic")
+		r.fault(CodeMissing, Position(entry.Position), "missing", "the topic of the entry")
 		r.at.Field = ""
 	}
 	return topic, t
 }
 
-// describe gives the settings of the old form for messages.
+// describe returns the settings of the old form for a message.
 func (t TopicConfig) describe() string {
 	key, enabled := "no event_key_field", "no enabled"
 	if t.EventKeyField != nil {
-		key = fmt.Sprintf("event_key_field %q", cut(*t.EventKeyField, maxShown))
+		key = fmt.Sprintf("event_key_field %q", shorten(*t.EventKeyField, maxShown))
 	}
 	if t.Enabled != nil {
 		enabled = fmt.Sprintf("enabled %t", *t.Enabled)

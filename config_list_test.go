@@ -40,38 +40,38 @@ func TestConvertListConfigReportsEveryFault(t *testing.T) {
 		{
 			"a topic twice with different values",
 			"{\"e\": [{\"topic\": \"t\", \"event_key_field\": \"a\", \"enabled\": true},\n{\"topic\": \"t\", \"event_key_field\": \"b\"}]}",
-			[]string{`line 2, column 1: e → t: given with event_key_field "b" and no enabled, ` +
-				`but on line 1, column 8 with event_key_field "a" and enabled true; allowed are equal entries for a topic`},
+			[]string{`line 2, column 1: e → t: found event_key_field "b" and no enabled, ` +
+				`but at line 1, column 8 event_key_field "a" and enabled true; want equal entries for a topic`},
 		},
 		{"no topic", `{"e": [{"enabled": true}, {}]}`, []string{
-			`line 1, column 8: e → topic: missing; every entry names its topic`,
-			`line 1, column 27: e → topic: missing; every entry names its topic`,
+			`line 1, column 8: e → topic: missing; want the topic of the entry`,
+			`line 1, column 27: e → topic: missing; want the topic of the entry`,
 		}},
 		{"a topic that is no name", `{"e": [{"topic": null}, {"topic": {}}, {"topic": ""}]}`, []string{
-			`line 1, column 18: e → topic: found null; allowed is a string`,
-			`line 1, column 35: e → topic: found an object; allowed is a string`,
-			`line 1, column 50: e → topic: found an empty name; a name has at least one character`,
+			`line 1, column 18: e → topic: found null; want a string`,
+			`line 1, column 35: e → topic: found an object; want a string`,
+			`line 1, column 50: e → topic: found an empty name; want at least one character`,
 		}},
 		{"unknown and repeated names, wrong types", `{"e": [{"topic": "t", "keyless": true, "topik": 1, "enabled": 1, "enabled": true}], "e": []}`, []string{
-			`line 1, column 23: e → keyless: unknown setting; known are topic, event_key_field, enabled`,
-			`line 1, column 40: e → topik: unknown setting; known are topic, event_key_field, enabled (did you mean "topic"?)`,
-			`line 1, column 63: e → enabled: found a number; allowed is a boolean, or null to inherit`,
-			`line 1, column 66: e → enabled: given again after line 1, column 52; allowed is once`,
-			`line 1, column 85: e: given again after line 1, column 2; allowed is once`,
+			`line 1, column 23: e → keyless: unknown field; want topic, event_key_field or enabled`,
+			`line 1, column 40: e → topik: unknown field; want topic, event_key_field or enabled (did you mean "topic"?)`,
+			`line 1, column 63: e → enabled: found a number; want true or false, or null to inherit`,
+			`line 1, column 66: e → enabled: duplicate key; first set at line 1, column 52`,
+			`line 1, column 85: e: duplicate key; first set at line 1, column 2`,
 		}},
 		{"the nested form", `{"e": {"t": {"enabled": true}}, "f": 1}`, []string{
-			`line 1, column 7: e: found an object; allowed is a list of topics; ParseProducerConfig reads the form with an object of topics`,
-			`line 1, column 38: f: found a number; allowed is a list of topics`,
+			`line 1, column 7: e: found an object; want a list of topics; ParseProducerConfig reads an object of topics`,
+			`line 1, column 38: f: found a number; want a list of topics`,
 		}},
 		{"entries that are no objects", `{"e": ["t", null]}`, []string{
-			`line 1, column 8: e: found a string; allowed is an object of settings`,
-			`line 1, column 13: e: found null; allowed is an object of settings`,
+			`line 1, column 8: e: found a string; want an object of settings`,
+			`line 1, column 13: e: found null; want an object of settings`,
 		}},
 		{"text that ends early", `{"e": [{"topic": "t"`, []string{
-			`line 1, column 21: found the end of the text; allowed is a comma or the end of the object`,
+			`line 1, column 21: found the end of the text; want a comma or the end of the object`,
 		}},
 		{"an entry that ends before it names its topic", `{"e": [{`, []string{
-			`line 1, column 9: found the end of the text; allowed is a name in double quotes`,
+			`line 1, column 9: found the end of the text; want a name in double quotes`,
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

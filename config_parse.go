@@ -7,23 +7,30 @@ import (
 	"github.com/signalcast/signalcast/internal/jsonpos"
 )
 
-// ParseProducerConfig reads a configuration from JSON:
+// ParseProducerConfig parses a configuration in JSON:
 //
 //	{"org.example.user.created.v1": {"users": {"event_key_field": "user.id", "enabled": true}}}
 //
-// It is strict: unknown and repeated names, wrong types, empty names, text that
-// is not Unicode and anything after the object are refused. A null setting is
-// as good as none; null in place of an object is refused. The error is a
-// [*ValidationError] with every fault and its position; a fault of JSON syntax
-// is the last one. Neither completeness nor names of event types and key fields
-// are checked, see [ProducerConfig.Validate].
+// Parsing is strict. Unknown fields, duplicate keys, wrong types, empty names, text
+// that is not Unicode and text after the object are errors. A null setting counts as
+// absent; null in place of an object is an error. The error is a
+// [*ValidationError] with every fault and its position. A fault of JSON syntax
+// ends parsing, so it is the last one. [ProducerConfig.Validate] checks
+// completeness, event types and key paths.
 func ParseProducerConfig(jsonText []byte) (ProducerConfig, error) {
 	layer, err := ParseLayer("", jsonText)
-	return layer.Config, err
+	if err != nil {
+		return nil, err
+	}
+	return layer.Config, nil
 }
 
-// ParseLayer is [ParseProducerConfig] for one layer of a merge, mostly a file:
-// problems carry its name, and the layer remembers the position of every setting.
+// ParseLayer parses the configuration of one layer of a merge, usually a file, as
+// [ParseProducerConfig] does. Problems carry the layer's name, and the layer
+// keeps the position of every setting.
+//
+// If there are faults, ParseLayer returns the valid rest of the configuration beside the
+// error, so that a caller can check it together with other layers.
 func ParseLayer(name string, jsonText []byte) (Layer, error) {
 	layer := Layer{Name: name, Config: ProducerConfig{}, Positions: map[ConfigPath]Position{}}
 	r := newConfigReader(name, jsonText)
@@ -44,23 +51,20 @@ func ParseLayer(name string, jsonText []byte) (Layer, error) {
 			layer.Config[r.at.EventType][r.at.Topic] = t
 		}
 	}
-	if err := r.end(); err != nil {
-		return Layer{}, err
-	}
-	return layer, nil
+	return layer, r.end()
 }
 
-// configReader reads a JSON text, one token after the other.
+// configReader reads a JSON text token by token.
 type configReader struct {
 	configRules
 	json    *jsonpos.Reader
-	namePos Position // of the name that ends configRules.at
+	namePos Position // of the last name in configRules.at
 }
 
 func newConfigReader(source string, text []byte) *configReader {
 	r := &configReader{configRules: configRules{source: source}}
 	if len(text) > MaxConfigBytes {
-		r.fault(Position{}, fmt.Sprintf("found a text of %d bytes", len(text)), fmt.Sprintf("allowed are %d", MaxConfigBytes))
+		r.fault(CodeTooLarge, Position{}, fmt.Sprintf("found a text of %d bytes", len(text)), fmt.Sprintf("at most %d", MaxConfigBytes))
 		text = []byte("{}") // no further faults
 	}
 	r.json = jsonpos.NewReader(text)
@@ -69,9 +73,9 @@ func newConfigReader(source string, text []byte) *configReader {
 
 func (r *configReader) next() jsonpos.Token { return r.json.Next() }
 
-// members yields the first token of each member's value in the object that
-// start begins, with the member's name in *level, a part of r.at. The loop's
-// body reads the value to its end. Anything but an object is a fault.
+// members yields the first token of the value of each member of the object that
+// starts at start. It sets *level, a part of r.at, to the name of the member. The body
+// of the loop reads the value to its end. A value that is not an object is a fault.
 func (r *configReader) members(start jsonpos.Token, level *string, want string) iter.Seq[jsonpos.Token] {
 	return func(yield func(jsonpos.Token) bool) {
 		if start.Kind != jsonpos.ObjectStart {
@@ -84,13 +88,13 @@ func (r *configReader) members(start jsonpos.Token, level *string, want string) 
 			*level, r.namePos = name.Text, Position(name.Position)
 			value := r.next()
 			if name.Text == "" {
-				r.fault(r.namePos, "found an empty name", wantName)
+				r.fault(CodeEmptyName, r.namePos, "found an empty name", wantName)
 				r.json.Skip(value)
 				continue
 			}
 			r.checkText(name)
 			if first, again := seen[name.Text]; again {
-				r.fault(r.namePos, fmt.Sprintf("given again after line %d, column %d", first.Line, first.Column), "allowed is once")
+				r.fault(CodeDuplicateKey, r.namePos, fmt.Sprintf("duplicate key; first set at line %d, column %d", first.Line, first.Column), "")
 			} else {
 				seen[name.Text] = r.namePos
 			}
@@ -122,13 +126,13 @@ func (r *configReader) setting(t *TopicConfig, fields []string, value jsonpos.To
 
 func (r *configReader) checkText(t jsonpos.Token) {
 	if t.Fault != "" {
-		r.fault(Position(t.Position), "found "+t.Fault, wantUnicode)
+		r.fault(CodeInvalidText, Position(t.Position), "found "+t.Fault, wantUnicode)
 	}
 }
 
 func (r *configReader) wrongType(value jsonpos.Token, want string) {
-	if value.Kind != jsonpos.End { // which end reports
-		r.fault(Position(value.Position), "found "+value.Kind.String(), want)
+	if value.Kind != jsonpos.End { // reported by end
+		r.fault(CodeWrongType, Position(value.Position), "found "+value.Kind.String(), want)
 	}
 	r.json.Skip(value)
 }
@@ -137,7 +141,7 @@ func (r *configReader) wrongType(value jsonpos.Token, want string) {
 func (r *configReader) end() error {
 	r.next()
 	if err := r.json.Err(); err != nil {
-		r.fault(Position(err.Position), "found "+err.Found, "allowed is "+err.Allowed)
+		r.fault(CodeSyntax, Position(err.Position), "found "+err.Found, err.Allowed)
 	}
 	return r.problems.err()
 }

@@ -38,58 +38,58 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown setting, with the nearest one", `{"e": {"t": {"enabeld": true}}}`, []string{
-			`line 1, column 14: e → t → enabeld: unknown setting; known are event_key_field, enabled, keyless (did you mean "enabled"?)`,
+			`line 1, column 14: e → t → enabeld: unknown field; want event_key_field, enabled or keyless (did you mean "enabled"?)`,
 		}},
 		{"an unknown setting like no other", `{"e": {"t": {"partitions": {"a": [1, {}]}, "enabled": true}}}`, []string{
-			`line 1, column 14: e → t → partitions: unknown setting; known are event_key_field, enabled, keyless`,
+			`line 1, column 14: e → t → partitions: unknown field; want event_key_field, enabled or keyless`,
 		}},
 		{"wrong types of settings", `{"e": {"t": {"enabled": "yes", "event_key_field": 1.5, "keyless": []}}}`, []string{
-			`line 1, column 25: e → t → enabled: found a string; allowed is a boolean, or null to inherit`,
-			`line 1, column 51: e → t → event_key_field: found a number; allowed is a string, or null to inherit`,
-			`line 1, column 67: e → t → keyless: found a list; allowed is a boolean, or null to inherit`,
+			`line 1, column 25: e → t → enabled: found a string; want true or false, or null to inherit`,
+			`line 1, column 51: e → t → event_key_field: found a number; want a string, or null to inherit`,
+			`line 1, column 67: e → t → keyless: found a list; want true or false, or null to inherit`,
 		}},
 		{"names given twice at every level, over several lines", "{\"e\": {\"t\": {\"enabled\": true,\n\"enabled\": true},\n\"t\": {}},\n\"e\": {}}", []string{
-			`line 2, column 1: e → t → enabled: given again after line 1, column 14; allowed is once`,
-			`line 3, column 1: e → t: given again after line 1, column 8; allowed is once`,
-			`line 4, column 1: e: given again after line 1, column 2; allowed is once`,
+			`line 2, column 1: e → t → enabled: duplicate key; first set at line 1, column 14`,
+			`line 3, column 1: e → t: duplicate key; first set at line 1, column 8`,
+			`line 4, column 1: e: duplicate key; first set at line 1, column 2`,
 		}},
 		{"names that are equal once decoded", `{"e": {}, "\u0065": {}}`, []string{
-			`line 1, column 11: e: given again after line 1, column 2; allowed is once`,
+			`line 1, column 11: e: duplicate key; first set at line 1, column 2`,
 		}},
 		{"null in place of objects", `{"a": null, "b": {"t": null}}`, []string{
-			`line 1, column 7: a: found null; allowed is an object of topics`,
-			`line 1, column 24: b → t: found null; allowed is an object of settings`,
+			`line 1, column 7: a: found null; want an object of topics`,
+			`line 1, column 24: b → t: found null; want an object of settings`,
 		}},
-		{"null as a whole", `null`, []string{`line 1, column 1: found null; allowed is an object of event types`}},
-		{"a list as a whole", `[{"enabled": true}]`, []string{`line 1, column 1: found a list; allowed is an object of event types`}},
+		{"null as a whole", `null`, []string{`line 1, column 1: found null; want an object of event types`}},
+		{"a list as a whole", `[{"enabled": true}]`, []string{`line 1, column 1: found a list; want an object of event types`}},
 		{"the old list form", `{"e": [{"topic": "t", "enabled": true}]}`, []string{
-			`line 1, column 7: e: found a list; allowed is an object of topics; ConvertListConfig, and the command's convert, read the old form with a list of topics`,
+			`line 1, column 7: e: found a list; want an object of topics; ConvertListConfig and the command's convert read the old form, a list of topics`,
 		}},
 		{"empty names", `{"": {"t": {}}, "e": {"": {}, "t": {"": 1}}}`, []string{
-			`line 1, column 2: found an empty name; a name has at least one character`,
-			`line 1, column 23: e: found an empty name; a name has at least one character`,
-			`line 1, column 37: e → t: found an empty name; a name has at least one character`,
+			`line 1, column 2: found an empty name; want at least one character`,
+			`line 1, column 23: e: found an empty name; want at least one character`,
+			`line 1, column 37: e → t: found an empty name; want at least one character`,
 		}},
 		{"text that is not Unicode", "{\"e\xff\": {\"t\": {\"event_key_field\": \"\\ud800\"}}}", []string{
-			`line 1, column 2: "e\xff": found invalid UTF-8; allowed is Unicode text`,
-			`line 1, column 34: "e\xff" → t → event_key_field: found half of a surrogate pair; allowed is Unicode text`,
+			`line 1, column 2: "e\xff": found invalid UTF-8; want Unicode text`,
+			`line 1, column 34: "e\xff" → t → event_key_field: found half of a surrogate pair; want Unicode text`,
 		}},
 		{"faults before a syntax error", `{"e": {"t": {"enabled": 1, "x": 2,}}}`, []string{
-			`line 1, column 25: e → t → enabled: found a number; allowed is a boolean, or null to inherit`,
-			`line 1, column 28: e → t → x: unknown setting; known are event_key_field, enabled, keyless`,
-			`line 1, column 35: found character '}'; allowed is a name in double quotes`,
+			`line 1, column 25: e → t → enabled: found a number; want true or false, or null to inherit`,
+			`line 1, column 28: e → t → x: unknown field; want event_key_field, enabled or keyless`,
+			`line 1, column 35: found character '}'; want a name in double quotes`,
 		}},
 		{"text that ends early", `{"e": {"t": {"enabled":`, []string{
-			`line 1, column 24: found the end of the text; allowed is a JSON value`,
+			`line 1, column 24: found the end of the text; want a JSON value`,
 		}},
-		{"nothing at all", ``, []string{`line 1, column 1: found the end of the text; allowed is a JSON value`}},
-		{"trailing data", "{}\n{}", []string{`line 2, column 1: found character '{'; allowed is nothing after the outermost value`}},
+		{"nothing at all", ``, []string{`line 1, column 1: found the end of the text; want a JSON value`}},
+		{"trailing data", "{}\n{}", []string{`line 2, column 1: found character '{'; want nothing after the outermost value`}},
 		{"unusual names are quoted and long ones cut", `{"a b": 1, "` + strings.Repeat("x", 100) + `": 2}`, []string{
-			`line 1, column 9: "a b": found a number; allowed is an object of topics`,
-			`line 1, column 116: "` + strings.Repeat("x", 80) + `…": found a number; allowed is an object of topics`,
+			`line 1, column 9: "a b": found a number; want an object of topics`,
+			`line 1, column 116: "` + strings.Repeat("x", 80) + `…": found a number; want an object of topics`,
 		}},
 		{"too large a text", strings.Repeat(" ", signalcast.MaxConfigBytes) + "{}", []string{
-			`found a text of 16777218 bytes; allowed are 16777216`,
+			`found a text of 16777218 bytes; want at most 16777216`,
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -105,14 +105,14 @@ func TestSeveralProblemsAreCountedFirst(t *testing.T) {
 	t.Parallel()
 	_, err := signalcast.ParseProducerConfig([]byte(`{"a": 1, "b": 2}`))
 	require.EqualError(t, err, "2 problems in the configuration:\n"+
-		"line 1, column 7: a: found a number; allowed is an object of topics\n"+
-		"line 1, column 15: b: found a number; allowed is an object of topics")
+		"line 1, column 7: a: found a number; want an object of topics\n"+
+		"line 1, column 15: b: found a number; want an object of topics")
 }
 
 func TestProblemsNameTheLayer(t *testing.T) {
 	t.Parallel()
 	_, err := signalcast.ParseLayer("site.json", []byte("{\"a\":\n 1}"))
-	require.EqualError(t, err, "site.json:2:2: a: found a number; allowed is an object of topics")
+	require.EqualError(t, err, "site.json:2:2: a: found a number; want an object of topics")
 }
 
 func TestHostileTextCannotMakeTheErrorGrow(t *testing.T) {
@@ -164,7 +164,7 @@ func TestUnmarshalJSONIsStrictAndChangesNothingOnAnError(t *testing.T) {
 	t.Parallel()
 	config := mustParse(t, `{"e": {"t": {"enabled": true}}}`)
 	err := json.Unmarshal([]byte(`{"e": {"t": {"enabled": false, "x": 1}}}`), &config)
-	require.Equal(t, []string{`line 1, column 32: e → t → x: unknown setting; known are event_key_field, enabled, keyless`}, problemLines(t, err))
+	require.Equal(t, []string{`line 1, column 32: e → t → x: unknown field; want event_key_field, enabled or keyless`}, problemLines(t, err))
 	require.Equal(t, mustParse(t, `{"e": {"t": {"enabled": true}}}`), config)
 
 	require.NoError(t, json.Unmarshal([]byte(`{"f": {}}`), &config))
@@ -204,6 +204,6 @@ func requireProblemsWithin(t *testing.T, text []byte, err error) {
 		require.LessOrEqual(t, p.Column, len([]rune(lines[p.Line-1]))+1)
 		require.NotContains(t, p.String(), "\n")
 		require.NotEmpty(t, p.Found)
-		require.NotEmpty(t, p.Allowed)
+		require.NotEmpty(t, p.Code)
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// MaxProblems is how many problems a [ValidationError] lists. Further ones are counted.
+// MaxProblems is the number of problems that a [ValidationError] lists. Further ones are counted.
 const MaxProblems = 1000
 
-// ValidationError reports everything that is wrong with a configuration: in its
-// text, its structure, or against a registry.
+// ValidationError reports everything that is wrong with a configuration: with its
+// text, with its structure, or with its names and key paths.
 type ValidationError struct {
 	// Problems is sorted by source, position and path. It is never empty.
 	Problems []Problem
@@ -20,24 +20,46 @@ type ValidationError struct {
 	Omitted int
 }
 
+// ProblemCode names a kind of [Problem]. Codes are stable; texts are not.
+type ProblemCode string
+
+// The kinds of problems.
+const (
+	CodeSyntax           ProblemCode = "syntax"             // not well-formed text of its language
+	CodeTooLarge         ProblemCode = "too_large"          // a text beyond MaxConfigBytes, or another limit
+	CodeUnreadable       ProblemCode = "unreadable"         // a source that could not be read
+	CodeInvalidText      ProblemCode = "invalid_text"       // not Unicode
+	CodeWrongType        ProblemCode = "wrong_type"         // a value of another type
+	CodeUnknownField     ProblemCode = "unknown_field"      // a name that is no setting
+	CodeDuplicateKey     ProblemCode = "duplicate_key"      // a name that appears twice in one object
+	CodeEmptyName        ProblemCode = "empty_name"         // an empty event type, topic or field
+	CodeMissing          ProblemCode = "missing"            // a setting that must be present
+	CodeConflict         ProblemCode = "conflict"           // settings that exclude each other
+	CodeUnknownEventType ProblemCode = "unknown_event_type" // an event type that is not registered
+	CodeKeyPath          ProblemCode = "key_path"           // a path that is no event key of the event type
+)
+
 // Problem is one fault of a configuration.
 type Problem struct {
-	// Source is the name of the layer at fault, mostly a file. It is empty when unknown.
+	// Code is the kind of the problem.
+	Code ProblemCode
+	// Source is the name of the layer at fault, usually a file. It is empty if unknown.
 	Source string
 	// Position is the place in Source.
 	Position
 	// ConfigPath is the place in the configuration. For an unknown name it
-	// ends in that name, for a missing one in the one missing.
+	// ends in that name, for a missing setting in the name of the setting.
 	ConfigPath
-	// Found says what was found: "found a string", "unknown setting".
+	// Found says what was found: "found a string", "unknown field".
 	Found string
-	// Allowed says what is allowed instead: "allowed is a boolean".
-	Allowed string
-	// Nearest is the known name or key path most like the one found, or empty.
+	// Want says what is allowed: "true or false". It may be empty.
+	Want string
+	// Nearest is the known name or key path that is most similar to the one found,
+	// or empty.
 	Nearest string
 }
 
-// Error has one line for each problem, and their number first when there are several.
+// Error has one line for each problem, after a line with their number if there are several.
 func (e *ValidationError) Error() string {
 	var text strings.Builder
 	if n := len(e.Problems) + e.Omitted; n > 1 {
@@ -55,8 +77,8 @@ func (e *ValidationError) Error() string {
 	return text.String()
 }
 
-// String gives the problem on one line:
-// `site.json:3:9: org.example.user.created.v1 → users → enabeld: unknown setting; known are … (did you mean "enabled"?)`.
+// String returns the problem on one line:
+// `site.json:3:9: org.example.user.created.v1 → users → enabeld: unknown field; want event_key_field, enabled or keyless (did you mean "enabled"?)`.
 func (p Problem) String() string {
 	var text strings.Builder
 	for _, where := range []string{p.place(), p.ConfigPath.String()} {
@@ -64,14 +86,17 @@ func (p Problem) String() string {
 			text.WriteString(where + ": ")
 		}
 	}
-	text.WriteString(p.Found + "; " + p.Allowed)
+	text.WriteString(p.Found)
+	if p.Want != "" {
+		text.WriteString("; want " + p.Want)
+	}
 	if p.Nearest != "" {
 		text.WriteString(" (did you mean " + strconv.Quote(p.Nearest) + "?)")
 	}
 	return text.String()
 }
 
-// place is source:line:column, as far as known.
+// place returns source:line:column, without the parts that are unknown.
 func (p Problem) place() string {
 	switch {
 	case p.Line == 0:
@@ -95,7 +120,7 @@ func compareProblems(a, b Problem) int {
 	)
 }
 
-// problemList collects problems in any order and keeps the first MaxProblems
+// problemList collects problems in any order. It keeps the first MaxProblems
 // in sorted order, so that hostile input cannot make it grow.
 type problemList struct {
 	list    []Problem
@@ -105,11 +130,11 @@ type problemList struct {
 func (l *problemList) add(p Problem) {
 	l.list = append(l.list, p)
 	if len(l.list) >= 2*MaxProblems {
-		l.cut()
+		l.truncate()
 	}
 }
 
-func (l *problemList) cut() {
+func (l *problemList) truncate() {
 	slices.SortStableFunc(l.list, compareProblems)
 	if extra := len(l.list) - MaxProblems; extra > 0 {
 		l.list = l.list[:MaxProblems]
@@ -117,31 +142,31 @@ func (l *problemList) cut() {
 	}
 }
 
-// err returns a *ValidationError with the problems, or nil when there are none.
+// err returns a *ValidationError with the problems, or nil if there are none.
 func (l *problemList) err() error {
 	if len(l.list) == 0 {
 		return nil
 	}
-	l.cut()
+	l.truncate()
 	return &ValidationError{Problems: l.list, Omitted: l.omitted}
 }
 
-// maxShown is how many bytes of a name messages show.
+// maxShown is the number of bytes of a name that messages show.
 const maxShown = 80
 
-// display shows a name from a configuration in a message: quoted unless it is
-// made of the usual characters, and cut when it is long.
+// display returns a name from a configuration for a message. A name with unusual
+// characters is quoted, a long one shortened.
 func display(name string) string {
 	const usual = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-	name = cut(name, maxShown)
+	name = shorten(name, maxShown)
 	if strings.Trim(name, usual) == "" {
 		return name
 	}
 	return strconv.Quote(name)
 }
 
-// cut shortens a text to about as many bytes, for messages.
-func cut(text string, limit int) string {
+// shorten cuts a text for a message at about limit bytes.
+func shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}

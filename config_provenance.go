@@ -4,32 +4,31 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 )
 
-// Provenance remembers where the values of a merged configuration are from.
-// It is immutable and safe for concurrent use; nil knows nothing.
+// Provenance tells which layer set each value of a merged configuration. It is
+// immutable and safe for concurrent use. A nil Provenance has no origins.
 type Provenance struct{ layers []Layer }
 
-// Origin is one layer's word on one place of a configuration.
+// Origin is one layer that sets a place of a configuration.
 type Origin struct {
 	// Layer is the layer's name.
 	Layer string
 	// Position is the place in the layer, zero when unknown.
 	Position
-	// Field is the setting that the layer gives: "enabled". It is empty for an
+	// Field is the setting that the layer sets: "enabled". It is empty for an
 	// event type or a topic.
 	Field string
-	// Value is the setting's value as text: "true", or the key path as it is.
+	// Value is the value of the setting as text: "true", or the key path.
 	Value string
 }
 
-// Origins returns the layers that say something of a setting, in their order:
-// the last one decides, those before it are overridden. As merging replaces
-// event_key_field and keyless together, both names return the origins of both.
+// Origins returns the layers that set a field, in the order in which they were merged.
+// The last one decides; it overrides those before it. Merging replaces
+// event_key_field and keyless together, so both names return the origins of both.
 //
-// An empty field asks for the layers that name the topic, an empty topic for
-// those that name the event type.
+// With an empty field, Origins returns the layers that name the topic. With an
+// empty topic, it returns the layers that name the event type.
 func (p *Provenance) Origins(eventType, topic, field string) []Origin {
 	if p == nil {
 		return nil
@@ -71,17 +70,35 @@ func (l *Layer) origins(path ConfigPath) []Origin {
 	return origins
 }
 
-// Locate adds to the problems of the [*ValidationError] in err the layer and
-// position of the value at fault: of a setting those of the layer that decided,
-// of an event type, a topic or a missing setting those of the layer that named
-// it first. Problems that have a source keep it. The error is otherwise the
-// same; err itself is unchanged, and returned as it is when there is no
-// ValidationError in it.
+// Locate returns err with the layer and the position of each problem of the
+// [*ValidationError] in it. A problem of a setting gets the position in the layer that
+// decided the setting. A problem of an event type, a topic or a missing setting gets
+// the position in the layer that named the event type or topic first. Problems that
+// have a source keep it.
+//
+// Locate does not change err. It returns err itself if there is no ValidationError in it.
+// From errors that wrap the ValidationError, other than by [errors.Join], the
+// result keeps the identity, for [errors.Is], and not the text.
 func (p *Provenance) Locate(err error) error {
 	var invalid *ValidationError
 	if p == nil || !errors.As(err, &invalid) {
 		return err
 	}
+	switch e := err.(type) { //nolint:errorlint // wrapping is handled case by case
+	case *ValidationError:
+		return p.located(e)
+	case interface{ Unwrap() []error }:
+		parts := slices.Clone(e.Unwrap())
+		for i := range parts {
+			parts[i] = p.Locate(parts[i])
+		}
+		return errors.Join(parts...)
+	default:
+		return &locatedError{p.Locate(errors.Unwrap(err)), err}
+	}
+}
+
+func (p *Provenance) located(invalid *ValidationError) *ValidationError {
 	located := &ValidationError{slices.Clone(invalid.Problems), invalid.Omitted}
 	for i := range located.Problems {
 		if problem := &located.Problems[i]; problem.Source == "" {
@@ -90,13 +107,10 @@ func (p *Provenance) Locate(err error) error {
 		}
 	}
 	slices.SortStableFunc(located.Problems, compareProblems)
-	if err == error(invalid) { //nolint:errorlint // whether it is wrapped is the question
-		return located
-	}
-	return &locatedError{located, err, strings.Replace(err.Error(), invalid.Error(), located.Error(), 1)}
+	return located
 }
 
-// decisive returns the origin to look at for a problem at a place.
+// decisive returns the origin that a problem at path is about.
 func (p *Provenance) decisive(path ConfigPath) Origin {
 	if path.Field != "" {
 		if origins := p.Origins(path.EventType, path.Topic, path.Field); len(origins) > 0 {
@@ -111,15 +125,10 @@ func (p *Provenance) decisive(path ConfigPath) Origin {
 	return Origin{}
 }
 
-// locatedError is an error with a ValidationError somewhere inside, after the
-// latter was located.
-type locatedError struct {
-	located  *ValidationError
-	original error
-	text     string
-}
+// locatedError stands for an error that wraps a ValidationError.
+type locatedError struct{ located, original error }
 
-func (e *locatedError) Error() string { return e.text }
+func (e *locatedError) Error() string { return e.located.Error() }
 
-// Unwrap returns the located ValidationError first, so that it is the one found.
+// Unwrap returns the located error first, so that errors.As finds it.
 func (e *locatedError) Unwrap() []error { return []error{e.located, e.original} }

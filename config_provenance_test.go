@@ -57,9 +57,9 @@ func TestLocateNamesTheLayerThatSetTheValue(t *testing.T) {
 	err := merged.Validate(configRegistry(t))
 	unlocated := problemLines(t, err)
 	require.Equal(t, []string{
-		`site.json:1:2: org.example.nope.v1: unknown event type; allowed are the registered ones`,
-		`site.json:2:7: org.example.course.changed.v1 → t → event_key_field: found an empty path; allowed is a key path; events without a key have keyless: true instead`,
-		`site.json:3:1: org.example.course.changed.v1 → u → enabled: missing; required is true or false`,
+		`site.json:1:2: org.example.nope.v1: unknown event type; want a registered one`,
+		`site.json:2:7: org.example.course.changed.v1 → t → event_key_field: found an empty path; want a key path, or keyless: true for events without a key`,
+		`site.json:3:1: org.example.course.changed.v1 → u → enabled: missing; want true or false`,
 	}, problemLines(t, provenance.Locate(err)))
 	require.Equal(t, unlocated, problemLines(t, err), "the error given is unchanged")
 
@@ -83,10 +83,10 @@ func TestLocateReachesIntoWrappedErrors(t *testing.T) {
 	other := errors.New("another fault")
 	located := provenance.Locate(fmt.Errorf("reload: %w", errors.Join(merged.Validate(configRegistry(t)), other)))
 	require.EqualError(t, located,
-		"reload: a.json:1:2: org.example.nope.v1: unknown event type; allowed are the registered ones\nanother fault")
+		"a.json:1:2: org.example.nope.v1: unknown event type; want a registered one\nanother fault")
 	require.ErrorIs(t, located, other)
 	require.Equal(t,
-		[]string{"a.json:1:2: org.example.nope.v1: unknown event type; allowed are the registered ones"},
+		[]string{"a.json:1:2: org.example.nope.v1: unknown event type; want a registered one"},
 		problemLines(t, located))
 }
 

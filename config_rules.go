@@ -11,37 +11,37 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-// What stands at each level of a configuration.
+// What is wanted at each level of a configuration.
 const (
-	wantConfig  = "allowed is an object of event types"
-	wantTopics  = "allowed is an object of topics"
-	wantOldForm = "; ConvertListConfig, and the command's convert, read the old form with a list of topics"
-	wantTopic   = "allowed is an object of settings"
-	wantName    = "a name has at least one character"
-	wantUnicode = "allowed is Unicode text"
-	wantString  = "allowed is a string, or null to inherit"
-	wantBoolean = "allowed is a boolean, or null to inherit"
+	wantConfig  = "an object of event types"
+	wantTopics  = "an object of topics"
+	wantOldForm = "; ConvertListConfig and the command's convert read the old form, a list of topics"
+	wantTopic   = "an object of settings"
+	wantName    = "at least one character"
+	wantUnicode = "Unicode text"
+	wantString  = "a string, or null to inherit"
+	wantBoolean = "true or false, or null to inherit"
 )
 
-// configRules are the rules that every form of a configuration obeys. A reader
-// of one form moves at through the configuration and applies them.
+// configRules applies the rules that every text form of a configuration obeys. A
+// reader of one form moves at through the configuration.
 type configRules struct {
 	problems problemList
 	source   string
 	at       ConfigPath // the place being read
 }
 
-func (r *configRules) fault(pos Position, found, allowed string) {
-	r.problems.add(Problem{Source: r.source, Position: pos, ConfigPath: r.at, Found: found, Allowed: allowed})
+func (r *configRules) fault(code ProblemCode, pos Position, found, want string) {
+	r.problems.add(Problem{Code: code, Source: r.source, Position: pos, ConfigPath: r.at, Found: found, Want: want})
 }
 
-// set stores the value of the setting at r.at, which has to be one of fields.
-// The value is a string, a bool, nil for null, or anything that is refused.
+// set stores the value of the setting at r.at, which must be one of fields.
+// The value is a string, a bool, nil for null, or of a type that is a fault.
 func (r *configRules) set(t *TopicConfig, fields []string, name, value Position, v any) {
 	if !slices.Contains(fields, r.at.Field) {
 		r.problems.add(Problem{
-			Source: r.source, Position: name, ConfigPath: r.at,
-			Found: "unknown setting", Allowed: "known are " + strings.Join(fields, ", "),
+			Code: CodeUnknownField, Source: r.source, Position: name, ConfigPath: r.at,
+			Found: "unknown field", Want: oneOf(fields),
 			Nearest: nearest.Name(r.at.Field, slices.Values(fields)),
 		})
 		return
@@ -56,12 +56,18 @@ func (r *configRules) set(t *TopicConfig, fields []string, name, value Position,
 		want, ok = wantBoolean, assign(&t.Keyless, v)
 	}
 	if !ok {
-		r.fault(value, "found "+kindOf(v), want)
+		r.fault(CodeWrongType, value, "found "+kindOf(v), want)
 	}
 }
 
-// assign makes *field the value, leaves it nil for null, and reports whether
-// the value has the type.
+// oneOf lists alternatives: "event_key_field, enabled or keyless".
+func oneOf(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// assign sets *field to v, or leaves it nil if v is nil. It reports whether v has
+// the type of the field.
 func assign[T any](field **T, v any) bool {
 	value, ok := v.(T)
 	if ok {
@@ -70,8 +76,8 @@ func assign[T any](field **T, v any) bool {
 	return ok || v == nil
 }
 
-// kindOf names the type of a decoded value in the words of JSON. What decoders
-// make of dates and times, which JSON has none of, are structs with a text form.
+// kindOf names the type of a decoded value in the words of JSON. Decoders of other
+// languages give dates and times as structs with a text form.
 func kindOf(v any) string {
 	if kind, ok := v.(jsonpos.Kind); ok {
 		return kind.String()

@@ -60,27 +60,27 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 			"org.example.course.chnaged.v1": {"t": {EventKeyField: new("any")}},
 			"com.other":                     {},
 		}, []string{
-			`com.other: unknown event type; allowed are the registered ones`,
-			`org.example.course.chnaged.v1: unknown event type; allowed are the registered ones (did you mean "org.example.course.changed.v1"?)`,
-			`org.example.course.chnaged.v1 → t → enabled: missing; required is true or false`,
+			`com.other: unknown event type; want a registered one`,
+			`org.example.course.chnaged.v1: unknown event type; want a registered one (did you mean "org.example.course.changed.v1"?)`,
+			`org.example.course.chnaged.v1 → t → enabled: missing; want true or false`,
 		}},
 		{"empty names", signalcast.ProducerConfig{
 			"":            {},
 			courseChanged: {"": {Keyless: new(true), Enabled: new(true)}},
 		}, []string{
-			`found an empty event type; allowed are the registered ones`,
-			`org.example.course.changed.v1: found an empty topic name; a name has at least one character`,
+			`found an empty event type; want a registered one`,
+			`org.example.course.changed.v1: found an empty topic name; want at least one character`,
 		}},
 		{"missing settings", signalcast.ProducerConfig{courseChanged: {"t": {}, "u": {Keyless: new(false), Enabled: new(false)}}}, []string{
-			`org.example.course.changed.v1 → t → enabled: missing; required is true or false`,
-			`org.example.course.changed.v1 → t → event_key_field: missing; required is a key path, or keyless: true for events without a key`,
-			`org.example.course.changed.v1 → u → event_key_field: missing; required is a key path, or keyless: true for events without a key`,
+			`org.example.course.changed.v1 → t → enabled: missing; want true or false`,
+			`org.example.course.changed.v1 → t → event_key_field: missing; want a key path, or keyless: true for events without a key`,
+			`org.example.course.changed.v1 → u → event_key_field: missing; want a key path, or keyless: true for events without a key`,
 		}},
 		{"both a key and keyless, and the key is wrong", signalcast.ProducerConfig{
 			courseChanged: {"t": {EventKeyField: new(""), Keyless: new(true), Enabled: new(true)}},
 		}, []string{
-			`org.example.course.changed.v1 → t → event_key_field: found an empty path; allowed is a key path; events without a key have keyless: true instead`,
-			`org.example.course.changed.v1 → t → keyless: found true beside event_key_field; allowed is one of them`,
+			`org.example.course.changed.v1 → t → event_key_field: found an empty path; want a key path, or keyless: true for events without a key`,
+			`org.example.course.changed.v1 → t → keyless: found true beside event_key_field; want one of the two`,
 		}},
 		{"key paths that do not work, for disabled topics too", signalcast.ProducerConfig{
 			courseChanged: {
@@ -103,7 +103,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 			require.Equal(t, tc.want, problemLines(t, tc.config.Validate(configRegistry(t))))
 		})
 	}
-	require.EqualError(t, signalcast.ProducerConfig{}.Validate(nil), "found a nil registry; allowed is the registry of the signals configured")
+	require.EqualError(t, signalcast.ProducerConfig{}.Validate(nil), "found a nil registry; want the registry of the configured signals")
 }
 
 func TestHostileNamesCannotMakeAProblemLong(t *testing.T) {
@@ -139,7 +139,7 @@ func ExampleProducerConfig_Validate() {
 	fmt.Println(config.Validate(registry))
 	// Output:
 	// 3 problems in the configuration:
-	// org.example.user.craeted.v1: unknown event type; allowed are the registered ones (did you mean "org.example.user.created.v1"?)
-	// org.example.user.craeted.v1 → audit → enabled: missing; required is true or false
+	// org.example.user.craeted.v1: unknown event type; want a registered one (did you mean "org.example.user.created.v1"?)
+	// org.example.user.craeted.v1 → audit → enabled: missing; want true or false
 	// org.example.user.created.v1 → users → event_key_field: path "user.ID": there is no field "ID"; the fields there are id, email (did you mean "user.id"?)
 }

@@ -47,7 +47,7 @@ func TestExitCodes(t *testing.T) {
 		{"a good configuration", []string{"lint", good}, cli.ExitFine, "fine: 1 topic of 1 event type, 1 enabled"},
 		{"nothing enabled is a warning", []string{"lint", off}, cli.ExitFine, "warning nothing is enabled"},
 		{"a bad configuration", []string{"lint", bad}, cli.ExitProblems, "bad.json:1:"},
-		{"merging a bad configuration", []string{"merge", bad}, cli.ExitProblems, "found a number; allowed is a boolean"},
+		{"merging a bad configuration", []string{"merge", bad}, cli.ExitProblems, "found a number; want true or false"},
 		{"comparing with a bad configuration", []string{"diff", good, bad}, cli.ExitProblems, "found a number"},
 		{"comparing without asking for the code", []string{"diff", good, off}, cli.ExitFine, "stop"},
 		{"comparing and asking for the code", []string{"diff", "--exit-code", good, off}, cli.ExitProblems, "stop"},
@@ -119,7 +119,7 @@ func TestFormatJSONEverywhere(t *testing.T) {
 	}
 	r := newProgram(t).run("merge", bad, "--format", "json")
 	require.JSONEq(t, `{"source": "`+bad+`", "line": 1, "column": 90, "event_type": "`+enrolled+`", "topic": "t", "field": "enabled",
-		"found": "found a number", "allowed": "allowed is a boolean, or null to inherit"}`, string(problems(t, r.errors)[0]))
+		"found": "found a number", "code": "wrong_type", "want": "true or false, or null to inherit"}`, string(problems(t, r.errors)[0]))
 }
 
 func problems(t *testing.T, text string) []json.RawMessage {

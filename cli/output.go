@@ -129,15 +129,16 @@ type problem struct {
 	EventType string `json:"event_type,omitempty"`
 	Topic     string `json:"topic,omitempty"`
 	Field     string `json:"field,omitempty"`
+	Code      string `json:"code,omitempty"`
 	Found     string `json:"found"`
-	Allowed   string `json:"allowed"`
+	Want      string `json:"want,omitempty"`
 	Nearest   string `json:"nearest,omitempty"`
 }
 
 func problemsOf(problems []signalcast.Problem) []problem {
 	list := make([]problem, len(problems))
 	for i, p := range problems {
-		list[i] = problem{place{p.Source, p.Line, p.Column}, p.EventType, p.Topic, p.Field, p.Found, p.Allowed, p.Nearest}
+		list[i] = problem{place{p.Source, p.Line, p.Column}, p.EventType, p.Topic, p.Field, string(p.Code), p.Found, p.Want, p.Nearest}
 	}
 	return list
 }

@@ -27,7 +27,7 @@ func (s *session) warnings(config *configfile.Config, routes []signalcast.Route,
 
 // located is a finding at the place that decided.
 func located(config *configfile.Config, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
-	p := signalcast.Problem{ConfigPath: at, Found: found, Allowed: advice}
+	p := signalcast.Problem{ConfigPath: at, Found: found + "; " + advice}
 	if origins := config.Provenance.Origins(at.EventType, at.Topic, at.Field); len(origins) > 0 {
 		last := origins[len(origins)-1]
 		p.Source, p.Position = last.Layer, last.Position
@@ -64,7 +64,7 @@ func warnOfNothing(config *configfile.Config) []signalcast.Problem {
 			}
 		}
 	}
-	return []signalcast.Problem{{Found: "nothing is enabled", Allowed: "no event leaves the process"}}
+	return []signalcast.Problem{{Found: "nothing is enabled; no event leaves the process"}}
 }
 
 // warnOfKeySchemas finds topics whose event types have different key schemas:

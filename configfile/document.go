@@ -27,13 +27,13 @@ func (d *document) fits(text []byte, limit int) bool {
 		return true
 	}
 	d.fault(signalcast.ConfigPath{}, signalcast.Position{},
-		fmt.Sprintf("found a text of more than %d bytes", limit), fmt.Sprintf("allowed are %d", limit))
+		fmt.Sprintf("found a text of more than %d bytes", limit), fmt.Sprintf("at most %d", limit))
 	return false
 }
 
-func (d *document) fault(at signalcast.ConfigPath, pos signalcast.Position, found, allowed string) {
+func (d *document) fault(at signalcast.ConfigPath, pos signalcast.Position, found, want string) {
 	d.problems = append(d.problems, signalcast.Problem{
-		Source: d.source, Position: pos, ConfigPath: at, Found: found, Allowed: allowed,
+		Source: d.source, Position: pos, ConfigPath: at, Found: found, Want: want,
 	})
 }
 

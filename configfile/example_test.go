@@ -41,6 +41,6 @@ func ExampleLoad_mistakes() {
 	fmt.Println(err)
 	// Output:
 	// 2 problems in the configuration:
-	// testdata/example/mistakes.toml:2:1: org.example.order.placed.v1 → orders → enabled: found a string; allowed is a boolean, or null to inherit
-	// testdata/example/mistakes.toml:4:2: found org.example.order.shipped.v1.orders, which is 6 names; an event type is one name, in quotes: ["org.example.order.shipped.v1".orders]
+	// testdata/example/mistakes.toml:2:1: org.example.order.placed.v1 → orders → enabled: found a string; want true or false, or null to inherit
+	// testdata/example/mistakes.toml:4:2: found org.example.order.shipped.v1.orders, which is 6 names; want an event type in quotes, which is one name: ["org.example.order.shipped.v1".orders]
 }

@@ -75,7 +75,7 @@ func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
 // could not be read, wholly or around them.
 func ownProblems(merged, sources []signalcast.Problem, complete bool) []signalcast.Problem {
 	return slices.DeleteFunc(merged, func(p signalcast.Problem) bool {
-		return p.Found == "missing" && (!complete || slices.ContainsFunc(sources, func(s signalcast.Problem) bool {
+		return p.Code == signalcast.CodeMissing && (!complete || slices.ContainsFunc(sources, func(s signalcast.Problem) bool {
 			return (s.EventType == "" || s.EventType == p.EventType) && (s.Topic == "" || s.Topic == p.Topic)
 		}))
 	})

@@ -138,7 +138,7 @@ func TestASourceOfOnesOwn(t *testing.T) {
 	own := signalcast.Layer{Name: "code", Config: signalcast.ProducerConfig{"org.example.order.placed.v1": {"t": {Enabled: new(true)}}}}
 	_, err := configfile.Load(shop(t), configfile.Layer(own))
 	require.EqualError(t, err,
-		"code: org.example.order.placed.v1 → t → event_key_field: missing; required is a key path, or keyless: true for events without a key")
+		"code: org.example.order.placed.v1 → t → event_key_field: missing; want a key path, or keyless: true for events without a key")
 
 	broken := errors.New("the store is away")
 	_, err = configfile.Load(nil, func() (signalcast.Layer, error) { return signalcast.Layer{}, broken })
@@ -152,10 +152,10 @@ func TestTextsThatAreTooLarge(t *testing.T) {
 		_, err := configfile.Load(nil, configfile.File(write(t, "a"+ending, fits)))
 		require.NoError(t, err)
 		_, err = configfile.Load(nil, configfile.File(write(t, "a"+ending, fits+"\n")))
-		require.ErrorContains(t, err, "found a text of more than 262144 bytes; allowed are 262144")
+		require.ErrorContains(t, err, "found a text of more than 262144 bytes; want at most 262144")
 	}
 	_, err := configfile.Load(nil, configfile.File(write(t, "a.json", strings.Repeat(" ", signalcast.MaxConfigBytes+100))))
-	require.ErrorContains(t, err, "found a text of 16777217 bytes; allowed are 16777216")
+	require.ErrorContains(t, err, "found a text of 16777217 bytes; want at most 16777216")
 }
 
 func TestMoreProblemsThanAreListed(t *testing.T) {
@@ -188,5 +188,5 @@ func TestTheEnvironment(t *testing.T) {
 
 	t.Setenv(configfile.ProducerConfigVariable, `{"a.b": {"t": {"enabled": 1}}}`)
 	_, err = configfile.Load(nil, source)
-	require.EqualError(t, err, "EVENT_BUS_PRODUCER_CONFIG:1:27: a.b → t → enabled: found a number; allowed is a boolean, or null to inherit")
+	require.EqualError(t, err, "EVENT_BUS_PRODUCER_CONFIG:1:27: a.b → t → enabled: found a number; want true or false, or null to inherit")
 }

@@ -14,8 +14,8 @@ const pySetting = ProducerConfigVariable
 
 // What a problem of a Python file allows.
 const (
-	wantLiteral   = "only literals are converted; write the value into the result by hand"
-	wantStatement = "converted are assignments, updates and |= of literals at the top level of the file"
+	wantLiteral   = "a literal; write the value into the result by hand"
+	wantStatement = "assignments, updates and |= of literals at the top level of the file"
 )
 
 // ConvertPython reads the setting EVENT_BUS_PRODUCER_CONFIG from the text of a
@@ -36,7 +36,7 @@ func ConvertPython(name string, text []byte) (signalcast.Layer, error) {
 		return d.layer()
 	}
 	if !utf8.Valid(text) {
-		d.fault(signalcast.ConfigPath{}, signalcast.Position{}, "found text that is not UTF-8", "allowed is Unicode text")
+		d.fault(signalcast.ConfigPath{}, signalcast.Position{}, "found text that is not UTF-8", "Unicode text")
 		return d.layer()
 	}
 	tokens, fault := tokenizePython(string(text))
@@ -48,7 +48,7 @@ func ConvertPython(name string, text []byte) (signalcast.Layer, error) {
 	last := tokens[len(tokens)-1].pos
 	switch {
 	case fault != "":
-		d.fault(signalcast.ConfigPath{}, last, "found "+fault, "what follows was not read")
+		d.fault(signalcast.ConfigPath{}, last, "found "+fault, "")
 	case !found:
 		d.fault(signalcast.ConfigPath{}, last, "found no "+pySetting, wantStatement)
 	}
@@ -165,7 +165,7 @@ func (s *pyStatement) set(path []pyValue, value pyValue, update bool) {
 	case value.computed != "":
 		s.computed(at, value)
 	case value.kind != pyDict:
-		s.fault(at, value.pos, "found no dict", "allowed is a dict")
+		s.fault(at, value.pos, "found no dict", "a dict")
 	default:
 		if !update {
 			clear(object)
@@ -209,13 +209,13 @@ func (s *pyStatement) fill(object map[string]any, dict pyValue, at signalcast.Co
 			s.computed(at, e.key)
 			continue
 		case !isString:
-			s.fault(at, e.key.pos, "found a key that is no string", "allowed is a string")
+			s.fault(at, e.key.pos, "found a key that is no string", "a string")
 			continue
 		case name == "":
 			object[""] = nil // refused by the rules
 			continue
 		case again:
-			s.fault(path, e.key.pos, fmt.Sprintf("given again after line %d, column %d", first.Line, first.Column), "allowed is once")
+			s.fault(path, e.key.pos, fmt.Sprintf("duplicate key; first set at line %d, column %d", first.Line, first.Column), "")
 		}
 		seen[name] = e.key.pos
 		s.positions[path] = e.key.pos
@@ -235,7 +235,7 @@ func (s *pyStatement) topics(list pyValue, at signalcast.ConfigPath) map[string]
 		}
 		named := slices.IndexFunc(entry.entries, func(e pyEntry) bool { return e.key.plain == any(key) })
 		if entry.kind != pyDict || named < 0 {
-			s.fault(at, entry.pos, "found an entry without a topic", "every entry names its topic")
+			s.fault(at, entry.pos, "found an entry without a topic", "the topic of the entry")
 			continue
 		}
 		topic, isString := entry.entries[named].value.plain.(string)
@@ -251,7 +251,7 @@ func (s *pyStatement) topics(list pyValue, at signalcast.ConfigPath) map[string]
 		s.fill(settings, entry, path)
 		if earlier, again := topics[topic]; again && !reflect.DeepEqual(earlier, any(settings)) {
 			first := s.positions[path]
-			s.fault(path, entry.pos, fmt.Sprintf("given with other settings on line %d, column %d", first.Line, first.Column), "allowed are equal entries for a topic")
+			s.fault(path, entry.pos, fmt.Sprintf("found other settings than at line %d, column %d", first.Line, first.Column), "equal entries for a topic")
 			continue
 		}
 		topics[topic], s.positions[path] = settings, entry.pos

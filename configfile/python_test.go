@@ -81,12 +81,12 @@ func TestPythonFormatStringsThatHoldBraces(t *testing.T) {
 func TestPythonTextsThatAreNotRead(t *testing.T) {
 	t.Parallel()
 	_, err := configfile.ConvertPython("x", []byte("# \xff"))
-	require.EqualError(t, err, "x: found text that is not UTF-8; allowed is Unicode text")
+	require.EqualError(t, err, "x: found text that is not UTF-8; want Unicode text")
 	_, err = configfile.ConvertPython("x", []byte(strings.Repeat(" ", configfile.MaxPythonBytes+1)))
 	require.ErrorContains(t, err, "found a text of more than 4194304 bytes")
 	deep := "EVENT_BUS_PRODUCER_CONFIG = " + strings.Repeat("[", configfile.MaxPythonBytes/2-20) + strings.Repeat("]", configfile.MaxPythonBytes/2-20)
 	_, err = configfile.ConvertPython("x", []byte(deep))
-	require.EqualError(t, err, "x:1:29: found no dict; allowed is a dict")
+	require.EqualError(t, err, "x:1:29: found no dict; want a dict")
 }
 
 func FuzzConvertPython(f *testing.F) { fuzz(f, "py", configfile.ConvertPython) }

@@ -38,7 +38,7 @@ type Source func() (signalcast.Layer, error)
 // .json, .yaml, .yml or .toml.
 func File(name string) Source {
 	return func() (signalcast.Layer, error) {
-		parse, limit := parseJSON, signalcast.MaxConfigBytes
+		parse, limit := signalcast.ParseLayer, signalcast.MaxConfigBytes
 		switch ending := strings.ToLower(filepath.Ext(name)); ending {
 		case ".json":
 		case ".yaml", ".yml":
@@ -69,7 +69,7 @@ func Environment(variable string) Source {
 		if text == "" {
 			return signalcast.Layer{Name: variable}, nil
 		}
-		return parseJSON(variable, []byte(text))
+		return signalcast.ParseLayer(variable, []byte(text))
 	}
 }
 

@@ -58,7 +58,7 @@ func (d *document) tomlSyntax(text []byte, err error) {
 			pos.Column = 1 + utf8.RuneCount(line[:min(pos.Column-1, len(line))])
 		}
 	}
-	d.fault(signalcast.ConfigPath{}, pos, "not TOML: "+strings.TrimPrefix(err.Error(), "toml: "), "allowed is TOML 1.0")
+	d.fault(signalcast.ConfigPath{}, pos, "not TOML: "+strings.TrimPrefix(err.Error(), "toml: "), "TOML 1.0")
 }
 
 // tomlWalk visits every name of a text in its order.
@@ -113,7 +113,7 @@ func (w *tomlWalk) name(path []string, parts unstable.Iterator, object bool) []s
 	}
 	if split && (len(path) > 3 || object && len(path) == 3) {
 		w.fault(signalcast.ConfigPath{}, first, fmt.Sprintf("found %s, which is %d names", strings.Join(path, "."), len(path)),
-			"an event type is one name, in quotes: "+quoted(path, object))
+			"an event type in quotes, which is one name: "+quoted(path, object))
 		delete(w.tree, path[0])
 	}
 	return path

@@ -24,7 +24,7 @@ func ParseYAML(name string, text []byte) (signalcast.Layer, error) {
 }
 
 func (d *document) readYAML(text []byte) {
-	const one = "allowed is one document"
+	const one = "one document"
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	err := decoder.Decode(&first)
@@ -48,7 +48,7 @@ func (d *document) yamlDocument(root *yaml.Node) {
 	if tree, isObject := value.(map[string]any); isObject {
 		d.tree = tree
 	} else if ok {
-		d.fault(signalcast.ConfigPath{}, at(root), "found no object", "allowed is an object of event types")
+		d.fault(signalcast.ConfigPath{}, at(root), "found no object", "an object of event types")
 	}
 }
 
@@ -60,7 +60,7 @@ func (d *document) yamlValue(node *yaml.Node, path signalcast.ConfigPath) (value
 	case yaml.SequenceNode:
 		return []any{}, true
 	case yaml.AliasNode:
-		d.fault(path, at(node), "found an alias", "allowed is the value itself")
+		d.fault(path, at(node), "found an alias", "the value itself")
 		return nil, false
 	default:
 		switch node.ShortTag() {
@@ -76,7 +76,7 @@ func (d *document) yamlValue(node *yaml.Node, path signalcast.ConfigPath) (value
 				return b, true
 			}
 		}
-		d.fault(path, at(node), "found a value of type "+strconv.Quote(node.ShortTag()), "allowed are objects, strings and booleans")
+		d.fault(path, at(node), "found a value of type "+strconv.Quote(node.ShortTag()), "objects, strings and booleans")
 		return nil, false
 	}
 }
@@ -91,10 +91,10 @@ func (d *document) yamlObject(node *yaml.Node, path signalcast.ConfigPath) map[s
 		key, content := node.Content[i], node.Content[i+1]
 		switch {
 		case key.Kind == yaml.AliasNode || key.ShortTag() == "!!merge":
-			d.fault(path, at(key), "found an alias or a merge key", "allowed are the settings themselves")
+			d.fault(path, at(key), "found an alias or a merge key", "the settings themselves")
 			continue
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
-			d.fault(path, at(key), "found a name of type "+strconv.Quote(key.ShortTag()), "allowed is a string; quotes make one")
+			d.fault(path, at(key), "found a name of type "+strconv.Quote(key.ShortTag()), "a string; quotes make one")
 			continue
 		case key.Value == "":
 			object[""] = nil // refused by the rules
@@ -102,7 +102,7 @@ func (d *document) yamlObject(node *yaml.Node, path signalcast.ConfigPath) map[s
 		}
 		name := child(path, key.Value)
 		if first, again := d.positions[name]; again {
-			d.fault(name, at(key), "given again after line "+strconv.Itoa(first.Line)+", column "+strconv.Itoa(first.Column), "allowed is once")
+			d.fault(name, at(key), "duplicate key; first set at line "+strconv.Itoa(first.Line)+", column "+strconv.Itoa(first.Column), "")
 		} else {
 			d.positions[name] = at(key)
 		}
@@ -130,9 +130,9 @@ func (d *document) yamlSyntax(text []byte, err error) {
 	for i, line := range bytes.Split(text, []byte{'\n'}) {
 		indent := len(line) - len(bytes.TrimLeft(line, " \t"))
 		if tab := bytes.IndexByte(line[:indent], '\t'); tab >= 0 && indent < len(line) && i+1 >= pos.Line-1 && i <= pos.Line {
-			d.fault(signalcast.ConfigPath{}, signalcast.Position{Line: i + 1, Column: tab + 1}, "found a tab", "allowed are spaces for indentation")
+			d.fault(signalcast.ConfigPath{}, signalcast.Position{Line: i + 1, Column: tab + 1}, "found a tab", "spaces for indentation")
 			return
 		}
 	}
-	d.fault(signalcast.ConfigPath{}, pos, "not YAML: "+found, "allowed is one YAML document")
+	d.fault(signalcast.ConfigPath{}, pos, "not YAML: "+found, "one YAML document")
 }
