@@ -70,8 +70,8 @@ func TestWarnings(t *testing.T) {
 	require.Equal(t, cli.ExitProblems, r.code)
 	var report struct {
 		Problems, Warnings []struct {
-			Line                                          int
-			EventType                                     string `json:"event_type"`
+			Line                                       int
+			EventType                                  string `json:"event_type"`
 			Topic, Field, Found, Want, Source, Nearest string
 		}
 	}
