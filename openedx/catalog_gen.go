@@ -12,7 +12,7 @@ import (
 )
 
 // Signals returns the 73 signals of the catalogue, sorted by event type. The
-// slice is the caller's.
+// caller owns the slice.
 func Signals() []signalcast.Definition {
 	return []signalcast.Definition{
 		analytics.TrackingEventEmitted,
@@ -91,8 +91,8 @@ func Signals() []signalcast.Definition {
 	}
 }
 
-// Unsupported returns the event types that the reference declares and that
-// nobody can send, sorted. The slice is the caller's.
+// Unsupported returns the event types that the reference declares but cannot
+// send, sorted by event type. The caller owns the slice.
 func Unsupported() []UnsupportedEvent {
 	return []UnsupportedEvent{
 		{EventType: "org.openedx.content_authoring.course.certificate_config.changed.v1", Reason: "image of CertificateSignatoryData is an open file, which Avro has no type for"},
@@ -100,9 +100,9 @@ func Unsupported() []UnsupportedEvent {
 	}
 }
 
-// DefaultConfig returns the topics and keys that the platform and its services
-// declare in their settings, all disabled: the base of a merge in which a
-// service enables what it sends. The map is the caller's.
+// DefaultConfig returns the topics and key paths that the settings of Open edX
+// declare, with every topic disabled. A service merges its own configuration
+// over it and enables the topics it sends to. The caller owns the map.
 func DefaultConfig() signalcast.ProducerConfig {
 	return signalcast.ProducerConfig{
 		"org.openedx.analytics.tracking.event.emitted.v1": {

@@ -11,7 +11,7 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// A service enables one of the platform's topics and sends an event there.
+// Example enables a topic of the platform and sends an event to it.
 func Example() {
 	ctx := context.Background()
 	registry := signalcast.NewRegistry(signalcast.WithSource(openedx.Source("lms")))

@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Command generate writes the generated files of package openedx.
+// Command generate writes the generated files of package openedx from the golden data.
 package main
 
 import (

@@ -34,7 +34,7 @@ type referenceSignal struct {
 	Serialisable bool
 }
 
-// referenceSignals returns the signals that the reference declares, by event type.
+// referenceSignals returns the signals of the reference, sorted by event type.
 func referenceSignals(tb testing.TB) []referenceSignal {
 	tb.Helper()
 	var catalog struct{ Signals []referenceSignal }
@@ -43,7 +43,7 @@ func referenceSignals(tb testing.TB) []referenceSignal {
 	return catalog.Signals
 }
 
-func TestEveryEventTypeOfTheReferenceIsASignalOrListedAsUnsupported(t *testing.T) {
+func TestEveryEventTypeOfTheReferenceIsSignalOrUnsupported(t *testing.T) {
 	t.Parallel()
 	signals, unsupported := openedx.Signals(), openedx.Unsupported()
 	require.Len(t, signals, 73)
@@ -69,7 +69,7 @@ func TestAllSignalsFitInOneRegistry(t *testing.T) {
 	require.Len(t, newRegistry(t).Definitions(), 73)
 }
 
-func TestListsBelongToTheCaller(t *testing.T) {
+func TestReturnedListsAreCopies(t *testing.T) {
 	t.Parallel()
 	clear(openedx.Signals())
 	require.NotContains(t, openedx.Signals(), nil)
@@ -88,7 +88,7 @@ func TestListsBelongToTheCaller(t *testing.T) {
 	}
 }
 
-func TestDefaultConfigIsThePlatformsWithEveryTopicDisabled(t *testing.T) {
+func TestDefaultConfigHasPlatformTopicsDisabled(t *testing.T) {
 	t.Parallel()
 	var platform signalcast.ProducerConfig
 	readJSON(t, &platform, "platform_config.json")
@@ -103,7 +103,7 @@ func TestDefaultConfigIsThePlatformsWithEveryTopicDisabled(t *testing.T) {
 	require.NoError(t, openedx.DefaultConfig().Validate(newRegistry(t)))
 }
 
-func TestSourceNamesTheServiceAsTheReferenceDoes(t *testing.T) {
+func TestSourceEqualsTheReference(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "openedx/lms/web", openedx.Source("lms"))
 	require.Equal(t, "openedx/SERVICE_NAME_UNSET/web", openedx.Source(""))

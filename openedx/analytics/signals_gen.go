@@ -2,15 +2,17 @@
 
 // Package analytics has the Open edX signals about tracking.
 //
-// A signal lists the key paths that an event_key_field may name. The data of a
-// signal is named after the record that it holds: [TrackingLogEvent] holds
-// [TrackingLogData]. A nil pointer is null on the wire; every field is always sent.
-// Of a pointer to a zero value (0, false, "") the reference's consumers read null.
+// The comment of a signal lists the key paths that an event_key_field may name.
+// The event data of a signal is named after the record it holds: [TrackingLogEvent]
+// holds [TrackingLogData].
+//
+// Every field is sent, and a nil pointer is sent as null. The Python consumers
+// of Open edX read a pointer to a zero value (0, false, "") as null too.
 package analytics
 
 import "github.com/signalcast/signalcast"
 
-// TrackingEventEmitted says that an event was written to the tracking log.
+// TrackingEventEmitted reports that an event was written to the tracking log.
 //
 // Event type: org.openedx.analytics.tracking.event.emitted.v1
 //

@@ -2,15 +2,17 @@
 
 // Package authoring has the Open edX signals about the authoring of courses and libraries.
 //
-// A signal lists the key paths that an event_key_field may name. The data of a
-// signal is named after the record that it holds: [ContentLibraryEvent] holds
-// [ContentLibraryData]. A nil pointer is null on the wire; every field is always sent.
-// Of a pointer to a zero value (0, false, "") the reference's consumers read null.
+// The comment of a signal lists the key paths that an event_key_field may name.
+// The event data of a signal is named after the record it holds: [ContentLibraryEvent]
+// holds [ContentLibraryData].
+//
+// Every field is sent, and a nil pointer is sent as null. The Python consumers
+// of Open edX read a pointer to a zero value (0, false, "") as null too.
 package authoring
 
 import "github.com/signalcast/signalcast"
 
-// ContentLibraryCreated says that a content library was created.
+// ContentLibraryCreated reports that a content library was created.
 //
 // Event type: org.openedx.content_authoring.content_library.created.v1
 //
@@ -22,7 +24,7 @@ var ContentLibraryCreated = signalcast.NewSignal[ContentLibraryEvent](
 	signalcast.WithDoc("A content library was created."),
 )
 
-// ContentLibraryDeleted says that a content library was deleted.
+// ContentLibraryDeleted reports that a content library was deleted.
 //
 // Event type: org.openedx.content_authoring.content_library.deleted.v1
 //
@@ -34,7 +36,7 @@ var ContentLibraryDeleted = signalcast.NewSignal[ContentLibraryEvent](
 	signalcast.WithDoc("A content library was deleted."),
 )
 
-// ContentLibraryUpdated says that a content library changed.
+// ContentLibraryUpdated reports that a content library changed.
 //
 // Event type: org.openedx.content_authoring.content_library.updated.v1
 //
@@ -46,7 +48,7 @@ var ContentLibraryUpdated = signalcast.NewSignal[ContentLibraryEvent](
 	signalcast.WithDoc("A content library changed."),
 )
 
-// ContentObjectAssociationsChanged says that the tags, collections or other associations of a content object changed.
+// ContentObjectAssociationsChanged reports that the tags, collections or other associations of a content object changed.
 //
 // Event type: org.openedx.content_authoring.content.object.associations.changed.v1
 //
@@ -57,7 +59,7 @@ var ContentObjectAssociationsChanged = signalcast.NewSignal[ContentObjectChanged
 	signalcast.WithDoc("The tags, collections or other associations of a content object changed."),
 )
 
-// ContentObjectTagsChanged says that the tags of a content object changed.
+// ContentObjectTagsChanged reports that the tags of a content object changed.
 //
 // Event type: org.openedx.content_authoring.content.object.tags.changed.v1
 //
@@ -68,7 +70,7 @@ var ContentObjectTagsChanged = signalcast.NewSignal[ContentObjectEvent](
 	signalcast.WithDoc("The tags of a content object changed."),
 )
 
-// CourseCatalogInfoChanged says that the information about a course in the catalogue changed.
+// CourseCatalogInfoChanged reports that the information about a course in the catalogue changed.
 //
 // Event type: org.openedx.content_authoring.course.catalog_info.changed.v1
 //
@@ -84,7 +86,7 @@ var CourseCatalogInfoChanged = signalcast.NewSignal[CourseCatalogEvent](
 	signalcast.WithDoc("The information about a course in the catalogue changed."),
 )
 
-// CourseCreated says that a course was created.
+// CourseCreated reports that a course was created.
 //
 // Event type: org.openedx.content_authoring.course.created.v1
 //
@@ -95,7 +97,7 @@ var CourseCreated = signalcast.NewSignal[CourseEvent](
 	signalcast.WithDoc("A course was created."),
 )
 
-// CourseImportCompleted says that the import of a course has finished.
+// CourseImportCompleted reports that the import of a course was completed.
 //
 // Event type: org.openedx.content_authoring.course.import.completed.v1
 //
@@ -103,10 +105,10 @@ var CourseCreated = signalcast.NewSignal[CourseEvent](
 //   - course.course_key
 var CourseImportCompleted = signalcast.NewSignal[CourseEvent](
 	"org.openedx.content_authoring.course.import.completed.v1",
-	signalcast.WithDoc("The import of a course has finished."),
+	signalcast.WithDoc("The import of a course was completed."),
 )
 
-// CourseRerunCompleted says that the rerun of a course has been made.
+// CourseRerunCompleted reports that the rerun of a course was completed.
 //
 // Event type: org.openedx.content_authoring.course.rerun.completed.v1
 //
@@ -114,10 +116,10 @@ var CourseImportCompleted = signalcast.NewSignal[CourseEvent](
 //   - course.course_key
 var CourseRerunCompleted = signalcast.NewSignal[CourseEvent](
 	"org.openedx.content_authoring.course.rerun.completed.v1",
-	signalcast.WithDoc("The rerun of a course has been made."),
+	signalcast.WithDoc("The rerun of a course was completed."),
 )
 
-// LibraryBlockCreated says that an XBlock was created in a content library.
+// LibraryBlockCreated reports that an XBlock was created in a content library.
 //
 // Event type: org.openedx.content_authoring.library_block.created.v1
 //
@@ -129,7 +131,7 @@ var LibraryBlockCreated = signalcast.NewSignal[LibraryBlockEvent](
 	signalcast.WithDoc("An XBlock was created in a content library."),
 )
 
-// LibraryBlockDeleted says that an XBlock was deleted from a content library.
+// LibraryBlockDeleted reports that an XBlock was deleted from a content library.
 //
 // Event type: org.openedx.content_authoring.library_block.deleted.v1
 //
@@ -141,7 +143,7 @@ var LibraryBlockDeleted = signalcast.NewSignal[LibraryBlockEvent](
 	signalcast.WithDoc("An XBlock was deleted from a content library."),
 )
 
-// LibraryBlockPublished says that an XBlock of a content library was published.
+// LibraryBlockPublished reports that an XBlock of a content library was published.
 //
 // Event type: org.openedx.content_authoring.library_block.published.v1
 //
@@ -153,7 +155,7 @@ var LibraryBlockPublished = signalcast.NewSignal[LibraryBlockEvent](
 	signalcast.WithDoc("An XBlock of a content library was published."),
 )
 
-// LibraryBlockUpdated says that an XBlock of a content library changed.
+// LibraryBlockUpdated reports that an XBlock of a content library changed.
 //
 // Event type: org.openedx.content_authoring.library_block.updated.v1
 //
@@ -165,7 +167,7 @@ var LibraryBlockUpdated = signalcast.NewSignal[LibraryBlockEvent](
 	signalcast.WithDoc("An XBlock of a content library changed."),
 )
 
-// LibraryCollectionCreated says that a collection was created in a content library.
+// LibraryCollectionCreated reports that a collection was created in a content library.
 //
 // Event type: org.openedx.content_authoring.content_library.collection.created.v1
 //
@@ -177,7 +179,7 @@ var LibraryCollectionCreated = signalcast.NewSignal[LibraryCollectionEvent](
 	signalcast.WithDoc("A collection was created in a content library."),
 )
 
-// LibraryCollectionDeleted says that a collection was deleted from a content library.
+// LibraryCollectionDeleted reports that a collection was deleted from a content library.
 //
 // Event type: org.openedx.content_authoring.content_library.collection.deleted.v1
 //
@@ -189,7 +191,7 @@ var LibraryCollectionDeleted = signalcast.NewSignal[LibraryCollectionEvent](
 	signalcast.WithDoc("A collection was deleted from a content library."),
 )
 
-// LibraryCollectionUpdated says that a collection of a content library changed.
+// LibraryCollectionUpdated reports that a collection of a content library changed.
 //
 // Event type: org.openedx.content_authoring.content_library.collection.updated.v1
 //
@@ -201,7 +203,7 @@ var LibraryCollectionUpdated = signalcast.NewSignal[LibraryCollectionEvent](
 	signalcast.WithDoc("A collection of a content library changed."),
 )
 
-// LibraryContainerCreated says that a container was created in a content library.
+// LibraryContainerCreated reports that a container was created in a content library.
 //
 // Event type: org.openedx.content_authoring.content_library.container.created.v1
 //
@@ -213,7 +215,7 @@ var LibraryContainerCreated = signalcast.NewSignal[LibraryContainerEvent](
 	signalcast.WithDoc("A container was created in a content library."),
 )
 
-// LibraryContainerDeleted says that a container was deleted from a content library.
+// LibraryContainerDeleted reports that a container was deleted from a content library.
 //
 // Event type: org.openedx.content_authoring.content_library.container.deleted.v1
 //
@@ -225,7 +227,7 @@ var LibraryContainerDeleted = signalcast.NewSignal[LibraryContainerEvent](
 	signalcast.WithDoc("A container was deleted from a content library."),
 )
 
-// LibraryContainerPublished says that a container of a content library was published.
+// LibraryContainerPublished reports that a container of a content library was published.
 //
 // Event type: org.openedx.content_authoring.content_library.container.published.v1
 //
@@ -237,7 +239,7 @@ var LibraryContainerPublished = signalcast.NewSignal[LibraryContainerEvent](
 	signalcast.WithDoc("A container of a content library was published."),
 )
 
-// LibraryContainerUpdated says that a container of a content library changed.
+// LibraryContainerUpdated reports that a container of a content library changed.
 //
 // Event type: org.openedx.content_authoring.content_library.container.updated.v1
 //
@@ -249,7 +251,7 @@ var LibraryContainerUpdated = signalcast.NewSignal[LibraryContainerEvent](
 	signalcast.WithDoc("A container of a content library changed."),
 )
 
-// XBlockCreated says that an XBlock was created.
+// XBlockCreated reports that an XBlock was created.
 //
 // Event type: org.openedx.content_authoring.xblock.created.v1
 //
@@ -261,7 +263,7 @@ var XBlockCreated = signalcast.NewSignal[XBlockEvent](
 	signalcast.WithDoc("An XBlock was created."),
 )
 
-// XBlockDeleted says that an XBlock was deleted.
+// XBlockDeleted reports that an XBlock was deleted.
 //
 // Event type: org.openedx.content_authoring.xblock.deleted.v1
 //
@@ -273,7 +275,7 @@ var XBlockDeleted = signalcast.NewSignal[XBlockEvent](
 	signalcast.WithDoc("An XBlock was deleted."),
 )
 
-// XBlockDuplicated says that an XBlock was duplicated.
+// XBlockDuplicated reports that an XBlock was duplicated.
 //
 // Event type: org.openedx.content_authoring.xblock.duplicated.v1
 //
@@ -286,7 +288,7 @@ var XBlockDuplicated = signalcast.NewSignal[DuplicatedXBlockEvent](
 	signalcast.WithDoc("An XBlock was duplicated."),
 )
 
-// XBlockPublished says that an XBlock was published.
+// XBlockPublished reports that an XBlock was published.
 //
 // Event type: org.openedx.content_authoring.xblock.published.v1
 //
@@ -298,7 +300,7 @@ var XBlockPublished = signalcast.NewSignal[XBlockEvent](
 	signalcast.WithDoc("An XBlock was published."),
 )
 
-// XBlockUpdated says that an XBlock changed.
+// XBlockUpdated reports that an XBlock changed.
 //
 // Event type: org.openedx.content_authoring.xblock.updated.v1
 //

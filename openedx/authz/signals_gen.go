@@ -2,15 +2,17 @@
 
 // Package authz has the Open edX signals about roles and permissions.
 //
-// A signal lists the key paths that an event_key_field may name. The data of a
-// signal is named after the record that it holds: [RoleAssignmentEvent] holds
-// [RoleAssignmentData]. A nil pointer is null on the wire; every field is always sent.
-// Of a pointer to a zero value (0, false, "") the reference's consumers read null.
+// The comment of a signal lists the key paths that an event_key_field may name.
+// The event data of a signal is named after the record it holds: [RoleAssignmentEvent]
+// holds [RoleAssignmentData].
+//
+// Every field is sent, and a nil pointer is sent as null. The Python consumers
+// of Open edX read a pointer to a zero value (0, false, "") as null too.
 package authz
 
 import "github.com/signalcast/signalcast"
 
-// RoleAssignmentCreated says that a role was assigned.
+// RoleAssignmentCreated reports that a role was assigned.
 //
 // Event type: org.openedx.authz.role_assignment.created
 //
@@ -24,7 +26,7 @@ var RoleAssignmentCreated = signalcast.NewSignal[RoleAssignmentEvent](
 	signalcast.WithDoc("A role was assigned."),
 )
 
-// RoleAssignmentDeleted says that a role assignment was removed.
+// RoleAssignmentDeleted reports that a role assignment was removed.
 //
 // Event type: org.openedx.authz.role_assignment.deleted
 //

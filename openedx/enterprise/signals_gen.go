@@ -2,15 +2,17 @@
 
 // Package enterprise has the Open edX signals about enterprise customers, their learners and subsidies.
 //
-// A signal lists the key paths that an event_key_field may name. The data of a
-// signal is named after the record that it holds: [EnterpriseGroupEvent] holds
-// [EnterpriseGroup]. A nil pointer is null on the wire; every field is always sent.
-// Of a pointer to a zero value (0, false, "") the reference's consumers read null.
+// The comment of a signal lists the key paths that an event_key_field may name.
+// The event data of a signal is named after the record it holds: [EnterpriseGroupEvent]
+// holds [EnterpriseGroup].
+//
+// Every field is sent, and a nil pointer is sent as null. The Python consumers
+// of Open edX read a pointer to a zero value (0, false, "") as null too.
 package enterprise
 
 import "github.com/signalcast/signalcast"
 
-// EnterpriseGroupDeleted says that a group of an enterprise's learners was deleted.
+// EnterpriseGroupDeleted reports that a group of an enterprise's learners was deleted.
 //
 // Event type: org.openedx.enterprise.enterprise_group.deleted.v1
 //
@@ -21,7 +23,7 @@ var EnterpriseGroupDeleted = signalcast.NewSignal[EnterpriseGroupEvent](
 	signalcast.WithDoc("A group of an enterprise's learners was deleted."),
 )
 
-// LearnerCreditCourseEnrollmentRevoked says that a course enrollment paid for with learner credit was revoked.
+// LearnerCreditCourseEnrollmentRevoked reports that a course enrollment paid for with learner credit was revoked.
 //
 // Event type: org.openedx.enterprise.learner_credit_course_enrollment.revoked.v1
 //
@@ -36,7 +38,7 @@ var LearnerCreditCourseEnrollmentRevoked = signalcast.NewSignal[LearnerCreditEnt
 	signalcast.WithDoc("A course enrollment paid for with learner credit was revoked."),
 )
 
-// LedgerTransactionCommitted says that a transaction in a subsidy's ledger was committed.
+// LedgerTransactionCommitted reports that a transaction in a subsidy's ledger was committed.
 //
 // Event type: org.openedx.enterprise.subsidy_ledger_transaction.committed.v1
 //
@@ -56,7 +58,7 @@ var LedgerTransactionCommitted = signalcast.NewSignal[LedgerTransactionEvent](
 	signalcast.WithDoc("A transaction in a subsidy's ledger was committed."),
 )
 
-// LedgerTransactionCreated says that a transaction in a subsidy's ledger was created.
+// LedgerTransactionCreated reports that a transaction in a subsidy's ledger was created.
 //
 // Event type: org.openedx.enterprise.subsidy_ledger_transaction.created.v1
 //
@@ -76,7 +78,7 @@ var LedgerTransactionCreated = signalcast.NewSignal[LedgerTransactionEvent](
 	signalcast.WithDoc("A transaction in a subsidy's ledger was created."),
 )
 
-// LedgerTransactionFailed says that a transaction in a subsidy's ledger failed.
+// LedgerTransactionFailed reports that a transaction in a subsidy's ledger failed.
 //
 // Event type: org.openedx.enterprise.subsidy_ledger_transaction.failed.v1
 //
@@ -96,7 +98,7 @@ var LedgerTransactionFailed = signalcast.NewSignal[LedgerTransactionEvent](
 	signalcast.WithDoc("A transaction in a subsidy's ledger failed."),
 )
 
-// LedgerTransactionReversed says that a transaction in a subsidy's ledger was reversed.
+// LedgerTransactionReversed reports that a transaction in a subsidy's ledger was reversed.
 //
 // Event type: org.openedx.enterprise.subsidy_ledger_transaction.reversed.v1
 //
@@ -116,7 +118,7 @@ var LedgerTransactionReversed = signalcast.NewSignal[LedgerTransactionEvent](
 	signalcast.WithDoc("A transaction in a subsidy's ledger was reversed."),
 )
 
-// SubsidyRedeemed says that a subsidy was redeemed for a course.
+// SubsidyRedeemed reports that a subsidy was redeemed for a course.
 //
 // Event type: org.openedx.enterprise.subsidy.redeemed.v1
 //
@@ -129,7 +131,7 @@ var SubsidyRedeemed = signalcast.NewSignal[SubsidyRedemptionEvent](
 	signalcast.WithDoc("A subsidy was redeemed for a course."),
 )
 
-// SubsidyRedemptionReversed says that the redemption of a subsidy was reversed.
+// SubsidyRedemptionReversed reports that the redemption of a subsidy was reversed.
 //
 // Event type: org.openedx.enterprise.subsidy.redemption-reversed.v1
 //

@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// charset is a set of characters: bitmaps of the ASCII ones below and from
-// code point 64, and a function for all others. Nil: no others.
+// charset is a set of characters. low and high are bitmaps of the code points 0
+// to 63 and 64 to 127. others reports whether the set has a further character;
+// nil means that it has none.
 type charset struct {
 	low, high uint64
 	others    func(rune) bool
@@ -26,32 +27,32 @@ const (
 	lowerHexHigh = hexDigits << ('a' - 64)
 )
 
-// asciiSlug and slug are for the names within a library's key.
+// asciiSlug and slug are the characters of names in the key of a library.
 func asciiSlug() charset { return charset{slugLow, slugHigh, nil} }
 func slug() charset      { return charset{slugLow, slugHigh, isLetter} }
 
-// id is for the names within a course's or block's key, idOrPercent has the
-// percent sign that old keys may have.
+// id is the set of characters of names in the key of a course or block.
+// idOrPercent adds the percent sign, which old keys may have.
 func id() charset          { return charset{idLow, idHigh, isLetter} }
 func idOrPercent() charset { return charset{idLow | 1<<'%', idHigh, isLetter} }
 
-// oldName is for the names within Org/Course/Run.
+// oldName is the set of characters of names in Org/Course/Run.
 func oldName() charset { return charset{slugLow | 1<<'%', slugHigh, isLetter} }
 
 func lowerHex() charset { return charset{digits, lowerHexHigh, nil} }
 func hex() charset      { return charset{digits, lowerHexHigh | hexDigits<<('A'-64), nil} }
 
-// number is a decimal number in any script.
+// number is the set of decimal digits of every script.
 func number() charset { return charset{digits, 0, unicode.IsDigit} }
 
-// isLetter is what the reference's regular expressions take for a letter, \w:
-// marks are not among it.
+// isLetter reports whether \w matches r in the regular expressions of the
+// reference. It does not match combining marks.
 func isLetter(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }
 
-// spells reports whether s is not empty and all its characters are in the set.
+// spells reports whether s is not empty and has only characters in the set.
 func (set charset) spells(s string) bool { return s != "" && set.span(s) == len(s) }
 
-// span is the length of the longest beginning of s that has only characters in the set.
+// span returns the length of the longest prefix of s with only characters in the set.
 func (set charset) span(s string) int {
 	for i := 0; i < len(s); {
 		c := s[i]

@@ -53,8 +53,8 @@ func isLibraryUsageLocator(s string) bool {
 	return hasFields(s, "lb:", asciiSlug(), slug(), asciiSlug(), slug())
 }
 
-// hasFields reports whether s is the prefix and then one field of each
-// character set, with colons between.
+// hasFields reports whether s is the prefix and one field for each character
+// set, separated by colons.
 func hasFields(s, prefix string, sets ...charset) bool {
 	s, found := strings.CutPrefix(s, prefix)
 	for i, set := range sets {
@@ -78,7 +78,7 @@ func isOldCourse(s string) bool {
 		(run == "" || oldName().spells(run))
 }
 
-// isOldUsage reports whether s is what follows "i4x:" in i4x://Org/Course/type/name@branch.
+// isOldUsage reports whether s is the part after "i4x:" of i4x://Org/Course/type/name@branch.
 func isOldUsage(s string) bool {
 	s, found := strings.CutPrefix(s, "//")
 	if !found {
@@ -86,14 +86,14 @@ func isOldUsage(s string) bool {
 	}
 	org, s, _ := strings.Cut(s, "/")
 	course, s, _ := strings.Cut(s, "/")
-	blockType, s, _ := strings.Cut(s, "/") // the reference takes any type
+	blockType, s, _ := strings.Cut(s, "/") // any type is valid
 	name, branch, hasBranch := strings.Cut(s, "@")
 	return oldName().spells(org) && oldName().spells(course) && blockType != "" &&
 		idOrPercent().spells(name) && (!hasBranch || idOrPercent().spells(branch))
 }
 
-// isLocation reports whether s is what follows "location:" in the short-lived
-// form location:org+course+run+type+id.
+// isLocation reports whether s is the part after "location:" of
+// location:org+course+run+type+id, a form that was in use for a short time.
 func isLocation(s string) bool {
 	n := 0
 	for part := range strings.SplitSeq(s, "+") {

@@ -1,18 +1,20 @@
-// Package keys holds the keys by which Open edX names courses, libraries and
-// what is in them. Each is a string with a Validate method.
+// Package keys has the keys of Open edX courses, libraries and their content.
+// Each key is a string with a Validate method.
 //
-// A consumer of the event bus parses every key and drops the whole event when
-// one is malformed, so that an event with such a key is refused before it is
-// sent. Validate accepts what the reference's consumers accept, which is
-// opaque-keys 4.0.1 and ccx-keys 2.1.0, with two exceptions that no event
-// carries: keys of XBlock asides and a line break at a library key's end.
-// The empty string is never valid; an absent key is a nil pointer.
+// The consumers of the reference, the Python implementation of the event bus,
+// drop a whole event if one of its keys is malformed. The library therefore
+// checks the keys of an event while encoding it.
 //
-// Letters and digits of every script are allowed, except where a key's comment
-// says ASCII. Letters are not normalised: "é" is one letter, and an "e" with a
-// combining accent is not allowed.
+// Validate accepts the keys that opaque-keys 4.0.1 and ccx-keys 2.1.0 accept,
+// with two exceptions that no event carries: the key of an XBlock aside, and a
+// library key that ends in a line break. The empty string is never valid. Use a
+// nil pointer for an absent key.
 //
-// Validating is for every event: it allocates nothing for a valid key.
+// A key may contain letters and digits of every script, unless its comment says
+// ASCII. Letters must be precomposed: "é" is valid, and "e" with a combining
+// accent is not.
+//
+// Validate does not allocate for a valid key.
 package keys
 
 // CourseKey names a course run or a legacy library:
@@ -107,20 +109,20 @@ func (k LibraryContainerLocator) Validate() error {
 	return &Error{"library container key", "lct:org:library:type:id", k == ""}
 }
 
-// Error reports a malformed key. It does not hold the key, which is event data.
+// Error describes an invalid key. It does not hold the key, which is event data.
 type Error struct {
-	// Kind is what the key should name: "course key".
+	// Kind is the kind of key, such as "course key".
 	Kind string
-	// Allowed lists the forms that are valid.
-	Allowed string
-	// Empty says that the key was the empty string.
+	// Want lists the valid forms.
+	Want string
+	// Empty reports whether the key was the empty string.
 	Empty bool
 }
 
-// Error names the kind of key, what was found and the allowed forms.
+// Error returns what was found and the valid forms.
 func (e *Error) Error() string {
 	if e.Empty {
-		return "empty " + e.Kind + "; allowed: " + e.Allowed
+		return "empty " + e.Kind + "; want " + e.Want
 	}
-	return "malformed " + e.Kind + "; allowed: " + e.Allowed
+	return "malformed " + e.Kind + "; want " + e.Want
 }

@@ -2,23 +2,22 @@ package keys
 
 import "strings"
 
-// locator is what follows the namespace in the keys that join their parts by
-// plus signs: two or three bare names or none, then labelled parts.
+// locator is the part after the namespace of a key whose parts are joined by
+// plus signs: zero, two or three bare names, then labelled parts.
 type locator struct {
 	names int // how many bare names: org+course+run
 	// The labelled parts, empty where absent.
 	version, ccx, blockType, block string
 }
 
-// How many names a key needs to identify something.
+// The numbers of bare names that identify a library and a course run.
 const (
 	orgLibrary   = 2
 	orgCourseRun = 3
 )
 
-// identifies reports whether l has that many names, or else the version of a
-// course's structure, which identifies the course by itself. A version is a
-// MongoDB ObjectId.
+// identifies reports whether l has at least names bare names or a version. The
+// version of a course is a MongoDB ObjectId and identifies the course alone.
 func (l locator) identifies(names int) bool {
 	if l.version != "" {
 		return len(l.version) == 24
@@ -26,7 +25,7 @@ func (l locator) identifies(names int) bool {
 	return l.names >= names
 }
 
-// label is the position of a labelled part; parts come in this order.
+// label identifies a labelled part. The parts of a key have ascending labels.
 type label int
 
 const (
@@ -52,13 +51,13 @@ func labelOf(s string) label {
 	return noLabel
 }
 
-// parseLocator parses all but the keys of custom courses.
+// parseLocator parses the locator of a key that is not of a custom course.
 func parseLocator(s string) (locator, bool) {
 	return parse(s, labelOf, lowerHex(), idOrPercent())
 }
 
-// parseCCXLocator parses the keys of custom courses, which have one more part
-// and whose labels and version the reference takes in either case.
+// parseCCXLocator parses the locator of the key of a custom course. It has the
+// part ccx, and its labels and version may be in upper or lower case.
 func parseCCXLocator(s string) (locator, bool) {
 	l, ok := parse(s, foldedLabelOf, hex(), id())
 	return l, ok && l.ccx != ""
@@ -80,7 +79,8 @@ func foldedLabelOf(s string) label {
 	return noLabel
 }
 
-// parse splits s at its plus signs. The parts come in the order of their labels, each at most once.
+// parse splits s at its plus signs. It reports false if a label is unknown,
+// repeated or out of order, or if a value has characters outside its set.
 func parse(s string, labelOf func(string) label, version, block charset) (l locator, ok bool) {
 	last := noLabel
 	for more := true; more; {

@@ -185,13 +185,13 @@ type CourseData struct {
 type CourseDiscussionConfigurationData struct {
 	CourseKey    keys.CourseKey `avro:"course_key"`
 	ProviderType string         `avro:"provider_type"`
-	// The reference's consumers read false as true, the default.
+	// Python consumers read false as true, the default.
 	Enabled bool `avro:"enabled"`
-	// The reference's consumers read false as true, the default.
+	// Python consumers read false as true, the default.
 	EnableInContext     bool `avro:"enable_in_context"`
 	EnableGradedUnits   bool `avro:"enable_graded_units"`
 	UnitLevelVisibility bool `avro:"unit_level_visibility"`
-	// In place of an empty map the reference's consumers get the class dict.
+	// Python consumers read an empty map as the class dict.
 	PluginConfiguration map[string]bool          `avro:"plugin_configuration"`
 	Contexts            []DiscussionTopicContext `avro:"contexts"`
 }

@@ -2,15 +2,17 @@
 
 // Package learning has the Open edX signals about learners: accounts, enrollments, grades, exams, forums and certificates.
 //
-// A signal lists the key paths that an event_key_field may name. The data of a
-// signal is named after the record that it holds: [BadgeEvent] holds
-// [BadgeData]. A nil pointer is null on the wire; every field is always sent.
-// Of a pointer to a zero value (0, false, "") the reference's consumers read null.
+// The comment of a signal lists the key paths that an event_key_field may name.
+// The event data of a signal is named after the record it holds: [BadgeEvent]
+// holds [BadgeData].
+//
+// Every field is sent, and a nil pointer is sent as null. The Python consumers
+// of Open edX read a pointer to a zero value (0, false, "") as null too.
 package learning
 
 import "github.com/signalcast/signalcast"
 
-// BadgeAwarded says that a learner was awarded a badge.
+// BadgeAwarded reports that a learner was awarded a badge.
 //
 // Event type: org.openedx.learning.badge.awarded.v1
 //
@@ -28,7 +30,7 @@ var BadgeAwarded = signalcast.NewSignal[BadgeEvent](
 	signalcast.WithDoc("A learner was awarded a badge."),
 )
 
-// BadgeRevoked says that a badge was taken back from a learner.
+// BadgeRevoked reports that a learner's badge was revoked.
 //
 // Event type: org.openedx.learning.badge.revoked.v1
 //
@@ -43,10 +45,10 @@ var BadgeAwarded = signalcast.NewSignal[BadgeEvent](
 //   - badge.template.origin
 var BadgeRevoked = signalcast.NewSignal[BadgeEvent](
 	"org.openedx.learning.badge.revoked.v1",
-	signalcast.WithDoc("A badge was taken back from a learner."),
+	signalcast.WithDoc("A learner's badge was revoked."),
 )
 
-// CCXCoursePassingStatusUpdated says that a learner's passing status in a custom course was computed anew.
+// CCXCoursePassingStatusUpdated reports that a learner's passing status in a custom course was recalculated.
 //
 // Event type: org.openedx.learning.ccx.course.passing.status.updated.v1
 //
@@ -63,10 +65,10 @@ var BadgeRevoked = signalcast.NewSignal[BadgeEvent](
 //   - course_passing_status.course.coach_email
 var CCXCoursePassingStatusUpdated = signalcast.NewSignal[CCXCoursePassingStatusEvent](
 	"org.openedx.learning.ccx.course.passing.status.updated.v1",
-	signalcast.WithDoc("A learner's passing status in a custom course was computed anew."),
+	signalcast.WithDoc("A learner's passing status in a custom course was recalculated."),
 )
 
-// CertificateChanged says that a learner's course certificate changed.
+// CertificateChanged reports that a learner's course certificate changed.
 //
 // Event type: org.openedx.learning.certificate.changed.v1
 //
@@ -89,7 +91,7 @@ var CertificateChanged = signalcast.NewSignal[CertificateEvent](
 	signalcast.WithDoc("A learner's course certificate changed."),
 )
 
-// CertificateCreated says that a learner's course certificate was created.
+// CertificateCreated reports that a learner's course certificate was created.
 //
 // Event type: org.openedx.learning.certificate.created.v1
 //
@@ -112,7 +114,7 @@ var CertificateCreated = signalcast.NewSignal[CertificateEvent](
 	signalcast.WithDoc("A learner's course certificate was created."),
 )
 
-// CertificateRevoked says that a learner's course certificate was revoked.
+// CertificateRevoked reports that a learner's course certificate was revoked.
 //
 // Event type: org.openedx.learning.certificate.revoked.v1
 //
@@ -135,7 +137,7 @@ var CertificateRevoked = signalcast.NewSignal[CertificateEvent](
 	signalcast.WithDoc("A learner's course certificate was revoked."),
 )
 
-// CohortMembershipChanged says that a learner moved to another cohort of a course.
+// CohortMembershipChanged reports that a learner moved to another cohort of a course.
 //
 // Event type: org.openedx.learning.cohort_membership.changed.v1
 //
@@ -153,7 +155,7 @@ var CohortMembershipChanged = signalcast.NewSignal[CohortEvent](
 	signalcast.WithDoc("A learner moved to another cohort of a course."),
 )
 
-// CourseAccessRoleAdded says that a user was given a role in a course.
+// CourseAccessRoleAdded reports that a user was given a role in a course.
 //
 // Event type: org.openedx.learning.user.course_access_role.added.v1
 //
@@ -171,7 +173,7 @@ var CourseAccessRoleAdded = signalcast.NewSignal[CourseAccessRoleEvent](
 	signalcast.WithDoc("A user was given a role in a course."),
 )
 
-// CourseAccessRoleRemoved says that a user lost a role in a course.
+// CourseAccessRoleRemoved reports that a user lost a role in a course.
 //
 // Event type: org.openedx.learning.user.course_access_role.removed.v1
 //
@@ -189,7 +191,7 @@ var CourseAccessRoleRemoved = signalcast.NewSignal[CourseAccessRoleEvent](
 	signalcast.WithDoc("A user lost a role in a course."),
 )
 
-// CourseDiscussionsChanged says that the configuration of a course's discussions changed.
+// CourseDiscussionsChanged reports that the configuration of a course's discussions changed.
 //
 // Event type: org.openedx.learning.discussions.configuration.changed.v1
 //
@@ -205,7 +207,7 @@ var CourseDiscussionsChanged = signalcast.NewSignal[CourseDiscussionConfiguratio
 	signalcast.WithDoc("The configuration of a course's discussions changed."),
 )
 
-// CourseEnrollmentChanged says that a learner's enrollment in a course changed.
+// CourseEnrollmentChanged reports that a learner's enrollment in a course changed.
 //
 // Event type: org.openedx.learning.course.enrollment.changed.v1
 //
@@ -225,7 +227,7 @@ var CourseEnrollmentChanged = signalcast.NewSignal[CourseEnrollmentEvent](
 	signalcast.WithDoc("A learner's enrollment in a course changed."),
 )
 
-// CourseEnrollmentCreated says that a learner was enrolled in a course.
+// CourseEnrollmentCreated reports that a learner was enrolled in a course.
 //
 // Event type: org.openedx.learning.course.enrollment.created.v1
 //
@@ -245,7 +247,7 @@ var CourseEnrollmentCreated = signalcast.NewSignal[CourseEnrollmentEvent](
 	signalcast.WithDoc("A learner was enrolled in a course."),
 )
 
-// CourseNotificationRequested says that a notification of a course's members was asked for.
+// CourseNotificationRequested reports that a notification to the members of a course was requested.
 //
 // Event type: org.openedx.learning.course.notification.requested.v1
 //
@@ -256,10 +258,10 @@ var CourseEnrollmentCreated = signalcast.NewSignal[CourseEnrollmentEvent](
 //   - course_notification_data.content_url
 var CourseNotificationRequested = signalcast.NewSignal[CourseNotificationEvent](
 	"org.openedx.learning.course.notification.requested.v1",
-	signalcast.WithDoc("A notification of a course's members was asked for."),
+	signalcast.WithDoc("A notification to the members of a course was requested."),
 )
 
-// CoursePassingStatusUpdated says that a learner's passing status in a course was computed anew.
+// CoursePassingStatusUpdated reports that a learner's passing status in a course was recalculated.
 //
 // Event type: org.openedx.learning.course.passing.status.updated.v1
 //
@@ -274,10 +276,10 @@ var CourseNotificationRequested = signalcast.NewSignal[CourseNotificationEvent](
 //   - course_passing_status.user.pii.name
 var CoursePassingStatusUpdated = signalcast.NewSignal[CoursePassingStatusEvent](
 	"org.openedx.learning.course.passing.status.updated.v1",
-	signalcast.WithDoc("A learner's passing status in a course was computed anew."),
+	signalcast.WithDoc("A learner's passing status in a course was recalculated."),
 )
 
-// CourseUnenrollmentCompleted says that a learner was unenrolled from a course.
+// CourseUnenrollmentCompleted reports that a learner was unenrolled from a course.
 //
 // Event type: org.openedx.learning.course.unenrollment.completed.v1
 //
@@ -297,7 +299,7 @@ var CourseUnenrollmentCompleted = signalcast.NewSignal[CourseEnrollmentEvent](
 	signalcast.WithDoc("A learner was unenrolled from a course."),
 )
 
-// ExamAttemptErrored says that an attempt at a special exam failed with an error.
+// ExamAttemptErrored reports that an attempt at a special exam failed with an error.
 //
 // Event type: org.openedx.learning.exam.attempt.errored.v1
 //
@@ -315,7 +317,7 @@ var ExamAttemptErrored = signalcast.NewSignal[ExamAttemptEvent](
 	signalcast.WithDoc("An attempt at a special exam failed with an error."),
 )
 
-// ExamAttemptRejected says that an attempt at a special exam was rejected.
+// ExamAttemptRejected reports that an attempt at a special exam was rejected.
 //
 // Event type: org.openedx.learning.exam.attempt.rejected.v1
 //
@@ -333,7 +335,7 @@ var ExamAttemptRejected = signalcast.NewSignal[ExamAttemptEvent](
 	signalcast.WithDoc("An attempt at a special exam was rejected."),
 )
 
-// ExamAttemptReset says that an attempt at a special exam was reset.
+// ExamAttemptReset reports that an attempt at a special exam was reset.
 //
 // Event type: org.openedx.learning.exam.attempt.reset.v1
 //
@@ -351,7 +353,7 @@ var ExamAttemptReset = signalcast.NewSignal[ExamAttemptEvent](
 	signalcast.WithDoc("An attempt at a special exam was reset."),
 )
 
-// ExamAttemptSubmitted says that an attempt at a special exam was submitted.
+// ExamAttemptSubmitted reports that an attempt at a special exam was submitted.
 //
 // Event type: org.openedx.learning.exam.attempt.submitted.v1
 //
@@ -369,7 +371,7 @@ var ExamAttemptSubmitted = signalcast.NewSignal[ExamAttemptEvent](
 	signalcast.WithDoc("An attempt at a special exam was submitted."),
 )
 
-// ExamAttemptVerified says that an attempt at a special exam was verified.
+// ExamAttemptVerified reports that an attempt at a special exam was verified.
 //
 // Event type: org.openedx.learning.exam.attempt.verified.v1
 //
@@ -387,7 +389,7 @@ var ExamAttemptVerified = signalcast.NewSignal[ExamAttemptEvent](
 	signalcast.WithDoc("An attempt at a special exam was verified."),
 )
 
-// ExternalGraderScoreSubmitted says that an external grader submitted a score.
+// ExternalGraderScoreSubmitted reports that an external grader submitted a score.
 //
 // Event type: org.openedx.learning.external_grader.score.submitted.v1
 //
@@ -406,7 +408,7 @@ var ExternalGraderScoreSubmitted = signalcast.NewSignal[ExternalGraderScoreEvent
 	signalcast.WithDoc("An external grader submitted a score."),
 )
 
-// ForumResponseCommentCreated says that a comment on a response was written in a forum.
+// ForumResponseCommentCreated reports that a comment on a response was written in a forum.
 //
 // Event type: org.openedx.learning.forum.thread.response.comment.created.v1
 //
@@ -427,7 +429,7 @@ var ForumResponseCommentCreated = signalcast.NewSignal[DiscussionThreadEvent](
 	signalcast.WithDoc("A comment on a response was written in a forum."),
 )
 
-// ForumThreadCreated says that a thread was opened in a forum.
+// ForumThreadCreated reports that a thread was opened in a forum.
 //
 // Event type: org.openedx.learning.forum.thread.created.v1
 //
@@ -448,7 +450,7 @@ var ForumThreadCreated = signalcast.NewSignal[DiscussionThreadEvent](
 	signalcast.WithDoc("A thread was opened in a forum."),
 )
 
-// ForumThreadResponseCreated says that a response to a thread was written in a forum.
+// ForumThreadResponseCreated reports that a response to a thread was written in a forum.
 //
 // Event type: org.openedx.learning.forum.thread.response.created.v1
 //
@@ -469,7 +471,7 @@ var ForumThreadResponseCreated = signalcast.NewSignal[DiscussionThreadEvent](
 	signalcast.WithDoc("A response to a thread was written in a forum."),
 )
 
-// IDVAttemptApproved says that an attempt to verify a user's identity was approved.
+// IDVAttemptApproved reports that an attempt to verify a user's identity was approved.
 //
 // Event type: org.openedx.learning.idv_attempt.approved.v1
 //
@@ -486,7 +488,7 @@ var IDVAttemptApproved = signalcast.NewSignal[VerificationAttemptEvent](
 	signalcast.WithDoc("An attempt to verify a user's identity was approved."),
 )
 
-// IDVAttemptCreated says that an attempt to verify a user's identity began.
+// IDVAttemptCreated reports that an attempt to verify a user's identity was created.
 //
 // Event type: org.openedx.learning.idv_attempt.created.v1
 //
@@ -500,10 +502,10 @@ var IDVAttemptApproved = signalcast.NewSignal[VerificationAttemptEvent](
 //   - idv_attempt.status
 var IDVAttemptCreated = signalcast.NewSignal[VerificationAttemptEvent](
 	"org.openedx.learning.idv_attempt.created.v1",
-	signalcast.WithDoc("An attempt to verify a user's identity began."),
+	signalcast.WithDoc("An attempt to verify a user's identity was created."),
 )
 
-// IDVAttemptDenied says that an attempt to verify a user's identity was denied.
+// IDVAttemptDenied reports that an attempt to verify a user's identity was denied.
 //
 // Event type: org.openedx.learning.idv_attempt.denied.v1
 //
@@ -520,7 +522,7 @@ var IDVAttemptDenied = signalcast.NewSignal[VerificationAttemptEvent](
 	signalcast.WithDoc("An attempt to verify a user's identity was denied."),
 )
 
-// IDVAttemptPending says that an attempt to verify a user's identity waits for its outcome.
+// IDVAttemptPending reports that an attempt to verify a user's identity is pending.
 //
 // Event type: org.openedx.learning.idv_attempt.pending.v1
 //
@@ -534,10 +536,10 @@ var IDVAttemptDenied = signalcast.NewSignal[VerificationAttemptEvent](
 //   - idv_attempt.status
 var IDVAttemptPending = signalcast.NewSignal[VerificationAttemptEvent](
 	"org.openedx.learning.idv_attempt.pending.v1",
-	signalcast.WithDoc("An attempt to verify a user's identity waits for its outcome."),
+	signalcast.WithDoc("An attempt to verify a user's identity is pending."),
 )
 
-// LTIProviderLaunchSuccess says that a learner opened a block from another platform through LTI.
+// LTIProviderLaunchSuccess reports that a learner on another platform opened a block through LTI.
 //
 // Event type: org.openedx.learning.lti_provider.launch.success.v1
 //
@@ -554,10 +556,10 @@ var IDVAttemptPending = signalcast.NewSignal[VerificationAttemptEvent](
 //   - launch_data.launch_params.user_id
 var LTIProviderLaunchSuccess = signalcast.NewSignal[LTIProviderLaunchEvent](
 	"org.openedx.learning.lti_provider.launch.success.v1",
-	signalcast.WithDoc("A learner opened a block from another platform through LTI."),
+	signalcast.WithDoc("A learner on another platform opened a block through LTI."),
 )
 
-// ORASubmissionCreated says that a learner submitted an answer to an open response assessment.
+// ORASubmissionCreated reports that a learner submitted an answer to an open response assessment.
 //
 // Event type: org.openedx.learning.ora.submission.created.v1
 //
@@ -573,7 +575,7 @@ var ORASubmissionCreated = signalcast.NewSignal[ORASubmissionEvent](
 	signalcast.WithDoc("A learner submitted an answer to an open response assessment."),
 )
 
-// PersistentGradeSummaryChanged says that a learner's grade in a course changed.
+// PersistentGradeSummaryChanged reports that a learner's grade in a course changed.
 //
 // Event type: org.openedx.learning.course.persistent_grade_summary.changed.v1
 //
@@ -592,7 +594,7 @@ var PersistentGradeSummaryChanged = signalcast.NewSignal[PersistentCourseGradeEv
 	signalcast.WithDoc("A learner's grade in a course changed."),
 )
 
-// ProgramCertificateAwarded says that a learner was awarded a program's certificate.
+// ProgramCertificateAwarded reports that a learner was awarded a program's certificate.
 //
 // Event type: org.openedx.learning.program.certificate.awarded.v1
 //
@@ -613,7 +615,7 @@ var ProgramCertificateAwarded = signalcast.NewSignal[ProgramCertificateEvent](
 	signalcast.WithDoc("A learner was awarded a program's certificate."),
 )
 
-// ProgramCertificateRevoked says that a learner's program certificate was revoked.
+// ProgramCertificateRevoked reports that a learner's program certificate was revoked.
 //
 // Event type: org.openedx.learning.program.certificate.revoked.v1
 //
@@ -634,7 +636,7 @@ var ProgramCertificateRevoked = signalcast.NewSignal[ProgramCertificateEvent](
 	signalcast.WithDoc("A learner's program certificate was revoked."),
 )
 
-// SessionLoginCompleted says that a user logged in.
+// SessionLoginCompleted reports that a user logged in.
 //
 // Event type: org.openedx.learning.auth.session.login.completed.v1
 //
@@ -649,7 +651,7 @@ var SessionLoginCompleted = signalcast.NewSignal[UserEvent](
 	signalcast.WithDoc("A user logged in."),
 )
 
-// StudentRegistrationCompleted says that a user registered.
+// StudentRegistrationCompleted reports that a user registered.
 //
 // Event type: org.openedx.learning.student.registration.completed.v1
 //
@@ -664,7 +666,7 @@ var StudentRegistrationCompleted = signalcast.NewSignal[UserEvent](
 	signalcast.WithDoc("A user registered."),
 )
 
-// UserNotificationRequested says that a notification of users was asked for.
+// UserNotificationRequested reports that a notification to users was requested.
 //
 // Event type: org.openedx.learning.user.notification.requested.v1
 //
@@ -675,10 +677,10 @@ var StudentRegistrationCompleted = signalcast.NewSignal[UserEvent](
 //   - notification_data.course_key
 var UserNotificationRequested = signalcast.NewSignal[UserNotificationEvent](
 	"org.openedx.learning.user.notification.requested.v1",
-	signalcast.WithDoc("A notification of users was asked for."),
+	signalcast.WithDoc("A notification to users was requested."),
 )
 
-// XBlockSkillVerified says that the skills that an XBlock teaches were verified.
+// XBlockSkillVerified reports that the skills that an XBlock teaches were verified.
 //
 // Event type: org.openedx.learning.xblock.skill.verified.v1
 //

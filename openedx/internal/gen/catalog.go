@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// catalog is what is read of catalog.json.
+// catalog holds the records and signals of catalog.json.
 type catalog struct {
 	Records []record
 	Signals []signal
 
-	// suggested holds the key path that the platform's settings use, by event type.
+	// suggested maps an event type to the key path in the settings of the platform.
 	suggested map[string]string
-	// platform is platform_config.json: event type → topic → settings.
+	// platform holds platform_config.json: event type → topic → settings.
 	platform map[string]map[string]topic
 }
 
@@ -24,7 +24,7 @@ type topic struct {
 	EventKeyField string `json:"event_key_field"`
 }
 
-// record is a data class.
+// record is a data class of the reference.
 type record struct {
 	Name     string
 	AvroName string `json:"avro_name"`
@@ -57,10 +57,10 @@ type fieldType struct {
 	Class string     // of a custom type
 	Item  *fieldType // of a list or dict
 
-	record *record // what Name is the name of
+	record *record // named by Name
 }
 
-// load reads the catalogue and the platform's settings from the directory of the golden data.
+// load reads the catalogue and the settings of the platform from the directory golden.
 func load(golden string) (*catalog, error) {
 	c := &catalog{suggested: map[string]string{}}
 	if err := errors.Join(
@@ -75,7 +75,7 @@ func load(golden string) (*catalog, error) {
 	for eventType, topics := range c.platform {
 		for _, t := range topics {
 			if other, ok := c.suggested[eventType]; ok && other != t.EventKeyField {
-				return nil, fmt.Errorf("%s: the platform uses the keys %q and %q", eventType, other, t.EventKeyField)
+				return nil, fmt.Errorf("%s: found the key paths %q and %q in the settings of the platform; want one", eventType, other, t.EventKeyField)
 			}
 			c.suggested[eventType] = t.EventKeyField
 		}
@@ -94,12 +94,12 @@ func readJSON(name string, into any) error {
 	return nil
 }
 
-// subdomain is the name of the package that holds what the reference has in a
-// module like openedx_events.learning.data.
+// subdomain returns the name of the Go package for a Python module such as
+// openedx_events.learning.data.
 func subdomain(module string) (string, error) {
 	parts := strings.Split(module, ".")
 	if len(parts) != 3 {
-		return "", fmt.Errorf("module %q is not of the form openedx_events.subdomain.data", module)
+		return "", fmt.Errorf("found module %q; want openedx_events.SUBDOMAIN.data", module)
 	}
 	if parts[1] == "content_authoring" {
 		return "authoring", nil
@@ -107,7 +107,7 @@ func subdomain(module string) (string, error) {
 	return parts[1], nil
 }
 
-// resolve finds the records that types name.
+// resolve sets the record of every type that names one.
 func (c *catalog) resolve() error {
 	byName := map[string]*record{}
 	for i := range c.Records {
@@ -119,7 +119,7 @@ func (c *catalog) resolve() error {
 			return resolveType(t.Item)
 		}
 		if t.record = byName[t.Name]; t.Kind == "record" && t.record == nil {
-			return fmt.Errorf("record %q is not in the catalogue", t.Name)
+			return fmt.Errorf("found record %q; want one of the catalogue", t.Name)
 		}
 		return nil
 	}
@@ -140,8 +140,8 @@ func (c *catalog) resolve() error {
 	return nil
 }
 
-// records returns the records that t is or holds, outer ones first, one that
-// is held twice twice.
+// records returns the records in t, outer ones first. A record that occurs twice
+// is returned twice.
 func (t fieldType) records() []*record {
 	if t.Item != nil {
 		return t.Item.records()

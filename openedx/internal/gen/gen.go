@@ -13,9 +13,8 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// Files returns the generated files of package openedx by their paths within
-// it. They are made from the golden data in the directory of the given name,
-// and are the same for the same data.
+// Files returns the generated files of package openedx, by their paths in it.
+// It reads the golden data in the directory golden. Equal data gives equal files.
 func Files(golden string) (map[string][]byte, error) {
 	c, err := load(golden)
 	if err != nil {

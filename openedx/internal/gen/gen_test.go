@@ -10,7 +10,7 @@ import (
 	"github.com/signalcast/signalcast/openedx/internal/gen"
 )
 
-func TestGeneratedFilesAreWhatTheGeneratorWrites(t *testing.T) {
+func TestGeneratedFilesAreCurrent(t *testing.T) {
 	t.Parallel()
 	files, err := gen.Files(filepath.Join("..", "..", "..", "testdata", "golden"))
 	require.NoError(t, err)
@@ -24,10 +24,10 @@ func TestGeneratedFilesAreWhatTheGeneratorWrites(t *testing.T) {
 	require.NoError(t, err)
 	inRoot, err := filepath.Glob(filepath.Join(root, "*_gen.go"))
 	require.NoError(t, err)
-	require.Len(t, files, len(inPackages)+len(inRoot), "a generated file is left over from an older catalogue")
+	require.Len(t, files, len(inPackages)+len(inRoot), "found a generated file of an older catalogue")
 }
 
-func TestACatalogueThatCannotBeWrittenAsGoIsAnError(t *testing.T) {
+func TestFilesRejectsCatalogueWithoutGoForm(t *testing.T) {
 	t.Parallel()
 	const (
 		record = `{"name": "openedx_events.learning.data.UserData", "avro_name": "UserData", "module": "openedx_events.learning.data",
@@ -36,21 +36,21 @@ func TestACatalogueThatCannotBeWrittenAsGoIsAnError(t *testing.T) {
 	)
 	for name, c := range map[string]struct{ records, variable, argument, platform, want string }{
 		"an argument of an unknown record": {
-			"", "SESSION_LOGIN_COMPLETED", argument, `{}`, `record "openedx_events.learning.data.UserData" is not in the catalogue`,
+			"", "SESSION_LOGIN_COMPLETED", argument, `{}`, `found record "openedx_events.learning.data.UserData"; want one of the catalogue`,
 		},
-		"an argument that is no record": {
-			record, "SESSION_LOGIN_COMPLETED", `{"name": "user", "type": {"kind": "int"}}`, `{}`, "named after the one record",
+		"an argument that is not a record": {
+			record, "SESSION_LOGIN_COMPLETED", `{"name": "user", "type": {"kind": "int"}}`, `{}`, "want one record",
 		},
 		"a variable without a summary": {
-			record, "NEW_THING_HAPPENED", argument, `{}`, "write one in summaries.go",
+			record, "NEW_THING_HAPPENED", argument, `{}`, "want one in summaries.go",
 		},
 		"a key path of the platform that does not exist": {
-			record, "SESSION_LOGIN_COMPLETED", argument, `{"x.v1": {"t": {"event_key_field": "user.name"}}}`, `"user.name" is not one of ["user.id"]`,
+			record, "SESSION_LOGIN_COMPLETED", argument, `{"x.v1": {"t": {"event_key_field": "user.name"}}}`, `found the key path "user.name" in the settings of the platform; want one of ["user.id"]`,
 		},
-		"a kind of attribute that is new": {
+		"an attribute of an unknown kind": {
 			`{"name": "openedx_events.learning.data.UserData", "avro_name": "UserData", "module": "openedx_events.learning.data",
 				"fields": [{"name": "id", "type": {"kind": "decimal"}}]}`,
-			"SESSION_LOGIN_COMPLETED", argument, `{}`, `kind "decimal" has no Go type`,
+			"SESSION_LOGIN_COMPLETED", argument, `{}`, `found kind "decimal"; want one with a Go type`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// keyPaths lists the paths that can be the event key, in wire order: those that
-// end in a plain scalar and pass through nothing that can be null.
+// keyPaths returns the paths that can be the event key, in wire order. Such a
+// path ends in a scalar, and no part of it can be null.
 func (s signal) keyPaths() []string {
 	var paths []string
 	for _, argument := range s.InitData {
@@ -32,14 +32,13 @@ func appendKeyPaths(paths []string, prefix string, f field) []string {
 	return append(paths, path)
 }
 
-// recommendedKey is the key path to use for s, or "": the one that the reference
-// annotates, unless it does not exist in the data, or else the one that the
-// platform's settings use.
+// recommendedKey returns the key path that the reference annotates, if the data
+// of s has it. Otherwise it returns the one in the settings of the platform, or "".
 func (c *catalog) recommendedKey(s signal) (string, error) {
 	paths := s.keyPaths()
 	suggested := c.suggested[s.EventType]
 	if suggested != "" && !slices.Contains(paths, suggested) {
-		return "", fmt.Errorf("%s: the platform's key path %q is not one of %q", s.EventType, suggested, paths)
+		return "", fmt.Errorf("%s: found the key path %q in the settings of the platform; want one of %q", s.EventType, suggested, paths)
 	}
 	if slices.Contains(paths, s.EventKeyField) {
 		return s.EventKeyField, nil

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// catalogModel is what the template of catalog_gen.go shows.
+// catalogModel is the input of the template of catalog_gen.go.
 type catalogModel struct {
 	Packages    []string
 	Signals     []string // expressions like learning.BadgeAwarded, by event type
@@ -20,7 +20,7 @@ type unsupportedModel struct{ EventType, Reason string }
 
 type configModel struct{ EventType, Topic, Key string }
 
-// packageModel is what the templates of one subdomain show.
+// packageModel is the input of the templates of one subdomain.
 type packageModel struct {
 	Name, Summary string
 	DataImports   string // the lines of the import declaration
@@ -38,7 +38,7 @@ type signalModel struct {
 
 type structModel struct {
 	Name     string
-	WireName string // where it is not Name
+	WireName string // "" if it equals Name
 	Doc      string
 	Fields   []fieldModel
 
@@ -47,7 +47,7 @@ type structModel struct {
 
 type fieldModel struct{ Name, Type, WireName, Note string }
 
-// model arranges the catalogue by package.
+// model groups the catalogue by package.
 func (c *catalog) model() (catalogModel, map[string]*packageModel, error) {
 	top := catalogModel{}
 	packages := map[string]*packageModel{}
@@ -89,7 +89,7 @@ func (c *catalog) model() (catalogModel, map[string]*packageModel, error) {
 	return top, packages, nil
 }
 
-// unsupported finds the attribute for which Avro has no type.
+// unsupported returns why s cannot be sent: the attribute that Avro has no type for.
 func (s signal) unsupported() (string, error) {
 	for _, argument := range s.InitData {
 		for _, r := range argument.Type.records() {
@@ -100,13 +100,13 @@ func (s signal) unsupported() (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%s: the catalogue does not show why it cannot be serialised", s.EventType)
+	return "", fmt.Errorf("%s: found no attribute that Avro has no type for; want one, as the reference cannot serialise the event", s.EventType)
 }
 
-// addSignal adds the signal, and the struct of its data unless another signal has it already.
+// addSignal adds s to p, and the structs of its data that p does not have yet.
 func (c *catalog) addSignal(p *packageModel, s signal) error {
 	if len(s.InitData) != 1 || s.InitData[0].Type.Kind != "record" || s.InitData[0].Nullable {
-		return fmt.Errorf("has %d arguments; event data is named after the one record it consists of", len(s.InitData))
+		return fmt.Errorf("found %d arguments; want one record, which names the event data", len(s.InitData))
 	}
 	argument := s.InitData[0]
 	r := argument.Type.record
@@ -119,7 +119,7 @@ func (c *catalog) addSignal(p *packageModel, s signal) error {
 	case i < 0:
 		p.Events = append(p.Events, data)
 	case p.Events[i].Fields[0] != data.Fields[0]:
-		return fmt.Errorf("its data and that of another signal would both be named %s", data.Name)
+		return fmt.Errorf("the event data of two signals would be named %s", data.Name)
 	}
 	recommended, err := c.recommendedKey(s)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *catalog) addSignal(p *packageModel, s signal) error {
 	}
 	words := summary(s.Variable)
 	if words == "" {
-		return fmt.Errorf("%s has no summary; write one in summaries.go", s.Variable)
+		return fmt.Errorf("%s: found no summary; want one in summaries.go", s.Variable)
 	}
 	p.Signals = append(p.Signals, signalModel{
 		Var: goName(s.Variable), EventType: s.EventType, MinorVersion: s.MinorVersion,
@@ -141,16 +141,16 @@ func (c *catalog) addSignal(p *packageModel, s signal) error {
 		case i < 0:
 			p.Records = append(p.Records, structModel{Name: name, record: r})
 		case p.Records[i].record != r:
-			return fmt.Errorf("the records %s and %s would both be named %s", p.Records[i].record.Name, r.Name, name)
+			return fmt.Errorf("the records %s and %s would be named %s", p.Records[i].record.Name, r.Name, name)
 		}
 	}
 	return nil
 }
 
-// finish adds what needs to know all the signals of the package.
+// finish sorts the parts of p and adds comments and imports, which depend on all signals of p.
 func (p *packageModel) finish() error {
 	if p.Summary == "" {
-		return errors.New("has no summary; write one in summaries.go")
+		return errors.New("found no summary; want one in summaries.go")
 	}
 	slices.SortFunc(p.Signals, func(a, b signalModel) int { return strings.Compare(a.Var, b.Var) })
 	byName := func(a, b structModel) int { return strings.Compare(a.Name, b.Name) }
@@ -172,7 +172,7 @@ func (p *packageModel) finish() error {
 	return nil
 }
 
-// fill adds the fields of a record, and what they need to the imports.
+// fill adds the fields of the record of m, and adds the packages of their types to imports.
 func fill(m *structModel, imports map[string]bool) error {
 	if m.record.AvroName != m.Name {
 		m.WireName = m.record.AvroName
@@ -190,19 +190,19 @@ func fill(m *structModel, imports map[string]bool) error {
 	return nil
 }
 
-// note warns of what the reference's consumers read otherwise than it was sent:
-// where an attribute has a default, they replace what Python takes for false by it.
+// note returns a comment about a value that the consumers of the reference read
+// differently: they replace a false, zero or empty value by the attribute's default.
 func note(f field) string {
 	switch {
 	case f.DefaultNote != "":
-		return "In place of an empty map the reference's consumers get the class dict."
+		return "Python consumers read an empty map as the class dict."
 	case f.Default == true:
-		return "The reference's consumers read false as true, the default."
+		return "Python consumers read false as true, the default."
 	}
 	return ""
 }
 
-// signalsWith links the signals that have the given event data.
+// signalsWith returns links to the signals that have the given event data.
 func (p *packageModel) signalsWith(data string) string {
 	var names []string
 	for _, s := range p.Signals {
@@ -213,7 +213,7 @@ func (p *packageModel) signalsWith(data string) string {
 	return list(names)
 }
 
-// holdersOf links the structs that have a field of the given record.
+// holdersOf returns links to the structs that have a field of the given record.
 func (p *packageModel) holdersOf(name string) string {
 	var names []string
 	for _, s := range slices.Concat(p.Events, p.Records) {

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// goName turns a name of words joined by underscores, in either case, into a Go name.
+// goName returns the Go name for words joined by underscores, in upper or lower case.
 func goName(name string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(strings.ToLower(name), "_") {
@@ -29,25 +29,25 @@ func goWord(word string) string {
 	return strings.ToUpper(word[:1]) + word[1:]
 }
 
-// goRecordName is the Go name of a record: as on the wire, with initialisms in
-// capitals.
+// goRecordName returns the Go name of a record: its name on the wire, with
+// initialisms in capitals.
 func goRecordName(avroName string) string {
 	return strings.NewReplacer("Ccx", "CCX", "Lti", "LTI").Replace(avroName)
 }
 
-// eventName is the Go name of the event data whose one argument is the given record.
+// eventName returns the Go name of event data whose one argument is the given record.
 func eventName(avroName string) string {
 	return strings.TrimSuffix(goRecordName(avroName), "Data") + "Event"
 }
 
-// sentence makes a summary a sentence of its own.
+// sentence returns a summary as a sentence.
 func sentence(summary string) string {
 	runes := []rune(summary)
 	runes[0] = unicode.ToUpper(runes[0])
 	return string(runes) + "."
 }
 
-// list joins names as English does.
+// list joins names with commas and "and".
 func list(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

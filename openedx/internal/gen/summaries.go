@@ -1,7 +1,7 @@
 package gen
 
-// summary says in a few words what a subdomain or the signal of the given
-// variable is about, "" for one that has no words yet.
+// summary describes a subdomain, or the signal of a variable of the reference,
+// in a few words. It returns "" for an unknown name.
 func summary(name string) string {
 	return map[string]string{
 		"analytics":  "tracking",
@@ -11,8 +11,8 @@ func summary(name string) string {
 		"learning":   "learners: accounts, enrollments, grades, exams, forums and certificates",
 
 		"BADGE_AWARDED":                            "a learner was awarded a badge",
-		"BADGE_REVOKED":                            "a badge was taken back from a learner",
-		"CCX_COURSE_PASSING_STATUS_UPDATED":        "a learner's passing status in a custom course was computed anew",
+		"BADGE_REVOKED":                            "a learner's badge was revoked",
+		"CCX_COURSE_PASSING_STATUS_UPDATED":        "a learner's passing status in a custom course was recalculated",
 		"CERTIFICATE_CHANGED":                      "a learner's course certificate changed",
 		"CERTIFICATE_CREATED":                      "a learner's course certificate was created",
 		"CERTIFICATE_REVOKED":                      "a learner's course certificate was revoked",
@@ -29,10 +29,10 @@ func summary(name string) string {
 		"COURSE_DISCUSSIONS_CHANGED":               "the configuration of a course's discussions changed",
 		"COURSE_ENROLLMENT_CHANGED":                "a learner's enrollment in a course changed",
 		"COURSE_ENROLLMENT_CREATED":                "a learner was enrolled in a course",
-		"COURSE_IMPORT_COMPLETED":                  "the import of a course has finished",
-		"COURSE_NOTIFICATION_REQUESTED":            "a notification of a course's members was asked for",
-		"COURSE_PASSING_STATUS_UPDATED":            "a learner's passing status in a course was computed anew",
-		"COURSE_RERUN_COMPLETED":                   "the rerun of a course has been made",
+		"COURSE_IMPORT_COMPLETED":                  "the import of a course was completed",
+		"COURSE_NOTIFICATION_REQUESTED":            "a notification to the members of a course was requested",
+		"COURSE_PASSING_STATUS_UPDATED":            "a learner's passing status in a course was recalculated",
+		"COURSE_RERUN_COMPLETED":                   "the rerun of a course was completed",
 		"COURSE_UNENROLLMENT_COMPLETED":            "a learner was unenrolled from a course",
 		"ENTERPRISE_GROUP_DELETED":                 "a group of an enterprise's learners was deleted",
 		"EXAM_ATTEMPT_ERRORED":                     "an attempt at a special exam failed with an error",
@@ -45,9 +45,9 @@ func summary(name string) string {
 		"FORUM_THREAD_CREATED":                     "a thread was opened in a forum",
 		"FORUM_THREAD_RESPONSE_CREATED":            "a response to a thread was written in a forum",
 		"IDV_ATTEMPT_APPROVED":                     "an attempt to verify a user's identity was approved",
-		"IDV_ATTEMPT_CREATED":                      "an attempt to verify a user's identity began",
+		"IDV_ATTEMPT_CREATED":                      "an attempt to verify a user's identity was created",
 		"IDV_ATTEMPT_DENIED":                       "an attempt to verify a user's identity was denied",
-		"IDV_ATTEMPT_PENDING":                      "an attempt to verify a user's identity waits for its outcome",
+		"IDV_ATTEMPT_PENDING":                      "an attempt to verify a user's identity is pending",
 		"LEARNER_CREDIT_COURSE_ENROLLMENT_REVOKED": "a course enrollment paid for with learner credit was revoked",
 		"LEDGER_TRANSACTION_COMMITTED":             "a transaction in a subsidy's ledger was committed",
 		"LEDGER_TRANSACTION_CREATED":               "a transaction in a subsidy's ledger was created",
@@ -64,7 +64,7 @@ func summary(name string) string {
 		"LIBRARY_CONTAINER_DELETED":                "a container was deleted from a content library",
 		"LIBRARY_CONTAINER_PUBLISHED":              "a container of a content library was published",
 		"LIBRARY_CONTAINER_UPDATED":                "a container of a content library changed",
-		"LTI_PROVIDER_LAUNCH_SUCCESS":              "a learner opened a block from another platform through LTI",
+		"LTI_PROVIDER_LAUNCH_SUCCESS":              "a learner on another platform opened a block through LTI",
 		"ORA_SUBMISSION_CREATED":                   "a learner submitted an answer to an open response assessment",
 		"PERSISTENT_GRADE_SUMMARY_CHANGED":         "a learner's grade in a course changed",
 		"PROGRAM_CERTIFICATE_AWARDED":              "a learner was awarded a program's certificate",
@@ -76,7 +76,7 @@ func summary(name string) string {
 		"SUBSIDY_REDEEMED":                         "a subsidy was redeemed for a course",
 		"SUBSIDY_REDEMPTION_REVERSED":              "the redemption of a subsidy was reversed",
 		"TRACKING_EVENT_EMITTED":                   "an event was written to the tracking log",
-		"USER_NOTIFICATION_REQUESTED":              "a notification of users was asked for",
+		"USER_NOTIFICATION_REQUESTED":              "a notification to users was requested",
 		"XBLOCK_CREATED":                           "an XBlock was created",
 		"XBLOCK_DELETED":                           "an XBlock was deleted",
 		"XBLOCK_DUPLICATED":                        "an XBlock was duplicated",

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// goType is a Go type and the package it needs, "" for none.
+// goType is a Go type and the package to import for it, "" for a built-in type.
 type goType struct {
 	Name, Import string
 }
@@ -18,7 +18,7 @@ const (
 	signalcastPackage = "github.com/signalcast/signalcast"
 )
 
-// typeOf is the Go type of a field.
+// typeOf returns the Go type of a field.
 func typeOf(f field) (goType, error) {
 	t, err := valueType(f.Type)
 	if f.Nullable {
@@ -52,7 +52,7 @@ func valueType(t fieldType) (goType, error) {
 		}
 		return goType{"map[string]" + item.Name, item.Import}, err
 	}
-	return goType{}, fmt.Errorf("kind %q has no Go type", t.Kind)
+	return goType{}, fmt.Errorf("found kind %q; want one with a Go type", t.Kind)
 }
 
 func customType(class string) (goType, error) {
@@ -74,10 +74,10 @@ func customType(class string) (goType, error) {
 	case "opaque_keys.edx.locator.LibraryContainerLocator":
 		return goType{"keys.LibraryContainerLocator", keysPackage}, nil
 	}
-	return goType{}, fmt.Errorf("class %q has no Go type", class)
+	return goType{}, fmt.Errorf("found class %q; want one with a Go type", class)
 }
 
-// importLines quotes the imports, those of the standard library first.
+// importLines returns the lines of an import declaration, the standard library first.
 func importLines(imports map[string]bool) string {
 	var std, others strings.Builder
 	for _, path := range slices.Sorted(maps.Keys(imports)) {
