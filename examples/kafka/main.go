@@ -1,9 +1,8 @@
-// Kafka sends Open edX events to a Kafka broker and shows where each was stored.
+// Kafka sends Open edX events to a Kafka broker and shows where each is stored.
 //
-//	examples/kafka/run.sh [--client kafka-go]      starts a broker and a schema registry for it
+//	examples/kafka/run.sh      starts a broker and a schema registry, and runs this program
 //
-// With a broker and a registry of your own, name them by the settings of the
-// Open edX event bus:
+// To use another broker and registry, set the variables of the Open edX event bus:
 //
 //	export EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092
 //	export EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=http://127.0.0.1:8081
@@ -40,7 +39,7 @@ var producerJSON []byte
 
 func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("kafka", flag.ContinueOnError)
-	client := flags.String("client", "franz-go", "the `library` to write with: franz-go or kafka-go")
+	client := flags.String("client", "kafka-go", "the `library` to publish with: kafka-go or franz-go")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -58,7 +57,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		return err
 	}
 	report := new(report)
-	// registers the schemas of all enabled topics
+	// NewDispatcher registers the schemas of all enabled topics.
 	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend,
 		signalcast.WithTopicPrefix(getenv("EVENT_BUS_TOPIC_PREFIX")),
 		signalcast.WithHooks(signalcast.Hooks{Delivered: report.delivered}))
@@ -75,16 +74,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 
 func openBackend(client string, getenv func(string) string) (signalcast.Backend, error) {
 	switch client {
-	case "franz-go":
-		return franz.New(franz.ConfigFromEnv(getenv))
 	case "kafka-go":
 		return kafka.New(kafka.ConfigFromEnv(getenv))
+	case "franz-go":
+		return franz.New(franz.ConfigFromEnv(getenv))
 	default:
-		return nil, fmt.Errorf("client %q is unknown; allowed are franz-go and kafka-go", client)
+		return nil, fmt.Errorf("--client: found %q; want kafka-go or franz-go", client)
 	}
 }
 
-// sendEvents sends one event that goes to two topics, and two of the same key.
+// sendEvents sends one event that has two topics, and two events with the same key.
 func sendEvents(ctx context.Context, r *signalcast.Registry) error {
 	const courseKey = "course-v1:edX+DemoX+2026"
 	start := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)

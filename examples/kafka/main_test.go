@@ -11,11 +11,11 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestReadmeShowsTheRealOutput(t *testing.T) {
+func TestReadmeShowsTheOutput(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
-	for _, client := range []string{"franz-go", "kafka-go"} {
+	for _, client := range []string{"kafka-go", "franz-go"} {
 		t.Run(client, func(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
@@ -31,14 +31,14 @@ func TestReadmeShowsTheRealOutput(t *testing.T) {
 	}
 }
 
-func TestAMissingSettingIsNamed(t *testing.T) {
+func TestMissingBrokersIsAnError(t *testing.T) {
 	t.Parallel()
 	err := run(t.Context(), nil, func(string) string { return "" }, &strings.Builder{})
 	require.ErrorContains(t, err, "Config.Brokers is empty")
 }
 
-func TestAnUnknownClientIsNamed(t *testing.T) {
+func TestUnknownClientIsAnError(t *testing.T) {
 	t.Parallel()
 	err := run(t.Context(), []string{"--client", "sarama"}, func(string) string { return "" }, &strings.Builder{})
-	require.ErrorContains(t, err, `client "sarama" is unknown; allowed are franz-go and kafka-go`)
+	require.ErrorContains(t, err, `--client: found "sarama"; want kafka-go or franz-go`)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/avro"
 )
 
-// report collects what was delivered.
+// report collects the delivered messages.
 type report struct {
 	mu   sync.Mutex // hooks are called on the backend's goroutines
 	rows []row
@@ -27,8 +27,8 @@ type row struct {
 	key     []byte
 }
 
-// delivered is the dispatcher's hook. It keeps texts: the message itself is
-// valid only until it returns.
+// delivered is called by the dispatcher for each delivered message. It copies
+// what it needs, because m is valid only until it returns.
 func (r *report) delivered(m *signalcast.Message, receipt signalcast.Receipt) {
 	key, decodeErr := avro.Decode(m.KeySchema, m.Key)
 	text, textErr := json.Marshal(key)

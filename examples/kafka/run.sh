@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the example against a Kafka broker and a schema registry of its own. Needs Java 17 and mvn; the first time it fetches both servers.
-# Flags are given to the example: examples/kafka/run.sh --client kafka-go
+# Starts a Kafka broker and a schema registry, runs the example and stops both. Needs Java 17 and mvn. Fetches the servers once.
+# Flags go to the example: examples/kafka/run.sh --client franz-go
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 kafka() { test/servers/kafka.sh --dir .run/example/kafka "$@"; }

@@ -9,13 +9,13 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// sendEvents sends five events. The last is of a type that no source enables.
+// sendEvents sends five events. No layer enables a topic for the type of the last one.
 func sendEvents(ctx context.Context, r *signalcast.Registry, report *report) error {
 	const courseKey = "course-v1:edX+DemoX+2026"
 	start := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
 	user := learning.UserData{ID: 7, IsActive: true, PII: learning.UserPersonalData{Username: "ada", Email: "ada@example.org", Name: "Ada"}}
 	course := learning.CourseData{CourseKey: courseKey, DisplayName: "Demonstration", Start: &start}
-	at := signalcast.WithTime(time.Date(2026, 9, 1, 9, 30, 0, 0, time.UTC)) // for output that repeats
+	at := signalcast.WithTime(time.Date(2026, 9, 1, 9, 30, 0, 0, time.UTC)) // the output is the same each time
 
 	sends := []struct {
 		signal signalcast.Definition

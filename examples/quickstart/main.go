@@ -1,8 +1,8 @@
-// Quickstart merges three configurations, sends five Open edX events and shows
-// what went where, and which configuration decided.
+// Quickstart merges three configurations and sends five Open edX events. It shows
+// the topics of each event, and which configuration enabled them.
 //
-//	go run ./examples/quickstart                                       no server needed
-//	go run ./examples/quickstart --redis redis://127.0.0.1:6379/0      the same, to a Redis server
+//	go run ./examples/quickstart                                       publishes to memory
+//	go run ./examples/quickstart --redis redis://127.0.0.1:6379/0      publishes to a Redis server
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 
 func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	redisURL := flags.String("redis", "", "write to the Redis server at this `URL` instead of memory")
+	redisURL := flags.String("redis", "", "publish to the Redis server at this `URL` instead of memory")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	registry := signalcast.NewRegistry(
 		signalcast.WithSource(openedx.Source("quickstart")),
 		signalcast.WithSourceHost("localhost"),
-		signalcast.WithIDs(countedIDs()), // for output that repeats; leave it out in a service
+		signalcast.WithIDs(countedIDs()), // the output is the same each time; a service leaves this out
 	)
 	if err := registry.Register(openedx.Signals()...); err != nil {
 		return err
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		signalcast.WithTopicPrefix("dev"),
 		signalcast.WithHooks(signalcast.Hooks{Delivered: report.delivered}))
 	if err != nil {
-		return provenance.Locate(err) // names the file and line of every problem
+		return provenance.Locate(err) // adds the file and line to every problem
 	}
 	defer func() { err = errors.Join(err, dispatcher.Close(ctx)) }()
 
@@ -77,8 +77,8 @@ func openBackend(redisURL string) (signalcast.Backend, error) {
 //go:embed producer.json
 var producerJSON []byte
 
-// mergedConfig lays three sources over one another: what the platform declares,
-// a file, and an environment variable.
+// mergedConfig merges three layers: the topics of the Open edX platform, a file
+// and an environment variable. Later layers override earlier ones.
 func mergedConfig(getenv func(string) string) (signalcast.ProducerConfig, *signalcast.Provenance, error) {
 	file, fileErr := signalcast.ParseLayer("producer.json", producerJSON)
 
@@ -96,6 +96,7 @@ func mergedConfig(getenv func(string) string) (signalcast.ProducerConfig, *signa
 	return config, provenance, nil
 }
 
+// countedIDs returns a source of IDs that counts from 1.
 func countedIDs() func() signalcast.UUID {
 	var n byte
 	return func() signalcast.UUID {

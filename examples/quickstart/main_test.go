@@ -18,14 +18,14 @@ func expected(t *testing.T) string {
 	return string(text)
 }
 
-func TestOutputIsReproducible(t *testing.T) {
+func TestOutputIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), nil, noEnvironment, &out))
 	require.Equal(t, expected(t), out.String())
 }
 
-func TestTheSameProgramWritesToRedis(t *testing.T) {
+func TestRedisGetsTheSameEvents(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	var out strings.Builder
@@ -37,7 +37,7 @@ func TestTheSameProgramWritesToRedis(t *testing.T) {
 	}, server.Keys())
 }
 
-func TestTheEnvironmentOverridesTheFile(t *testing.T) {
+func TestEnvironmentOverridesFile(t *testing.T) {
 	t.Parallel()
 	getenv := func(name string) string {
 		require.Equal(t, "PRODUCER_CONFIG", name)
@@ -48,7 +48,7 @@ func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 	require.Contains(t, out.String(), "org.openedx.content_authoring.xblock.published.v1\n  to       no topic: none is enabled\n")
 }
 
-func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
+func TestProblemInEnvironmentIsLocated(t *testing.T) {
 	t.Parallel()
 	getenv := func(string) string {
 		return `{"org.openedx.learning.course.enrollment.created.v1": {"course-enrollments": {"event_key_field": "enrollment.course.key"}}}`
@@ -58,7 +58,7 @@ func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, `did you mean "enrollment.course.course_key"?`)
 }
 
-func TestReadmeShowsTheRealOutput(t *testing.T) {
+func TestReadmeShowsTheOutput(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/avro"
 )
 
-// report collects what was sent and what came of it.
+// report collects the events that were sent and the messages that were delivered.
 type report struct {
 	provenance *signalcast.Provenance
 	sent       []string // event types
@@ -30,8 +30,8 @@ type row struct {
 
 func (r *report) sending(eventType string) { r.sent = append(r.sent, eventType) }
 
-// delivered is the dispatcher's hook. It keeps texts: the message itself is
-// valid only until it returns.
+// delivered is called by the dispatcher for each delivered message. It copies
+// what it needs, because m is valid only until it returns.
 func (r *report) delivered(m *signalcast.Message, _ signalcast.Receipt) {
 	key, keyErr := decoded(m.KeySchema, m.Key)
 	value, valueErr := decoded(m.Event.ValueSchema, m.Event.Value)
@@ -85,7 +85,7 @@ func (r *report) of(eventType string) []row {
 	return rows
 }
 
-// decided names the source whose word on a setting holds, and its line in it.
+// decided returns the layer and the line that set a field of a topic.
 func (r *report) decided(row row, field string) string {
 	origins := r.provenance.Origins(row.eventType, strings.TrimPrefix(row.topic, "dev-"), field)
 	last := origins[len(origins)-1]
