@@ -6,72 +6,73 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Account follows numbered events from sending to storage. Event n has the key
-// n % keys, and the events of a key are sent in the order of their numbers.
+// Account compares the reported fates of numbered events with the events that a
+// server has stored. Event n has the key n % keys. The events of a key are sent
+// in ascending order.
 //
-// Delivered and Failed may be called from many goroutines.
+// Delivered and Failed are safe for concurrent use.
 type Account struct {
 	keys   int
 	events []entry
 }
 
-// entry is one event.
+// entry holds what was reported about one event.
 type entry struct {
-	fate  atomic.Uint32
-	fates atomic.Uint32 // how often a fate was reported
+	fate    atomic.Uint32
+	reports atomic.Uint32 // the number of fates
 }
 
 const (
-	none = iota
+	noFate = iota
 	delivered
 	notWritten
 	unknown
 )
 
-// NewAccount returns an account of events with the numbers 0 to events-1.
+// NewAccount returns an account of the events 0 to events-1.
 func NewAccount(events, keys int) *Account {
 	return &Account{keys: keys, events: make([]entry, events)}
 }
 
-// Delivered notes that event n was reported as stored.
-func (a *Account) Delivered(n int) { a.note(n, delivered) }
+// Delivered records that event n was reported as delivered.
+func (a *Account) Delivered(n int) { a.record(n, delivered) }
 
-// Failed notes that event n was reported as failed.
+// Failed records that event n was reported as failed or rejected.
 func (a *Account) Failed(n int, fate signalcast.Fate) {
 	if fate == signalcast.FateNotWritten {
-		a.note(n, notWritten)
+		a.record(n, notWritten)
 		return
 	}
-	a.note(n, unknown)
+	a.record(n, unknown)
 }
 
-func (a *Account) note(n int, fate uint32) {
+func (a *Account) record(n int, fate uint32) {
 	a.events[n].fate.Store(fate)
-	a.events[n].fates.Add(1)
+	a.events[n].reports.Add(1)
 }
 
-// Counts is what became of the events.
+// Counts is the result of a comparison.
 type Counts struct {
 	Events int
-	// Delivered, NotWritten and Unknown are the fates that were reported,
-	// Fateless the events without any and Repeated those with more than one.
-	Delivered, NotWritten, Unknown, Fateless, Repeated int
-	// Stored events are there at least once; Duplicates are the further times,
-	// and Strangers what nobody sent.
-	Stored, Duplicates, Strangers int
-	// Missing events were reported as delivered and are not there. They make that
-	// many Gaps in the order of sending.
+	// Delivered, NotWritten and Unknown count the reported fates. NoFate counts the
+	// events without a fate, and Repeated the events with more than one.
+	Delivered, NotWritten, Unknown, NoFate, Repeated int
+	// Stored counts the events that are stored at least once. Duplicates counts
+	// their further copies, and NotSent the stored events that were never sent.
+	Stored, Duplicates, NotSent int
+	// Missing counts the events that were reported as delivered and are not stored.
+	// Gaps counts the runs of consecutive missing events.
 	Missing, Gaps int
-	// Untrue events were reported as not written and are there.
+	// Untrue counts the events that were reported as not written and are stored.
 	Untrue int
-	// OutOfOrder events are there for the first time behind a later one of their key.
+	// OutOfOrder counts the events that are first stored after a later event of their key.
 	OutOfOrder int
 }
 
-// Settle compares the fates with what is stored: the numbers of the events, those
-// of one key in the order in which they were written. It is called when nothing
-// is sent any more.
-func (a *Account) Settle(stored []int) Counts {
+// Compare compares the reported fates with stored, the numbers of the stored
+// events. The numbers of one key are in the order in which they were written.
+// Delivered and Failed must not be called any more.
+func (a *Account) Compare(stored []int) Counts {
 	c := Counts{Events: len(a.events)}
 	times := make([]int, len(a.events))
 	last := make([]int, a.keys)
@@ -80,7 +81,7 @@ func (a *Account) Settle(stored []int) Counts {
 	}
 	for _, n := range stored {
 		if n < 0 || n >= len(a.events) {
-			c.Strangers++
+			c.NotSent++
 			continue
 		}
 		times[n]++
@@ -116,9 +117,9 @@ func (a *Account) Settle(stored []int) Counts {
 		case unknown:
 			c.Unknown++
 		default:
-			c.Fateless++
+			c.NoFate++
 		}
-		if a.events[n].fates.Load() > 1 {
+		if a.events[n].reports.Load() > 1 {
 			c.Repeated++
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-// broken is a backend that treats one message in its own way.
+// broken is a backend that mishandles one message.
 type broken struct {
 	*memory.Backend
 
@@ -26,7 +26,7 @@ type broken struct {
 	held *signalcast.Message
 }
 
-const victim = 100 // the number of the event
+const victim = 100 // the number of the mishandled event
 
 func (b *broken) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	if b.victim != nil && number(m.Event.ID) == victim {
@@ -48,52 +48,52 @@ func (b *broken) Close(ctx context.Context) error {
 	return b.Backend.Close(ctx)
 }
 
-// store stores a message, and tells nobody.
+// store stores m without reporting an outcome.
 func (b *broken) store(m *signalcast.Message) {
 	_ = b.Backend.Publish(context.Background(), m, func(signalcast.Receipt, error) {})
 }
 
 //nolint:paralleltest // it counts the goroutines of the process
-func TestSuiteNoticesBrokenBackends(t *testing.T) {
+func TestSuiteRejectsBrokenBackends(t *testing.T) {
 	leaked := make(chan struct{})
 	defer close(leaked)
 	type done = func(signalcast.Receipt, error)
 	tests := map[string]struct {
 		victim func(*broken, *signalcast.Message, done) error
 		closes func()
-		want   string // empty means that nothing is wrong
+		want   string // "" if the backend is correct
 	}{
-		"one that is right": {},
-		"one that acknowledges what it has not stored": {
+		"a correct backend": {},
+		"acknowledges a message that it has not stored": {
 			victim: func(_ *broken, _ *signalcast.Message, done done) error {
 				done(signalcast.Receipt{}, nil)
 				return nil
 			},
-			want: "1 acknowledged events are missing",
+			want: "found 1 delivered events that are not stored",
 		},
-		"one that stores twice": {
+		"stores a message twice": {
 			victim: func(b *broken, m *signalcast.Message, done done) error {
 				b.store(m)
 				return b.Backend.Publish(context.Background(), m, done)
 			},
-			want: "only 0 duplicates are explained by lost acknowledgements",
+			want: "found 1 duplicates; want at most 0",
 		},
-		"one that says of what it stores that it was not written": {
+		"reports a stored message as not written": {
 			victim: func(b *broken, m *signalcast.Message, done done) error {
 				b.store(m)
 				done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: signalcast.FateNotWritten})
 				return nil
 			},
-			want: "1 events are there that were not written",
+			want: "found 1 stored events that were reported as not written",
 		},
-		"one that forgets to report": {
+		"reports no outcome": {
 			victim: func(b *broken, m *signalcast.Message, _ done) error {
 				b.store(m)
 				return nil
 			},
-			want: "1 events have no fate",
+			want: "found 1 events without a fate",
 		},
-		"one in which a message overtakes another of its key": {
+		"stores a message after a later one of its key": {
 			victim: func(b *broken, m *signalcast.Message, done done) error {
 				b.mu.Lock()
 				defer b.mu.Unlock()
@@ -101,23 +101,23 @@ func TestSuiteNoticesBrokenBackends(t *testing.T) {
 				done(signalcast.Receipt{}, nil)
 				return nil
 			},
-			want: "1 events are out of order",
+			want: "found 1 events out of order",
 		},
-		"one that takes its time to close": {
+		"closes late": {
 			closes: func() { <-time.After(closeDeadline + 1100*time.Millisecond) },
-			want:   "close with 1s took",
+			want:   "found Close returning after",
 		},
-		"one that leaves a goroutine behind": {
+		"leaves a goroutine behind": {
 			closes: func() { go func() { <-leaked }() },
-			want:   "1 goroutines are left",
+			want:   "found 1 goroutines after Close",
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := &broken{Backend: memory.New(), victim: test.victim, closes: test.closes}
-			p := &place{
-				open:   func(testing.TB) backend { return b },
-				copies: noCopies,
+			p := &target{
+				open:    func(testing.TB) backend { return b },
+				allowed: noDuplicates,
 				read: func(_ testing.TB, topic string) (ids []signalcast.UUID) {
 					for _, m := range b.Messages(topic) {
 						ids = append(ids, m.Event.ID)

@@ -8,7 +8,7 @@ import (
 	"github.com/signalcast/signalcast/test/faults"
 )
 
-// connectionFaults are the scenarios of a proxy between a backend and one server.
+// connectionFaults returns the scenarios of a proxy between a backend and one server.
 func connectionFaults(p *faults.Proxy) []scenario {
 	set := func(f faults.Fault) func() error {
 		return func() error {
@@ -16,7 +16,7 @@ func connectionFaults(p *faults.Proxy) []scenario {
 			return nil
 		}
 	}
-	again := func(f func()) func(string) error {
+	tenTimes := func(f func()) func(string) error {
 		return func(string) error {
 			for range 10 {
 				f()
@@ -27,12 +27,12 @@ func connectionFaults(p *faults.Proxy) []scenario {
 	}
 	return []scenario{{
 		name: "cut", fault: "connections cut, 10 times in 1 s", interrupts: true, short: true,
-		inject: again(p.Cut),
+		inject: tenTimes(p.Cut),
 	}, {
 		name: "reset", fault: "connections reset, 10 times in 1 s", interrupts: true,
-		inject: again(p.Reset),
+		inject: tenTimes(p.Reset),
 	}, {
-		name: "away", fault: "connections closed as soon as they are made, for 2 s", interrupts: true,
+		name: "away", fault: "new connections closed at once, for 2 s", interrupts: true,
 		inject: func(string) error {
 			p.Set(faults.Away)
 			p.Cut()
@@ -42,19 +42,19 @@ func connectionFaults(p *faults.Proxy) []scenario {
 		name: "latency", fault: "25 ms latency each way for 2 s",
 		inject: func(string) error { return during(2*time.Second, set(faults.Latency), set(faults.Healthy)) },
 	}, {
-		name: "slow close", fault: "connections closed by the server, which the client sees 1 s later", interrupts: true,
+		name: "slow close", fault: "connections closed by the server, seen by the client 1 s later", interrupts: true,
 		inject: func(string) error {
 			p.CloseSlowly(time.Second)
 			return nil
 		},
 	}, {
-		name: "black hole", fault: "nothing passes for 3 s, then everything that was held", interrupts: true, short: true,
+		name: "black hole", fault: "all data held for 3 s, then forwarded", interrupts: true, short: true,
 		inject: func(string) error { return during(3*time.Second, set(faults.BlackHole), set(faults.Healthy)) },
 	}, {
-		name: "lost responses", fault: "responses lost for 1 s, then the connection", interrupts: true, short: true,
+		name: "lost responses", fault: "responses dropped for 1 s, then connections closed", interrupts: true, short: true,
 		inject: func(string) error { return during(time.Second, set(faults.LostResponses), set(faults.Healthy)) },
 	}, {
-		name: "gone", fault: "nothing passes until after Close, with a deadline of 1 s", interrupts: true, short: true,
+		name: "gone", fault: "all data held until Close, with a deadline of 1 s, has returned", interrupts: true, short: true,
 		inject: func(string) error { return set(faults.BlackHole)() },
 		heal:   func() { p.Set(faults.Healthy) },
 	}, {
@@ -63,7 +63,7 @@ func connectionFaults(p *faults.Proxy) []scenario {
 	}}
 }
 
-// during lets a fault last for a while.
+// during calls begin, waits for d and calls end.
 func during(d time.Duration, begin, end func() error) error {
 	if err := begin(); err != nil {
 		return err

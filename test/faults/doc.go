@@ -1,5 +1,5 @@
-// Package faults has the parts of the fault suite that need no server: the
-// account of what became of numbered events, and the proxy that breaks
-// connections. The suite itself is the package's integration test; "make faults"
-// runs the whole of it and writes docs/faults.md.
+// Package faults has the parts of the fault suite that need no server: an account
+// of the fates of numbered events, and a proxy that breaks connections. The suite
+// is the integration test of the package. "make faults" runs all of it and writes
+// docs/faults.md.
 package faults

@@ -11,36 +11,36 @@ import (
 )
 
 var (
-	full  = flag.Bool("full", false, "run every scenario, at both rates")
-	write = flag.String("write", "", "the `file` to write the table to")
+	full  = flag.Bool("full", false, "run every scenario at both rates")
+	write = flag.String("write", "", "the `file` to write the report to")
 )
 
-// Whatever happens to the servers while events are sent: none that was
-// acknowledged is missing, each has one fate, the order of each key holds, and
-// everything else that the outcome's requirements say.
+// TestFaults breaks servers while events are sent. It requires that no acknowledged
+// event is missing, that each event has one fate, that the order of each key
+// holds, and the other requirements of docs/faults.md.
 //
 //nolint:paralleltest // it measures the heap and counts the goroutines of the process
 func TestFaults(t *testing.T) {
-	places := []struct {
+	targets := []struct {
 		name  string
-		start func(*testing.T) (*place, []scenario)
+		start func(*testing.T) (*target, []scenario)
 	}{
-		{"redis-always", func(t *testing.T) (*place, []scenario) { return startRedis(t, "always") }},
-		{"redis-everysec", func(t *testing.T) (*place, []scenario) { return startRedis(t, "everysec") }},
-		{"franz", func(t *testing.T) (*place, []scenario) { return startKafka(t, "franz-go") }},
-		{"kafka", func(t *testing.T) (*place, []scenario) { return startKafka(t, "kafka-go") }},
-		{"franz-cluster", func(t *testing.T) (*place, []scenario) { return startCluster(t, "franz-go") }},
-		{"kafka-cluster", func(t *testing.T) (*place, []scenario) { return startCluster(t, "kafka-go") }},
+		{"redis-always", func(t *testing.T) (*target, []scenario) { return startRedis(t, "always") }},
+		{"redis-everysec", func(t *testing.T) (*target, []scenario) { return startRedis(t, "everysec") }},
+		{"franz", func(t *testing.T) (*target, []scenario) { return startKafka(t, "franz-go") }},
+		{"kafka", func(t *testing.T) (*target, []scenario) { return startKafka(t, "kafka-go") }},
+		{"franz-cluster", func(t *testing.T) (*target, []scenario) { return startCluster(t, "franz-go") }},
+		{"kafka-cluster", func(t *testing.T) (*target, []scenario) { return startCluster(t, "kafka-go") }},
 	}
 	load, rates := time.Second, []int{20_000}
 	if *full {
 		load, rates = 2*time.Second, []int{2_000, 20_000}
 	}
 	var tables []table
-	for _, at := range places {
+	for _, at := range targets {
 		t.Run(at.name, func(t *testing.T) {
 			p, scenarios := at.start(t)
-			result := table{Place: p.name}
+			rows := table{Target: p.name}
 			for _, s := range scenarios {
 				if !*full && !s.short {
 					continue
@@ -50,14 +50,14 @@ func TestFaults(t *testing.T) {
 						topic := strings.ReplaceAll(fmt.Sprint("faults-", s.name, "-", rate), " ", "-")
 						o := p.run(t, s, topic, rate, load)
 						t.Logf("%+v", o)
-						result.Outcomes = append(result.Outcomes, o)
+						rows.Results = append(rows.Results, o)
 						for _, problem := range o.problems {
 							t.Errorf("at %d events/s: %s", rate, problem)
 						}
 					}
 				})
 			}
-			tables = append(tables, result)
+			tables = append(tables, rows)
 			if *write != "" {
 				writeReport(t, *write, tables)
 			}

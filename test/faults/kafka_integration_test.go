@@ -37,27 +37,27 @@ func openKafka(t testing.TB, c franz.Config) backend {
 	return b
 }
 
-// noCopies: an idempotent producer writes nothing twice.
-func noCopies(backend, scenario) int { return 0 }
+// noDuplicates is for an idempotent producer, which writes every message once.
+func noDuplicates(backend, scenario) int { return 0 }
 
-// copiesIfInterrupted: what was not acknowledged is written again.
-func copiesIfInterrupted(_ backend, s scenario) int {
+// duplicatesIfInterrupted is for a producer that writes unacknowledged messages again.
+func duplicatesIfInterrupted(_ backend, s scenario) int {
 	if s.interrupts {
 		return math.MaxInt
 	}
 	return 0
 }
 
-// kafkaPlace is a Kafka behind proxies.
-func kafkaPlace(name string, brokers []string, registry *faults.Proxy, client string, proxies ...*faults.Proxy) *place {
-	open, copies := openFranz, noCopies
+// kafkaTarget returns a target for brokers behind proxies.
+func kafkaTarget(name string, brokers []string, registry *faults.Proxy, client string, proxies ...*faults.Proxy) *target {
+	open, allowed := openFranz, noDuplicates
 	if client == "kafka-go" {
-		open, copies = openKafka, copiesIfInterrupted
+		open, allowed = openKafka, duplicatesIfInterrupted
 	}
-	return &place{
+	return &target{
 		name:    name + ", " + client,
 		proxies: append(proxies, registry),
-		copies:  copies,
+		allowed: allowed,
 		open: func(t testing.TB) backend {
 			t.Helper()
 			return open(t, franz.Config{
@@ -86,8 +86,8 @@ func kafkaPlace(name string, brokers []string, registry *faults.Proxy, client st
 }
 
 // awaitLeaders waits until all brokers agree on the leaders of a topic's
-// partitions, and all replicas are in step: a broker that stood still takes
-// itself for the leader until it hears otherwise, and shows what it had by then.
+// partitions and all replicas are in sync. A broker that was suspended serves
+// old data as the leader until it learns of the new one.
 func awaitLeaders(t testing.TB, brokers []string, topic string) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
@@ -100,11 +100,11 @@ func awaitLeaders(t testing.TB, brokers []string, topic string) {
 			of := kmsg.NewMetadataRequestTopic()
 			of.Topic = &topic
 			request.Topics = append(request.Topics, of)
-			answer, err := broker.Request(context.Background(), request)
+			response, err := broker.Request(context.Background(), request)
 			if err != nil {
 				return false
 			}
-			partitions := answer.(*kmsg.MetadataResponse).Topics[0].Partitions
+			partitions := response.(*kmsg.MetadataResponse).Topics[0].Partitions
 			if len(partitions) == 0 {
 				return false
 			}
@@ -138,14 +138,14 @@ func startProxy(t *testing.T, upstream string) *faults.Proxy {
 }
 
 // startKafka starts one broker and a schema registry.
-func startKafka(t *testing.T, client string) (*place, []scenario) {
+func startKafka(t *testing.T, client string) (*target, []scenario) {
 	t.Helper()
 	registry := startRegistry(t)
 	port := freePort(t)
 	proxy := startProxy(t, fmt.Sprint("127.0.0.1:", port))
 	s := startServer(t, "kafka.sh", "kafka", "--port", strconv.Itoa(port),
 		"--set", "num.partitions=3", "--set", "advertised.listeners=PLAINTEXT://"+proxy.Addr())
-	p := kafkaPlace("Kafka, one broker", []string{proxy.Addr()}, registry, client, proxy)
+	p := kafkaTarget("Kafka, one broker", []string{proxy.Addr()}, registry, client, proxy)
 	return p, append(connectionFaults(proxy), scenario{
 		name: "killed", fault: "broker killed with -9, and restarted", interrupts: true, short: true,
 		inject: func(string) error { return during(0, s.kill, s.restart) },
@@ -153,7 +153,7 @@ func startKafka(t *testing.T, client string) (*place, []scenario) {
 		name: "stopped", fault: "broker stopped for 10 s", interrupts: true,
 		inject: func(string) error { return during(10*time.Second, s.suspend, s.resume) },
 	}, scenario{
-		name: "registry", fault: "schema registry away before the first event, for 2 s", short: true,
+		name: "registry", fault: "schema registry unreachable from before the first event, for 2 s", short: true,
 		before: func() { registry.Set(faults.Away) },
 		inject: func(string) error {
 			<-time.After(2 * time.Second)
@@ -163,8 +163,8 @@ func startKafka(t *testing.T, client string) (*place, []scenario) {
 	})
 }
 
-// startCluster starts three brokers, each with a copy of everything, and a schema registry.
-func startCluster(t *testing.T, client string) (*place, []scenario) {
+// startCluster starts three brokers with three replicas of each partition, and a schema registry.
+func startCluster(t *testing.T, client string) (*target, []scenario) {
 	t.Helper()
 	const nodes = 3
 	registry := startRegistry(t)
@@ -204,7 +204,7 @@ func startCluster(t *testing.T, client string) (*place, []scenario) {
 			return during(d, func() error { return begin(s) }, func() error { return end(s) })
 		}
 	}
-	p := kafkaPlace("Kafka, three brokers, min.insync.replicas 2", brokers, registry, client)
+	p := kafkaTarget("Kafka, three brokers, min.insync.replicas 2", brokers, registry, client)
 	return p, []scenario{{
 		name: "leader killed", fault: "leader of a partition killed with -9, and restarted after 3 s", interrupts: true, short: true,
 		inject: ofLeader(3*time.Second, (*server).kill, (*server).restart),
@@ -212,13 +212,13 @@ func startCluster(t *testing.T, client string) (*place, []scenario) {
 		name: "leader stopped", fault: "leader of a partition stopped for 10 s", interrupts: true,
 		inject: ofLeader(10*time.Second, (*server).suspend, (*server).resume),
 	}, {
-		name: "leader moved", fault: "leadership of a partition given to another broker", interrupts: true,
+		name: "leader moved", fault: "leadership of a partition moved to another broker", interrupts: true,
 		inject: func(topic string) error { return moveLeader(admin, topic) },
 	}}
 }
 
-// partition describes the first partition of a topic, once it has another leader
-// than not, which may be -1.
+// partition waits until the first partition of a topic has a leader other than
+// not, and returns its details. Any leader will do if not is -1.
 func partition(client *kgo.Client, topic string, not int32) (kadm.PartitionDetail, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

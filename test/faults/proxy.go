@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on to a server, and breaks them when it is told
-// to. It is safe for concurrent use.
+// Proxy forwards TCP connections to a server and breaks them on demand. It is
+// safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 	upstream string
@@ -20,20 +20,20 @@ type Proxy struct {
 	links   map[*link]struct{}
 }
 
-// Fault is something that a Proxy does to all its connections until it is told otherwise.
+// Fault is how a Proxy treats its connections until the next call of Set.
 type Fault uint8
 
 const (
-	// Healthy passes everything on at once.
+	// Healthy forwards all data at once.
 	Healthy Fault = iota
-	// Away closes connections as soon as they are made.
+	// Away closes every new connection.
 	Away
-	// Latency holds every piece of data for 25 ms.
+	// Latency delays all data by 25 ms.
 	Latency
-	// BlackHole holds all data until the fault ends, and then passes it on.
+	// BlackHole holds all data until the fault ends, and then forwards it.
 	BlackHole
-	// LostResponses passes on what clients send and drops what the server
-	// answers. Connections that lost something are closed when the fault ends.
+	// LostResponses forwards the data of clients and drops the responses of the
+	// server. A connection that lost a response is closed when the fault ends.
 	LostResponses
 )
 
@@ -42,17 +42,17 @@ const latency = 25 * time.Millisecond
 // link is one connection.
 type link struct {
 	client, server net.Conn
-	ended          chan struct{} // closed with both
+	ended          chan struct{} // closed together with both connections
 	end            sync.Once
 
-	// Guarded by the mutex of the proxy.
-	lost  bool // an answer was dropped
-	stale bool // the server's side is closed, which the client does not see yet
+	// The mutex of the proxy guards these.
+	lost  bool // a response was dropped
+	stale bool // only the connection to the server is closed
 }
 
 // NewProxy starts a proxy for the server at upstream, a host and port.
 func NewProxy(upstream string) (*Proxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not block
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
@@ -61,10 +61,10 @@ func NewProxy(upstream string) (*Proxy, error) {
 	return p, nil
 }
 
-// Addr is the host and port to connect to.
+// Addr returns the host and port to connect to.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Close ends all connections and the proxy.
+// Close closes all connections and the proxy, and waits for its goroutines.
 func (p *Proxy) Close() {
 	_ = p.listener.Close()
 	p.Set(Away)
@@ -72,7 +72,7 @@ func (p *Proxy) Close() {
 	p.passing.Wait()
 }
 
-// Set begins a fault, in place of the one before.
+// Set starts f and ends the previous fault.
 func (p *Proxy) Set(f Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,8 +109,8 @@ func (p *Proxy) Reset() {
 	}
 }
 
-// CloseSlowly closes the server's side of all connections; the clients see it
-// after delay, and what they send until then is lost.
+// CloseSlowly closes the server side of all connections. It closes the client
+// side after delay, and drops what clients send until then.
 func (p *Proxy) CloseSlowly(delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,10 +138,10 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve passes data on in both directions until either side ends.
+// serve forwards data in both directions until either side closes.
 func (p *Proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", p.upstream) //nolint:noctx // on loopback it fails at once
+	server, err := net.Dial("tcp", p.upstream) //nolint:noctx // fails at once on loopback
 	if err != nil {
 		return
 	}
@@ -159,13 +159,13 @@ func (p *Proxy) serve(client net.Conn) {
 		defer p.mu.Unlock()
 		delete(p.links, l)
 	}()
-	var answers sync.WaitGroup
-	answers.Go(func() { p.pass(l, server, client) })
+	var responses sync.WaitGroup
+	responses.Go(func() { p.pass(l, server, client) })
 	p.pass(l, client, server)
-	answers.Wait()
+	responses.Wait()
 }
 
-// pass copies data from one side to the other, as the fault of the moment allows.
+// pass copies data from one side to the other, subject to the current fault.
 func (p *Proxy) pass(l *link, from, to net.Conn) {
 	defer func() {
 		p.mu.Lock()
@@ -191,8 +191,8 @@ func (p *Proxy) pass(l *link, from, to net.Conn) {
 	}
 }
 
-// admit holds a piece of data as long as the fault wants it, and reports whether
-// it is passed on.
+// admit waits as long as the current fault holds data, and reports whether to
+// forward it.
 func (p *Proxy) admit(l *link, response bool) bool {
 	for {
 		p.mu.Lock()

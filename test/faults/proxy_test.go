@@ -15,54 +15,54 @@ import (
 
 const soon = 10 * time.Second
 
-func TestProxy(t *testing.T) {
+func TestProxyBreaksConnections(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*testing.T, *faults.Proxy, *echo, net.Conn){
-		"healthy, it passes everything on": func(t *testing.T, _ *faults.Proxy, _ *echo, c net.Conn) {
+		"Healthy forwards data": func(t *testing.T, _ *faults.Proxy, _ *echo, c net.Conn) {
 			t.Helper()
-			requireAnswer(t, c, "a")
+			requireEcho(t, c, "a")
 		},
-		"cut, the connection is closed and the next one works": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
+		"Cut closes the connection, and the next one works": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
 			t.Helper()
 			p.Cut()
 			requireEnd(t, c, io.EOF)
-			requireAnswer(t, dial(t, p), "b")
+			requireEcho(t, dial(t, p), "b")
 		},
-		"reset, the connection is reset": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
+		"Reset resets the connection": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
 			t.Helper()
 			p.Reset()
 			requireEnd(t, c, syscall.ECONNRESET)
 		},
-		"away, connections are closed as soon as they are made": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
+		"Away closes new connections": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
 			t.Helper()
 			p.Set(faults.Away)
-			requireAnswer(t, c, "b")
+			requireEcho(t, c, "b")
 			requireEnd(t, dial(t, p), io.EOF)
 		},
-		"latency holds the data for a while": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
+		"Latency delays data": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
 			t.Helper()
 			p.Set(faults.Latency)
 			began := time.Now()
-			requireAnswer(t, c, "b")
+			requireEcho(t, c, "b")
 			require.Greater(t, time.Since(began), 50*time.Millisecond, "25 ms each way")
 		},
-		"a black hole holds the data until it ends": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
+		"BlackHole holds data until it ends": func(t *testing.T, p *faults.Proxy, _ *echo, c net.Conn) {
 			t.Helper()
 			p.Set(faults.BlackHole)
 			requireSilence(t, c, "b")
 			p.Set(faults.Healthy)
 			requireRead(t, c, "b")
 		},
-		"lost responses reach nobody, though the server got what was sent": func(t *testing.T, p *faults.Proxy, server *echo, c net.Conn) {
+		"LostResponses drops responses to data that the server received": func(t *testing.T, p *faults.Proxy, server *echo, c net.Conn) {
 			t.Helper()
 			p.Set(faults.LostResponses)
 			requireSilence(t, c, "b")
 			require.Equal(t, "b", <-server.got)
 			p.Set(faults.Healthy)
 			requireEnd(t, c, io.EOF)
-			requireAnswer(t, dial(t, p), "c")
+			requireEcho(t, dial(t, p), "c")
 		},
-		"closed slowly, the client sees it later": func(t *testing.T, p *faults.Proxy, server *echo, c net.Conn) {
+		"CloseSlowly closes the client side later": func(t *testing.T, p *faults.Proxy, server *echo, c net.Conn) {
 			t.Helper()
 			p.CloseSlowly(200 * time.Millisecond)
 			requireSilence(t, c, "b")
@@ -78,14 +78,14 @@ func TestProxy(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(p.Close)
 			c := dial(t, p)
-			requireAnswer(t, c, "a")
+			requireEcho(t, c, "a")
 			require.Equal(t, "a", <-server.got)
 			test(t, p, server, c)
 		})
 	}
 }
 
-// echo is a server that sends everything back.
+// echo is a server that returns what it receives.
 type echo struct {
 	addr string
 	got  chan string
@@ -129,7 +129,7 @@ func dial(t *testing.T, p *faults.Proxy) net.Conn {
 	return c
 }
 
-func requireAnswer(t *testing.T, c net.Conn, text string) {
+func requireEcho(t *testing.T, c net.Conn, text string) {
 	t.Helper()
 	_, err := io.WriteString(c, text)
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func requireRead(t *testing.T, c net.Conn, text string) {
 	require.Equal(t, text, string(b))
 }
 
-// requireSilence sends text and fails if anything comes back soon.
+// requireSilence sends text and fails if data arrives within 50 ms.
 func requireSilence(t *testing.T, c net.Conn, text string) {
 	t.Helper()
 	_, err := io.WriteString(c, text)

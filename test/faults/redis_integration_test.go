@@ -17,8 +17,8 @@ import (
 	"github.com/signalcast/signalcast/test/faults"
 )
 
-// startRedis starts a Redis with an append-only file that is synced as fsync says.
-func startRedis(t *testing.T, fsync string) (*place, []scenario) {
+// startRedis starts a Redis server with an append-only file and the given appendfsync.
+func startRedis(t *testing.T, fsync string) (*target, []scenario) {
 	t.Helper()
 	s := startServer(t, "redis.sh", "redis-"+fsync, "--fsync", fsync)
 	addr := s.env(t, "REDIS_ADDR")
@@ -29,7 +29,7 @@ func startRedis(t *testing.T, fsync string) (*place, []scenario) {
 	t.Cleanup(func() { _ = client.Close() })
 	require.NoError(t, client.Ping(t.Context()).Err())
 
-	p := &place{
+	p := &target{
 		name:    "Redis, appendfsync " + fsync,
 		proxies: []*faults.Proxy{proxy},
 		open: func(t testing.TB) backend {
@@ -45,12 +45,12 @@ func startRedis(t *testing.T, fsync string) (*place, []scenario) {
 			t.Helper()
 			return readStream(t, client, topic)
 		},
-		copies: func(b backend, _ scenario) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
+		allowed: func(b backend, _ scenario) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
 	}
 	return p, append(connectionFaults(proxy), scenario{
 		name: "killed", fault: "server killed with -9, and restarted", interrupts: true, short: true,
-		// While it waits for the disk it acknowledges what it has not given to the
-		// operating system.
+		// While it waits for the disk, the server acknowledges entries that it has not
+		// yet given to the operating system.
 		forgets: fsync == "everysec",
 		inject:  func(string) error { return during(0, s.kill, s.restart) },
 	}, scenario{
@@ -76,7 +76,7 @@ func startRedis(t *testing.T, fsync string) (*place, []scenario) {
 	})
 }
 
-// readStream returns the IDs of the events in a stream, which it deletes.
+// readStream returns the IDs of the events in a stream, and deletes the stream.
 func readStream(t testing.TB, client *goredis.Client, stream string) (ids []signalcast.UUID) {
 	t.Helper()
 	const page = 10_000

@@ -23,35 +23,35 @@ import (
 //go:embed faults.md.tmpl
 var reportText string
 
-// table is the part of the report about one place.
+// table is the part of the report about one target.
 type table struct {
-	Place    string
-	Outcomes []outcome
+	Target  string
+	Results []result
 }
 
-// The cells of an outcome that are not just numbers.
+// The cells of a row, besides those of faults.Counts.
 
-func (o outcome) Fault() string   { return o.fault }
-func (o outcome) Rate() int       { return o.rate }
-func (o outcome) Longest() string { return o.longest.Round(time.Millisecond).String() }
-func (o outcome) Took() string    { return o.took.Round(100 * time.Millisecond).String() }
-func (o outcome) Peak() uint64    { return o.peak >> 20 }
+func (o result) Fault() string   { return o.fault }
+func (o result) Rate() int       { return o.rate }
+func (o result) Longest() string { return o.longest.Round(time.Millisecond).String() }
+func (o result) Took() string    { return o.took.Round(100 * time.Millisecond).String() }
+func (o result) Peak() uint64    { return o.peak >> 20 }
 
-func (o outcome) Copies() string {
-	if o.copies == math.MaxInt {
+func (o result) Allowed() string {
+	if o.allowed == math.MaxInt {
 		return "any"
 	}
-	return strconv.Itoa(o.copies)
+	return strconv.Itoa(o.allowed)
 }
 
-func (o outcome) Short() string {
+func (o result) Problems() string {
 	if len(o.problems) == 0 {
 		return "–"
 	}
 	return "**" + strings.Join(o.problems, "; ") + "**"
 }
 
-// writeReport writes what is known so far.
+// writeReport writes a report of the tables so far.
 func writeReport(t *testing.T, path string, tables []table) {
 	t.Helper()
 	parsed, err := template.New("").Parse(reportText)
@@ -65,7 +65,7 @@ func writeReport(t *testing.T, path string, tables []table) {
 	require.NoError(t, os.WriteFile(filepath.Join("..", "..", path), report.Bytes(), 0o644))
 }
 
-// versions names everything that was measured.
+// versions returns the versions of servers and libraries.
 func versions(t *testing.T) string {
 	t.Helper()
 	found := []string{runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}

@@ -23,47 +23,46 @@ const (
 	keys           = 8
 	bufferMessages = 10_000
 	bufferBytes    = 16 << 20
-	heapLimit      = bufferBytes + bufferBytes/4 // what is on its way through the dispatcher comes on top
+	heapLimit      = bufferBytes + bufferBytes/4 // a quarter more than the buffer, for events in the dispatcher
 	readTimeout    = 2 * time.Second
 	dialTimeout    = time.Second
 	delivery       = 60 * time.Second
-	closeDeadline  = time.Second // where the fault lasts
+	closeDeadline  = time.Second
 	largeEvery     = 500
 )
 
-// place is a backend and the servers that it writes to.
-type place struct {
+// target is a backend with the servers that it writes to.
+type target struct {
 	name    string
 	open    func(testing.TB) backend
 	read    func(t testing.TB, topic string) []signalcast.UUID
 	proxies []*faults.Proxy
-	// copies returns how many duplicates a scenario may have left.
-	copies func(b backend, s scenario) (atMost int)
+	// allowed returns how many duplicates a scenario may cause.
+	allowed func(b backend, s scenario) (atMost int)
 }
 
-// backend is what the suite needs of a backend.
+// backend is a Backend that reports its unacknowledged messages.
 type backend interface {
 	signalcast.Backend
 	Unacknowledged() int
 }
 
-// scenario is a fault that happens while events are sent.
+// scenario is a fault that occurs while events are sent.
 type scenario struct {
 	name, fault string
-	// before is called before anything else. Nil means nothing.
+	// before, unless nil, is called before the backend is opened.
 	before func()
-	// inject brings the fault about and, unless it lasts, ends it.
+	// inject causes the fault. If heal is nil, it also ends the fault.
 	inject func(topic string) error
-	// heal ends a fault that lasts, when Close has reached its deadline. Nil
-	// means that the fault does not last.
+	// heal, unless nil, ends the fault after Close has returned.
 	heal func()
-	// interrupts says that acknowledgements are lost.
+	// interrupts reports whether acknowledgements can be lost.
 	interrupts bool
-	// forgets says that the server may forget the last that it has acknowledged.
+	// forgets reports whether the server can lose the last events it acknowledged.
 	forgets bool
-	// largeBytes is the size of every 500th event. 0 means that of the others.
+	// largeBytes is the size of every 500th event. 0 means that all have the same size.
 	largeBytes int
-	// short scenarios belong to the short version of the suite.
+	// short reports whether the scenario is part of the short suite.
 	short bool
 }
 
@@ -73,30 +72,30 @@ type numbered struct {
 	Text   []byte `json:"text"`
 }
 
-// outcome is one row of the table.
-type outcome struct {
+// result is one row of a table.
+type result struct {
 	faults.Counts
 
 	fault    string
 	rate     int
-	copies   int           // duplicates that are allowed
-	longest  time.Duration // wait of the sender for room
-	peak     uint64        // of the heap, in bytes
+	allowed  int           // the largest allowed number of duplicates
+	longest  time.Duration // the longest wait for room
+	peak     uint64        // the largest growth of the heap in bytes
 	took     time.Duration
 	problems []string
 }
 
-func (o *outcome) require(holds bool, format string, args ...any) {
+func (o *result) require(holds bool, format string, args ...any) {
 	if !holds {
 		o.problems = append(o.problems, fmt.Sprintf(format, args...))
 	}
 }
 
-// run sends events at a rate, in events per second, for a while, lets the fault
-// happen meanwhile, and accounts for every event.
-func (p *place) run(t *testing.T, s scenario, topic string, rate int, load time.Duration) outcome {
+// run sends events for the time load, at rate events per second, while the fault
+// occurs. It compares the fates of all events with the stored events.
+func (p *target) run(t *testing.T, s scenario, topic string, rate int, load time.Duration) result {
 	t.Helper()
-	o := outcome{fault: s.fault, rate: rate}
+	o := result{fault: s.fault, rate: rate}
 	events := int(load.Seconds() * float64(rate))
 	account := faults.NewAccount(events, keys)
 	goroutines := runtime.NumGoroutine()
@@ -117,75 +116,78 @@ func (p *place) run(t *testing.T, s scenario, topic string, rate int, load time.
 	}
 	large := make([]byte, s.largeBytes)
 	b := p.open(t)
+	failed := func(err *signalcast.DeliveryError) { account.Failed(number(err.Message.Event.ID), err.Fate) }
 	d, err := signalcast.NewDispatcher(t.Context(), registry, config, b, signalcast.WithHooks(signalcast.Hooks{
 		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { account.Delivered(number(m.Event.ID)) },
-		Failed:    func(err *signalcast.DeliveryError) { account.Failed(number(err.Message.Event.ID), err.Fate) },
+		Failed:    failed,
+		Rejected:  failed,
 	}))
 	require.NoError(t, err)
-	next.Store(0) // the dispatcher has tried the registry's IDs
+	next.Store(0) // NewDispatcher has used an ID
 
-	watched := watch(d)
+	stopWatching := watch(d)
 	injected := make(chan error, 1)
 	go func() {
 		<-time.After(load / 4)
 		injected <- s.inject(topic)
 	}()
 	sending := t.Context()
-	if s.heal != nil { // nobody waits for room for ever
+	if s.heal != nil { // senders must not wait for room without end
 		ctx, cancel := context.WithTimeout(sending, load)
 		defer cancel()
 		sending = ctx
 	}
 	began := time.Now()
 	o.longest = send(events, rate, large, func(event numbered) {
-		_, _ = happened.SendAsync(sending, registry, event) // the hooks hear of every fate
+		_, _ = happened.SendAsync(sending, registry, event) // the hooks record the fate
 	})
 	require.NoError(t, <-injected)
 
 	if s.heal == nil {
 		ctx, cancel := context.WithTimeout(t.Context(), delivery+readTimeout+dialTimeout)
 		defer cancel()
-		o.require(d.Flush(ctx) == nil, "flush did not end")
+		o.require(d.Flush(ctx) == nil, "found Flush waiting after the fault; want it to return")
 	}
 	o.took = time.Since(began)
 	ctx, cancel := context.WithTimeout(t.Context(), closeDeadline)
 	defer cancel()
 	closing := time.Now()
-	_ = d.Close(ctx) // its error says that messages were left, which the account knows
-	o.require(time.Since(closing) < closeDeadline+time.Second, "close with %v took %v", closeDeadline, time.Since(closing))
+	_ = d.Close(ctx) // the account has the messages that its error counts
+	o.require(time.Since(closing) < closeDeadline+time.Second,
+		"found Close returning after %v; want less than %v", time.Since(closing), closeDeadline+time.Second)
 	if s.heal != nil {
 		s.heal()
 	}
 	var broken string
-	o.peak, broken = watched()
+	o.peak, broken = stopWatching()
 	o.require(broken == "", "%s", broken)
-	p.settle(t, &o, goroutines)
+	p.awaitEnd(t, &o, goroutines)
 
 	ids := p.read(t, topic)
 	stored := make([]int, len(ids))
 	for i, id := range ids {
 		stored[i] = number(id)
 	}
-	o.Counts = account.Settle(stored)
-	o.require(o.Missing == 0 || s.forgets && o.Gaps == 1, "%d acknowledged events are missing", o.Missing)
-	o.judge(d.Stats(), b.Unacknowledged())
-	o.require(o.peak <= uint64(heapLimit+2*s.largeBytes), "the heap grew by %d MiB", o.peak>>20)
+	o.Counts = account.Compare(stored)
+	o.require(o.Missing == 0 || s.forgets && o.Gaps == 1, "found %d delivered events that are not stored", o.Missing)
+	o.check(d.Stats(), b.Unacknowledged())
+	o.require(o.peak <= uint64(heapLimit+2*s.largeBytes), "found the heap grown by %d MiB; want at most %d MiB", o.peak>>20, (heapLimit+2*s.largeBytes)>>20)
 	if s.heal == nil {
-		refused := 0
+		rejected := 0
 		if s.largeBytes > 0 {
-			refused = (events + largeEvery - 1) / largeEvery
+			rejected = (events + largeEvery - 1) / largeEvery
 		}
-		o.require(o.Delivered == events-refused, "%d events were not delivered when all was well again", events-refused-o.Delivered)
+		o.require(o.Delivered == events-rejected, "found %d events not delivered after the fault", events-rejected-o.Delivered)
 	}
-	o.copies = p.copies(b, s)
-	o.require(o.Duplicates <= o.copies, "only %d duplicates are explained by lost acknowledgements", o.copies)
+	o.allowed = p.allowed(b, s)
+	o.require(o.Duplicates <= o.allowed, "found %d duplicates; want at most %d", o.Duplicates, o.allowed)
 	return o
 }
 
-// send gives events to take at a rate, or as fast as it can when it is behind,
-// and returns how long the slowest took. Every 500th has the text large, unless
-// that is empty.
-func send(events, rate int, large []byte, take func(numbered)) (longest time.Duration) {
+// send calls sendEvent rate times per second, or without a pause when it is late.
+// It returns the duration of the slowest call. If large is not empty, it is the
+// text of every 500th event.
+func send(events, rate int, large []byte, sendEvent func(numbered)) (longest time.Duration) {
 	small := make([]byte, 100)
 	began := time.Now()
 	for n := range events {
@@ -197,16 +199,16 @@ func send(events, rate int, large []byte, take func(numbered)) (longest time.Dur
 			event.Text = large
 		}
 		sent := time.Now()
-		take(event)
+		sendEvent(event)
 		longest = max(longest, time.Since(sent))
 	}
 	return longest
 }
 
-// settle waits until the connections and the goroutines of the backend are gone.
-func (p *place) settle(t *testing.T, o *outcome, goroutines int) {
+// awaitEnd waits until the connections and goroutines of the backend have ended.
+func (p *target) awaitEnd(t *testing.T, o *result, goroutines int) {
 	t.Helper()
-	gone := func() bool {
+	ended := func() bool {
 		for _, proxy := range p.proxies {
 			if proxy.Links() > 0 {
 				return false
@@ -215,38 +217,38 @@ func (p *place) settle(t *testing.T, o *outcome, goroutines int) {
 		return runtime.NumGoroutine() <= goroutines
 	}
 	patience := time.After(5 * time.Second)
-	for !gone() {
+	for !ended() {
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-patience:
 			stacks := make([]byte, 1<<20)
 			t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
-			o.require(false, "%d goroutines are left", runtime.NumGoroutine()-goroutines)
+			o.require(false, "found %d goroutines after Close; want 0", runtime.NumGoroutine()-goroutines)
 			return
 		}
 	}
 }
 
-// judge checks the requirements that are the same for all backends.
-func (o *outcome) judge(stats signalcast.Stats, unacknowledged int) {
-	o.require(o.Fateless == 0, "%d events have no fate", o.Fateless)
-	o.require(o.Repeated == 0, "%d events have more than one fate", o.Repeated)
-	o.require(o.Untrue == 0, "%d events are there that were not written", o.Untrue)
-	o.require(o.OutOfOrder == 0, "%d events are out of order", o.OutOfOrder)
-	o.require(o.Strangers == 0, "%d events are there that nobody sent", o.Strangers)
-	o.require(stats.Pending == 0 && unacknowledged == 0, "%d messages pending and %d unacknowledged after close", stats.Pending, unacknowledged)
+// check checks the requirements that are the same for all backends.
+func (o *result) check(stats signalcast.Stats, unacknowledged int) {
+	o.require(o.NoFate == 0, "found %d events without a fate", o.NoFate)
+	o.require(o.Repeated == 0, "found %d events with more than one fate", o.Repeated)
+	o.require(o.Untrue == 0, "found %d stored events that were reported as not written", o.Untrue)
+	o.require(o.OutOfOrder == 0, "found %d events out of order", o.OutOfOrder)
+	o.require(o.NotSent == 0, "found %d stored events that were never sent", o.NotSent)
+	o.require(stats.Pending == 0 && unacknowledged == 0, "found %d messages pending and %d unacknowledged after Close; want 0", stats.Pending, unacknowledged)
 	o.require(int(stats.Delivered) == o.Delivered && int(stats.Failed+stats.Rejected) == o.NotWritten+o.Unknown,
-		"the counters say %+v", stats)
+		"found counters %+v; want those of the hooks", stats)
 }
 
 func number(id signalcast.UUID) int {
-	return int(binary.BigEndian.Uint64(id[8:])) - 1 // the ID 0 is none
+	return int(binary.BigEndian.Uint64(id[8:])) - 1 // IDs start at 1
 }
 
-// watch looks at the ledger and the heap until the function that it returns is
-// called. That returns by how many bytes the heap in use has grown at most, and
-// what was wrong with the ledger.
-func watch(d *signalcast.Dispatcher) (result func() (peak uint64, broken string)) {
+// watch samples the counters and the heap every 10 ms until stop is called. stop
+// returns the largest growth of the heap in bytes, and the samples whose counters
+// do not add up.
+func watch(d *signalcast.Dispatcher) (stop func() (peak uint64, broken string)) {
 	const live = "/gc/heap/live:bytes"
 	heap := func() uint64 {
 		sample := []metrics.Sample{{Name: live}}
@@ -255,32 +257,32 @@ func watch(d *signalcast.Dispatcher) (result func() (peak uint64, broken string)
 	}
 	runtime.GC()
 	start := heap()
-	stop, stopped := make(chan struct{}), make(chan struct{})
+	ending, ended := make(chan struct{}), make(chan struct{})
 	var peak uint64
 	var broken strings.Builder
 	go func() {
-		defer close(stopped)
-		look := time.NewTicker(10 * time.Millisecond)
-		defer look.Stop()
+		defer close(ended)
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
 		var last signalcast.Stats
 		for {
 			select {
-			case <-stop:
+			case <-ending:
 				return
-			case <-look.C:
+			case <-ticker.C:
 			}
 			peak = max(peak, heap())
 			s := d.Stats()
 			if s.Accepted != s.Delivered+s.Failed+s.Pending || s.Pending < 0 || s.Pending > bufferMessages ||
 				s.Accepted < last.Accepted || s.Delivered < last.Delivered || s.Failed < last.Failed {
-				fmt.Fprintf(&broken, "the ledger says %+v after %+v; ", s, last)
+				fmt.Fprintf(&broken, "found counters %+v after %+v; ", s, last)
 			}
 			last = s
 		}
 	}()
 	return func() (uint64, string) {
-		close(stop)
-		<-stopped
+		close(ending)
+		<-ended
 		return max(peak, start) - start, broken.String()
 	}
 }

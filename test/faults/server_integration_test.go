@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// server is a real server that a script of test/servers starts and stops.
+// server is a real server, controlled by a script of test/servers.
 type server struct {
 	script, dir string
 }
 
-// startServer starts one with the options of its script. It ends with the test.
+// startServer starts a server with options of its script. The server stops when the test ends.
 func startServer(t *testing.T, script, name string, options ...string) *server {
 	t.Helper()
 	s := newServer(t, script, name)
@@ -30,14 +30,14 @@ func startServer(t *testing.T, script, name string, options ...string) *server {
 	return s
 }
 
-// newServer returns one that is not started yet.
+// newServer returns a server that is not started.
 func newServer(t *testing.T, script, name string) *server {
 	t.Helper()
 	s := &server{script: filepath.Join("..", "servers", script), dir: filepath.Join("..", "..", ".run", "faults", name)}
-	_, err := s.run("stop") // of a run that was interrupted
+	_, err := s.run("stop") // an interrupted run may have left it running
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = s.resume() // unless it is down
+		_ = s.resume() // fails if the server is down
 		_, _ = s.run("stop")
 	})
 	return s
@@ -52,7 +52,7 @@ func (s *server) run(args ...string) (output string, err error) {
 	return string(out), err
 }
 
-// env returns a value of the script's env.
+// env returns a variable that the command env of the script prints.
 func (s *server) env(t *testing.T, name string) string {
 	t.Helper()
 	out, err := s.run("env")
@@ -62,23 +62,23 @@ func (s *server) env(t *testing.T, name string) string {
 			return value
 		}
 	}
-	require.FailNow(t, "no "+name, out)
+	require.FailNow(t, "no variable "+name, out)
 	return ""
 }
 
-// kill ends the server without giving it time for anything.
+// kill kills the server with SIGKILL.
 func (s *server) kill() error {
 	_, err := s.run("kill9")
 	return err
 }
 
-// restart starts the server again with what it has stored.
+// restart starts the server again with its data.
 func (s *server) restart() error {
 	_, err := s.run("restart")
 	return err
 }
 
-// suspend makes the server stand still, resume ends that.
+// suspend stops the server with SIGSTOP; resume continues it.
 func (s *server) suspend() error { return s.signal(syscall.SIGSTOP) }
 func (s *server) resume() error  { return s.signal(syscall.SIGCONT) }
 
@@ -94,7 +94,7 @@ func (s *server) signal(signal syscall.Signal) error {
 	return syscall.Kill(pid, signal)
 }
 
-// freePort returns a port that is free, and whose successor is: a Kafka's controller takes it.
+// freePort returns a free port whose successor is free too. The controller of Kafka uses the successor.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for {
