@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests that need real servers or the Python reference, and installs what they need.
-# Flags are given to go test: test/run_integration.sh -race -run Reference
+# Runs the tests that need real servers or the reference in Python. Installs what they need.
+# Flags go to go test: test/run_integration.sh -race -run Reference
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 servers=(redis kafka registry)

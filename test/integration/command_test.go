@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/cli"
 )
 
-func TestTheCommandSendsWhatThePythonReferenceReads(t *testing.T) {
+func TestReferenceReadsEventsOfTheCommand(t *testing.T) {
 	t.Parallel()
 	brokers, _, _ := strings.Cut(setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS"), ",")
 	kafkaURL := "kafka://" + brokers + "?registry=" + setting(t, "SIGNALCAST_TEST_REGISTRY_URL") + "&client="
@@ -61,12 +61,12 @@ func TestTheCommandSendsWhatThePythonReferenceReads(t *testing.T) {
 			require.NoError(t, err, log)
 			require.Len(t, got, 1)
 			require.Equal(t, sample.Metadata, got[0].Metadata)
-			require.Equal(t, tree(t, sample.seen()), tree(t, got[0].Data))
+			require.Equal(t, tree(t, sample.seenByConsumer()), tree(t, got[0].Data))
 		})
 	}
 }
 
-// enrollment returns an event type, and the sample of it in which every field is set.
+// enrollment returns an event type and its sample with every field set.
 func enrollment(t *testing.T) (goldenEvent, goldenSample) {
 	t.Helper()
 	for _, event := range goldenEvents(t) {
@@ -74,6 +74,6 @@ func enrollment(t *testing.T) (goldenEvent, goldenSample) {
 			return event, event.Samples[0]
 		}
 	}
-	t.Fatal("there is no golden data of enrollments")
+	t.Fatal("found no golden data of enrollments")
 	return goldenEvent{}, goldenSample{}
 }

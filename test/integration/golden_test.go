@@ -16,7 +16,7 @@ import (
 
 const goldenDir = "../../testdata/golden"
 
-// goldenEvent is what the reference makes of one event type.
+// goldenEvent is the golden data of one event type.
 type goldenEvent struct {
 	EventType string         `json:"event_type"`
 	Samples   []goldenSample `json:"samples"`
@@ -29,12 +29,12 @@ type goldenEvent struct {
 type goldenSample struct {
 	Name         string              `json:"name"`
 	Data         json.RawMessage     `json:"data"`
-	ConsumerSees json.RawMessage     `json:"reference_consumer_sees"` // where it is not the same as Data
+	ConsumerSees json.RawMessage     `json:"reference_consumer_sees"` // nil if it equals Data
 	Metadata     signalcast.Metadata `json:"metadata"`
 }
 
-// seen is the data that a consumer of the reference gets.
-func (s goldenSample) seen() json.RawMessage {
+// seenByConsumer returns the data that a consumer of the reference receives.
+func (s goldenSample) seenByConsumer() json.RawMessage {
 	if s.ConsumerSees != nil {
 		return s.ConsumerSees
 	}
@@ -49,7 +49,7 @@ type goldenEntry struct {
 	} `json:"fields"`
 }
 
-// goldenEvents reads every event type of the golden data, sorted by name.
+// goldenEvents returns the golden data of every event type, sorted by name.
 func goldenEvents(t *testing.T) []goldenEvent {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(goldenDir, "events", "*.json"))
@@ -80,7 +80,7 @@ func readJSON(t *testing.T, file string, into any) {
 	require.NoError(t, json.Unmarshal(text, into), file)
 }
 
-// tree decodes JSON for comparison, keeping the text of numbers: 64-bit integers do not fit a float64.
+// tree decodes JSON for comparison. It keeps the text of numbers, because a float64 cannot hold every 64-bit integer.
 func tree(t *testing.T, text []byte) any {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(text))

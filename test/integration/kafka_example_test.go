@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheKafkaExampleRunsWithOneCommand(t *testing.T) {
+func TestKafkaExamplePrintsTheOutputOfItsReadme(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../examples/kafka/README.md")
 	require.NoError(t, err)

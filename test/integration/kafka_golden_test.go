@@ -17,10 +17,10 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// hyphenated is the event type that no strict schema registry takes.
+// hyphenated is an event type that a strict schema registry rejects.
 const hyphenated = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
 
-// goldenKafka is what the reference wrote to Kafka and to the schema registry for one event type.
+// goldenKafka holds the records and schemas that the reference wrote for one event type.
 type goldenKafka struct {
 	Prefix   string          `json:"prefix"`
 	Subjects []goldenSubject `json:"subjects"`
@@ -45,7 +45,7 @@ type goldenHeader struct {
 	Value string `json:"hex"`
 }
 
-func TestEveryEventTypeReachesThePythonReferenceOverKafka(t *testing.T) {
+func TestReferenceReadsEveryEventTypeFromKafka(t *testing.T) {
 	t.Parallel()
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
 		t.Helper()
@@ -55,12 +55,12 @@ func TestEveryEventTypeReachesThePythonReferenceOverKafka(t *testing.T) {
 		require.NoError(t, err)
 		sendSamples(t, backend, prefix, events)
 
-		t.Run("schemas and records are those of the reference, byte for byte", func(t *testing.T) {
+		t.Run("schemas and records equal the reference", func(t *testing.T) {
 			t.Parallel()
 			for _, event := range events {
 				var golden goldenKafka
 				readJSON(t, filepath.Join(goldenDir, "kafka", event.EventType+".json"), &golden)
-				ids := make(map[string]string) // of schemas, framed: golden to ours
+				ids := make(map[string]string) // framed schema IDs: golden data to this registry
 				for _, want := range golden.Subjects {
 					got := registered(t, prefix+strings.TrimPrefix(want.Subject, golden.Prefix))
 					require.Equal(t, want.Schema, got.Schema.Schema)
@@ -76,7 +76,7 @@ func TestEveryEventTypeReachesThePythonReferenceOverKafka(t *testing.T) {
 			}
 		})
 
-		t.Run("the reference's consumer receives every event and logs nothing", func(t *testing.T) {
+		t.Run("the consumer of the reference receives every event and logs nothing", func(t *testing.T) {
 			t.Parallel()
 			var sent []goldenSample
 			for _, event := range events {
@@ -89,13 +89,13 @@ func TestEveryEventTypeReachesThePythonReferenceOverKafka(t *testing.T) {
 			require.Len(t, got, len(sent))
 			for i, sample := range sent {
 				require.Equal(t, sample.Metadata, got[i].Metadata, "%s, sample %s", sample.Metadata.EventType, sample.Name)
-				require.Equal(t, tree(t, sample.seen()), tree(t, got[i].Data), "%s, sample %s", sample.Metadata.EventType, sample.Name)
+				require.Equal(t, tree(t, sample.seenByConsumer()), tree(t, got[i].Data), "%s, sample %s", sample.Metadata.EventType, sample.Name)
 			}
 		})
 	})
 }
 
-func TestAnEventTypeThatIsNoAvroNamespaceIsRefusedAtTheStart(t *testing.T) {
+func TestNewDispatcherRejectsEventTypeThatIsNotAnAvroNamespace(t *testing.T) {
 	t.Parallel()
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
 		t.Helper()
@@ -113,7 +113,7 @@ func TestAnEventTypeThatIsNoAvroNamespaceIsRefusedAtTheStart(t *testing.T) {
 	})
 }
 
-func TestKafkaCarriesJSONWithoutASchemaRegistry(t *testing.T) {
+func TestKafkaCarriesJSONWithoutSchemaRegistry(t *testing.T) {
 	t.Parallel()
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
 		t.Helper()
@@ -140,7 +140,7 @@ func TestKafkaCarriesJSONWithoutASchemaRegistry(t *testing.T) {
 	})
 }
 
-// asGolden writes a record in the form of the golden data.
+// asGolden converts a record to the form of the golden data.
 func asGolden(sample string, r *kgo.Record) goldenRecord {
 	record := goldenRecord{Sample: sample, Key: hex.EncodeToString(r.Key), Value: hex.EncodeToString(r.Value)}
 	for _, h := range r.Headers {
@@ -149,13 +149,13 @@ func asGolden(sample string, r *kgo.Record) goldenRecord {
 	return record
 }
 
-// frame is what stands before Avro data whose schema has this ID: a zero byte and the ID, in hex.
+// frame returns the bytes before Avro data with this schema ID, in hex: a zero byte and the ID.
 func frame(id int) string {
 	digits := strconv.FormatInt(int64(id), 16)
 	return strings.Repeat("0", 10-len(digits)) + digits
 }
 
-// keyText finds the value at a path of event data, as text.
+// keyText returns the text of the value at a path of event data.
 func keyText(t *testing.T, data json.RawMessage, path string) string {
 	t.Helper()
 	value := tree(t, data)

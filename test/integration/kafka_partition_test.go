@@ -16,7 +16,7 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-func TestAKeyIsOnTheSamePartitionWhoeverSendsIt(t *testing.T) {
+func TestPartitionOfKeyEqualsTheReference(t *testing.T) {
 	t.Parallel()
 	const partitions, keys = 6, 200
 	prefix := uniquePrefix()
@@ -53,7 +53,7 @@ func TestAKeyIsOnTheSamePartitionWhoeverSendsIt(t *testing.T) {
 	}
 }
 
-// sendRegistrations sends events with one of our backends, keyed by the user's name.
+// sendRegistrations sends events to a backend, with the name of the user as the key.
 func sendRegistrations(t *testing.T, backend signalcast.Backend, prefix, source string, events []string) {
 	t.Helper()
 	registry := openedxRegistry(t, signalcast.WithSource(source))
@@ -68,7 +68,7 @@ func sendRegistrations(t *testing.T, backend signalcast.Backend, prefix, source 
 	require.NoError(t, dispatcher.Close(t.Context()))
 }
 
-// sendWithReference sends the same with the reference's producer.
+// sendWithReference sends the same events with the producer of the reference.
 func sendWithReference(t *testing.T, topic string, events []string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), setting(t, "SIGNALCAST_TEST_PYTHON"), "../reference/produce_kafka.py",

@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-func TestASchemaThatTheRegistryRefusesStopsTheStart(t *testing.T) {
+func TestNewDispatcherFailsIfTheRegistryRejectsSchema(t *testing.T) {
 	t.Parallel()
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
 		t.Helper()
@@ -31,14 +31,14 @@ func TestASchemaThatTheRegistryRefusesStopsTheStart(t *testing.T) {
 			eventType: {"users": {EventKeyField: new("user.id"), Enabled: new(true)}},
 		}, backend, signalcast.WithTopicPrefix(prefix))
 
-		var refused *franz.SchemaError
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, subject, refused.Subject)
-		require.True(t, refused.Refused, "%v", err)
+		var rejected *franz.SchemaError
+		require.ErrorAs(t, err, &rejected)
+		require.Equal(t, subject, rejected.Subject)
+		require.True(t, rejected.Refused, "%v", err)
 	})
 }
 
-func TestTheSchemaRegistryIsReachedOverTLS(t *testing.T) {
+func TestSchemaRegistryOverTLS(t *testing.T) {
 	t.Parallel()
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
 		t.Helper()
@@ -58,11 +58,11 @@ func TestTheSchemaRegistryIsReachedOverTLS(t *testing.T) {
 			return err
 		}
 
-		t.Run("with an authority that is trusted", func(t *testing.T) {
+		t.Run("trusted authority", func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, start(t, "ca.pem"))
 		})
-		t.Run("but not with another one", func(t *testing.T) {
+		t.Run("unknown authority", func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
 			err := start(t, "other-ca.pem")
@@ -72,7 +72,7 @@ func TestTheSchemaRegistryIsReachedOverTLS(t *testing.T) {
 	})
 }
 
-// occupy registers a schema under a subject whose later versions have to be compatible.
+// occupy registers a schema under a subject that requires compatible versions.
 func occupy(t *testing.T, subject, schema string) {
 	t.Helper()
 	client, err := sr.NewClient(sr.URLs(setting(t, "SIGNALCAST_TEST_REGISTRY_URL")))

@@ -17,10 +17,10 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// patience is for how long brokers that refuse a connection are tried again.
+// patience is the delivery timeout in tests whose brokers reject the connection.
 const patience = 3 * time.Second
 
-func TestKafkaOverSecureConnections(t *testing.T) {
+func TestKafkaOverTLS(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(t *testing.T, c *franz.Config){
 		"PLAIN":                func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN") },
@@ -31,7 +31,7 @@ func TestKafkaOverSecureConnections(t *testing.T) {
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
 		t.Helper()
 		for name, secure := range cases {
-			t.Run(name+" lets events through", func(t *testing.T) {
+			t.Run(name+" delivers events", func(t *testing.T) {
 				t.Parallel()
 				config := franz.Config{}
 				secure(t, &config)
@@ -42,38 +42,38 @@ func TestKafkaOverSecureConnections(t *testing.T) {
 	})
 }
 
-func TestKafkaRefusesAConnection(t *testing.T) {
+func TestKafkaRejectsConnection(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		config func(t *testing.T, c *franz.Config)
 		reason string
 	}{
-		"with a wrong password by PLAIN": {
+		"wrong password with PLAIN": {
 			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.SASLPassword = "wrong-password" },
 			reason: "access is denied",
 		},
-		"with a wrong password by SCRAM-SHA-256": {
+		"wrong password with SCRAM-SHA-256": {
 			config: func(t *testing.T, c *franz.Config) {
 				withPassword(t, c, "SCRAM-SHA-256")
 				c.SASLPassword = "wrong-password"
 			},
 			reason: "access is denied",
 		},
-		"with a wrong password by SCRAM-SHA-512": {
+		"wrong password with SCRAM-SHA-512": {
 			config: func(t *testing.T, c *franz.Config) {
 				withPassword(t, c, "SCRAM-SHA-512")
 				c.SASLPassword = "wrong-password"
 			},
 			reason: "access is denied",
 		},
-		"to a broker whose authority is not trusted": {
+		"unknown authority": {
 			config: func(t *testing.T, c *franz.Config) {
 				withPassword(t, c, "PLAIN")
 				c.TLS = trusting(t, "KAFKA", "other-ca.pem")
 			},
 			reason: "certificate signed by unknown authority",
 		},
-		"without the client certificate that the broker asks for": {
+		"missing client certificate": {
 			config: func(t *testing.T, c *franz.Config) { withCertificate(t, c); c.TLS.Certificates = nil },
 			reason: "tls: bad certificate",
 		},
@@ -101,17 +101,17 @@ func TestKafkaRefusesAConnection(t *testing.T) {
 	})
 }
 
-// withPassword makes c speak to the listener that asks for a password.
+// withPassword configures c for the listener that requires a password.
 func withPassword(t *testing.T, c *franz.Config, mechanism string) {
 	t.Helper()
 	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_SASL_BROKERS")}
 	c.TLS = trusting(t, "KAFKA", "ca.pem")
 	c.SASLMechanism = mechanism
-	c.SASLUsername = strings.ToLower(mechanism) // test/servers/kafka.sh has a user for each
+	c.SASLUsername = strings.ToLower(mechanism) // test/servers/kafka.sh creates a user for each mechanism
 	c.SASLPassword = setting(t, "SIGNALCAST_TEST_KAFKA_PASSWORD")
 }
 
-// withCertificate makes c speak to the listener that asks for a client's certificate.
+// withCertificate configures c for the listener that requires a client certificate.
 func withCertificate(t *testing.T, c *franz.Config) {
 	t.Helper()
 	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_TLS_BROKERS")}
@@ -121,7 +121,7 @@ func withCertificate(t *testing.T, c *franz.Config) {
 	c.TLS.Certificates = []tls.Certificate{pair}
 }
 
-// sendRegistration sends one event as JSON, and returns what was logged.
+// sendRegistration sends one event as JSON and returns the log.
 func sendRegistration(t *testing.T, client kafkaClient, config franz.Config) (log string, err error) {
 	t.Helper()
 	var text bytes.Buffer

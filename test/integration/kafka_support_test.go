@@ -19,7 +19,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-// kafkaClient is one of the two backends for Kafka, whose configurations are the same.
+// kafkaClient is one of the two backends for Kafka, which share a configuration.
 type kafkaClient struct {
 	name string
 	new  func(franz.Config) (signalcast.Backend, error)
@@ -32,7 +32,7 @@ func kafkaClients() []kafkaClient {
 	}
 }
 
-// withEachKafkaClient runs a test once for each of the two backends.
+// withEachKafkaClient runs test once for each backend for Kafka.
 func withEachKafkaClient(t *testing.T, test func(t *testing.T, client kafkaClient)) {
 	t.Helper()
 	for _, client := range kafkaClients() {
@@ -43,7 +43,7 @@ func withEachKafkaClient(t *testing.T, test func(t *testing.T, client kafkaClien
 	}
 }
 
-// kafkaConfig says where the broker and the schema registry of the tests are.
+// kafkaConfig returns a configuration with the broker and the schema registry of the tests.
 func kafkaConfig(t *testing.T) franz.Config {
 	t.Helper()
 	return franz.Config{
@@ -52,13 +52,13 @@ func kafkaConfig(t *testing.T) franz.Config {
 	}
 }
 
-// certificate returns the path of a file that test/servers/certs.sh has made for a server: KAFKA or REGISTRY.
+// certificate returns the path of a file of test/servers/certs.sh. server is KAFKA or REGISTRY.
 func certificate(t *testing.T, server, name string) string {
 	t.Helper()
 	return filepath.Join(setting(t, "SIGNALCAST_TEST_"+server+"_CERTS"), name)
 }
 
-// trusting returns a configuration for TLS that trusts one of the authorities of certs.sh.
+// trusting returns a TLS configuration that trusts one authority of certs.sh.
 func trusting(t *testing.T, server, authority string) *tls.Config {
 	t.Helper()
 	text, err := os.ReadFile(certificate(t, server, authority))
@@ -68,7 +68,7 @@ func trusting(t *testing.T, server, authority string) *tls.Config {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }
 
-// readRecords returns the records of a topic, which have to be count.
+// readRecords returns the records of a topic and requires that there are count of them.
 func readRecords(t *testing.T, topic string, count int) []*kgo.Record {
 	t.Helper()
 	records := kafkatest.Read(t, topic, kgo.SeedBrokers(setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS")))
@@ -76,13 +76,13 @@ func readRecords(t *testing.T, topic string, count int) []*kgo.Record {
 	return records
 }
 
-// registered returns the only version of a subject.
+// registered returns the schema of a subject and requires that it has one version.
 func registered(t *testing.T, subject string) sr.SubjectSchema {
 	t.Helper()
 	client, err := sr.NewClient(sr.URLs(setting(t, "SIGNALCAST_TEST_REGISTRY_URL")))
 	require.NoError(t, err)
 	schema, err := client.SchemaByVersion(t.Context(), subject, -1)
 	require.NoError(t, err)
-	require.Equal(t, 1, schema.Version, "%s has more than one version", subject)
+	require.Equal(t, 1, schema.Version, "versions of %s", subject)
 	return schema
 }

@@ -1,7 +1,8 @@
 //go:build integration
 
-// Package integration_test runs the whole library against real servers and
-// the Python reference. Start it with test/run_integration.sh.
+// Package integration_test tests the library against real servers and the
+// reference, the Python implementation of the Open edX event bus. Run it with
+// test/run_integration.sh.
 package integration_test
 
 import (
@@ -15,7 +16,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
+func TestReferenceReadsEveryEventTypeFromRedis(t *testing.T) {
 	t.Parallel()
 	events := goldenEvents(t)
 	prefix := uniquePrefix()
@@ -23,7 +24,7 @@ func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
 	require.NoError(t, err)
 	sendSamples(t, backend, prefix, events)
 
-	t.Run("every stream holds the entries of the reference, byte for byte", func(t *testing.T) {
+	t.Run("the entries of every stream equal the reference", func(t *testing.T) {
 		t.Parallel()
 		for _, event := range events {
 			entries := streamEntries(t, prefix+"-"+event.topic)
@@ -41,7 +42,7 @@ func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
 		}
 	})
 
-	t.Run("the reference's consumer receives every event and logs nothing", func(t *testing.T) {
+	t.Run("the consumer of the reference receives every event and logs nothing", func(t *testing.T) {
 		t.Parallel()
 		var sent []goldenSample
 		for _, event := range events {
@@ -54,15 +55,15 @@ func TestEveryEventTypeReachesThePythonReferenceOverRedis(t *testing.T) {
 		require.NoError(t, err)
 		for i, sample := range sent {
 			if sample.Metadata.SourceHost == "" {
-				sample.Metadata.SourceHost = host // the consumer takes an empty field for a missing one
+				sample.Metadata.SourceHost = host // the consumer replaces an empty field
 			}
 			require.Equal(t, sample.Metadata, got[i].Metadata, "%s, sample %s", sample.Metadata.EventType, sample.Name)
-			require.Equal(t, tree(t, sample.seen()), tree(t, got[i].Data), "%s, sample %s", sample.Metadata.EventType, sample.Name)
+			require.Equal(t, tree(t, sample.seenByConsumer()), tree(t, got[i].Data), "%s, sample %s", sample.Metadata.EventType, sample.Name)
 		}
 	})
 }
 
-func TestTheReferenceReportsAnEntryThatItCannotRead(t *testing.T) {
+func TestReferenceReportsMalformedEntry(t *testing.T) {
 	t.Parallel()
 	stream := uniquePrefix() + "-broken"
 	err := client(t).XAdd(t.Context(), &goredis.XAddArgs{Stream: stream, Values: []any{
@@ -77,13 +78,13 @@ func TestTheReferenceReportsAnEntryThatItCannotRead(t *testing.T) {
 	require.Contains(t, log, "Error consuming event from Redis")
 }
 
-// readRedisWithReference reads count events from the start of a stream.
+// readRedisWithReference reads the first count events of a stream.
 func readRedisWithReference(t *testing.T, stream string, count int) (events []received, log string, err error) {
 	t.Helper()
 	return readWithReference(t, "check_redis.py", count, "--url", setting(t, "SIGNALCAST_TEST_REDIS_URL"), "--stream", stream)
 }
 
-// streamEntries returns the names and values of each entry's fields in their order, which go-redis's XRange does not keep.
+// streamEntries returns the field names and values of each entry, in order. XRange of go-redis does not keep the order.
 func streamEntries(t *testing.T, stream string) [][]string {
 	t.Helper()
 	reply, err := client(t).Do(t.Context(), "XRANGE", stream, "-", "+").Slice()

@@ -17,14 +17,14 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// received is one event as a receiver of the Python reference got it.
+// received is an event as a receiver of the reference gets it.
 type received struct {
 	Data     json.RawMessage     `json:"data"`
 	Metadata signalcast.Metadata `json:"metadata"`
 }
 
-// readWithReference lets the reference's own consumer read count events, by one of the checkers in test/reference.
-// It returns what the reference received and what it logged; err is not nil if that was not as it should be.
+// readWithReference reads count events with the consumer of the reference, run by a checker of test/reference.
+// It returns the events and the log of the consumer. It returns an error if events are missing or the log is not empty.
 func readWithReference(t *testing.T, checker string, count int, args ...string) (events []received, log string, err error) {
 	t.Helper()
 	args = append([]string{filepath.Join("..", "reference", checker), "--count", strconv.Itoa(count), "--strict"}, args...)
@@ -43,10 +43,10 @@ func readWithReference(t *testing.T, checker string, count int, args ...string) 
 	return events, stderr.String(), err
 }
 
-// setting is what test/run_integration.sh says about the servers it started.
+// setting returns an environment variable that test/run_integration.sh sets.
 func setting(t *testing.T, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
-	require.NotEmpty(t, value, "%s is not set: run test/run_integration.sh", name)
+	require.NotEmpty(t, value, "found %s unset; run test/run_integration.sh", name)
 	return value
 }

@@ -16,10 +16,10 @@ import (
 // everything is a topic that all event types share.
 const everything = "everything"
 
-// uniquePrefix keeps the topics of tests and runs apart.
+// uniquePrefix returns a topic prefix that no other test or run uses.
 func uniquePrefix() string { return "test" + strconv.FormatInt(time.Now().UnixNano(), 36) }
 
-// openedxRegistry returns a registry with every event type of the Open edX catalogue.
+// openedxRegistry returns a registry with every signal of the Open edX catalogue.
 func openedxRegistry(t *testing.T, opts ...signalcast.RegistryOption) *signalcast.Registry {
 	t.Helper()
 	registry := signalcast.NewRegistry(opts...)
@@ -27,7 +27,7 @@ func openedxRegistry(t *testing.T, opts ...signalcast.RegistryOption) *signalcas
 	return registry
 }
 
-// sendSamples sends every sample of every event type to the type's own topic and to the shared one, and closes the backend.
+// sendSamples sends every sample to the topic of its event type and to the topic everything. It closes the backend.
 func sendSamples(t *testing.T, backend signalcast.Backend, prefix string, events []goldenEvent, opts ...signalcast.DispatcherOption) {
 	t.Helper()
 	registry := openedxRegistry(t)

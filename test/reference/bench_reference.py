@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Does work with the reference on demand and tells what it cost.
+"""Measures work of the reference, the Open edX event bus in Python, on demand.
 
 bench_reference.py --redis URL --brokers 127.0.0.1:9092 --registry URL --topic TOPIC
 
-Each line of standard input is a kind of work and how often to do it; each is answered by one line of JSON with the seconds
-and the processor seconds that it took:
+Each line of standard input is a kind of work and a number. The program does the work so many times and prints one line of
+JSON with the seconds and the processor seconds that it took:
 
-  dispatch N   a signal is sent N times, through the handler, to one topic of a producer that does nothing
-  encode N     the same to a producer that encodes the data and drops it
-  redis N      the same to Redis; the reference waits for every answer
-  kafka N      the same to Kafka; delivered at the end
-  config N     1,000 event types with 4 topics each are merged with as many overrides, checked and connected, N times
+  dispatch N   send a signal N times to one topic of a producer that does nothing
+  encode N     send it to a producer that encodes the data and discards it
+  redis N      send it to Redis, where the reference waits for each reply
+  kafka N      send it to Kafka and wait for delivery at the end
+  config N     merge 1,000 event types of 4 topics with as many overrides, check and connect them
 
-Ends with standard input. Exit status 1 as soon as the reference logs an error.
+The program ends at the end of standard input. It exits with status 1 as soon as the reference logs an error.
 """
 
 import argparse

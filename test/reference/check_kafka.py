@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Reads a Kafka topic with the reference's own consumer and prints one JSON line per event.
+"""Reads a Kafka topic with the consumer of the reference and prints one JSON line per event.
 
 check_kafka.py --brokers 127.0.0.1:9092 --registry URL --topic TOPIC --count N [--timeout 60] [--strict]
 
-TOPIC is the full name, prefix included, and may hold events of any types. Reads from the start of the topic, with a new consumer group.
-Exit status 1 if the reference logs an error (with --strict: or a warning), if an event would have been published again, or if fewer
-than N events came before the timeout; the reasons are on stderr.
+TOPIC is the full name with the prefix. It may hold events of several types. The program reads from the start of the topic with a new
+consumer group. It prints problems on stderr and exits with status 1 if the reference logs an error (with --strict: or a warning),
+if an event would be published again, or if fewer than N events arrive before the timeout.
 """
 
 import argparse
@@ -34,7 +34,7 @@ signals = boot(
 )
 from openedx_events.event_bus import make_single_consumer  # noqa: E402  needs the settings
 
-# A new group of the reference starts at the end of the topic, unless its place is known: the first offset that is there.
+# A new group starts at the end of the topic unless it has offsets, so commit the first offset of each partition.
 group = f"check-{uuid.uuid4()}"
 admin = Consumer({"bootstrap.servers": args.brokers, "group.id": group, "enable.auto.commit": False})
 found = admin.list_topics(args.topic, timeout=20).topics[args.topic]

@@ -3,8 +3,8 @@
 
 make_golden.py --redis redis://127.0.0.1:6379/0 --out DIR EVENT_TYPE...
 
-The Redis server must be empty: the streams are written by the reference's producer and read back as they are.
-The same input gives the same files.
+The Redis server must be empty. The producer of the reference writes the streams, and this program reads them back.
+Equal input gives equal files.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def metadata_as_json(metadata):
 
 
 def key_paths(init_data):
-    """Every path of field names through the data classes, nullable ones included, in the order of the fields."""
+    """Yields every path of field names through the data classes, in the order of the fields, nullable fields included."""
 
     def below(path, data_type):
         yield path
@@ -47,7 +47,7 @@ def key_paths(init_data):
 
 
 def key_case(serializer, data, path):
-    """What the reference's Kafka producer makes of one event key field, or the step at which it gives up."""
+    """Returns the key that the Kafka producer of the reference encodes for a key path, or the step that fails."""
     from confluent_kafka.schema_registry import SchemaRegistryClient, topic_record_subject_name_strategy
     from confluent_kafka.schema_registry.avro import AvroSerializer
     from confluent_kafka.serialization import MessageField, SerializationContext
@@ -67,7 +67,7 @@ def key_case(serializer, data, path):
         )
         context = SerializationContext("TOPIC", MessageField.KEY)
         framed = to_bytes(value, context)
-    except Exception as error:  # the reference raises whatever it likes, and all of it is data here
+    except Exception as error:  # the error is golden data
         return case | {"stage": stage, "error": f"{type(error).__name__}: {error}"}
     return case | {
         "subject_for_topic_TOPIC": "TOPIC-" + json.loads(schema)["type"],

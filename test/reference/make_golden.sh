@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes schemas/, events/ and redis/ of testdata/golden again by running the reference against a real Redis.
-#   make_golden.sh           writes them
-#   make_golden.sh --check   writes nothing, fails with a diff when they are not what the reference makes today
-# The files under schemas/ say for which event types; for one more, create an empty schemas/EVENT_TYPE.avsc.
+# Records schemas/, events/ and redis/ of testdata/golden from the reference and a real Redis.
+#   make_golden.sh           writes the files
+#   make_golden.sh --check   writes nothing; fails with a diff if the files differ from what the reference makes
+# The files of schemas/ name the event types. To add one, create an empty schemas/EVENT_TYPE.avsc.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 golden=$root/testdata/golden
@@ -24,4 +24,4 @@ for part in schemas events redis; do
     cp "$made/$part"/* "$golden/$part"
   fi
 done
-echo "${#event_types[@]} event types: the golden data is what the reference makes"
+echo "${#event_types[@]} event types: the golden data equals the reference"

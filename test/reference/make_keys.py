@@ -1,9 +1,9 @@
-"""Writes openedx/keys/testdata: for each kind of key, strings that the reference's consumers accept and refuse.
+"""Writes openedx/keys/testdata: for each kind of key, strings that the consumers of the reference accept or reject.
 
     python make_keys.py OUTPUT_DIRECTORY [MUTATIONS_PER_KIND]
 
-The strings are those listed here and mutations of them, the same ones in every run. Two things are left out, which
-signalcast refuses and the reference accepts: the keys of XBlock asides, and library keys that end in a line break.
+The strings are listed here or are mutations of listed ones, the same in every run. Two kinds are left out, which the reference
+accepts and signalcast rejects: keys of XBlock asides, and library keys that end in a line break.
 """
 import json
 import random

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes events to a Kafka topic with the reference's own producer; prints their number.
+"""Writes events to a Kafka topic with the producer of the reference and prints their number.
 
 produce_kafka.py --brokers 127.0.0.1:9092 --registry URL --topic TOPIC --key-field FIELD EVENT_TYPE <DATA
 
-DATA is one JSON object per line: an event's data in the form of the wire names. TOPIC is the full name, prefix included.
-Exit status 1 if the reference logs a warning or an error.
+DATA has one JSON object per line, the data of an event with its wire names. TOPIC is the full name with the prefix.
+The program exits with status 1 if the reference logs a warning or an error.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes every sample of the given event types to one Redis stream with the reference's own producer; prints their number.
+"""Writes every sample of the given event types to a Redis stream with the producer of the reference and prints their number.
 
 produce_redis.py --url redis://127.0.0.1:6379/0 --stream STREAM EVENT_TYPE...
 """

@@ -1,11 +1,11 @@
-"""Starts the Open edX event bus, the reference, outside a Django project."""
+"""Starts the reference, the Open edX event bus in Python, outside a Django project."""
 
 import django
 from django.conf import settings
 
 
 def boot(**overrides):
-    """Sets Django up with the reference's apps; overrides are Django settings. Returns the reference's signal class."""
+    """Sets up Django with the apps of the reference and the given settings. Returns the signal class of the reference."""
     settings.configure(
         SECRET_KEY="not-a-secret",
         USE_TZ=True,

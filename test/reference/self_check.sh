@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows that the reference works on this machine, without signalcast: its producer writes to a real Redis, its consumer reads.
+# Checks that the reference works on this machine: its producer writes to a real Redis, and its consumer reads.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 redis="$root/test/servers/redis.sh --dir $root/.run/self-check"

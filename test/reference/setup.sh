@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a Python environment with the Open edX event bus, the reference, in .run/reference and prints its interpreter's path.
-# Does nothing but print when the environment is there and requirements.txt is unchanged.
+# Creates a Python environment with the reference, the Open edX event bus in Python, in .run/reference.
+# Prints the path of its interpreter. Creates nothing if the environment exists and requirements.txt is unchanged.
 #   $(test/reference/setup.sh) test/reference/check_redis.py --url redis://127.0.0.1:6379/0 --stream dev-topic --count 3 --strict
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

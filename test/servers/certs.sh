@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# certs.sh DIR: certificates for tests over TLS on 127.0.0.1 and localhost. Does nothing if they are there and still valid.
-#   ca.pem  server.pem server.key  client.pem client.key    signed by that authority
-#   other-ca.pem                                            an authority that signed nothing: connecting with it must fail
+# certs.sh DIR creates certificates for TLS on 127.0.0.1 and localhost. Does nothing if valid ones exist.
+#   ca.pem                                         an authority
+#   server.pem server.key  client.pem client.key   certificates signed by ca.pem
+#   other-ca.pem                                   an authority that signed none of them
 # Keys are unencrypted PKCS#8.
 set -euo pipefail
 mkdir -p "$1"
 cd "$1"
-openssl x509 -checkend 86400 -noout -in client.pem >/dev/null 2>&1 && exit 0 # client.pem is made last
+openssl x509 -checkend 86400 -noout -in client.pem >/dev/null 2>&1 && exit 0 # client.pem is created last
 
 authority() { # NAME
   openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days 3650 -subj "/CN=signalcast test $1" -keyout "$1.key" -out "$1.pem" \

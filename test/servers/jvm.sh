@@ -1,10 +1,10 @@
-# What kafka.sh and registry.sh share: a Java server on loopback, one process with a directory of its own.
-# The script that sources this defines server, its name for messages; home, where it is installed; and the functions
-# fetch DIR, start OPTIONS..., is_up, env; then it calls main.
+# Functions shared by kafka.sh and registry.sh, which control a Java server on loopback with a directory of its own.
+# The script that sources this file defines server, the name in messages; home, the folder of the installation; and the
+# functions fetch DIR, start OPTIONS..., is_up and env. Then it calls main.
 cache=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.run
 die() { echo "$(basename "$0"): $*" >&2; exit 1; }
 
-install() { # once, also when several processes ask for it at the same time
+install() { # once, even if several processes call it at the same time
   mkdir -p "$cache"
   (
     flock 9
@@ -16,7 +16,7 @@ install() { # once, also when several processes ask for it at the same time
     mv "$home.new" "$home"
   ) 9>"$cache/$(basename "$home").lock"
 }
-maven() { # ARGS...   three attempts, since a repository may fail once
+maven() { # ARGS...   up to three attempts
   local i
   for i in 1 2 3; do
     mvn -q -B "$@" </dev/null >"$home.log" 2>&1 && return
@@ -36,7 +36,7 @@ free_ports() { # N   prints the first of N free ports in a row
   done
 }
 
-alive() { # sets pid; a process id that the system gave to somebody else since then does not count
+alive() { # sets pid; false if another process now has that process id
   pid=$(cat "$dir/pid" 2>/dev/null) && [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$dir" ] &&
     [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = java ]
 }
@@ -48,10 +48,10 @@ launch() { # JAVA-ARGS...   returns once the server is up
   echo $! >"$dir/pid"
   for i in $(seq 600); do
     is_up && { alive; return; }
-    [ "$i" -lt 10 ] || alive || { grep -v '^\s*at ' "$dir/server.log" | tail -8 >&2; rm -f "$dir/pid"; die "$server ended at once"; }
+    [ "$i" -lt 10 ] || alive || { grep -v '^\s*at ' "$dir/server.log" | tail -8 >&2; rm -f "$dir/pid"; die "$server ended during start"; }
     sleep 0.1
   done
-  die "$server does not answer, see $dir/server.log"
+  die "$server does not respond, see $dir/server.log"
 }
 
 stop() { # SIGNAL
@@ -62,9 +62,9 @@ stop() { # SIGNAL
   running && { kill -KILL "$pid"; echo "pid $pid did not end, killed"; }
   rm -f "$dir/pid"
 }
-running() { grep -qs '^State:.[^XZ]' "/proc/$pid"/task/*/status; } # the last thread of a killed process holds its ports
+running() { grep -qs '^State:.[^XZ]' "/proc/$pid"/task/*/status; } # a killed process holds its ports until its last thread ends
 
-main() { # DEFAULT-DIR COMMAND OPTIONS...   --dir D is allowed anywhere
+main() { # DEFAULT-DIR COMMAND OPTIONS...   --dir D may be anywhere
   dir=$cache/$1
   shift
   local args=() o command

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# A real Apache Kafka on loopback: broker and controller (KRaft) in one process, from Maven Central. Needs Java 17 and mvn.
+# Controls a real Apache Kafka on loopback: broker and controller (KRaft) in one process, from Maven Central. Needs Java 17 and mvn.
 #
-#   kafka.sh install                 fetch it unless it is there
-#   kafka.sh start [options]         start, wait until it answers
-#       --port P                     default: a free port; the next one is the controller's
-#       --secure                     also SASL_SSL on P+2, for the users plain, scram-sha-256 and scram-sha-512, each by the
-#                                    mechanism of that name only; and SSL on P+3, for clients with a certificate
+#   kafka.sh install                 install it unless it is installed
+#   kafka.sh start [options]         start it and wait until it responds
+#       --port P                     default: a free port; the controller uses the next one
+#       --secure                     also SASL_SSL on P+2, for the users plain, scram-sha-256 and scram-sha-512, each with the
+#                                    mechanism of that name; and SSL on P+3, for clients with a certificate
 #       --set key=value              any line of server.properties, may be repeated
-#       --clean                      begin without the data of the last run
-#   kafka.sh restart                 stop if up, then start with the options of the last time
+#       --clean                      delete the data of the last run first
+#   kafka.sh restart                 stop it if it runs, then start it with the same options
 #   kafka.sh stop | kill9            SIGTERM, SIGKILL
 #   kafka.sh status | pid
 #   kafka.sh env                     KAFKA_BROKERS, KAFKA_PID and, with --secure, KAFKA_SASL_BROKERS, KAFKA_TLS_BROKERS,
 #                                    KAFKA_PASSWORD and KAFKA_CERTS, the directory of certs.sh
 #   kafka.sh run CLASS ARGS...       a command-line tool, e.g. org.apache.kafka.tools.TopicCommand
 #
-# --dir D before or after the command names the instance and holds its state; default .run/kafka in the repository.
-# A topic that nobody has created has one partition.
+# --dir D, before or after the command, is the folder of the instance; default .run/kafka in the repository.
+# A topic that is created on first use has one partition.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/jvm.sh"
@@ -56,7 +56,7 @@ start() {
       "log.dirs=$dir/data" num.partitions=1 group.initial.rebalance.delay.ms=0 \
       offsets.topic.replication.factor=1 offsets.topic.num.partitions=4 \
       transaction.state.log.replication.factor=1 transaction.state.log.min.isr=1 transaction.state.log.num.partitions=4
-    # a broker that was killed is back as soon as its old session is over: after 3 s, not 9 s
+    # a killed broker can rejoin when its old session ends: after 3 s, not 9 s
     printf '%s\n' broker.session.timeout.ms=3000 broker.heartbeat.interval.ms=500
     if [ -n "$secure" ]; then
       "$here/certs.sh" "$dir/certs"
@@ -71,7 +71,7 @@ start() {
     fi
     [ ${#lines[@]} = 0 ] || printf '%s\n' "${lines[@]}"
   } >"$dir/server.properties"
-  # users of SCRAM belong to the first metadata, so they are always there
+  # the first metadata contains the SCRAM users
   [ -e "$dir/data/meta.properties" ] ||
     tool kafka.tools.StorageTool format -t c2lnbmFsY2FzdC10ZXN0IQ -c "$dir/server.properties" \
       --add-scram "SCRAM-SHA-256=[name=scram-sha-256,password=$password]" \

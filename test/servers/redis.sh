@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# A real Redis on loopback (Debian's redis-server), append-only on, for tests that need more than a stand-in.
+# Controls a real Redis on loopback (redis-server of Debian) with an append-only file.
 #
-#   redis.sh install                 install redis-server with apt unless it is there
-#   redis.sh start [options]         start, wait until it answers
+#   redis.sh install                 install redis-server with apt unless it is installed
+#   redis.sh start [options]         start it and wait until it responds
 #       --port P                     default: a free port
 #       --tls                        a TLS port, P+1, with certificates from certs.sh
 #       --pass SECRET                require this password
 #       --fsync always|everysec|no   default everysec
 #       --set "directive value"      any line of redis.conf, may be repeated
-#       --clean                      begin without the data of the last run
-#   redis.sh restart                 stop if up, then start with the options of the last time
+#       --clean                      delete the data of the last run first
+#   redis.sh restart                 stop it if it runs, then start it with the same options
 #   redis.sh stop | kill9            SIGTERM, SIGKILL
 #   redis.sh status | pid | url      url: redis://127.0.0.1:P/0
 #   redis.sh env                     REDIS_URL, REDIS_ADDR, REDIS_PID and, where set, REDIS_TLS_ADDR, REDIS_CA, REDIS_PASS
 #   redis.sh cli ARGS...             redis-cli of this instance
 #
-# --dir D before or after the command names the instance and holds its state; default .run/redis in the repository.
+# --dir D, before or after the command, is the folder of the instance; default .run/redis in the repository.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=$here/../../.run/redis
@@ -25,7 +25,7 @@ install() {
   command -v redis-server >/dev/null && command -v redis-cli >/dev/null && return
   local sudo='' policy=/usr/sbin/policy-rc.d
   [ "$(id -u)" = 0 ] || sudo=sudo
-  if [ ! -e $policy ]; then # keep apt from starting a server of its own
+  if [ ! -e $policy ]; then # keep apt from starting a server
     printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
     $sudo chmod +x $policy
     trap "$sudo rm -f $policy" EXIT
@@ -36,7 +36,7 @@ install() {
 }
 
 port_free() { ! (exec 5<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-free_port() { # one whose successor is free as well, for TLS
+free_port() { # prints a free port whose successor is free too, for TLS
   local p
   while :; do
     p=$((20000 + RANDOM % 12000))
@@ -44,7 +44,7 @@ free_port() { # one whose successor is free as well, for TLS
   done
 }
 
-alive() { # sets pid; a process id that the system gave to somebody else since then does not count
+alive() { # sets pid; false if another process now has that process id
   pid=$(cat "$dir/pid" 2>/dev/null) && [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$dir" ] &&
     grep -qa redis-server "/proc/$pid/cmdline" 2>/dev/null
 }
@@ -93,10 +93,10 @@ start() {
   local i
   for i in $(seq 600); do
     [ "$(cli ping 2>/dev/null || true)" = PONG ] && { echo "redis up, pid $(cat "$dir/pid"), 127.0.0.1:$port"; return; }
-    [ "$i" -lt 20 ] || alive || { tail -5 "$dir/redis.log" >&2; rm -f "$dir/pid"; die "redis-server ended at once"; }
+    [ "$i" -lt 20 ] || alive || { tail -5 "$dir/redis.log" >&2; rm -f "$dir/pid"; die "redis-server ended during start"; }
     sleep 0.05
   done
-  die "no answer from 127.0.0.1:$port"
+  die "no response from 127.0.0.1:$port"
 }
 
 stop() { # SIGNAL

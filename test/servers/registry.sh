@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# A real schema registry with Confluent's API on loopback: Apicurio Registry from Maven Central. Needs Java 17, mvn and curl.
+# Controls a real schema registry on loopback, Apicurio Registry from Maven Central with the API of Confluent. Needs Java 17, mvn and curl.
 #
-#   registry.sh install              fetch it unless it is there
-#   registry.sh start [options]      start, wait until it answers
+#   registry.sh install              install it unless it is installed
+#   registry.sh start [options]      start it and wait until it responds
 #       --port P                     default: a free port
 #       --secure                     also https on P+1, with certificates from certs.sh
 #       --set key=value              any setting of Apicurio or Quarkus, may be repeated
-#       --clean                      begin without the schemas of the last run
-#   registry.sh restart              stop if up, then start with the options of the last time
+#       --clean                      delete the schemas of the last run first
+#   registry.sh restart              stop it if it runs, then start it with the same options
 #   registry.sh stop | kill9         SIGTERM, SIGKILL
 #   registry.sh status | pid
 #   registry.sh env                  REGISTRY_URL, REGISTRY_PID and, with --secure, REGISTRY_TLS_URL and REGISTRY_CERTS,
-#                                    the directory of certs.sh
+#                                    the folder of certs.sh
 #
-# --dir D before or after the command names the instance and holds its state; default .run/registry in the repository.
+# --dir D, before or after the command, is the folder of the instance; default .run/registry in the repository.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/jvm.sh"
@@ -21,7 +21,7 @@ version=3.0.9 # later ones need Java 21
 server="apicurio $version"
 home=$cache/apicurio-$version
 
-fetch() { # DIR   through a repository that is thrown away: the archive has 137 MiB
+fetch() { # DIR   with a temporary local repository, because the archive has 137 MiB
   cd "$1"
   maven -Dmaven.repo.local="$1/m2" org.apache.maven.plugins:maven-dependency-plugin:2.8:get \
     -Dartifact="io.apicurio:apicurio-registry-app:$version:tar.gz:all" -Dtransitive=false
