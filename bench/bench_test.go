@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-func TestCodeByHandWritesWhatSignalcastWrites(t *testing.T) {
+func TestHandWrittenCodeWritesTheSameBytes(t *testing.T) {
 	t.Parallel()
 	compiled, err := shape.Compile(reflect.TypeFor[learning.CourseEnrollmentEvent]())
 	if err != nil {
@@ -54,7 +54,7 @@ func TestCodeByHandWritesWhatSignalcastWrites(t *testing.T) {
 	}
 }
 
-func TestAWrongCountFailsTheRun(t *testing.T) {
+func TestLostEventFailsTheRun(t *testing.T) {
 	t.Parallel()
 	stored := 0
 	c := contest{name: "counted", contenders: []contender{{
@@ -62,12 +62,12 @@ func TestAWrongCountFailsTheRun(t *testing.T) {
 		run:    func(_ context.Context, n int) error { stored += n - 1; return nil },
 		stored: func(context.Context) (int, error) { return stored, nil },
 	}}}
-	if _, err := c.hold(t.Context(), 1); err == nil {
-		t.Fatal("a lost event was not noticed")
+	if _, err := c.runRounds(t.Context(), 1); err == nil {
+		t.Fatal("found no error for a lost event")
 	}
 }
 
-func TestRatiosAreThoseOfTheSameRound(t *testing.T) {
+func TestRatiosCompareTheSameRound(t *testing.T) {
 	t.Parallel()
 	of := func(ns ...float64) (r result) {
 		for _, x := range ns {
@@ -86,7 +86,7 @@ func TestRatiosAreThoseOfTheSameRound(t *testing.T) {
 	}
 }
 
-func TestTheChartIsXML(t *testing.T) {
+func TestChartIsXML(t *testing.T) {
 	t.Parallel()
 	r := report{
 		contests: []contest{{name: redisSync}},

@@ -6,8 +6,8 @@ import (
 	"html"
 )
 
-// chart draws how many events each contender sends per second, as SVG: one group
-// of bars for each contest with a server, longest bar full width.
+// chart returns an SVG with the events per second of each contender. Each contest
+// with a server is a group of bars. The longest bar of a group has full width.
 func (r *report) chart() []byte {
 	const (
 		width, names, bars = 900, 230, 520

@@ -18,12 +18,12 @@ const (
 	configuredTopicsEach = 4
 )
 
-// configuration merges, checks and puts into service a configuration again and again.
+// configuration returns the contest that merges, checks and activates a configuration.
 func configuration() (contest, error) {
 	c := contest{
 		name: configContest,
-		about: "A configuration of 1,000 event types with 4 topics each is merged with an override of as many, checked and put into service. " +
-			"Each time every topic is switched: an event type that stays as it is costs signalcast next to nothing, and code by hand as much as any.",
+		about: "A configuration of 1,000 event types with 4 topics each is merged with an override of the same size, checked and activated. " +
+			"Each round switches every topic. signalcast would reuse the routes of an unchanged event type; code by hand would not.",
 	}
 	r, _, base, err := configured(configuredTypes, configuredTopicsEach)
 	if err != nil {
@@ -98,9 +98,9 @@ type handRoute struct {
 	key   func(*learning.CourseEnrollmentEvent) string
 }
 
-var errSettings = errors.New("settings are missing or wrong")
+var errSettings = errors.New("found missing or wrong settings")
 
-// routesByHand checks a configuration and makes the table of its enabled routes.
+// routesByHand checks a configuration and returns its enabled routes.
 func routesByHand(config signalcast.ProducerConfig, known map[string]map[string]bool) (map[string][]handRoute, error) {
 	routes := make(map[string][]handRoute, len(config))
 	key := func(e *learning.CourseEnrollmentEvent) string { return string(e.Enrollment.Course.CourseKey) }

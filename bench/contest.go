@@ -11,47 +11,47 @@ import (
 	"time"
 )
 
-// contest is one piece of work that several contenders do.
+// contest is work that several contenders do.
 type contest struct {
 	name string
-	// about says what the work is.
+	// about describes the work.
 	about      string
 	contenders []contender
 }
 
-// contender does the work of a contest in its own way.
+// contender is one implementation of the work of a contest.
 type contender struct {
 	name string
-	// events is how often a round does the work.
+	// events is the number of events of a round.
 	events int
-	// run does the work n times and returns when all of it is done and acknowledged.
+	// run sends n events and returns when all of them are acknowledged.
 	run func(ctx context.Context, n int) error
-	// stored returns how many events the server has taken from this contender so
-	// far. Nil where there is no server.
+	// stored returns the number of events that the server has stored for this
+	// contender. It is nil if there is no server.
 	stored func(ctx context.Context) (int, error)
-	// outside is run for work that another process does and measures.
+	// outside replaces run for work that another process does and measures.
 	outside func(ctx context.Context, n int) (sample, error)
 }
 
-// sample is what one event cost in one round.
+// sample holds the figures of one round, for each event.
 type sample struct {
-	// ns and cpu are nanoseconds of time and of this process's processors.
+	// ns is time and cpu is processor time of this process, both in nanoseconds.
 	ns, cpu float64
-	// allocs and bytes count what was allocated.
+	// allocs and bytes count allocations and their bytes.
 	allocs, bytes float64
-	// heap is the largest heap that was seen during the round, in bytes.
+	// heap is the largest size of the heap during the round, in bytes.
 	heap float64
 }
 
-// result holds the samples of one contender, one for each round.
+// result holds the samples of one contender, one per round.
 type result struct {
 	name    string
 	samples []sample
 }
 
-// hold lets every contender do its work once without measuring, and then once in
-// each round, one after the other. Who begins changes from round to round.
-func (c contest) hold(ctx context.Context, rounds int) ([]result, error) {
+// runRounds runs each contender once without measuring it, and then once in each
+// round. A different contender starts each round.
+func (c contest) runRounds(ctx context.Context, rounds int) ([]result, error) {
 	results := make([]result, len(c.contenders))
 	for i, contender := range c.contenders {
 		results[i].name = contender.name
@@ -72,7 +72,7 @@ func (c contest) hold(ctx context.Context, rounds int) ([]result, error) {
 	return results, nil
 }
 
-// measure runs the contender and checks that the server has stored every event, once.
+// measure runs the contender and checks that the server has stored each event once.
 func (c contender) measure(ctx context.Context, n int) (sample, error) {
 	before, err := c.count(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func (c contender) measure(ctx context.Context, n int) (sample, error) {
 	}
 	after, err := c.count(ctx)
 	if err == nil && c.stored != nil && after-before != n {
-		err = fmt.Errorf("%d events were sent, and the server has stored %d", n, after-before)
+		err = fmt.Errorf("found %[2]d events stored; want %[1]d", n, after-before)
 	}
 	return s, err
 }
@@ -101,7 +101,7 @@ func (c contender) count(ctx context.Context) (int, error) {
 	return c.stored(ctx)
 }
 
-// cost measures what each of the n events costs that work handles.
+// cost measures work and returns the cost of each of its n events.
 func cost(n int, work func() error) (sample, error) {
 	runtime.GC()
 	stop := watchHeap()
@@ -120,8 +120,8 @@ func cost(n int, work func() error) (sample, error) {
 	}, err
 }
 
-// watchHeap looks at the size of the heap until the function that it returns is
-// called, which tells the largest size seen.
+// watchHeap samples the size of the heap until the function it returns is called.
+// That function returns the largest size.
 func watchHeap() func() float64 {
 	stop, largest := make(chan struct{}), make(chan float64)
 	go func() {
@@ -172,8 +172,8 @@ func (r result) median(of metric) float64 {
 	return median(values)
 }
 
-// ratio returns the median, over the rounds, of r's figure divided by other's in
-// the same round, so that what slows both down does not show.
+// ratio returns the median of the ratios of r to other in each round. Noise that
+// slows down a whole round does not change it.
 func (r result) ratio(other result, of metric) float64 {
 	values := make([]float64, len(r.samples))
 	for i := range r.samples {
@@ -182,7 +182,7 @@ func (r result) ratio(other result, of metric) float64 {
 	return median(values)
 }
 
-// spread returns how far the rounds are apart, as a part of the median.
+// spread returns the difference of the largest and smallest figure, divided by the median.
 func (r result) spread(of metric) float64 {
 	least, most := math.Inf(1), math.Inf(-1)
 	for _, s := range r.samples {

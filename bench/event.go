@@ -14,8 +14,8 @@ import (
 
 const keyField = "enrollment.course.course_key"
 
-// newEvents returns the events that every contender sends in turn: the event
-// data of a typical event, with different keys.
+// newEvents returns the event data that every contender sends in turn. The events
+// differ in their keys.
 func newEvents() []learning.CourseEnrollmentEvent {
 	at := func(month time.Month, day int) time.Time {
 		return time.Date(2026, month, day, 23, 59, 58, 123456000, time.UTC)
@@ -40,21 +40,21 @@ func newEvents() []learning.CourseEnrollmentEvent {
 	return events
 }
 
-// What follows is the code that a service would write by hand for this one
-// event type, with the checks that signalcast makes. The peers send what it makes.
+// The rest of this file is code that a service would write by hand for this one
+// event type, with the checks of signalcast. The other libraries send its records.
 
-var errText = errors.New("text is not UTF-8")
+var errText = errors.New("found text that is not UTF-8")
 
-// record is one event, ready to be written.
+// record is one encoded event.
 type record struct {
 	id, time   string
 	key, value []byte
 }
 
-// framing is what stands before keys and values in Kafka.
+// framing is the number of bytes before keys and values in Kafka.
 const framing = 5
 
-// encode makes the record of an event that happens now.
+// encode returns the record of an event with a new ID and the current time.
 func encode(e *learning.CourseEnrollmentEvent) (record, error) {
 	b := make([]byte, framing, 512)
 	b, err := appendEvent(b, e)
@@ -136,7 +136,7 @@ func appendTimeText(b []byte, t time.Time) []byte {
 	return b
 }
 
-// appendTime appends a time in UTC as Python's isoformat writes it.
+// appendTime appends a UTC time in the format of isoformat in Python.
 func appendTime(b []byte, t time.Time) []byte {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

@@ -6,31 +6,31 @@ import (
 	"strings"
 )
 
-// goal is what a figure shall be, as a ratio of one contender's to another's.
+// goal is a limit for the ratio of two contenders, or for a figure of one.
 type goal struct {
 	what    string
 	contest string
-	// contender and against are names; where against is empty the figure itself counts.
+	// contender and against are names. If against is empty, the limit is for the figure of contender.
 	contender, against string
 	of                 metric
-	// faster turns the ratio round: how many times faster the contender is.
+	// faster inverts the ratio: how many times faster contender is.
 	faster bool
-	// atLeast or atMost is set.
+	// One of atLeast and atMost is set.
 	atLeast, atMost float64
 	unit            string
-	// why says what keeps the figure from where it shall be, if it is not there.
+	// why is the reason to print if the goal is not met.
 	why string
 }
 
-// value returns the figure and whether the goal is met; there is none when the
-// contest was not held.
+// value returns the figure and whether the goal is met. found is false if the
+// contest was not run.
 func (g goal) value(results map[string][]result) (value float64, met, found bool) {
 	contender, ok := find(results[g.contest], g.contender)
 	if !ok {
 		return 0, false, false
 	}
 	if g.against == "" {
-		value = math.Round(contender.median(g.of)*100) / 100 // the measuring allocates now and then
+		value = math.Round(contender.median(g.of)*100) / 100 // the measurement itself allocates sometimes
 	} else {
 		against, ok := find(results[g.contest], g.against)
 		switch {
@@ -57,7 +57,7 @@ func find(results []result, name string) (result, bool) {
 	return result{}, false
 }
 
-// limit is the goal as text.
+// limit returns the goal as text.
 func (g goal) limit() string {
 	if g.atLeast > 0 {
 		return "≥ " + strings.TrimSuffix(figure(g.atLeast), ".0") + g.unit
@@ -65,7 +65,7 @@ func (g goal) limit() string {
 	return "≤ " + figure(g.atMost) + g.unit
 }
 
-// short is by how much a value misses the goal.
+// short returns by how much a value misses the goal.
 func (g goal) short(value float64) string {
 	if g.atLeast > 0 {
 		return fmt.Sprintf("%.2g %% too slow", (1-value/g.atLeast)*100)
@@ -106,14 +106,14 @@ func allocates(what, contest, contender string, atMost float64, why string) goal
 	return goal{what: what, contest: contest, contender: contender, of: byAllocs, atMost: atMost, unit: " allocations", why: why}
 }
 
-// goals are the rows of the table, in its order.
+// goals returns the rows of the table, in order.
 func goals() []goal {
 	rows := []goal{
-		costs("A signal that nobody wants, against a map lookup by hand", idleContest, ours, byHand, byTime, 2, ""),
+		costs("A signal without receivers and topics, against a map lookup by hand", idleContest, ours, byHand, byTime, 2, ""),
 		allocates("… allocations", idleContest, ours, 0, ""),
 		costs("A whole event to one topic, discarded, against code by hand", wholeContest, ours, byHand, byTime, 1.5, whyWhole),
 		allocates("… allocations", wholeContest, ours, 2, ""),
-		costs("Each further topic, of the first", topicsContest, furtherTopic, firstTopic, byTime, 0.15, whyTopics),
+		costs("Each further topic, against the first", topicsContest, furtherTopic, firstTopic, byTime, 0.15, whyTopics),
 		allocates("… allocations", topicsContest, furtherTopic, 1, whyTopics),
 		costs("Avro encoding, against code by hand", avroContest, ours, byHand, byTime, 1.5, whyAvro),
 		costs("Avro encoding, against hamba/avro", avroContest, ours, bareHamba, byTime, 0.5, whyHamba),
@@ -142,18 +142,18 @@ func goals() []goal {
 		faster("Redis, not waiting: against rueidis", redisAsync, ours, bareRueidis, 1.1, whyRedis),
 		faster("Redis, 64 callers waiting: against rueidis", redisSync, ours, bareRueidis, 1, whyRedisSync),
 		faster("Redis, 64 callers waiting: against go-redis", redisSync, ours, bareRedis, 1.7, whyRedisSync),
-		costs("A configuration of 1,000 event types with 4 topics merged, checked, in service: against code by hand",
+		costs("A configuration of 1,000 event types with 4 topics merged, checked and activated, against code by hand",
 			configContest, ours, byHand, byTime, 3, whyConfig),
 		faster("… against the Python reference", configContest, ours, reference, 5, whyReferenceConfig),
-		faster("Against the Python reference: one event, encoded and dropped", wholeContest, ours, reference, 50, whyWhole),
-		faster("… one event, which the reference drops without encoding it", wholeContest, ours, referenceIdle, 50, whyReference),
+		faster("Against the Python reference: one event, encoded and discarded", wholeContest, ours, reference, 50, whyWhole),
+		faster("… one event, which the reference discards without encoding it", wholeContest, ours, referenceIdle, 50, whyReference),
 		faster("… Redis", redisAsync, ours, reference, 50, whyRedis),
 		faster("… Kafka, with franz-go", kafkaAsync1, oursFranz, reference, 100, whyReferenceKafka),
 		costs("Growth: an event with 10,000 topics configured, against 1", configuredContest, tenThousand, single, byTime, 1.2, whyTopicsGrowth),
 		costs("Growth: processor time of an event with 64 senders, against 1", sendersContest, manySenders, oneSender, byProcessor, 1.2, whySenders),
 		costs("Growth: the largest heap for 5 times as many events at full load", loadContest, muchLoad, someLoad, byHeap, 1.2, whyLoad),
 		goal{
-			what: "Growth: memory for each of 10,000 routes, 4 of each event type", contest: memoryContest, contender: wholeRoute,
+			what: "Growth: memory for each of 10,000 routes, 4 for each event type", contest: memoryContest, contender: wholeRoute,
 			of: byBytes, atMost: 1024, unit: " bytes", why: whyMemory,
 		},
 	)

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// The contenders' names.
+// The names of contenders.
 const (
 	single      = "1 topic"
 	tenThousand = "10,000 topics"
@@ -20,13 +20,13 @@ const (
 	manySenders = "64 senders"
 	wholeRoute  = "each route"
 	nextRoute   = "each further route of an event type"
-	edxRoute    = "each route for Open edX, and its part of the registry"
+	edxRoute    = "each route for Open edX, with its share of the registry"
 	someLoad    = "some events"
 	muchLoad    = "5 times as many"
 )
 
-// configured returns a registry and a configuration of that many event types
-// with that many topics each.
+// configured returns a registry, its signals and a configuration with the given
+// number of event types and topics of each.
 func configured(eventTypes, topics int) (*signalcast.Registry, []*signalcast.Signal[learning.CourseEnrollmentEvent], signalcast.ProducerConfig, error) {
 	r := signalcast.NewRegistry()
 	config := make(signalcast.ProducerConfig, eventTypes)
@@ -75,7 +75,7 @@ func configuredTopics() (contest, error) {
 }
 
 func senders() (contest, error) {
-	c := contest{name: sendersContest, about: "The same events are sent by 1 and by 64 goroutines; the processor time of each counts."}
+	c := contest{name: sendersContest, about: "The same events are sent by 1 and by 64 goroutines. Compare the processor time."}
 	r, signals, config, err := configured(64, 1)
 	if err != nil {
 		return c, err
@@ -100,7 +100,7 @@ func senders() (contest, error) {
 	return c, nil
 }
 
-// together lets goroutines do n pieces of work in all.
+// together calls work n times in all, from several goroutines.
 func together(goroutines, n int, work func(goroutine, i int) error) error {
 	errs := make([]error, goroutines)
 	var all sync.WaitGroup
@@ -117,14 +117,14 @@ func together(goroutines, n int, work func(goroutine, i int) error) error {
 	return errors.Join(errs...)
 }
 
-// kept measures what a dispatcher keeps for its routes.
+// kept returns the contest that measures the memory of routes.
 func kept() (contest, error) {
 	const eventTypes, topics = 2500, 4
 	return contest{
 		name: memoryContest,
-		about: "A dispatcher is made for 10,000 routes, 4 for each event type; the bytes are what it keeps for each route. " +
-			"The second line is the difference to one route for each event type. In these two all event types have one data type; " +
-			"the third line is for those of Open edX with their own, and counts what the registry keeps too.",
+		about: "A dispatcher has 10,000 routes, 4 for each event type. The bytes are its memory for each route. " +
+			"The second line is the difference to one route for each event type. In the first two lines all event types share one data type. " +
+			"The third line is for the event types of Open edX, and includes the memory of the registry.",
 		contenders: []contender{
 			{name: wholeRoute, events: eventTypes * topics, outside: func(ctx context.Context, n int) (sample, error) {
 				kept, err := dispatcherMemory(ctx, n/topics, topics)
@@ -146,7 +146,7 @@ func kept() (contest, error) {
 	}, nil
 }
 
-// dispatcherMemory measures what a dispatcher keeps, in bytes.
+// dispatcherMemory returns the memory of a dispatcher in bytes.
 func dispatcherMemory(ctx context.Context, eventTypes, topics int) (float64, error) {
 	r, _, config, err := configured(eventTypes, topics)
 	if err != nil {
@@ -163,8 +163,8 @@ func dispatcherMemory(ctx context.Context, eventTypes, topics int) (float64, err
 	return after - before, d.Close(ctx)
 }
 
-// openedxMemory measures what a registry of all event types of Open edX and a
-// dispatcher keep for each route, in bytes.
+// openedxMemory returns the memory of a dispatcher and a registry with all event
+// types of Open edX, in bytes for each route.
 func openedxMemory(ctx context.Context, topics int) (float64, error) {
 	definitions, config, known := openedx.Signals(), signalcast.ProducerConfig{}, signalcast.NewRegistry()
 	if err := known.Register(definitions...); err != nil {

@@ -11,24 +11,24 @@ import (
 	"strings"
 )
 
-// Times depend on what else the machine does; how many instructions a piece of
-// work takes does not. So these, unlike times, are checked with every change.
+// Time depends on the load of the machine, and the number of instructions does
+// not. Each change is therefore checked by its instructions.
 
-// ceiling is how many instructions a contender may take, as a part of those of
-// another one that does the same in the same contest.
+// ceiling is the largest allowed ratio of the instructions of two contenders of a
+// contest.
 type ceiling struct {
 	contest, contender, against string
-	// further makes the difference count, divided by it: contender does what
-	// against does, and as many further pieces of work.
+	// further, unless 0, is the number of pieces of work that contender does in
+	// addition to the work of against. The ratio is then for one of them.
 	further float64
 	most    float64
-	// events is how often each contender works: so often that what making it
-	// ready takes, which varies by millions with the seeds of Go's maps, is far
-	// below a hundredth of it.
+	// events is the number of events of each contender. It is large enough that the
+	// set-up is far below 1 % of the instructions. The set-up varies by millions of
+	// instructions, because Go seeds maps at random.
 	events int
 }
 
-// ceilings are about a tenth above what was counted when they were set.
+// ceilings returns limits about 10 % above the ratios when they were set.
 func ceilings() []ceiling {
 	return []ceiling{
 		{contest: idleContest, contender: ours, against: byHand, most: 1.5, events: 500_000},
@@ -41,12 +41,12 @@ func ceilings() []ceiling {
 	}
 }
 
-// inProcess opens the contests that need no server.
+// inProcess returns functions that open the contests without a server.
 func inProcess() []func() (contest, error) {
 	return []func() (contest, error){idle, wholeEvent, furtherTopics, avro, configuration, configuredTopics, senders, kept}
 }
 
-// work does the work of one contender n times and nothing else.
+// work does the work of one contender n times.
 func work(ctx context.Context, name, contenderName string, n int) error {
 	for _, open := range inProcess() {
 		c, err := open()
@@ -59,17 +59,17 @@ func work(ctx context.Context, name, contenderName string, n int) error {
 			}
 		}
 	}
-	return fmt.Errorf("no contender %q in a contest %q without a server", contenderName, name)
+	return fmt.Errorf("found no contender %q in a contest %q without a server", contenderName, name)
 }
 
-// checkInstructions counts what the ceilings are about and reports every one
-// that is exceeded. It needs valgrind.
+// checkInstructions counts instructions and returns an error for each ceiling that
+// is exceeded. It needs valgrind.
 func checkInstructions(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	counted := map[string]float64{} // so that nothing is counted twice
+	counted := map[string]float64{} // each contender is counted once
 	count := func(contest, contender string, events int) (float64, error) {
 		key := contest + "\n" + contender
 		if counted[key] == 0 {
@@ -97,7 +97,7 @@ func checkInstructions(ctx context.Context) error {
 		if c.further > 0 {
 			contender = (contender - against) / c.further
 		}
-		what := fmt.Sprintf("%s: %s takes %.0f instructions, %s %.0f: %.2f×, at most %.2f×",
+		what := fmt.Sprintf("%s: %s takes %.0f instructions, %s %.0f: %.2f×; want at most %.2f×",
 			c.contest, c.contender, contender, c.against, against, contender/against, c.most)
 		fmt.Println(what)
 		if contender/against > c.most {
@@ -109,17 +109,17 @@ func checkInstructions(ctx context.Context) error {
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
-// instructions is how many a process takes that does this work and no more. The
-// collector is switched off, which works when it likes: tests hold the number of
-// allocations.
+// instructions returns the number of instructions of a process that does this
+// work. The garbage collector is off, because its runs vary. Tests limit the
+// number of allocations.
 func instructions(ctx context.Context, self, contest, contender string, events int) (float64, error) {
 	command := exec.CommandContext(ctx, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
 		self, "-work", contest+"/"+contender, "-events", strconv.Itoa(events))
-	command.Env = append(os.Environ(), "GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1") // a signal can end callgrind
+	command.Env = append(os.Environ(), "GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1") // a signal can stop callgrind
 	output, err := command.CombinedOutput()
 	found := collected.FindSubmatch(output)
 	if err != nil || found == nil {
-		return 0, fmt.Errorf("counting the instructions of %q in %q: %w\n%s", contender, contest, err, strings.TrimSpace(string(output)))
+		return 0, fmt.Errorf("counting instructions of %q in %q: %w\n%s", contender, contest, err, strings.TrimSpace(string(output)))
 	}
 	return strconv.ParseFloat(string(found[1]), 64)
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// buffered is how many messages contenders hold that are not acknowledged yet:
-// the default of signalcast's backends and of franz-go.
+// buffered is the number of messages in flight: the default of franz-go and of
+// the backends of signalcast.
 const buffered = 10_000
 
 // kafkaContests holds the connections to one broker.
@@ -73,16 +73,16 @@ func (c *kafkaContests) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// in returns a contender with a new topic.
-func (c *kafkaContests) in(ctx context.Context, name, topic string, partitions int32, events int, run func(ctx context.Context, n int) error) (contender, error) {
-	answers, err := c.admin.CreateTopics(ctx, partitions, 1, nil, topic)
+// newContender returns a contender with a new topic.
+func (c *kafkaContests) newContender(ctx context.Context, name, topic string, partitions int32, events int, run func(ctx context.Context, n int) error) (contender, error) {
+	created, err := c.admin.CreateTopics(ctx, partitions, 1, nil, topic)
 	if err == nil {
-		err = answers.Error()
+		err = created.Error()
 	}
 	if err != nil {
 		return contender{}, err
 	}
-	for range 100 { // brokers need a moment until they know the topic
+	for range 100 { // brokers learn of the topic after a moment
 		if _, err = c.end(ctx, topic); err == nil {
 			break
 		}
@@ -91,7 +91,7 @@ func (c *kafkaContests) in(ctx context.Context, name, topic string, partitions i
 	return contender{name: name, events: events, run: run, stored: func(ctx context.Context) (int, error) { return c.end(ctx, topic) }}, err
 }
 
-// end returns how many records a topic has ever had.
+// end returns the number of records that were ever added to a topic.
 func (c *kafkaContests) end(ctx context.Context, topic string) (int, error) {
 	offsets, err := c.admin.ListEndOffsets(ctx, topic)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *kafkaContests) end(ctx context.Context, topic string) (int, error) {
 	return total, err
 }
 
-// setHeaders calls set with the headers of r, in their order.
+// setHeaders calls set with each header of r, in order.
 func (c *kafkaContests) setHeaders(r *record, set func(i int, key string, value []byte)) {
 	for i, h := range c.headers {
 		switch h.key {
@@ -118,7 +118,7 @@ func (c *kafkaContests) setHeaders(r *record, set func(i int, key string, value 
 	}
 }
 
-// signalcast returns a dispatcher's two ways to send to a topic.
+// signalcast returns functions that send to a topic with SendAsync and with Send.
 func (c *kafkaContests) signalcast(ctx context.Context, b signalcast.Backend, topic string) (async, waiting func(ctx context.Context, n int, callers int) error, err error) {
 	r, d, err := dispatch(ctx, b, topic)
 	if err != nil {
@@ -196,8 +196,9 @@ func (c *kafkaContests) franz(topic string) (async, waiting func(ctx context.Con
 	return async, waiting, nil
 }
 
-// writer is kafka-go's Writer, tuned. async is as fast as it gets, with large
-// batches; those of callers who wait are as large as there are callers.
+// writer returns functions that send to a topic with tuned Writers of kafka-go.
+// async uses large batches. waiting uses batches of the size of the number of
+// callers.
 func (c *kafkaContests) writer(topic string, callers int) (async, waiting func(ctx context.Context, n int, callers int) error) {
 	next := func(i int) (kafkago.Message, error) {
 		r, err := encode(&c.events[i%len(c.events)])
@@ -228,7 +229,7 @@ func (c *kafkaContests) writer(topic string, callers int) (async, waiting func(c
 		}
 	}
 	async = func(ctx context.Context, n, _ int) error {
-		const together = 100 // calls with many messages cost the Writer less
+		const together = 100 // the Writer is faster with many messages a call
 		messages := make([]kafkago.Message, 0, together)
 		for i := range n {
 			m, err := next(i)
@@ -262,7 +263,7 @@ func (c *kafkaContests) writer(topic string, callers int) (async, waiting func(c
 	}
 }
 
-// watermill's Publish always waits.
+// watermill returns a function that publishes to a topic. Publish of watermill always waits.
 func (c *kafkaContests) watermill(topic string) (func(ctx context.Context, n int, callers int) error, error) {
 	config := watermill.DefaultSaramaSyncPublisherConfig()
 	config.Producer.RequiredAcks = sarama.WaitForAll
@@ -284,7 +285,7 @@ func (c *kafkaContests) watermill(topic string) (func(ctx context.Context, n int
 	}, nil
 }
 
-// kafkaRecords lets watermill write the headers of the event bus.
+// kafkaRecords is a marshaler of watermill that writes the headers of the event bus.
 type kafkaRecords struct{ *kafkaContests }
 
 func (c kafkaRecords) Marshal(topic string, m *message.Message) (*sarama.ProducerMessage, error) {
@@ -298,10 +299,10 @@ func (c kafkaRecords) Marshal(topic string, m *message.Message) (*sarama.Produce
 	}, nil
 }
 
-// entrant is a contender that is not made yet.
+// entrant is a contender that is not open yet.
 type entrant struct {
 	name string
-	// open returns both ways to send to a topic; nil where it has none.
+	// open returns functions that send to a topic without and with waiting. Either may be nil.
 	open func(topic string, callers int) (async, waiting func(ctx context.Context, n, callers int) error, err error)
 }
 
@@ -338,7 +339,7 @@ func (c *kafkaContests) entrants(ctx context.Context, partitions int) []entrant 
 	}
 }
 
-// contest makes a contest of all entrants. Without callers nobody waits for single events.
+// contest returns a contest of all entrants. If callers is 0, they do not wait for each event.
 func (c *kafkaContests) contest(ctx context.Context, id string, partitions int32, callers, events int) (contest, error) {
 	result := contest{}
 	for i, e := range c.entrants(ctx, int(partitions)) {
@@ -346,7 +347,7 @@ func (c *kafkaContests) contest(ctx context.Context, id string, partitions int32
 			continue
 		}
 		topic := fmt.Sprintf("bench-%s-%d", id, i)
-		k, err := c.in(ctx, e.name, topic, partitions, events, nil)
+		k, err := c.newContender(ctx, e.name, topic, partitions, events, nil)
 		if err != nil {
 			return result, err
 		}

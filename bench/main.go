@@ -1,9 +1,10 @@
-// Bench compares signalcast with its peers and with code by hand. It starts the
-// servers that it needs, lets all contenders do the same work in turns, checks
-// that each event was stored once, and prints how the figures stand to the goals.
+// Bench compares signalcast with other libraries and with code written by hand. In
+// each contest several contenders do the same work, one after the other. Bench
+// starts the servers, checks that each event is stored once, and prints the
+// figures beside the goals.
 //
-// Run it with make bench, or make bench-quick for shorter rounds. make bench-guard
-// checks how many instructions the contests without servers take.
+// Run it with make bench, or with make bench-quick for shorter rounds. make
+// bench-guard checks the number of instructions of the contests without a server.
 package main
 
 import (
@@ -18,14 +19,14 @@ import (
 )
 
 func main() {
-	quick := flag.Bool("quick", false, "a fifth of the events in each round")
-	rounds := flag.Int("rounds", 21, "how often each contender does its work")
-	only := flag.String("only", "", "contests with this in their names")
+	quick := flag.Bool("quick", false, "send a fifth of the events in each round")
+	rounds := flag.Int("rounds", 21, "the `number` of rounds")
+	only := flag.String("only", "", "run only contests whose names contain this `text`")
 	write := flag.Bool("write", false, "write docs/benchmarks.md and its chart")
-	root := flag.String("root", "..", "the repository")
-	guard := flag.Bool("guard", false, "count instructions with valgrind and check them, and nothing else")
-	task := flag.String("work", "", "do the work of contest/contender, -events times, and nothing else")
-	events := flag.Int("events", 1, "see -work")
+	root := flag.String("root", "..", "the `folder` of the repository")
+	guard := flag.Bool("guard", false, "only check the number of instructions, with valgrind")
+	task := flag.String("work", "", "only do the work of `contest/contender`, -events times")
+	events := flag.Int("events", 1, "the `number` of times for -work")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	var err error
@@ -56,9 +57,9 @@ func run(ctx context.Context, root string, s settings, write bool) (err error) {
 	}
 	r := &report{rounds: s.rounds, results: map[string][]result{}}
 	r.facts = describe(ctx, root, s.rounds)
-	f := &field{settings: s, report: r, servers: servers{root: root}}
+	f := &runner{settings: s, report: r, servers: servers{root: root}}
 	defer func() { err = errors.Join(err, f.close()) }()
-	if err := f.play(ctx); err != nil {
+	if err := f.runAll(ctx); err != nil {
 		return err
 	}
 	fmt.Print("\n", r.tables())
@@ -68,8 +69,8 @@ func run(ctx context.Context, root string, s settings, write bool) (err error) {
 	return nil
 }
 
-// field is where contests are held.
-type field struct {
+// runner runs contests and collects their results.
+type runner struct {
 	settings
 
 	report  *report
@@ -78,7 +79,7 @@ type field struct {
 	closers []func(context.Context) error
 }
 
-func (f *field) close() error {
+func (f *runner) close() error {
 	var errs []error
 	for _, c := range f.closers {
 		errs = append(errs, c(context.Background()))
@@ -90,8 +91,8 @@ func (f *field) close() error {
 	return errors.Join(errs...)
 }
 
-// hold holds a contest and keeps the results.
-func (f *field) hold(ctx context.Context, c contest) error {
+// runContest runs a contest and adds its results to the report.
+func (f *runner) runContest(ctx context.Context, c contest) error {
 	if !strings.Contains(c.name, f.only) {
 		return nil
 	}
@@ -101,14 +102,14 @@ func (f *field) hold(ctx context.Context, c contest) error {
 		}
 	}
 	fmt.Fprintln(os.Stderr, c.name)
-	results, err := c.hold(ctx, f.rounds)
-	c.contenders = nil // what they keep would be part of later heaps
+	results, err := c.runRounds(ctx, f.rounds)
+	c.contenders = nil // free their memory, which later heaps would include
 	f.report.contests = append(f.report.contests, c)
 	f.report.results[c.name] = results
 	return err
 }
 
-func (f *field) play(ctx context.Context) error {
+func (f *runner) runAll(ctx context.Context) error {
 	redisEnv, err := f.servers.start(ctx, "redis")
 	if err != nil {
 		return err
@@ -134,7 +135,7 @@ func (f *field) play(ctx context.Context) error {
 	return f.onKafka(ctx, broker, registry)
 }
 
-func (f *field) inProcess(ctx context.Context) error {
+func (f *runner) inProcess(ctx context.Context) error {
 	for _, open := range inProcess() {
 		c, err := open()
 		if err != nil {
@@ -148,14 +149,14 @@ func (f *field) inProcess(ctx context.Context) error {
 		case configContest:
 			c.contenders = append(c.contenders, contender{name: reference, events: 5, outside: f.python.config})
 		}
-		if err := f.hold(ctx, c); err != nil {
+		if err := f.runContest(ctx, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *field) onRedis(ctx context.Context, addr string) error {
+func (f *runner) onRedis(ctx context.Context, addr string) error {
 	c, err := newRedisContests(ctx, addr)
 	if err != nil {
 		return err
@@ -167,14 +168,14 @@ func (f *field) onRedis(ctx context.Context, addr string) error {
 	}
 	f.report.facts = append(f.report.facts, "Redis "+version+", append-only, fsync every second")
 	for _, contest := range []contest{c.async(60_000, f.python), c.sync(50_000), c.bounded(50_000)} {
-		if err := f.hold(ctx, contest); err != nil {
+		if err := f.runContest(ctx, contest); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *field) onKafka(ctx context.Context, broker, registry string) error {
+func (f *runner) onKafka(ctx context.Context, broker, registry string) error {
 	c, err := newKafkaContests(broker, registry)
 	if err != nil {
 		return err
@@ -187,9 +188,9 @@ func (f *field) onKafka(ctx context.Context, broker, registry string) error {
 		callers     int
 		events      int
 	}{
-		{kafkaAsync1, "One goroutine sends to a topic with one partition and waits at the end; so does the Python reference.", 1, 0, 150_000},
+		{kafkaAsync1, "One goroutine sends to a topic with one partition and waits at the end. So does the Python reference.", 1, 0, 150_000},
 		{kafkaAsync6, "One goroutine sends to a topic with six partitions and waits at the end.", 6, 0, 150_000},
-		{kafkaSync64, "64 goroutines send to a topic with one partition, each waiting for every event.", 1, 64, 25_000},
+		{kafkaSync64, "64 goroutines send to a topic with one partition. Each waits for every event.", 1, 64, 25_000},
 		{kafkaSync1, "One goroutine sends to a topic with one partition and waits for every event.", 1, 1, 3000},
 	} {
 		if !strings.Contains(plan.name, f.only) {
@@ -201,14 +202,14 @@ func (f *field) onKafka(ctx context.Context, broker, registry string) error {
 		}
 		contest.name, contest.about = plan.name, plan.about
 		if plan.name == kafkaAsync1 {
-			k, err := c.in(ctx, reference, pythonTopic, 1, 2000, nil)
+			k, err := c.newContender(ctx, reference, pythonTopic, 1, 2000, nil)
 			if err != nil {
 				return err
 			}
 			k.outside = f.python.kafka
 			contest.contenders = append(contest.contenders, k)
 		}
-		if err := f.hold(ctx, contest); err != nil {
+		if err := f.runContest(ctx, contest); err != nil {
 			return err
 		}
 	}

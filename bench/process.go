@@ -17,7 +17,7 @@ import (
 
 // The contests in this file need no server.
 
-// The contenders' names, as far as goals name them.
+// The names of contenders.
 const (
 	ours         = "signalcast"
 	oursKafka    = "signalcast, kafka-go"
@@ -36,7 +36,7 @@ const (
 	referenceIdle = "Python reference, not encoding"
 )
 
-// discard is a backend that acknowledges everything at once.
+// discard is a backend that acknowledges every message at once.
 type discard struct{}
 
 func (discard) Prepare(context.Context, []signalcast.Route) error { return nil }
@@ -49,13 +49,13 @@ func (discard) Publish(_ context.Context, _ *signalcast.Message, done func(signa
 func (discard) Flush(context.Context) error { return nil }
 func (discard) Close(context.Context) error { return nil }
 
-// newRegistry returns a registry with the catalogue of the Open edX event bus.
+// newRegistry returns a registry with the signals of Open edX.
 func newRegistry() (*signalcast.Registry, error) {
 	r := signalcast.NewRegistry(signalcast.WithSource(openedx.Source("bench")), signalcast.WithSourceHost("bench-host"))
 	return r, r.Register(openedx.Signals()...)
 }
 
-// dispatch makes a registry whose enrollment events go to these topics through b.
+// dispatch returns a registry and a dispatcher that sends enrollment events to topics of b.
 func dispatch(ctx context.Context, b signalcast.Backend, topics ...string) (*signalcast.Registry, *signalcast.Dispatcher, error) {
 	r, err := newRegistry()
 	if err != nil {
@@ -70,7 +70,7 @@ func dispatch(ctx context.Context, b signalcast.Backend, topics ...string) (*sig
 	return r, d, err
 }
 
-// send returns a contender that sends events to that many topics of a discarding backend.
+// send returns a contender that sends events to a number of topics of a backend that discards them.
 func send(name string, topics int) (contender, error) {
 	names := make([]string, topics)
 	for i := range names {
@@ -92,7 +92,7 @@ func send(name string, topics int) (contender, error) {
 }
 
 func idle() (contest, error) {
-	c := contest{name: idleContest, about: "A signal without receivers and enabled topics is sent; other signals have topics."}
+	c := contest{name: idleContest, about: "A signal without receivers and enabled topics is sent. Other signals have topics."}
 	r, err := newRegistry()
 	if err != nil {
 		return c, err
@@ -130,8 +130,7 @@ func idle() (contest, error) {
 	return c, nil
 }
 
-// lookUp is what the least possible code does for an event: it gets it, and
-// finds that nobody wants it.
+// lookUp is the least code for an event without receivers and topics: a map lookup.
 //
 //go:noinline
 func lookUp(routes map[string][]string, eventType string, _ learning.CourseEnrollmentEvent) bool {
@@ -161,7 +160,7 @@ func wholeEvent() (contest, error) {
 	return c, nil
 }
 
-// sendByHand is the code that a service would write for this one event and this one topic.
+// sendByHand is code that a service would write for this one event type and topic.
 //
 //go:noinline
 func sendByHand(
@@ -198,7 +197,7 @@ const (
 func furtherTopics() (contest, error) {
 	c := contest{
 		name:  topicsContest,
-		about: "One event goes to 1 and to 11 topics of a backend that discards it; the second line is a tenth of the difference.",
+		about: "One event goes to 1 and to 11 topics of a backend that discards it. The second line is a tenth of the difference.",
 	}
 	first, err := send(firstTopic, 1)
 	if err != nil {
@@ -224,8 +223,8 @@ func furtherTopics() (contest, error) {
 }
 
 func avro() (contest, error) {
-	c := contest{name: avroContest, about: "The event's data, a nested record, is encoded into a buffer that is used again. " +
-		"Code by hand checks texts with the standard library, signalcast eight bytes at a time."}
+	c := contest{name: avroContest, about: "The event data, a nested record, is encoded into a buffer that is reused. " +
+		"Code by hand checks UTF-8 with the standard library, signalcast eight bytes at a time."}
 	events := newEvents()
 	compiled, err := shape.Compile(reflect.TypeFor[learning.CourseEnrollmentEvent]())
 	if err != nil {
@@ -279,8 +278,8 @@ func avro() (contest, error) {
 	return c, nil
 }
 
-// mirror is the event's data in the types that hamba/avro can write by its schema:
-// times are text.
+// mirror is the event data in types that hamba/avro can encode with the schema.
+// Times are text.
 type mirror struct {
 	Enrollment struct {
 		User   learning.UserData `avro:"user"`

@@ -20,7 +20,7 @@ type rawBatch struct {
 	count int
 }
 
-// The places of fields in a batch of Kafka's format of version 2.
+// The size of the header of a batch in format version 2, and the records of a batch.
 const (
 	batchHeader  = 61
 	batchRecords = 800
@@ -49,7 +49,7 @@ func (b *rawBatch) finish() []byte {
 	clear(d[:batchHeader])
 	now := uint64(time.Now().UnixMilli())                 //nolint:gosec // not negative
 	binary.BigEndian.PutUint32(d[8:], uint32(len(d)-12))  //nolint:gosec // some megabytes
-	d[16] = 2                                             // the format's version
+	d[16] = 2                                             // format version
 	binary.BigEndian.PutUint32(d[23:], uint32(b.count-1)) //nolint:gosec // at most batchRecords
 	binary.BigEndian.PutUint64(d[27:], now)               // of the first record
 	binary.BigEndian.PutUint64(d[35:], now)               // of the last record
@@ -61,8 +61,8 @@ func (b *rawBatch) finish() []byte {
 	return d
 }
 
-// writeRaw is the floor: requests encoded by hand and written to a socket, not
-// idempotent, each with what the partitions have, and no retries.
+// writeRaw returns a function that writes hand-encoded requests to a socket,
+// without idempotence and retries. It shows how fast the server is.
 func (c *kafkaContests) writeRaw(topic string, partitions int) func(ctx context.Context, n, _ int) error {
 	return func(ctx context.Context, n, _ int) error {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.brokers[0])
@@ -70,9 +70,9 @@ func (c *kafkaContests) writeRaw(topic string, partitions int) func(ctx context.
 			return err
 		}
 		defer conn.Close()
-		sent, answers := make(chan struct{}, 3), make(chan error, 1) // requests that are not answered
+		sent, responses := make(chan struct{}, 3), make(chan error, 1) // at most 3 requests in flight
 		batches := make([]rawBatch, partitions)
-		go func() { answers <- readAnswers(bufio.NewReader(conn), sent) }()
+		go func() { responses <- readResponses(bufio.NewReader(conn), sent) }()
 		format := kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
 		var scratch, buffer []byte
 		for i := 0; i < n && err == nil; {
@@ -95,7 +95,7 @@ func (c *kafkaContests) writeRaw(topic string, partitions int) func(ctx context.
 			}
 		}
 		close(sent)
-		return errors.Join(err, <-answers)
+		return errors.Join(err, <-responses)
 	}
 }
 
@@ -115,8 +115,8 @@ func produceRequest(topic string, batches []rawBatch) *kmsg.ProduceRequest {
 	return request
 }
 
-// readAnswers reads one answer for each request that was sent.
-func readAnswers(r *bufio.Reader, sent <-chan struct{}) (err error) {
+// readResponses reads one response for each sent request.
+func readResponses(r *bufio.Reader, sent <-chan struct{}) (err error) {
 	var size [4]byte
 	for range sent {
 		if err != nil {
@@ -125,13 +125,13 @@ func readAnswers(r *bufio.Reader, sent <-chan struct{}) (err error) {
 		if _, err = io.ReadFull(r, size[:]); err != nil {
 			continue
 		}
-		answer := make([]byte, binary.BigEndian.Uint32(size[:]))
-		if _, err = io.ReadFull(r, answer); err != nil {
+		body := make([]byte, binary.BigEndian.Uint32(size[:]))
+		if _, err = io.ReadFull(r, body); err != nil {
 			continue
 		}
 		response := kmsg.NewPtrProduceResponse()
 		response.Version = 9
-		if err = response.ReadFrom(answer[5:]); err != nil { // behind correlation ID and tags
+		if err = response.ReadFrom(body[5:]); err != nil { // after correlation ID and tags
 			continue
 		}
 		for _, t := range response.Topics {

@@ -19,11 +19,11 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// maxLen is what every contender trims its stream to.
+// maxLen is the length to which every contender trims its stream.
 const maxLen = 10_000
 
-// pipelineLen is how many commands those contenders put into one pipeline that
-// choose it themselves.
+// pipelineLen is the number of commands in a pipeline, for contenders that choose
+// it.
 const pipelineLen = 512
 
 // redisContests holds the connections of all contenders to one server.
@@ -63,8 +63,8 @@ func (c *redisContests) close(ctx context.Context) error {
 	return errors.Join(c.ours.Close(ctx), c.peer.Close(), c.bare.Close())
 }
 
-// in returns a contender whose stream is named after it.
-func (c *redisContests) in(name string, events int, run func(ctx context.Context, stream string, n int) error) contender {
+// newContender returns a contender that writes to a stream with its name.
+func (c *redisContests) newContender(name string, events int, run func(ctx context.Context, stream string, n int) error) contender {
 	return contender{
 		name: name, events: events,
 		run:    func(ctx context.Context, n int) error { return run(ctx, name, n) },
@@ -77,7 +77,7 @@ func (c *redisContests) version(ctx context.Context) (string, error) {
 	return info["Server"]["redis_version"], err
 }
 
-// added returns how many entries a stream has ever had.
+// added returns the number of entries that were ever added to a stream.
 func (c *redisContests) added(ctx context.Context, stream string) (int, error) {
 	if n, err := c.bare.Exists(ctx, stream).Result(); err != nil || n == 0 {
 		return 0, err
@@ -89,50 +89,50 @@ func (c *redisContests) added(ctx context.Context, stream string) (int, error) {
 	return int(info.EntriesAdded), nil
 }
 
-// async is sending from one goroutine that does not wait for each event.
+// async returns the contest in which one goroutine sends without waiting for each event.
 func (c *redisContests) async(events int, python *python) contest {
 	contenders := []contender{
-		c.in(ours, events, c.sendAsync),
-		c.in(rawSocket, events, c.writeRaw),
-		c.in(bareRedis, events, c.pipelined(2, func(ctx context.Context, records []record, stream string) error {
+		c.newContender(ours, events, c.sendAsync),
+		c.newContender(rawSocket, events, c.writeRaw),
+		c.newContender(bareRedis, events, c.pipelined(2, func(ctx context.Context, records []record, stream string) error {
 			_, err := c.bare.Pipelined(ctx, addAll(ctx, records, stream))
 			return err
 		})),
-		c.in(ordered, events, c.pipelined(1, func(ctx context.Context, records []record, stream string) error {
+		c.newContender(ordered, events, c.pipelined(1, func(ctx context.Context, records []record, stream string) error {
 			_, err := c.bare.TxPipelined(ctx, addAll(ctx, records, stream))
 			return err
 		})),
-		c.in(bareRueidis, events, c.pipelined(2, func(ctx context.Context, records []record, stream string) error {
+		c.newContender(bareRueidis, events, c.pipelined(2, func(ctx context.Context, records []record, stream string) error {
 			commands := make(rueidis.Commands, len(records))
 			for i := range records {
 				commands[i] = c.command(stream, &records[i])
 			}
-			for _, answer := range c.rueidis.DoMulti(ctx, commands...) {
-				if err := answer.Error(); err != nil {
+			for _, reply := range c.rueidis.DoMulti(ctx, commands...) {
+				if err := reply.Error(); err != nil {
 					return err
 				}
 			}
 			return nil
 		})),
-		c.in(watermillLib, events/2, func(ctx context.Context, stream string, n int) error { return c.watermill(64, stream, n) }),
+		c.newContender(watermillLib, events/2, func(ctx context.Context, stream string, n int) error { return c.watermill(64, stream, n) }),
 	}
 	contenders = append(contenders, contender{name: reference, events: 1000, outside: python.redis}.storedIn(c, pythonTopic))
 	return contest{
 		name: redisAsync,
 		about: "One goroutine sends to one stream of an append-only server and waits at the end. " +
-			"watermill's Publish always waits, so that 64 goroutines call it here; the Python reference always waits too. " +
-			"go-redis and rueidis have two pipelines in flight; only signalcast and the line about transactions keep the order when one entry is refused.",
+			"Publish of watermill always waits, so 64 goroutines call it here. The Python reference always waits too. " +
+			"go-redis and rueidis keep two pipelines in flight. Only signalcast and the line with transactions keep the order if the server rejects an entry.",
 		contenders: contenders,
 	}
 }
 
-// bounded sends a little and a lot, to compare the heaps.
+// bounded returns the contest that compares the heaps of two numbers of events.
 func (c *redisContests) bounded(events int) contest {
 	return contest{
-		name: loadContest, about: "Events are sent as fast as possible to a server that is slower: how large the heap gets.",
+		name: loadContest, about: "Events are sent faster than the server stores them. Compare the largest heap.",
 		contenders: []contender{
-			c.in(someLoad, events, func(ctx context.Context, _ string, n int) error { return c.sendAsync(ctx, ours, n) }).storedIn(c, ours),
-			c.in(muchLoad, 5*events, func(ctx context.Context, _ string, n int) error { return c.sendAsync(ctx, ours, n) }).storedIn(c, ours),
+			c.newContender(someLoad, events, func(ctx context.Context, _ string, n int) error { return c.sendAsync(ctx, ours, n) }).storedIn(c, ours),
+			c.newContender(muchLoad, 5*events, func(ctx context.Context, _ string, n int) error { return c.sendAsync(ctx, ours, n) }).storedIn(c, ours),
 		},
 	}
 }
@@ -142,18 +142,18 @@ func (k contender) storedIn(c *redisContests, stream string) contender {
 	return k
 }
 
-// sync is many goroutines that wait for each of their events.
+// sync returns the contest in which many goroutines wait for each event.
 func (c *redisContests) sync(events int) contest {
 	const callers = 64
 	return contest{
-		name: redisSync, about: "64 goroutines send to one stream, each waiting for every event.",
+		name: redisSync, about: "64 goroutines send to one stream. Each waits for every event.",
 		contenders: []contender{
-			c.in(ours, events, func(ctx context.Context, _ string, n int) error {
+			c.newContender(ours, events, func(ctx context.Context, _ string, n int) error {
 				return together(callers, n, func(_, i int) error {
 					return learning.CourseEnrollmentCreated.Send(ctx, c.registry, c.events[i%len(c.events)])
 				})
 			}),
-			c.in(bareRedis, events, func(ctx context.Context, stream string, n int) error {
+			c.newContender(bareRedis, events, func(ctx context.Context, stream string, n int) error {
 				return together(callers, n, func(_, i int) error {
 					r, err := encode(&c.events[i%len(c.events)])
 					if err != nil {
@@ -162,7 +162,7 @@ func (c *redisContests) sync(events int) contest {
 					return c.bare.Do(ctx, redisArguments(stream, &r)...).Err()
 				})
 			}),
-			c.in(bareRueidis, events, func(ctx context.Context, stream string, n int) error {
+			c.newContender(bareRueidis, events, func(ctx context.Context, stream string, n int) error {
 				return together(callers, n, func(_, i int) error {
 					r, err := encode(&c.events[i%len(c.events)])
 					if err != nil {
@@ -171,7 +171,7 @@ func (c *redisContests) sync(events int) contest {
 					return c.rueidis.Do(ctx, c.command(stream, &r)).Error()
 				})
 			}),
-			c.in(watermillLib, events, func(_ context.Context, stream string, n int) error { return c.watermill(callers, stream, n) }),
+			c.newContender(watermillLib, events, func(_ context.Context, stream string, n int) error { return c.watermill(callers, stream, n) }),
 		},
 	}
 }
@@ -190,17 +190,17 @@ func (c *redisContests) sendAsync(ctx context.Context, _ string, n int) error {
 	return err
 }
 
-// addAll returns what adds the commands of all records to a pipeline.
+// addAll returns a function that adds a command for each record to a pipeline.
 func addAll(ctx context.Context, records []record, stream string) func(goredis.Pipeliner) error {
 	return func(p goredis.Pipeliner) error {
 		for i := range records {
-			_ = p.Process(ctx, goredis.NewStringCmd(ctx, redisArguments(stream, &records[i])...)) // only adds
+			_ = p.Process(ctx, goredis.NewStringCmd(ctx, redisArguments(stream, &records[i])...)) // adds the command and cannot fail
 		}
 		return nil
 	}
 }
 
-// pipelined makes records in one goroutine and writes them in pipelines, so many at a time.
+// pipelined returns a function that encodes in one goroutine and keeps inFlight pipelines in flight.
 func (c *redisContests) pipelined(
 	inFlight int,
 	write func(ctx context.Context, records []record, stream string) error,
@@ -231,7 +231,7 @@ func (c *redisContests) pipelined(
 	}
 }
 
-// constantFields are the fields of an entry that are the same for every event, by name.
+// The values of fields that are the same for every event.
 const (
 	eventSource = "openedx/bench/web"
 	eventHost   = "bench-host"
@@ -271,7 +271,7 @@ func watermillMessage(r *record) *message.Message {
 	return m
 }
 
-// redisFields lets watermill write the fields of the event bus.
+// redisFields is a marshaller of watermill that writes the fields of the event bus.
 type redisFields struct{}
 
 func (redisFields) Marshal(_ string, m *message.Message) (map[string]any, error) {
@@ -282,8 +282,8 @@ func (redisFields) Marshal(_ string, m *message.Message) (map[string]any, error)
 	}, nil
 }
 
-// writeRaw is the floor: commands written to a socket, and no more read of the
-// answers than that they are no errors.
+// writeRaw writes hand-encoded commands to a socket and only checks that the
+// replies are not errors. It shows how fast the server is.
 func (c *redisContests) writeRaw(ctx context.Context, stream string, n int) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.addr)
 	if err != nil {
@@ -293,9 +293,9 @@ func (c *redisContests) writeRaw(ctx context.Context, stream string, n int) erro
 	head := "*22\r\n" + bulk("XADD") + bulk(stream) + bulk("MAXLEN") + bulk("~") + bulk(strconv.Itoa(maxLen)) + bulk("*") +
 		bulk("type") + bulk(learning.CourseEnrollmentCreated.EventType()) + bulk("source") + bulk(eventSource) +
 		bulk("minorversion") + bulk("0") + bulk("sourcehost") + bulk(eventHost) + bulk("sourcelib") + bulk(eventLib) + bulk("id")
-	const between = 64 // commands between looking at the room
-	inFlight, answers := make(chan int, 1024/between), make(chan error, 1)
-	go func() { answers <- readRaw(bufio.NewReaderSize(conn, 64<<10), inFlight) }()
+	const between = 64 // commands per write
+	inFlight, replies := make(chan int, 1024/between), make(chan error, 1)
+	go func() { replies <- readRaw(bufio.NewReaderSize(conn, 64<<10), inFlight) }()
 	var b []byte
 	for i := 0; i < n && err == nil; {
 		count := min(between, n-i)
@@ -317,18 +317,18 @@ func (c *redisContests) writeRaw(ctx context.Context, stream string, n int) erro
 		}
 	}
 	close(inFlight)
-	return errors.Join(err, <-answers)
+	return errors.Join(err, <-replies)
 }
 
 func readRaw(r *bufio.Reader, counts <-chan int) (err error) {
 	for count := range counts {
-		for range 2 * count { // the length of the ID, and the ID
+		for range 2 * count { // each reply has two lines: the length of the ID and the ID
 			var line []byte
 			if err == nil {
 				line, err = r.ReadSlice('\n')
 			}
 			if err == nil && line[0] == '-' {
-				err = fmt.Errorf("answer %q", line)
+				err = fmt.Errorf("found reply %q", line)
 			}
 		}
 	}

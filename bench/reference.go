@@ -16,14 +16,14 @@ import (
 // pythonTopic is the topic and the stream that the Python reference sends to.
 const pythonTopic = "python-reference"
 
-// python is a process with the Python reference that does work on demand.
+// python is a process that runs the reference, the Open edX event bus in Python.
 type python struct {
 	command *exec.Cmd
 	orders  io.WriteCloser
-	answers *bufio.Scanner
+	results *bufio.Scanner
 }
 
-// startPython prepares the reference, which takes minutes the first time, and starts it.
+// startPython installs the reference, which takes minutes the first time, and starts it.
 func startPython(ctx context.Context, root, redisURL, brokers, registry string) (*python, error) {
 	interpreter, err := output(exec.CommandContext(ctx, filepath.Join(root, "test/reference/setup.sh"))) //nolint:gosec // of the repository
 	if err != nil {
@@ -36,15 +36,15 @@ func startPython(ctx context.Context, root, redisURL, brokers, registry string) 
 	if p.orders, err = p.command.StdinPipe(); err != nil {
 		return nil, err
 	}
-	answers, err := p.command.StdoutPipe()
+	stdout, err := p.command.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	p.answers = bufio.NewScanner(answers)
+	p.results = bufio.NewScanner(stdout)
 	return p, p.command.Start()
 }
 
-// close ends the process.
+// close ends the process and waits for it.
 func (p *python) close() error {
 	return errors.Join(p.orders.Close(), p.command.Wait())
 }
@@ -55,17 +55,17 @@ func (p *python) config(_ context.Context, n int) (sample, error)   { return p.d
 func (p *python) redis(_ context.Context, n int) (sample, error)    { return p.do("redis", n) }
 func (p *python) kafka(_ context.Context, n int) (sample, error)    { return p.do("kafka", n) }
 
-// do lets the reference do one kind of work n times.
+// do makes the reference do one kind of work n times.
 func (p *python) do(work string, n int) (sample, error) {
 	if _, err := fmt.Fprintln(p.orders, work, n); err != nil {
 		return sample{}, err
 	}
-	if !p.answers.Scan() {
-		return sample{}, errors.Join(errors.New("the Python reference ended"), p.answers.Err())
+	if !p.results.Scan() {
+		return sample{}, errors.Join(errors.New("found the Python reference ended"), p.results.Err())
 	}
 	var cost struct{ Seconds, CPU float64 }
-	if err := json.Unmarshal(p.answers.Bytes(), &cost); err != nil {
-		return sample{}, fmt.Errorf("the Python reference answered %q: %w", p.answers.Text(), err)
+	if err := json.Unmarshal(p.results.Bytes(), &cost); err != nil {
+		return sample{}, fmt.Errorf("found %q from the Python reference: %w", p.results.Text(), err)
 	}
 	each := float64(time.Second) / float64(n)
 	return sample{ns: cost.Seconds * each, cpu: cost.CPU * each}, nil

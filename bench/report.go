@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// report is everything that a run has found.
+// report holds the results of a run.
 type report struct {
 	rounds   int
 	contests []contest
 	results  map[string][]result
-	// facts are about the machine and the versions, one a line.
+	// facts describe the machine and the versions, one per line.
 	facts []string
 }
 
-// figure writes a number with three significant digits, large ones in full.
+// figure returns a number with three significant digits, and large ones in full.
 func figure(x float64) string {
 	switch {
 	case x == 0:
@@ -46,10 +46,10 @@ func figure(x float64) string {
 
 func inMegabytes(s sample) float64 { return s.heap / 1e6 }
 
-// tables returns the goals and every contest as Markdown.
+// tables returns the goals and the figures of every contest as Markdown.
 func (r *report) tables() string {
 	var b strings.Builder
-	b.WriteString("## Goals\n\n| what | goal | measured | |\n|---|---|---|---|\n")
+	b.WriteString("## Goals\n\n| what | goal | measured | result |\n|---|---|---|---|\n")
 	met, rows := 0, 0
 	for _, g := range goals() {
 		value, ok, found := g.value(r.results)
@@ -64,7 +64,7 @@ func (r *report) tables() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s%s | %s |\n", g.what, g.limit(), figure(value), g.unit, verdict)
 	}
-	fmt.Fprintf(&b, "\n%d of %d are met. Every ratio is the median of the ratios of %d rounds.\n\n## Figures\n", met, rows, r.rounds)
+	fmt.Fprintf(&b, "\n%d of %d goals are met. Every ratio is the median of the ratios of %d rounds.\n\n## Figures\n", met, rows, r.rounds)
 	for _, c := range r.contests {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", c.name, c.about)
 		b.WriteString("| | ns/event | events/s | spread | time, of the first | processor ns/event | allocations | bytes | heap, MB |\n" +
@@ -73,12 +73,12 @@ func (r *report) tables() string {
 		for _, line := range results {
 			row := make([]string, 9)
 			row[0] = line.name
-			if ns := line.median(byTime); ns > 0 { // else only memory is of interest
+			if ns := line.median(byTime); ns > 0 { // 0: the contest measures only memory
 				row[1], row[2], row[3] = figure(ns), figure(1e9/ns), fmt.Sprintf("%.0f %%", line.spread(byTime)*100)
 				row[4], row[5] = figure(line.ratio(results[0], byTime)), figure(line.median(byProcessor))
 			}
 			for i, of := range []metric{byAllocs, byBytes, inMegabytes} {
-				if line.median(byBytes)+line.median(byHeap) > 0 { // else it was another process
+				if line.median(byBytes)+line.median(byHeap) > 0 { // 0: another process did the work
 					row[6+i] = figure(line.median(of))
 				}
 			}
@@ -91,24 +91,31 @@ func (r *report) tables() string {
 // write writes docs/benchmarks.md and its chart.
 func (r *report) write(root string) error {
 	var b strings.Builder
-	b.WriteString("# Benchmarks\n\nMade by `make bench`; `make bench-quick` prints the same from shorter rounds.\n" +
-		"Every contender of a contest sends the same event, with the same key and headers, to the same server, with acknowledgement by all\n" +
-		"replicas, and the server has stored each event once. The peers are given what code by hand has encoded for this one event type.\n" +
-		"All contenders take their turns within each round. The client shares the machine with the server.\n\n")
+	b.WriteString("# Benchmarks\n\nThis page compares signalcast with other libraries, with code written by hand, and with the reference, the Open edX\n" +
+		"event bus in Python. `make bench` writes it. `make bench-quick` prints the same from shorter rounds.\n\n" +
+		"Each contest is one kind of work that several contenders do:\n\n" +
+		"- All contenders send the same event, with the same key and headers, to the same server.\n" +
+		"- All replicas acknowledge each event, and the server has stored each event once.\n" +
+		"- The other libraries get records that code by hand has encoded for this one event type.\n" +
+		"- All contenders run once in each round. The client and the server share the machine.\n\n" +
+		"## Conditions\n\n")
 	for _, fact := range r.facts {
 		fmt.Fprintf(&b, "- %s\n", fact)
 	}
 	b.WriteString("\n![signalcast and its peers](benchmarks.svg)\n\n")
 	b.WriteString(r.tables())
-	b.WriteString("\nProcessor time and allocations are the client's. In contests with servers they include the measuring of the heap,\n" +
-		"which is small. All figures are medians; the spread is from the fastest to the slowest round, of the median.\n")
+	b.WriteString("\n## How to read the figures\n\n" +
+		"- All figures are medians over the rounds.\n" +
+		"- *spread* is the difference between the slowest and the fastest round, divided by the median.\n" +
+		"- *time, of the first* is the ratio to the first line of the table.\n" +
+		"- Processor time and allocations are those of the client. They include the measurement of the heap, which is small.\n")
 	if err := os.WriteFile(filepath.Join(root, "docs/benchmarks.md"), []byte(b.String()), 0o644); err != nil { //nolint:gosec // documentation
 		return err
 	}
 	return os.WriteFile(filepath.Join(root, "docs/benchmarks.svg"), r.chart(), 0o644) //nolint:gosec // documentation
 }
 
-// describe finds out about the machine and the versions.
+// describe returns the facts of a report.
 func describe(ctx context.Context, root string, rounds int) []string {
 	facts := []string{
 		fmt.Sprintf("%s, %d rounds", time.Now().UTC().Format("2006-01-02 15:04 UTC"), rounds),
@@ -144,7 +151,7 @@ func describe(ctx context.Context, root string, rounds int) []string {
 }
 
 func processor() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is no name
+	text, _ := os.ReadFile("/proc/cpuinfo") // "" on other systems
 	for line := range strings.Lines(string(text)) {
 		if name, ok := strings.CutPrefix(line, "model name"); ok {
 			return strings.TrimSpace(strings.TrimLeft(name, " \t:"))

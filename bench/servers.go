@@ -13,11 +13,11 @@ import (
 
 // servers starts and stops real servers with the scripts of test/servers.
 type servers struct {
-	root    string // of the repository
+	root    string // the folder of the repository
 	started []string
 }
 
-// start starts a server, new and empty, and returns what its script says about it.
+// start starts an empty server and returns the variables that its script prints.
 func (s *servers) start(ctx context.Context, name string, args ...string) (map[string]string, error) {
 	if _, err := s.script(ctx, name, append([]string{"start", "--clean"}, args...)...); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (s *servers) start(ctx context.Context, name string, args ...string) (map[s
 	return env, nil
 }
 
-// stop stops every server that was started. What fails is told on standard error.
+// stop stops every started server. It prints errors on standard error.
 func (s *servers) stop() {
 	for _, name := range s.started {
 		if _, err := s.script(context.Background(), name, "stop"); err != nil {

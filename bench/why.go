@@ -1,26 +1,25 @@
 package main
 
-// What keeps figures from where they shall be, in runs in which they are not.
+// Reasons to print if a goal is not met.
 const (
-	whyWhole  = "code by hand keeps no outcome, no counters and no table that can be replaced while running"
-	whyTopics = "each topic has a message, an outcome and a function that reports it"
-	whyAvro   = "a program that is interpreted, against straight code"
-	whyHamba  = "checking the course key and formatting three times is most of the work, the same for all; code by hand is not far below 0.5× itself"
-	whyFranz  = "the Delivery comes on top of what the client needs of each message; on two processors shared with the broker all memory " +
-		"that is touched counts"
-	whyWriter = "the bare client itself gets there barely or not at all, compare its line: all wait for the broker, which shares the two processors"
-	whySync   = "franz-go sends up to five small requests at once where one larger would do, which the broker and the 64 that are woken share the " +
-		"processors with; signalcast with kafka-go sends what has come together while the last batch was on its way, compare its line"
-	whyOne   = "the broker's answer and waking up are most of the time, the same for all; compare the spreads of the figures"
-	whyRedis = "the server is what all of them wait for: a raw socket, which does nothing else, is not faster; signalcast, alone but for " +
-		"the line about transactions, keeps the order of a stream when an entry is refused"
-	whyRedisSync       = "as above; and a goroutine that is woken for each event, for all"
-	whyConfig          = "4,000 routes are given a compiled key, and compared with those in service to tell what has changed"
-	whyReferenceConfig = "the reference checks neither topics nor key paths and makes no table"
-	whyReference       = "the reference does next to nothing then; an event that it encodes is the row above"
-	whyReferenceKafka  = "as against the bare client; the reference uses librdkafka, written in C, on a thread of its own"
-	whyTopicsGrowth    = "the same code runs; more memory is touched, and the collector marks ten thousand routes in each cycle"
-	whySenders         = "64 goroutines share two processors and the collector"
-	whyLoad            = "the live heap is bounded by the buffer of 10,000 messages; a longer round meets a collector's cycle at its worst more often"
-	whyMemory          = "the rest is for each event type: its schema's text"
+	whyWhole  = "code by hand keeps no outcomes and no counters, and its routes cannot be replaced while it runs"
+	whyTopics = "each topic needs a message, an outcome and a function that reports it"
+	whyAvro   = "signalcast interprets a program; code by hand is compiled"
+	whyHamba  = "all contenders check the course key and format three times, which is most of the work"
+	whyFranz  = "each message needs a Delivery in addition to the memory of the client; the two processors are shared with the broker"
+	whyWriter = "the client alone hardly reaches the goal, see its line: all contenders wait for the broker, which shares the two processors"
+	whySync   = "franz-go sends up to five small requests at once, where one larger request would be cheaper for broker and callers; " +
+		"signalcast with kafka-go sends larger requests, see its line"
+	whyOne   = "all contenders spend most of the time waiting for the broker; compare the spreads"
+	whyRedis = "all contenders wait for the server, and a raw socket is not faster; only signalcast and the line with transactions " +
+		"keep the order if the server rejects an entry"
+	whyRedisSync       = "all contenders wait for the server and wake one goroutine for each event"
+	whyConfig          = "4,000 routes get a compiled key and are compared with the current routes"
+	whyReferenceConfig = "the reference does not check topics and key paths and builds no route table"
+	whyReference       = "the reference does almost no work here; the row above is for an event that it encodes"
+	whyReferenceKafka  = "the reference uses librdkafka, written in C, on a thread of its own"
+	whyTopicsGrowth    = "the code is the same, but the garbage collector marks ten thousand routes in each cycle"
+	whySenders         = "64 goroutines and the garbage collector share two processors"
+	whyLoad            = "the buffer of 10,000 messages bounds the live heap; a longer round meets more collector cycles at their peak"
+	whyMemory          = "most of the rest is the schema text of each event type"
 )
