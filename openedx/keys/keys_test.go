@@ -26,7 +26,7 @@ func kinds() map[string]func(string) error {
 }
 
 type verdicts struct {
-	Accepted, Refused []string
+	Accepted, Rejected []string
 }
 
 func readVerdicts(tb testing.TB, kind string) verdicts {
@@ -36,7 +36,7 @@ func readVerdicts(tb testing.TB, kind string) verdicts {
 	var v verdicts
 	require.NoError(tb, json.Unmarshal(text, &v))
 	require.Greater(tb, len(v.Accepted), 100)
-	require.Greater(tb, len(v.Refused), 100)
+	require.Greater(tb, len(v.Rejected), 100)
 	return v
 }
 
@@ -49,7 +49,7 @@ func TestValidateAgreesWithTheReference(t *testing.T) {
 			for _, s := range v.Accepted {
 				require.NoError(t, validate(s), "%q", s)
 			}
-			for _, s := range v.Refused {
+			for _, s := range v.Rejected {
 				require.Error(t, validate(s), "%q", s)
 			}
 		})

@@ -107,7 +107,7 @@ def main():
                 if text not in found and not left_out(text) and accepted(kind, text) == wanted:
                     found[text] = wanted
                     left -= 1
-        lists = {"accepted": sorted(s for s, ok in found.items() if ok), "refused": sorted(s for s, ok in found.items() if not ok)}
+        lists = {"accepted": sorted(s for s, ok in found.items() if ok), "rejected": sorted(s for s, ok in found.items() if not ok)}
         (out / f"{kind}.json").write_text(json.dumps(lists, indent=1) + "\n")
 
 
