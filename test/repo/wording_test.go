@@ -72,7 +72,10 @@ func TestTextsUsePlainWords(t *testing.T) {
 	}
 }
 
-// texts returns what a reader reads of a file: the comments and strings of Go, else everything.
+var nameWord = regexp.MustCompile(`\p{Lu}?[\p{Ll}\d]+|\p{Lu}+`)
+
+// texts returns the text of a file. For Go that is the comments, the strings and
+// the names, split into words.
 func texts(t *testing.T, file string) []string {
 	t.Helper()
 	if path.Ext(file) != ".go" {
@@ -85,8 +88,13 @@ func texts(t *testing.T, file string) []string {
 		found = append(found, comment.Text())
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
-		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			found = append(found, literal.Value)
+		switch n := n.(type) {
+		case *ast.BasicLit:
+			if n.Kind == token.STRING {
+				found = append(found, n.Value)
+			}
+		case *ast.Ident:
+			found = append(found, strings.Join(nameWord.FindAllString(n.Name, -1), " "))
 		}
 		return true
 	})
