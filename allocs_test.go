@@ -24,9 +24,9 @@ func TestAllocations(t *testing.T) {
 		"to nobody":                     {nil, nil, 0},
 		"to nobody in a local registry": {nil, []signalcast.RegistryOption{signalcast.LocalOnly()}, 0},
 		"to one topic":                  {[]string{"a"}, nil, 2},
-		"to two topics":                 {[]string{"a", "b"}, nil, 3},
-		"to five topics":                {[]string{"a", "b", "c", "d", "e"}, nil, 6},
-		"to twelve topics":              {strings.Split("abcdefghijkl", ""), nil, 13},
+		"to two topics":                 {[]string{"a", "b"}, nil, 4},
+		"to five topics":                {[]string{"a", "b", "c", "d", "e"}, nil, 7},
+		"to twelve topics":              {strings.Split("abcdefghijkl", ""), nil, 14},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, c.options...)

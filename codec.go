@@ -1,107 +1,86 @@
 package signalcast
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// Codec turns event data and event keys into bytes and names their schemas.
-// [Avro] is the default and what the Open edX event bus speaks; [JSON] is the
-// alternative for consumers without a schema.
+// Codec encodes event data and event keys and names their schemas. [Avro] is the
+// default and the format of the Open edX event bus. [JSON] is for consumers
+// without schemas. A Codec of your own may use any format.
 //
-// A Codec is safe for concurrent use.
+// A Codec must be safe for concurrent use.
 type Codec interface {
-	// ContentType is the media type of the bytes.
+	// ContentType returns the media type of the bytes.
 	ContentType() string
-	// Compile prepares the encoding of one event type's data. It is called once
-	// per event type and dispatcher.
+	// Compile returns the encoder for one event type. A dispatcher calls it once
+	// per event type.
 	Compile(def Definition) (Encoder, error)
 }
 
-// Encoder encodes the data of one event type. It is safe for concurrent use.
+// Encoder encodes the data of one event type. It must be safe for concurrent use. It must
+// not keep dst, which the dispatcher owns.
 type Encoder interface {
-	// ValueSchema describes what AppendValue writes, nil where there is no schema.
+	// ValueSchema returns the schema of the bytes that AppendValue writes, or nil if
+	// the codec has no schemas. Every call returns the same pointer.
 	ValueSchema() *Schema
-	// AppendValue appends the encoded event data to dst. A value that cannot be
-	// written is an *EncodeError; what was appended by then is to be ignored.
+	// AppendValue appends the encoded event data to dst and returns the extended
+	// slice. The error is an [*EncodeError] if the data cannot be encoded.
 	AppendValue(dst []byte, data Data) ([]byte, error)
-	// KeySchema describes what AppendKey writes for k, nil where there is no schema.
+	// KeySchema returns the schema of the bytes that AppendKey writes for k, or nil.
+	// Every call for one k returns the same pointer.
 	KeySchema(k *KeyField) *Schema
-	// AppendKey appends the encoded value of one field of the event data to dst. It
-	// is called once per event for each key path.
+	// AppendKey appends the encoded event key to dst and returns the extended slice.
+	// [KeyField.Value] reads the key. The dispatcher calls AppendKey once per event and
+	// key path, after AppendValue has succeeded for the same data.
 	AppendKey(dst []byte, k *KeyField, data Data) ([]byte, error)
 }
 
-// Data is the data of one event, as an [Encoder] gets it. It is valid during the call only.
+// Data is the data of one event, as an [Encoder] gets it. It is valid during the call
+// only.
 type Data struct {
 	entry *entry
 	ref   shape.Ref
 }
 
-// Value returns a copy of the event data, as a value of the signal's type T.
-// It is for codecs that are not made from the compiled type.
+// Value returns a copy of the event data, a value of the signal's type T.
 func (d Data) Value() any { return d.ref.Value(d.entry.def.dataType) }
 
-// copied refers to a copy on the heap: the original is on the sender's stack,
-// and a codec that is not ours may keep what it is given.
-func (d Data) copied() Data {
-	heap := reflect.New(d.entry.def.dataType).Elem()
-	heap.Set(reflect.ValueOf(d.Value()))
-	return Data{d.entry, shape.RefOfValue(heap)}
-}
-
-// builtIn reports whether c keeps nothing of the Data that it is given.
-func builtIn(c Codec) bool {
-	switch c.(type) {
-	case avroCodec, jsonCodec:
-		return true
-	default:
-		return false
-	}
-}
-
-// compile prepares the encoding of a registered signal's data. The codecs of this
-// package take the type as the registry has compiled it.
-func compile(c Codec, e *entry) (Encoder, error) {
-	switch c := c.(type) {
-	case avroCodec:
-		return c.encoder(e.self, e.data.Type), nil
-	case jsonCodec:
-		return &jsonEncoder{e.data.Type}, nil
-	default:
-		return c.Compile(e.self) //nolint:wrapcheck // a codec names the signal itself
-	}
-}
-
-// Avro returns the codec of the Open edX event bus: the data as a record named
-// CloudEvent in the event type's namespace, in Avro's binary encoding; a key as
-// the field that it is.
+// Avro returns the codec of the Open edX event bus. It encodes the data in Avro's binary
+// encoding, as a record CloudEvent in the namespace of the event type, and a key as
+// its field in that record.
 func Avro() Codec { return avroCodec{} }
 
-// JSON returns the codec for consumers without a schema: the data as an object
-// on wire names, a key as its plain text.
+// JSON returns the codec for consumers without schemas. It encodes the data as an object
+// with wire names, and a key as plain text.
 func JSON() Codec { return jsonCodec{} }
+
+// compiledType returns the compiled data type of def. A registered signal has it already.
+func compiledType(def Definition) (*shape.Type, error) {
+	if e, ok := def.(*entry); ok {
+		return e.data.Type, nil
+	}
+	data, err := shape.Compile(def.DataType())
+	if err != nil {
+		return nil, fmt.Errorf("signal %q: %w", def.EventType(), err)
+	}
+	return data, nil
+}
 
 type avroCodec struct{}
 
 func (avroCodec) ContentType() string { return "application/avro" }
 
-func (c avroCodec) Compile(def Definition) (Encoder, error) {
-	data, err := shape.Compile(def.DataType())
+func (avroCodec) Compile(def Definition) (Encoder, error) {
+	data, err := compiledType(def)
 	if err != nil {
-		return nil, fmt.Errorf("signal %q: %w", def.EventType(), err)
+		return nil, err
 	}
-	return c.encoder(def, data), nil
-}
-
-func (avroCodec) encoder(def Definition, data *shape.Type) *avroEncoder {
 	return &avroEncoder{data, &Schema{
 		Name: def.EventType() + ".CloudEvent",
 		Text: data.Schema(def.EventType()),
-	}}
+	}}, nil
 }
 
 type avroEncoder struct {
@@ -113,21 +92,14 @@ func (e *avroEncoder) ValueSchema() *Schema { return e.schema }
 
 func (e *avroEncoder) AppendValue(dst []byte, data Data) ([]byte, error) {
 	dst, err := e.data.AppendAvro(dst, data.ref)
-	return dst, data.fault(err)
-}
-
-// appendWithKeys is AppendValue and sets at to where keys, in the order of the
-// data, lie in the value.
-func (e *avroEncoder) appendWithKeys(dst []byte, data Data, keys []*shape.Key, at []shape.Span) ([]byte, error) {
-	dst, err := e.data.AppendAvroWithKeys(dst, data.ref, keys, at)
-	return dst, data.fault(err)
+	return dst, data.encodeError(err)
 }
 
 func (e *avroEncoder) KeySchema(k *KeyField) *Schema { return k.schema }
 
 func (e *avroEncoder) AppendKey(dst []byte, k *KeyField, data Data) ([]byte, error) {
 	dst, err := k.key.AppendAvro(dst, data.ref)
-	return dst, data.fault(err)
+	return dst, data.encodeError(err)
 }
 
 type jsonCodec struct{}
@@ -135,9 +107,9 @@ type jsonCodec struct{}
 func (jsonCodec) ContentType() string { return "application/json" }
 
 func (jsonCodec) Compile(def Definition) (Encoder, error) {
-	data, err := shape.Compile(def.DataType())
+	data, err := compiledType(def)
 	if err != nil {
-		return nil, fmt.Errorf("signal %q: %w", def.EventType(), err)
+		return nil, err
 	}
 	return &jsonEncoder{data}, nil
 }
@@ -148,25 +120,20 @@ func (e *jsonEncoder) ValueSchema() *Schema { return nil }
 
 func (e *jsonEncoder) AppendValue(dst []byte, data Data) ([]byte, error) {
 	dst, err := e.data.AppendJSON(dst, data.ref)
-	return dst, data.fault(err)
+	return dst, data.encodeError(err)
 }
 
 func (e *jsonEncoder) KeySchema(*KeyField) *Schema { return nil }
 
 func (e *jsonEncoder) AppendKey(dst []byte, k *KeyField, data Data) ([]byte, error) {
 	dst, err := k.key.AppendText(dst, data.ref)
-	return dst, data.fault(err)
+	return dst, data.encodeError(err)
 }
 
-// fault says of which event type a value could not be written.
-func (d Data) fault(err error) error {
+// encodeError returns err, unless it is nil, as an *EncodeError of the event type.
+func (d Data) encodeError(err error) error {
 	if err == nil {
 		return nil
 	}
-	fault := &EncodeError{EventType: d.entry.def.eventType, Err: err}
-	var value *shape.ValueError
-	if errors.As(err, &value) {
-		fault.Field, fault.Err = value.Path, value.Err
-	}
-	return fault
+	return &EncodeError{EventType: d.entry.def.eventType, Fields: fieldErrors(err)}
 }

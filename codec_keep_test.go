@@ -39,7 +39,7 @@ func deepen(n int) int {
 	return deepen(n-1) + int(room[n%len(room)])
 }
 
-func TestACodecThatKeepsDataHarmsNobody(t *testing.T) {
+func TestCodecMayKeepDataUnused(t *testing.T) {
 	t.Parallel()
 	type data struct {
 		Name string `avro:"name"`
@@ -56,5 +56,5 @@ func TestACodecThatKeepsDataHarmsNobody(t *testing.T) {
 	deepen(1 << 10)
 	runtime.GC()
 	require.NoError(t, signal.Send(t.Context(), r, data{"second"}))
-	require.Equal(t, data{"first"}, kept[0].Value())
+	require.Equal(t, data{}, kept[0].Value(), "data is valid during the call only")
 }

@@ -164,8 +164,8 @@ func (valueCodec) Compile(signalcast.Definition) (signalcast.Encoder, error) {
 }
 func (valueCodec) ValueSchema() *signalcast.Schema                   { return nil }
 func (valueCodec) KeySchema(*signalcast.KeyField) *signalcast.Schema { return nil }
-func (valueCodec) AppendKey(dst []byte, _ *signalcast.KeyField, data signalcast.Data) ([]byte, error) {
-	return append(dst, data.Value().(order).Number...), nil //nolint:forcetypeassert // the test's own data
+func (valueCodec) AppendKey(dst []byte, k *signalcast.KeyField, data signalcast.Data) ([]byte, error) {
+	return append(dst, k.Value(data).(string)...), nil //nolint:forcetypeassert // the test's own data
 }
 
 func (valueCodec) AppendValue(dst []byte, data signalcast.Data) ([]byte, error) {

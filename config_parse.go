@@ -141,7 +141,7 @@ func (r *configReader) wrongType(value jsonpos.Token, want string) {
 func (r *configReader) end() error {
 	r.next()
 	if err := r.json.Err(); err != nil {
-		r.fault(CodeSyntax, Position(err.Position), "found "+err.Found, err.Allowed)
+		r.fault(CodeSyntax, Position(err.Position), "found "+err.Found, err.Want)
 	}
 	return r.problems.err()
 }

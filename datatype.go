@@ -13,7 +13,7 @@ import (
 type dataType struct {
 	*shape.Type
 
-	keyFields atomic.Pointer[[]*KeyField] // compiled so far, few; the list is replaced as a whole
+	keyFields atomic.Pointer[[]*KeyField] // those compiled so far; the list is replaced as a whole
 }
 
 func newDataType(t reflect.Type) (*dataType, error) {
@@ -26,7 +26,7 @@ func newDataType(t reflect.Type) (*dataType, error) {
 	return data, nil
 }
 
-// keyField compiles a key path, once: equal paths have the same pointer.
+// keyField compiles a key path once. Equal paths have the same pointer.
 func (t *dataType) keyField(path string) (*KeyField, error) {
 	for {
 		list := t.keyFields.Load()

@@ -176,25 +176,18 @@ func TestFlushAndCloseWaitForDeadLetters(t *testing.T) {
 func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		shared bool
 		faults []memory.Fault
 		want   signalcast.Stats
 	}{
-		"of messages that it gives up":                      {false, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1}},
-		"on their way":                                      {false, []memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
-		"of messages that it gives up, of a shared backend": {true, []memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1}},
-		"on their way, of a shared backend":                 {true, []memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
+		"of messages that it gives up": {[]memory.Fault{{Delay: time.Hour}}, signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1}},
+		"on their way":                 {[]memory.Fault{{Topic: "orders", Err: failing.Err}, {Delay: time.Hour}}, signalcast.Stats{Accepted: 2, Failed: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newShop(t)
-				var plug signalcast.Backend = s.backend
-				if c.shared {
-					plug = signalcast.KeepOpen(plug)
-				}
 				var last error
-				d := s.dispatch(t, ordersTo("orders"), plug, signalcast.WithDeadLetter("dead"),
+				d := s.dispatch(t, ordersTo("orders"), s.backend, signalcast.WithDeadLetter("dead"),
 					signalcast.WithHooks(signalcast.Hooks{
 						Failed:   func(err *signalcast.DeliveryError) { last = err },
 						Rejected: func(err *signalcast.DeliveryError) { last = err },
@@ -208,7 +201,6 @@ func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
 				require.Equal(t, time.Second, time.Since(start))
 				require.Equal(t, c.want, d.Stats())
 				require.Equal(t, "orders-dead", deliveryError(t, last).Topic)
-				_ = s.backend.Close(t.Context()) // the shared one goes on
 			})
 		})
 	}
@@ -283,8 +275,8 @@ func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 	broken = errors.New("broken")
 	_, err := d.Reload(t.Context(), nil)
 	require.ErrorIs(t, err, broken)
-	require.ErrorContains(t, err, "the backend of dead letters refuses the configuration")
-	require.ErrorContains(t, err, "the backend refuses the configuration", "all of it at once")
+	require.ErrorContains(t, err, "prepare dead-letter backend")
+	require.ErrorContains(t, err, "prepare backend", "all of it at once")
 	require.ErrorIs(t, d.Flush(t.Context()), broken)
 	err = d.Close(t.Context())
 	require.ErrorContains(t, err, "own is broken")
@@ -292,7 +284,7 @@ func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 	require.Equal(t, []string{"spare checks orders-dead", "own checks orders", "own closes", "spare closes"}, done)
 
 	_, err = signalcast.NewDispatcher(t.Context(), s.registry, nil, s.backend, signalcast.WithDeadLetterBackend(memory.New()))
-	require.EqualError(t, err, "WithDeadLetterBackend is given without WithDeadLetter, which names the topics")
+	require.EqualError(t, err, "new dispatcher: WithDeadLetterBackend: found no WithDeadLetter; want its suffix for the topics")
 }
 
 func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
@@ -307,11 +299,11 @@ func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 			config := ordersTo("a", "a-dead", "b")
 			opts := append(opts, signalcast.WithDeadLetter("dead"))
 			_, err := signalcast.NewDispatcher(t.Context(), s.registry, config, s.backend, opts...)
-			require.EqualError(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead", which is a configured topic; allowed is a topic of their own`)
+			require.EqualError(t, err, `event type "`+orderPlaced+`": dead letters of topic "a": found the configured topic "a-dead"; want a topic that is not configured`)
 
 			config[orderPlaced]["a-dead"] = signalcast.TopicConfig{Keyless: new(true), Enabled: new(false)}
 			_, err = signalcast.NewDispatcher(t.Context(), s.registry, config, s.backend, opts...)
-			require.ErrorContains(t, err, "which is a configured topic", "switching it on must not fail later")
+			require.ErrorContains(t, err, "found the configured topic", "switching it on must not fail later")
 
 			paid := signalcast.NewSignal[order]("org.example.order.paid.v1")
 			require.NoError(t, s.registry.Register(paid))
@@ -319,8 +311,8 @@ func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 			d := s.dispatch(t, config, s.backend, opts...)
 			config[paid.EventType()] = ordersTo("a-dead", "b-dead")[orderPlaced]
 			_, err = d.Reload(t.Context(), config)
-			require.ErrorContains(t, err, `event type "`+orderPlaced+`": the dead letters of topic "a" go to "a-dead"`, "of another event type")
-			require.ErrorContains(t, err, `the dead letters of topic "b" go to "b-dead"`)
+			require.ErrorContains(t, err, `event type "`+orderPlaced+`": dead letters of topic "a": found the configured topic "a-dead"`, "of another event type")
+			require.ErrorContains(t, err, `dead letters of topic "b": found the configured topic "b-dead"`)
 		})
 	}
 }

@@ -31,11 +31,11 @@ func TestNewDispatcherRefuses(t *testing.T) {
 				return nil, c
 			},
 			backend{},
-			nil, "registry is nil",
+			nil, "nil registry",
 		},
-		"no backend": {nil, nil, nil, "backend is nil"},
-		"no codec":   {nil, backend{}, []signalcast.DispatcherOption{signalcast.WithCodec(nil)}, "codec is nil"},
-		"no logger":  {nil, backend{}, []signalcast.DispatcherOption{signalcast.WithLogger(nil)}, "logger is nil"},
+		"no backend": {nil, nil, nil, "nil backend"},
+		"no codec":   {nil, backend{}, []signalcast.DispatcherOption{signalcast.WithCodec(nil)}, "WithCodec: found nil"},
+		"no logger":  {nil, backend{}, []signalcast.DispatcherOption{signalcast.WithLogger(nil)}, "WithLogger: found nil"},
 		"an event type that is not registered": {
 			func(r *signalcast.Registry, _ signalcast.ProducerConfig) (*signalcast.Registry, signalcast.ProducerConfig) {
 				return r, invalid
@@ -200,7 +200,7 @@ func TestAnEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	var fault *signalcast.EncodeError
 	require.ErrorAs(t, err, &fault)
 	require.Equal(t, orderPlaced, fault.EventType)
-	require.Equal(t, "customer.email", fault.Field)
+	require.Equal(t, "customer.email", fault.Fields[0].Path)
 	delivery, asyncErr := s.placed.SendAsync(t.Context(), s.registry, bad)
 	require.Nil(t, delivery)
 	require.Equal(t, err, asyncErr)
@@ -253,11 +253,11 @@ func TestEveryDispatcherServesEveryEvent(t *testing.T) {
 
 	require.NoError(t, first.Close(t.Context()))
 	delivery = s.sendAsync(t, order{})
-	require.ErrorIs(t, delivery.Wait(t.Context()), signalcast.ErrClosed, "one of the three did not get the event")
+	require.NoError(t, delivery.Wait(t.Context()), "a closed dispatcher does not count beside open ones")
 	require.Len(t, delivery.Results(), 2)
 
 	fourth := s.dispatch(t, nil, backend{})
-	require.NoError(t, s.send(t, order{}), "it takes the place of the closed one")
+	require.NoError(t, s.send(t, order{}))
 	require.Equal(t, signalcast.Stats{Rejected: 1}, first.Stats())
 	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 3}, second.Stats())
 	require.Equal(t, signalcast.Stats{Accepted: 3, Delivered: 3}, third.Stats())

@@ -3,36 +3,45 @@ package signalcast
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// Classes of failure, for [errors.Is]. What went wrong in detail is in the
-// error types below, for [errors.As].
+// Classes of errors, for [errors.Is]. The error types below hold the details, for
+// [errors.As].
 var (
-	// ErrNotRegistered: the signal, or an event type given by name, is not in the registry.
+	// ErrNotRegistered means that the signal, or an event type given by name, is not in the registry.
 	ErrNotRegistered = errors.New("signal is not registered")
-	// ErrNoDispatcher: no dispatcher is attached to the registry, so the event
-	// would have gone nowhere. A registry made with LocalOnly does without one.
+	// ErrDuplicateEventType means that two signals of one registry have the same event type.
+	ErrDuplicateEventType = errors.New("duplicate event type")
+	// ErrNoDispatcher means that no dispatcher is attached to the registry, so that the
+	// event could not be published. See [LocalOnly].
 	ErrNoDispatcher = errors.New("no dispatcher is attached to the registry")
-	// ErrClosed: the dispatcher or the backend was closed.
+	// ErrClosed means that the dispatcher or the backend is closed.
 	ErrClosed = errors.New("closed")
-	// ErrBufferFull: the backend has no room, and is configured to fail fast or
-	// the message is a dead letter, which does not wait.
+	// ErrBufferFull means that the backend has no room, and that it is configured to
+	// fail fast or the message is a dead letter.
 	ErrBufferFull = errors.New("buffer is full")
-	// ErrTooLarge: the message can never be taken, however long one waits.
+	// ErrTooLarge means that the message can never be accepted because of its size.
 	ErrTooLarge = errors.New("message is too large")
+	// ErrDeliveryTimeout means that the backend gave up a message after its delivery timeout.
+	ErrDeliveryTimeout = errors.New("delivery timeout")
 )
 
-// Fate is what is known about a message that was not confirmed as delivered.
+// Fate says what is known about a message that was not acknowledged.
 type Fate uint8
 
 const (
-	// FateUnknown means that the message may or may not have been written. Sending it again
+	// FateUnknown means that the message may have been written. Sending it again
 	// may write it twice.
 	FateUnknown Fate = iota
-	// FateNotWritten means that the message is certainly not at the destination.
+	// FateNotWritten means that the message was certainly not written.
 	FateNotWritten
-	// FatePending means that the caller's context ended before the outcome was known. The
-	// backend goes on with the message, and the hooks get the outcome.
+	// FatePending means that the caller's context ended before there was an outcome.
+	// The backend continues with the message, and hooks get the outcome.
 	FatePending
 )
 
@@ -50,22 +59,22 @@ func (f Fate) String() string {
 	}
 }
 
-// DeliveryError reports that one message was not confirmed as delivered.
+// DeliveryError reports that one message was not acknowledged.
 //
-// A [Backend] may give one to done to state the fate; only Fate and Err are
-// used then, the dispatcher fills in the rest.
+// A [Backend] may give one to done to set the fate. The dispatcher uses its Fate
+// and Err only.
 type DeliveryError struct {
 	// Topic is the full name of the destination.
 	Topic string
 	// Fate says whether the message was written.
 	Fate Fate
-	// Message is what was to be published, for sending it again. It is read-only.
+	// Message is the message, for publishing it again. It is read-only.
 	Message *Message
 	// Err is the cause.
 	Err error
 }
 
-// Error names the topic, the fate and the cause, and nothing of the event's data.
+// Error names the event, the topic, the fate and the cause. It contains no event data.
 func (e *DeliveryError) Error() string {
 	if e.Message == nil {
 		return fmt.Sprintf("%s: %v", e.Fate, e.Err)
@@ -77,22 +86,22 @@ func (e *DeliveryError) Error() string {
 // Unwrap returns the cause.
 func (e *DeliveryError) Unwrap() error { return e.Err }
 
-// ReceiverError reports that an in-process receiver returned an error or panicked.
+// ReceiverError reports that a receiver returned an error or panicked.
 type ReceiverError struct {
-	// EventType is the signal's name.
+	// EventType is the name of the signal.
 	EventType string
-	// Receiver is the name of the receiver's function.
+	// Receiver is the name of the function.
 	Receiver string
-	// Panic is what the receiver panicked with, or nil. Its text is not part of
-	// Error, since it may hold event data.
+	// Panic is the value of the panic, or nil. Error does not contain its text, since it
+	// may hold event data.
 	Panic any
-	// Stack is where the receiver panicked, or nil.
+	// Stack is the stack at the panic, or nil.
 	Stack []byte
-	// Err is what the receiver returned, or nil after a panic.
+	// Err is the returned error, or nil after a panic.
 	Err error
 }
 
-// Error names the receiver and what it returned.
+// Error names the receiver and its error.
 func (e *ReceiverError) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("receiver %s of %q panicked with a %T", e.Receiver, e.EventType, e.Panic)
@@ -100,7 +109,7 @@ func (e *ReceiverError) Error() string {
 	return fmt.Sprintf("receiver %s of %q: %v", e.Receiver, e.EventType, e.Err)
 }
 
-// Unwrap returns what the receiver returned; after a panic with an error, that error.
+// Unwrap returns the error of the receiver, or the error that it panicked with.
 func (e *ReceiverError) Unwrap() error {
 	if e.Err == nil {
 		err, _ := e.Panic.(error)
@@ -109,26 +118,165 @@ func (e *ReceiverError) Unwrap() error {
 	return e.Err
 }
 
-// EncodeError reports that an event was refused because its data or metadata
-// cannot be put on the wire. The dispatcher published nothing of it; one with
-// another codec may have, which the [Delivery] tells.
+// EncodeError reports that the data or metadata of an event cannot be encoded. The
+// dispatcher published no message of the event. A dispatcher with another
+// codec may have; the [Delivery] tells.
 type EncodeError struct {
-	// EventType is the signal's name.
+	// EventType is the name of the signal.
 	EventType string
-	// Field is the dotted wire path of the value at fault, "metadata.time" for
-	// metadata, or empty where the data as a whole is at fault.
-	Field string
-	// Err says what was found and what is allowed, without the value.
+	// Fields are the faults. It is never empty.
+	Fields []FieldError
+}
+
+// Error names the event type and has a line for each fault if there are several.
+func (e *EncodeError) Error() string {
+	return joinFields(fmt.Sprintf("event data of %q", e.EventType), e.Fields)
+}
+
+// Unwrap returns the faults, each a *FieldError.
+func (e *EncodeError) Unwrap() []error { return unwrapFields(e.Fields) }
+
+// FieldError is one fault of event data, of its JSON text, of its Go type, or of
+// metadata. It never contains the value.
+type FieldError struct {
+	// Path names the field. It is the dotted wire path in data ("user.id"), the dotted path of
+	// Go names in a type ("Enrollment.User.ID"), and "metadata.time" in metadata. It
+	// is empty for the whole.
+	Path string
+	// Line and Column are the place in the JSON text, counted from 1, columns in
+	// characters. They are 0 if there is no text.
+	Line, Column int
+	// Found says what was found: "found a string".
+	Found string
+	// Want says what is allowed. It may be empty.
+	Want string
+	// Nearest is the known name that is most similar to the one found, or empty.
+	Nearest string
+	// Err is the error of a method of the user's type (Validate, MarshalText,
+	// AppendText), or nil.
 	Err error
 }
 
-// Error names the event type, the field and the fault.
-func (e *EncodeError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("event data of %q: %v", e.EventType, e.Err)
+// Error returns the fault on one line.
+func (e *FieldError) Error() string {
+	var text strings.Builder
+	if e.Line > 0 {
+		fmt.Fprintf(&text, "line %d, column %d: ", e.Line, e.Column)
 	}
-	return fmt.Sprintf("event data of %q: %s: %v", e.EventType, e.Field, e.Err)
+	if e.Path != "" {
+		text.WriteString(e.Path + ": ")
+	}
+	if text.WriteString(e.Found); e.Err != nil {
+		if e.Found != "" {
+			text.WriteString(": ")
+		}
+		text.WriteString(e.Err.Error())
+	}
+	if e.Want != "" {
+		text.WriteString("; want " + e.Want)
+	}
+	if e.Nearest != "" {
+		text.WriteString(" (did you mean " + strconv.Quote(e.Nearest) + "?)")
+	}
+	return text.String()
 }
 
-// Unwrap returns the cause.
-func (e *EncodeError) Unwrap() error { return e.Err }
+// Unwrap returns Err.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// RegistrationError reports why [Registry.Register] added no signal.
+type RegistrationError struct {
+	// Signals are the signals at fault, sorted by event type. It is never empty.
+	Signals []*SignalError
+}
+
+// Error has a line for each fault.
+func (e *RegistrationError) Error() string {
+	lines := make([]string, len(e.Signals))
+	for i, s := range e.Signals {
+		lines[i] = s.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the signals at fault, each a *SignalError.
+func (e *RegistrationError) Unwrap() []error {
+	errs := make([]error, len(e.Signals))
+	for i, s := range e.Signals {
+		errs[i] = s
+	}
+	return errs
+}
+
+// SignalError reports why one signal cannot be registered.
+type SignalError struct {
+	// EventType is the name of the signal.
+	EventType string
+	// DataType is the type of the event data.
+	DataType reflect.Type
+	// Declared is the file and line of the NewSignal call.
+	Declared string
+	// Other is the file and line of the first signal of the event type, if
+	// Err is ErrDuplicateEventType.
+	Other string
+	// Fields are the faults of the name and of the data type.
+	Fields []FieldError
+	// Err is ErrDuplicateEventType, another error, or nil if there are Fields.
+	Err error
+}
+
+// Error names the signal, the place of its declaration and every fault.
+func (e *SignalError) Error() string {
+	where := fmt.Sprintf("signal %q of %v declared at %s", e.EventType, e.DataType, e.Declared)
+	switch {
+	case e.Declared == "":
+		return e.Err.Error()
+	case e.Other != "":
+		return fmt.Sprintf("%s: %v; first declared at %s", where, e.Err, e.Other)
+	default:
+		return joinFields(where, e.Fields)
+	}
+}
+
+// Unwrap returns Err and the faults, each a *FieldError.
+func (e *SignalError) Unwrap() []error {
+	errs := unwrapFields(e.Fields)
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
+}
+
+// joinFields returns one line for one fault, and a line for each after a first line
+// for several.
+func joinFields(where string, fields []FieldError) string {
+	if len(fields) == 1 {
+		return where + ": " + fields[0].Error()
+	}
+	var text strings.Builder
+	text.WriteString(where + ": " + strconv.Itoa(len(fields)) + " faults:")
+	for i := range fields {
+		text.WriteString("\n" + fields[i].Error())
+	}
+	return text.String()
+}
+
+func unwrapFields(fields []FieldError) []error {
+	errs := make([]error, len(fields))
+	for i := range fields {
+		errs[i] = &fields[i]
+	}
+	return errs
+}
+
+// fieldErrors returns the faults that err of package shape reports.
+func fieldErrors(err error) []FieldError {
+	var list []FieldError
+	for _, f := range shape.FieldErrors(err) {
+		list = append(list, FieldError(f))
+	}
+	if list == nil {
+		list = []FieldError{{Err: err}}
+	}
+	return list
+}

@@ -20,70 +20,76 @@ import (
 func Naive() *time.Location { return shape.Naive }
 
 // Event is one occurrence of a signal, as receivers get it. Its JSON form is that of
-// its Metadata: a receiver that logs events does not log event data by that.
+// its Metadata, so that logging an event does not log event data.
 type Event[T any] struct {
 	Metadata
 
-	// Data is the sender's value, not a copy of what it points to: receivers read it only.
+	// Data is the sender's value. Receivers share what it points to with the sender and must
+	// not change it.
 	Data T
 }
 
-// Metadata describes one event: the attributes of a CloudEvent that the event bus carries.
-// Its JSON form has the bus's names and times in the form of Python's isoformat.
+// Metadata describes one event. It holds the CloudEvents attributes that the event bus
+// carries. Its JSON form has the names of the bus and the time as Python's isoformat writes it.
 type Metadata struct {
-	// ID identifies the event. It is not the nil UUID.
+	// ID identifies the event. It must not be the nil UUID.
 	ID UUID
 	// EventType is the name of the signal.
 	EventType string
-	// MinorVersion is the minor version of the signal's data. It is not negative.
+	// MinorVersion is the minor version of the event data. It must not be negative.
 	MinorVersion int64
-	// Source says which service sent the event: "openedx/lms/web".
+	// Source is the service that sent the event: "openedx/lms/web".
 	Source string
 	// SourceHost is the name of the sending host. It may be empty.
 	SourceHost string
-	// Time is when the event happened, in UTC, in years 1 to 9999. Nanoseconds are cut to microseconds.
+	// Time is when the event happened, in UTC, in the years 1 to 9999. It is cut to
+	// microseconds.
 	Time time.Time
 	// SourceLib is the version of the library that sent the event, as numbers joined
 	// by dots: "11.2.0".
 	SourceLib string
-	// FromEventBus says that the event was received from a bus. Such an event is
-	// given to in-process receivers and never published again. It is not on the wire.
+	// FromEventBus is true for an event that was received from the bus. Receivers get
+	// such an event, and it is never published again. FromEventBus is not on the wire.
 	FromEventBus bool
 }
 
 // AppendTime appends m.Time as the bus writes it: "2026-01-02T03:04:05.678901+00:00",
 // without the fraction when it is zero.
 func (m *Metadata) AppendTime(b []byte) []byte {
-	b, _ = shape.AppendTime(b, m.Time) // metadata of a published event was checked
+	b, _ = shape.AppendTime(b, m.Time) // the metadata of a published event is valid
 	return b
 }
 
 // check reports the first attribute that consumers of the bus could not read.
 func (m *Metadata) check() error {
-	fault := func(field, problem string) error {
-		return &EncodeError{EventType: m.EventType, Field: "metadata." + field, Err: errors.New(problem)}
-	}
+	utc := m.Time.UTC()
 	switch {
 	case m.ID == UUID{}:
-		return fault("id", "is the nil UUID; every event has an ID of its own")
+		return invalidMetadata(m.EventType, "id", "found the nil UUID", "an ID of its own for every event")
 	case m.MinorVersion < 0:
-		return fault("minorversion", fmt.Sprintf("is %d; a minor version is not negative", m.MinorVersion))
+		return invalidMetadata(m.EventType, "minorversion", fmt.Sprintf("found %d", m.MinorVersion), "0 or more")
 	case !utf8.ValidString(m.Source):
-		return fault("source", "is not valid UTF-8")
+		return invalidMetadata(m.EventType, "source", "found bytes that are not UTF-8", "text in UTF-8")
 	case !utf8.ValidString(m.SourceHost):
-		return fault("sourcehost", "is not valid UTF-8")
+		return invalidMetadata(m.EventType, "sourcehost", "found bytes that are not UTF-8", "text in UTF-8")
 	case m.Time.IsZero():
-		return fault("time", "is not set")
+		return invalidMetadata(m.EventType, "time", "found the zero time", "the time of the event")
 	case m.Time.Location() == Naive():
-		return fault("time", "has no offset; the time of an event is in UTC")
-	case m.Time.UTC().Year() < 1 || m.Time.UTC().Year() > 9999:
-		return fault("time", fmt.Sprintf("is in year %d; years 1 to 9999 can be written", m.Time.UTC().Year()))
+		return invalidMetadata(m.EventType, "time", "found a time without an offset", "a time in UTC")
+	case utc.Year() < 1 || utc.Year() > 9999:
+		return invalidMetadata(m.EventType, "time", fmt.Sprintf("found year %d", utc.Year()), "years 1 to 9999")
 	}
 	if _, err := parseVersion(m.SourceLib); err != nil {
-		return fault("sourcelib", err.Error())
+		return invalidMetadata(m.EventType, "sourcelib", "found a version of another form", wantVersion)
 	}
 	return nil
 }
+
+func invalidMetadata(eventType, attribute, found, want string) error {
+	return &EncodeError{EventType: eventType, Fields: []FieldError{{Path: "metadata." + attribute, Found: found, Want: want}}}
+}
+
+const wantVersion = "numbers joined by dots, such as 11.2.0"
 
 // parseVersion returns the numbers of a version such as "11.2.0".
 func parseVersion(version string) ([]uint64, error) {
@@ -91,7 +97,7 @@ func parseVersion(version string) ([]uint64, error) {
 	for part := range strings.SplitSeq(version, ".") {
 		n, err := strconv.ParseUint(part, 10, 63)
 		if err != nil || strconv.FormatUint(n, 10) != part {
-			return nil, errors.New("found a version of another form; want numbers joined by dots, such as 11.2.0")
+			return nil, errors.New("found a version of another form; want " + wantVersion)
 		}
 		numbers = append(numbers, n)
 	}
@@ -128,9 +134,8 @@ func (m Metadata) MarshalJSON() ([]byte, error) {
 	return text, nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. Unknown attributes are an error;
-// missing ones stay zero, which sending refuses where it matters. A JSON null
-// changes nothing.
+// UnmarshalJSON reads the form that MarshalJSON writes. Unknown attributes are an error.
+// Absent ones are zero; Send checks those that are required. A JSON null changes nothing.
 func (m *Metadata) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
@@ -151,7 +156,7 @@ func (m *Metadata) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("metadata.time: %w", err)
 		}
 		if _, offset := t.Zone(); offset != 0 || t.Location() == Naive() {
-			return errors.New("metadata.time: the time of an event is in UTC: its offset is +00:00")
+			return errors.New("metadata.time: found a time with another offset or none; want +00:00")
 		}
 		parsed.Time = t
 	}

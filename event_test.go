@@ -69,7 +69,7 @@ func TestMetadataThatConsumersCannotReadIsRefused(t *testing.T) {
 				}
 				var fault *signalcast.EncodeError
 				require.ErrorAs(t, err, &fault)
-				require.Equal(t, c.field, fault.Field)
+				require.Equal(t, c.field, fault.Fields[0].Path)
 				require.Equal(t, orderPlaced, fault.EventType)
 				require.Empty(t, s.backend.Messages())
 				require.Zero(t, calls)
@@ -130,7 +130,7 @@ func TestATimeThatCannotBeWrittenIsRefused(t *testing.T) {
 			s := openShop(t, []string{"orders"})
 			var fault *signalcast.EncodeError
 			require.ErrorAs(t, s.send(t, order{}, signalcast.WithTime(at)), &fault)
-			require.Equal(t, "metadata.time", fault.Field)
+			require.Equal(t, "metadata.time", fault.Fields[0].Path)
 			require.Empty(t, s.backend.Messages())
 		})
 	}

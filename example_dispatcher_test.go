@@ -25,9 +25,10 @@ func ExampleDispatcher_Plan() {
 	fmt.Println(err)
 	// Output:
 	// courses: key "course-v1:edX+DemoX+2026", 56 bytes
-	// event data of "org.example.course.published.v1": line 1, column 16: course_key: found a number; allowed is a string
-	// line 1, column 19: found the unknown field "titel"
-	// line 1, column 34: title: the field is missing; allowed is a string
+	// event data of "org.example.course.published.v1": 3 faults:
+	// line 1, column 16: course_key: found a number; want a string
+	// line 1, column 19: unknown field "titel"
+	// line 1, column 34: title: missing; want a string
 }
 
 // Reload puts another configuration into service, or none of it.
@@ -59,7 +60,7 @@ func ExampleDispatcher_Reload() {
 	// Output:
 	// started: org.example.course.published.v1 to search
 	// stopped: org.example.course.published.v1 to courses
-	// org.example.course.published.v1 → search → event_key_field: path "course_kye": there is no field "course_kye"; the fields there are course_key, title (did you mean "course_key"?)
+	// org.example.course.published.v1 → search → event_key_field: key path "course_kye": unknown field "course_kye"; want course_key, title (did you mean "course_key"?)
 	// still served: search
 }
 

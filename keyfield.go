@@ -2,13 +2,15 @@ package signalcast
 
 import "github.com/signalcast/signalcast/internal/shape"
 
-// KeyField is a dotted path into the data of one event type, compiled to an
-// accessor: "enrollment.course.course_key". It ends in a plain value that is
-// never null (string, integer, boolean, float, bytes, time, text type) and
-// passes through nothing nullable, so that every event has a key.
+// KeyField reads the event key from the data of one event type. It is compiled from a key
+// path: a dotted path of wire names such as "enrollment.course.course_key". The
+// path ends in a scalar that is never null (string, integer, boolean, float, bytes,
+// time, or a type with a text form). No nullable field is on the way, so every event
+// has a key.
 //
-// Keys with equal values of one path keep their events in order on a topic.
-// A KeyField is immutable; equal paths of one registered signal have the same pointer.
+// Events with equal keys of one path keep their order on a topic. A KeyField is
+// immutable and safe for concurrent use. Equal paths of one registered signal have
+// the same pointer.
 type KeyField struct {
 	key    *shape.Key
 	schema *Schema
@@ -22,11 +24,15 @@ func newKeyField(data *shape.Type, path string) (*KeyField, error) {
 	return &KeyField{key, &Schema{Name: key.AvroType(), Text: key.Schema()}}, nil
 }
 
-// Path is the dotted path.
+// Path returns the key path.
 func (k *KeyField) Path() string { return k.key.Path() }
 
-// KeyPaths returns every path that works as an event key of the signal, in the
-// order of the data's fields; nil when the signal is not registered.
+// Value returns a copy of the key in data, with the Go type of the field. data
+// must be of the event type that k was compiled for. It is for codecs.
+func (k *KeyField) Value(data Data) any { return k.key.Value(data.ref) }
+
+// KeyPaths returns every key path of the event type, in the order of the
+// data's fields. It returns nil if the signal is not registered.
 func (r *Registry) KeyPaths(eventType string) []string {
 	e := r.lookup(eventType)
 	if e == nil {

@@ -60,7 +60,7 @@ func TestEveryKeyFieldWorks(t *testing.T) {
 			"nested.id": "\x0e", "nested.email": "\x1aa@example.org",
 		}},
 	} {
-		d := s.dispatch(t, signalcast.ProducerConfig{keyedEvent: topics}, signalcast.KeepOpen(s.backend), signalcast.WithCodec(c.codec))
+		d := s.dispatch(t, signalcast.ProducerConfig{keyedEvent: topics}, s.backend, signalcast.WithSharedBackend(), signalcast.WithCodec(c.codec))
 		require.NoError(t, signal.Send(t.Context(), s.registry, data))
 		require.NoError(t, d.Close(t.Context()))
 		for path, want := range c.want {

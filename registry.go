@@ -7,8 +7,6 @@ import (
 	"maps"
 	"os"
 	"reflect"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -18,18 +16,18 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-// Registry is the set of signals that a program knows, and their receivers.
+// Registry is the set of signals that a program knows, with their receivers.
 // Dispatchers attach to it. It is an explicit value: a program may have several,
-// and a test makes its own. It is safe for concurrent use.
+// and each test can have its own. It is safe for concurrent use.
 type Registry struct {
 	source     string
 	sourceHost string
 	sourceLib  string
-	ids        func() UUID // nil: version 7
+	ids        func() UUID // nil means version 7
 	localOnly  bool
-	fault      error // of these settings; no event could carry them
+	fault      error // in the options above; no event could carry them
 
-	nothing *Delivery // of events without topics and receivers; done from the start
+	nothing *Delivery // of events without messages and receivers
 
 	mu          sync.Mutex // held to replace what follows
 	signals     atomic.Pointer[signalTable]
@@ -46,41 +44,53 @@ type signalTable struct {
 // entry is one registered signal.
 type entry struct {
 	def   *definition
-	self  Definition
+	self  Definition // the *Signal[T]
 	data  *dataType
-	index int // its place in every route table
+	index int // in routeTable.bySignal
 
 	mu        sync.Mutex // held to change what follows
 	receivers atomic.Pointer[[]*receiver]
 }
 
-type receiver struct{ f any }
+var _ Definition = (*entry)(nil)
 
-// RegistryOption is a setting of a [Registry].
-type RegistryOption func(*Registry)
+func (e *entry) EventType() string      { return e.def.eventType }
+func (e *entry) MinorVersion() int64    { return e.def.minorVersion }
+func (e *entry) Doc() string            { return e.def.doc }
+func (e *entry) DataType() reflect.Type { return e.def.dataType }
+func (e *entry) base() *definition      { return e.def }
 
-// WithSource names the service in the metadata of every event, as in
-// "openedx/lms/web". The default is "openedx/SERVICE_NAME_UNSET/web", which is
-// what the Open edX event bus writes for a service without a name.
-func WithSource(source string) RegistryOption { return func(r *Registry) { r.source = source } }
+// RegistryOption configures a [Registry].
+type RegistryOption struct{ apply func(*Registry) }
 
-// WithSourceHost names the host in the metadata of every event. The default is
-// the machine's host name. It may be empty.
-func WithSourceHost(host string) RegistryOption { return func(r *Registry) { r.sourceHost = host } }
+// WithSource sets the service in the metadata of every event, such as
+// "openedx/lms/web". The default is "openedx/SERVICE_NAME_UNSET/web", which
+// the Open edX event bus writes for a service without a name.
+func WithSource(source string) RegistryOption {
+	return RegistryOption{func(r *Registry) { r.source = source }}
+}
+
+// WithSourceHost sets the host in the metadata of every event. The default is
+// the host name of the machine. It may be empty.
+func WithSourceHost(host string) RegistryOption {
+	return RegistryOption{func(r *Registry) { r.sourceHost = host }}
+}
 
 // WithSourceLib sets the library version in the metadata of every event.
 // It is numbers joined by dots, such as "11.2.0". The default is [Version].
 func WithSourceLib(version string) RegistryOption {
-	return func(r *Registry) { r.sourceLib = version }
+	return RegistryOption{func(r *Registry) { r.sourceLib = version }}
 }
 
-// WithIDs sets where event IDs come from. The default is [NewUUID].
-// The function must be safe for concurrent use.
-func WithIDs(next func() UUID) RegistryOption { return func(r *Registry) { r.ids = next } }
+// WithIDs sets the function that returns the IDs of events. The default is [NewUUID].
+// next must be safe for concurrent use.
+func WithIDs(next func() UUID) RegistryOption {
+	return RegistryOption{func(r *Registry) { r.ids = next }}
+}
 
-// LocalOnly says that events need not leave the process: sending without a
-// dispatcher reaches the receivers and is no error.
-func LocalOnly() RegistryOption { return func(r *Registry) { r.localOnly = true } }
+// LocalOnly permits sending without a dispatcher: events then reach the receivers
+// only. Without it, such a Send returns [ErrNoDispatcher].
+func LocalOnly() RegistryOption { return RegistryOption{func(r *Registry) { r.localOnly = true }} }
 
 // NewRegistry returns an empty registry.
 func NewRegistry(opts ...RegistryOption) *Registry {
@@ -89,49 +99,49 @@ func NewRegistry(opts ...RegistryOption) *Registry {
 		sourceLib: Version(),
 		nothing:   &Delivery{},
 	}
-	r.sourceHost, _ = os.Hostname() // empty when unknown, which consumers accept
-	r.nothing.begin()
-	_, _ = r.nothing.sent()
+	r.sourceHost, _ = os.Hostname() // empty if unknown, which consumers accept
 	r.signals.Store(&signalTable{})
 	r.dispatchers.Store(&[]*Dispatcher{})
 	for _, opt := range opts {
-		opt(r)
+		if opt.apply != nil {
+			opt.apply(r)
+		}
 	}
 	r.fault = r.check()
 	return r
 }
 
-// Register adds signals: all of them, or none when it returns an error. The
-// error joins every fault: names that are no event types, data types that
-// cannot be put on the wire, event types declared twice (with both places).
-// Registering a signal again that is already there changes nothing.
+// Register adds signals: all of them, or none if it returns an error. The error is a
+// [*RegistrationError] with every fault of every signal. Registering a signal that is
+// registered already has no effect.
 func (r *Registry) Register(defs ...Definition) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.signals.Load().clone(len(defs))
-	var faults []error
+	var faults []*SignalError
 	for i, def := range defs {
 		if def == nil || def.base() == nil {
-			faults = append(faults, fmt.Errorf("signal %d of %d is nil", i+1, len(defs)))
+			faults = append(faults, &SignalError{Err: fmt.Errorf("signal %d of %d is nil", i+1, len(defs))})
 			continue
 		}
 		d := def.base()
 		if next.byDefinition[d] != nil {
 			continue
 		}
-		data, err := d.check(next.byType)
-		if err != nil {
-			faults = append(faults, err)
+		data, fault := d.check(next.byType)
+		if fault != nil {
+			faults = append(faults, fault)
 		}
 		if other := next.byEventType[d.eventType]; other != nil {
-			faults = append(faults, fmt.Errorf("event type %q is declared twice: at %s and at %s; a registry holds one signal for each",
-				d.eventType, other.def.place(), d.place()))
+			faults = append(faults, &SignalError{
+				EventType: d.eventType, DataType: d.dataType, Declared: d.place(), Other: other.def.place(), Err: ErrDuplicateEventType,
+			})
 		}
 		next.add(&entry{def: d, self: def, data: data, index: len(next.byDefinition)})
 	}
 	if len(faults) > 0 {
-		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return errors.Join(faults...)
+		slices.SortStableFunc(faults, func(a, b *SignalError) int { return strings.Compare(a.EventType, b.EventType) })
+		return &RegistrationError{Signals: faults}
 	}
 	slices.SortFunc(next.sorted, func(a, b *entry) int { return strings.Compare(a.def.eventType, b.def.eventType) })
 	r.signals.Store(next)
@@ -160,35 +170,37 @@ func (t *signalTable) add(e *entry) {
 	t.sorted = append(t.sorted, e)
 }
 
-// check compiles the data type, unless it is one of known, and reports
-// everything wrong with the signal.
-func (d *definition) check(known map[reflect.Type]*dataType) (*dataType, error) {
+// check compiles the data type, unless it is one of known, and reports all faults of
+// the signal.
+func (d *definition) check(known map[reflect.Type]*dataType) (*dataType, *SignalError) {
 	if d.dataType == nil {
-		return nil, errors.New("signal without an event type; NewSignal makes them")
+		return nil, &SignalError{Err: errors.New("found a zero Signal; want one made by NewSignal")}
 	}
-	fault := func(err error) error {
-		return fmt.Errorf("signal %q declared at %s: %w", d.eventType, d.place(), err)
-	}
-	var faults []error
+	var fields []FieldError
 	if !validEventType(d.eventType) {
-		faults = append(faults, fault(errors.New(
-			"not an event type: it has parts joined by dots, of ASCII letters, digits, '_' and '-', at most 249 bytes in all")))
+		fields = append(fields, FieldError{
+			Found: "found a name that is no event type",
+			Want:  "parts joined by dots, of ASCII letters, digits, '_' and '-', at most 249 bytes in all",
+		})
 	}
 	if d.minorVersion < 0 {
-		faults = append(faults, fault(fmt.Errorf("minor version is %d; it is not negative", d.minorVersion)))
+		fields = append(fields, FieldError{Found: fmt.Sprintf("found minor version %d", d.minorVersion), Want: "0 or more"})
 	}
 	data := known[d.dataType]
 	if data == nil {
 		var err error
 		if data, err = newDataType(d.dataType); err != nil {
-			faults = append(faults, fault(err))
+			fields = append(fields, fieldErrors(err)...)
 		}
 	}
-	return data, errors.Join(faults...)
+	if len(fields) > 0 {
+		return data, &SignalError{EventType: d.eventType, DataType: d.dataType, Declared: d.place(), Fields: fields}
+	}
+	return data, nil
 }
 
-// validEventType accepts what can be part of a header, a schema's namespace and
-// a topic's name. 249 bytes is Kafka's limit for topics.
+// validEventType reports whether name can be part of a header, of the namespace of a
+// schema and of a topic name. Kafka's limit for topic names is 249 bytes.
 func validEventType(name string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 	if len(name) > 249 {
@@ -212,20 +224,19 @@ func (r *Registry) Definitions() []Definition {
 	return defs
 }
 
-// SendJSON sends an event given by name, with its data as a JSON object on wire
-// names. The object is read strictly: unknown, repeated and missing fields and
-// wrong types are an [*EncodeError] that lists all of them with line and column.
-// Only fields that are nullable, lists or maps may be left out.
-// Everything else is as in [Signal.Send].
+// SendJSON sends an event by name, with its data as a JSON object with wire names.
+// Decoding is strict: unknown, duplicate and missing fields and wrong types are an
+// [*EncodeError] that lists all of them with line and column. Only nullable
+// fields, lists and maps may be absent. In all other respects SendJSON is [Signal.Send].
 func (r *Registry) SendJSON(ctx context.Context, eventType string, data []byte, opts ...SendOption) error {
 	e, err := r.named(eventType)
 	if err != nil {
 		return err
 	}
-	return e.def.sendJSON(ctx, r, data, opts)
+	return e.def.sendJSON(ctx, r, e, data, opts)
 }
 
-// named finds a signal whose name somebody has written.
+// named returns the signal of an event type that a user wrote.
 func (r *Registry) named(eventType string) (*entry, error) {
 	e := r.lookup(eventType)
 	if e != nil {
@@ -244,7 +255,7 @@ func notRegistered(eventType string) error {
 	return fmt.Errorf("event type %q: %w", eventType, ErrNotRegistered)
 }
 
-// lookup finds a signal by name; nil if there is none.
+// lookup returns the signal of an event type, nil if there is none.
 func (r *Registry) lookup(eventType string) *entry {
 	if r == nil {
 		return nil
@@ -252,7 +263,7 @@ func (r *Registry) lookup(eventType string) *entry {
 	return r.signals.Load().byEventType[eventType]
 }
 
-// entry finds a signal; nil if it is not registered.
+// entry returns a registered signal, nil if it is not registered.
 func (r *Registry) entry(d *definition) *entry {
 	if r == nil {
 		return nil
@@ -260,56 +271,66 @@ func (r *Registry) entry(d *definition) *entry {
 	return r.signals.Load().byDefinition[d]
 }
 
-// idle reports that sending the signal is nothing to anybody, and no error.
-func (r *Registry) idle(d *definition) bool {
-	e := r.entry(d)
+// target is a dispatcher that publishes an event, with the routes of the event.
+type target struct {
+	dispatcher *Dispatcher
+	routes     *signalRoutes
+}
+
+// idle reports whether an event of the signal e has neither receivers nor enabled routes, and
+// sending it is no error.
+func (r *Registry) idle(e *entry) bool {
 	if e == nil || e.receivers.Load() != nil {
 		return false
 	}
-	dispatchers := *r.dispatchers.Load()
-	for _, d := range dispatchers {
-		if table := d.table.Load(); table.closed || table.of(e) != nil {
+	attached := *r.dispatchers.Load()
+	open := len(attached) == 0 && r.localOnly
+	for _, d := range attached {
+		table := d.table.Load()
+		if !table.closed && table.serving(e) != nil {
 			return false
 		}
+		open = open || !table.closed
 	}
-	return len(dispatchers) > 0 || r.localOnly
+	return open
 }
 
-// admit decides whether an event may be sent, and makes its metadata.
-func (r *Registry) admit(d *definition, opts []SendOption, meta *Metadata) (*entry, error) {
-	e := r.entry(d)
-	if e == nil {
-		return nil, notRegistered(d.eventType)
-	}
-	if err := r.describe(d, opts, meta); err != nil {
+// admit decides whether an event of the signal e may be sent. It sets meta to the
+// metadata of the event and appends the targets of the event to targets. A Reload or Close
+// that follows does not change them.
+//
+// A closed dispatcher does not count if another one is open, so that a service can
+// replace a dispatcher by making the new one first.
+func (r *Registry) admit(e *entry, opts []SendOption, meta *Metadata, targets []target) ([]target, error) {
+	if err := r.describe(e.def, opts, meta); err != nil {
 		return nil, err
 	}
-	if !meta.FromEventBus && !r.localOnly && len(*r.dispatchers.Load()) == 0 {
-		return nil, fmt.Errorf("event type %q: %w", d.eventType, ErrNoDispatcher)
+	if meta.FromEventBus {
+		return nil, nil
 	}
-	return e, nil
-}
-
-// topics returns the number of messages that an event of the signal becomes now.
-func (r *Registry) topics(e *entry) int {
-	n := 0
-	for _, d := range *r.dispatchers.Load() {
-		if routes := d.table.Load().of(e); routes != nil {
-			n += len(routes.enabled)
+	attached := *r.dispatchers.Load()
+	open := len(attached) == 0 && r.localOnly
+	for _, d := range attached {
+		table := d.table.Load()
+		if table.closed {
+			continue
+		}
+		open = true
+		if routes := table.serving(e); routes != nil {
+			targets = append(targets, target{d, routes})
 		}
 	}
-	return n
-}
-
-// publish gives an event to every attached dispatcher. One that fails does not
-// keep it from the next.
-func (r *Registry) publish(ctx context.Context, e *entry, meta *Metadata, data Data, delivery *Delivery) {
-	for _, d := range *r.dispatchers.Load() {
-		d.handle(ctx, e, meta, data, delivery)
+	switch {
+	case open:
+		return targets, nil
+	case len(attached) > 0:
+		return nil, errDispatcherClosed
+	default:
+		return nil, fmt.Errorf("event type %q: %w", e.def.eventType, ErrNoDispatcher)
 	}
 }
 
-// attach makes d one of the registry's dispatchers. It takes the place of closed ones.
+// attach adds d to the dispatchers of the registry and removes closed ones.
 func (r *Registry) attach(d *Dispatcher) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -318,7 +339,7 @@ func (r *Registry) attach(d *Dispatcher) {
 	r.dispatchers.Store(&open)
 }
 
-// describe makes the metadata of an event that is sent now.
+// describe sets m to the metadata of an event that is sent now.
 func (r *Registry) describe(d *definition, opts []SendOption, m *Metadata) error {
 	now := time.Now()
 	m.EventType, m.MinorVersion = d.eventType, d.minorVersion
@@ -334,7 +355,7 @@ func (r *Registry) describe(d *definition, opts []SendOption, m *Metadata) error
 			return err
 		}
 	}
-	if r.fault != nil || r.ids != nil || len(opts) > 0 { // else all of it is known to be right
+	if r.fault != nil || r.ids != nil || len(opts) > 0 { // otherwise every value is known to be valid
 		if err := m.check(); err != nil {
 			return err
 		}
@@ -343,54 +364,11 @@ func (r *Registry) describe(d *definition, opts []SendOption, m *Metadata) error
 	return nil
 }
 
-// check reports a setting of the registry that no event could carry.
+// check reports an option of the registry that no event could carry.
 func (r *Registry) check() error {
 	sample := Metadata{ID: UUID{1}, Time: time.Unix(0, 0).UTC(), Source: r.source, SourceHost: r.sourceHost, SourceLib: r.sourceLib}
-	var fault *EncodeError
-	if errors.As(sample.check(), &fault) {
-		return fmt.Errorf("registry: %s: %w", fault.Field, fault.Err)
-	}
-	return nil
-}
-
-func (e *entry) connected() []*receiver {
-	if list := e.receivers.Load(); list != nil {
-		return *list
-	}
-	return nil
-}
-
-func (e *entry) connect(f any) (disconnect func()) {
-	added := &receiver{f}
-	e.changeReceivers(func(list []*receiver) []*receiver { return append(list, added) })
-	return func() {
-		e.changeReceivers(func(list []*receiver) []*receiver {
-			return slices.DeleteFunc(list, func(rcv *receiver) bool { return rcv == added })
-		})
-	}
-}
-
-func (e *entry) changeReceivers(change func([]*receiver) []*receiver) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	list := change(slices.Clone(e.connected()))
-	if len(list) == 0 {
-		e.receivers.Store(nil)
-		return
-	}
-	e.receivers.Store(&list)
-}
-
-// call runs the receiver and turns what it returns or panics with into an error.
-func (rcv *receiver) call(d *definition, run func() error) (failure error) {
-	name := func() string { return runtime.FuncForPC(reflect.ValueOf(rcv.f).Pointer()).Name() }
-	defer func() {
-		if p := recover(); p != nil {
-			failure = &ReceiverError{EventType: d.eventType, Receiver: name(), Panic: p, Stack: debug.Stack()}
-		}
-	}()
-	if err := run(); err != nil {
-		return &ReceiverError{EventType: d.eventType, Receiver: name(), Err: err}
+	if fault, ok := errors.AsType[*EncodeError](sample.check()); ok {
+		return fmt.Errorf("registry: %w", &fault.Fields[0])
 	}
 	return nil
 }

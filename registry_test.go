@@ -37,7 +37,7 @@ func TestRegisterRefuses(t *testing.T) {
 	}{
 		"a nil definition":               {nil, []string{"nil"}},
 		"a nil signal":                   {none, []string{"nil"}},
-		"a signal not made by NewSignal": {&signalcast.Signal[order]{}, []string{"event type"}},
+		"a signal not made by NewSignal": {&signalcast.Signal[order]{}, []string{"NewSignal"}},
 		"an empty event type":            {signalcast.NewSignal[order](""), []string{`""`, "registry_test.go"}},
 		"an empty part":                  {signalcast.NewSignal[order]("org..created"), []string{`"org..created"`, "registry_test.go", "dots"}},
 		"a trailing dot":                 {signalcast.NewSignal[order]("org.created."), []string{`"org.created."`}},
@@ -45,7 +45,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"a letter outside ASCII":         {signalcast.NewSignal[order]("org.créé"), []string{"ASCII"}},
 		"a line break":                   {signalcast.NewSignal[order]("org.created\nce_id: 1"), []string{`\n`}},
 		"an event type of 250 bytes":     {signalcast.NewSignal[order](strings.Repeat("a", 250)), []string{"249"}},
-		"a negative minor version":       {signalcast.NewSignal[order](orderPlaced, signalcast.WithMinorVersion(-1)), []string{"-1", "not negative"}},
+		"a negative minor version":       {signalcast.NewSignal[order](orderPlaced, signalcast.WithMinorVersion(-1)), []string{"-1", "want 0 or more"}},
 		"data that is no struct":         {signalcast.NewSignal[string](orderPlaced), []string{"string", "struct"}},
 		"a pointer to a struct":          {signalcast.NewSignal[*order](orderPlaced), []string{"struct"}},
 		"any":                            {signalcast.NewSignal[any](orderPlaced), []string{"struct"}},
@@ -94,7 +94,7 @@ func TestRegisterReportsAllFaultsAtOnceSorted(t *testing.T) {
 		nil,
 	}
 	want := r.Register(faulty...).Error()
-	for _, part := range []string{"untagged", "b v1", "-1", "unsigned", "declared twice", "nil"} {
+	for _, part := range []string{"untagged", "b v1", "-1", "unsigned", "duplicate event type; first declared at", "nil"} {
 		require.Contains(t, want, part)
 	}
 	signals := regexp.MustCompile(`(?m)^signal "[^"]*"`).FindAllString(want, -1)
@@ -239,7 +239,7 @@ func TestAnIDOfTheProgramsOwnIsNotNil(t *testing.T) {
 	s.dispatch(t, ordersTo("orders"), s.backend)
 	fault, ok := errors.AsType[*signalcast.EncodeError](s.send(t, order{}))
 	require.True(t, ok)
-	require.Equal(t, "metadata.id", fault.Field)
+	require.Equal(t, "metadata.id", fault.Fields[0].Path)
 	require.Empty(t, s.backend.Messages())
 }
 

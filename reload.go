@@ -1,49 +1,84 @@
 package signalcast
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// Change is what a reload has changed for the events that leave the process.
-// All lists are sorted by event type and topic.
+// Change says how a reload changed the routes that events are published to. All lists
+// are sorted by event type and topic.
 type Change struct {
-	// Started are routes that events go to now and did not before.
+	// Started are the routes that are enabled now and were not before.
 	Started []Route
-	// Stopped are routes that events went to and do not any more.
+	// Stopped are the routes that were enabled before and are not now.
 	Stopped []Route
-	// Rekeyed are routes with another key than before, as they are now: the order
+	// Rekeyed are the routes whose key changed, as they are now. The order
 	// of events with equal keys is not kept across the change.
 	Rekeyed []Route
 }
 
-// since tells what has changed since old, which t replaces.
-func (t *routeTable) since(old *routeTable) Change {
+// Reload puts a new configuration into service. It checks c as NewDispatcher does. If the
+// check fails, nothing changes. Otherwise the new routes replace the old
+// ones at once: each event is published by the old ones or by the new ones. Messages in
+// flight are not affected, and counters keep their values.
+//
+// Concurrent reloads run one after the other. ctx bounds the wait and the check.
+// After Close, Reload returns [ErrClosed].
+func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, error) {
+	if err := ctx.Err(); err != nil {
+		return Change{}, fmt.Errorf("reload: %w", err)
+	}
+	select {
+	case d.reloading <- struct{}{}:
+		defer func() { <-d.reloading }()
+	case <-ctx.Done():
+		return Change{}, fmt.Errorf("waiting for another reload: %w", ctx.Err())
+	}
+	old := d.table.Load()
+	if old.closed {
+		return Change{}, errDispatcherClosed
+	}
+	table, err := d.prepare(ctx, c, old)
+	if err != nil {
+		return Change{}, err
+	}
+	if !d.table.CompareAndSwap(old, table) {
+		return Change{}, errDispatcherClosed
+	}
+	change := table.changeSince(old)
+	d.reportReload(ctx, change)
+	return change, nil
+}
+
+// changeSince compares t with old, which t replaces.
+func (t *routeTable) changeSince(old *routeTable) Change {
 	var started, stopped, rekeyed []*route
 	for _, e := range t.signals {
-		was, is := old.configured(e), t.configured(e)
-		if was == is {
+		before, now := old.configured(e), t.configured(e)
+		if before == now {
 			continue
 		}
-		for _, r := range is.serving() {
-			switch before := was.to(r.Topic); {
-			case before == nil:
+		for _, r := range now.enabledRoutes() {
+			switch same := before.enabledRoute(r.Topic); {
+			case same == nil:
 				started = append(started, r)
-			case before.KeyPath != r.KeyPath:
+			case same.KeyPath != r.KeyPath:
 				rekeyed = append(rekeyed, r)
 			}
 		}
-		for _, r := range was.serving() {
-			if is.to(r.Topic) == nil {
+		for _, r := range before.enabledRoutes() {
+			if now.enabledRoute(r.Topic) == nil {
 				stopped = append(stopped, r)
 			}
 		}
 	}
-	return Change{listed(started), listed(stopped), listed(rekeyed)}
+	return Change{publicRoutes(started), publicRoutes(stopped), publicRoutes(rekeyed)}
 }
 
-// listed returns copies of routes, nil if there are none.
-func listed(routes []*route) []Route {
+// publicRoutes returns copies of routes, nil if there are none.
+func publicRoutes(routes []*route) []Route {
 	if len(routes) == 0 {
 		return nil
 	}
@@ -54,17 +89,17 @@ func listed(routes []*route) []Route {
 	return list
 }
 
-// serving returns the enabled routes; nil has none.
-func (r *signalRoutes) serving() []*route {
+// enabledRoutes returns the enabled routes. A nil r has none.
+func (r *signalRoutes) enabledRoutes() []*route {
 	if r == nil {
 		return nil
 	}
 	return r.enabled
 }
 
-// to returns the enabled route to a topic, nil if there is none.
-func (r *signalRoutes) to(topic string) *route {
-	enabled := r.serving()
+// enabledRoute returns the enabled route to a topic, or nil.
+func (r *signalRoutes) enabledRoute(topic string) *route {
+	enabled := r.enabledRoutes()
 	i, found := slices.BinarySearchFunc(enabled, topic, func(r *route, topic string) int { return strings.Compare(r.Topic, topic) })
 	if !found {
 		return nil

@@ -7,23 +7,74 @@ import (
 	"slices"
 )
 
-// routeTable says where events go. It is immutable and replaced as a whole; what
-// a new configuration says again of a signal is part of the next table too.
+// Route is one event type and one topic that is configured for it.
+type Route struct {
+	// EventType is the name of the signal.
+	EventType string
+	// Topic is the full name of the destination, prefix included.
+	Topic string
+	// KeyPath is the dotted path of the event key. It is empty for a keyless topic.
+	KeyPath string
+	// Enabled reports whether events are published there. Disabled routes are
+	// checked like enabled ones, so that enabling one cannot fail.
+	Enabled bool
+	// ContentType is the media type that the codec writes.
+	ContentType string
+	// ValueSchema and KeySchema are the schemas of the messages. The messages will
+	// carry the same pointers. Nil if there is none.
+	ValueSchema, KeySchema *Schema
+}
+
+// route is a Route with what publishing to it needs.
+type route struct {
+	Route
+	dispatcher *Dispatcher
+	backend    Backend
+	key        *KeyField // nil for a keyless topic
+	keyIndex   int       // of key in signalRoutes.keys
+	counters   *counters
+	deadLetter *route // of messages that fail; nil if there is none
+}
+
+// signalRoutes are the routes of one signal.
+type signalRoutes struct {
+	encoder     Encoder
+	contentType string
+	all         []route     // sorted by topic
+	enabled     []*route    // of all
+	keys        []*KeyField // of the enabled routes, each once: equal keys are encoded once
+}
+
+// collectKeys sets keys, and keyIndex of the enabled routes.
+func (r *signalRoutes) collectKeys() {
+	for _, route := range r.enabled {
+		if route.key == nil {
+			continue
+		}
+		if route.keyIndex = slices.Index(r.keys, route.key); route.keyIndex < 0 {
+			route.keyIndex = len(r.keys)
+			r.keys = append(r.keys, route.key)
+		}
+	}
+}
+
+// routeTable holds all routes of a dispatcher. It is immutable. A reload replaces it as
+// a whole and reuses the routes of signals whose configuration did not change.
 type routeTable struct {
 	closed   bool
 	signals  []*entry        // of the registry, sorted by event type
-	bySignal []*signalRoutes // by entry.index; nil where nothing is configured
+	bySignal []*signalRoutes // by entry.index; nil if nothing is configured
 }
 
-// of returns the routes of a signal with enabled ones among them, else nil.
-func (t *routeTable) of(e *entry) *signalRoutes {
+// serving returns the routes of a signal if one of them is enabled, else nil.
+func (t *routeTable) serving(e *entry) *signalRoutes {
 	if routes := t.configured(e); routes != nil && len(routes.enabled) > 0 {
 		return routes
 	}
 	return nil
 }
 
-// configured returns the routes of a signal, nil when there are none.
+// configured returns the routes of a signal, nil if there are none.
 func (t *routeTable) configured(e *entry) *signalRoutes {
 	if e.index >= len(t.bySignal) {
 		return nil // registered later
@@ -61,8 +112,9 @@ func (t *routeTable) list() []Route {
 	return list
 }
 
-// newTable makes the routes of a valid configuration, which is to replace old.
-func (d *Dispatcher) newTable(c ProducerConfig, old *routeTable) (*routeTable, error) {
+// newRouteTable builds the route table for the valid configuration c, reusing
+// unchanged routes of old.
+func (d *Dispatcher) newRouteTable(c ProducerConfig, old *routeTable) (*routeTable, error) {
 	signals := d.registry.signals.Load().sorted
 	table := &routeTable{signals: signals, bySignal: make([]*signalRoutes, len(signals))}
 	var faults []error
@@ -74,18 +126,18 @@ func (d *Dispatcher) newTable(c ProducerConfig, old *routeTable) (*routeTable, e
 		routes := old.configured(e)
 		if routes == nil || !d.unchanged(routes.all, topics) {
 			var err error
-			if routes, err = d.newRoutes(e, topics); err != nil {
+			if routes, err = d.newSignalRoutes(e, topics); err != nil {
 				faults = append(faults, err)
 				continue
 			}
 		}
 		table.bySignal[e.index] = routes
 	}
-	faults = append(faults, d.checkDeadLetters(table))
+	faults = append(faults, d.checkDeadLetterTopics(table))
 	return table, errors.Join(faults...)
 }
 
-// unchanged reports whether routes are what topics ask for.
+// unchanged reports whether routes are those that topics configures.
 func (d *Dispatcher) unchanged(routes []route, topics map[string]TopicConfig) bool {
 	prefix := len(d.fullTopic(""))
 	for i := range routes {
@@ -98,8 +150,8 @@ func (d *Dispatcher) unchanged(routes []route, topics map[string]TopicConfig) bo
 	return len(routes) == len(topics)
 }
 
-// newRoutes makes the routes of one signal.
-func (d *Dispatcher) newRoutes(e *entry, topics map[string]TopicConfig) (*signalRoutes, error) {
+// newSignalRoutes builds the routes of one signal.
+func (d *Dispatcher) newSignalRoutes(e *entry, topics map[string]TopicConfig) (*signalRoutes, error) {
 	served, err := d.serve(e)
 	if err != nil {
 		return nil, err
@@ -117,7 +169,7 @@ func (d *Dispatcher) newRoutes(e *entry, topics map[string]TopicConfig) (*signal
 			EventType: e.def.eventType, Topic: d.fullTopic(topic), Enabled: *t.Enabled,
 			ContentType: routes.contentType, ValueSchema: served.encoder.ValueSchema(),
 		}
-		r.dispatcher, r.counters = d, served.counters
+		r.dispatcher, r.backend, r.counters = d, d.backend, served.counters
 		if path := t.keyPath(); path != "" {
 			if r.key, err = e.data.keyField(path); err != nil {
 				return nil, err
@@ -129,11 +181,11 @@ func (d *Dispatcher) newRoutes(e *entry, topics map[string]TopicConfig) (*signal
 			routes.enabled = append(routes.enabled, r)
 		}
 	}
-	routes.gatherKeys()
+	routes.collectKeys()
 	return routes, nil
 }
 
-// keyPath is the path of the key of a valid topic, empty if it has none.
+// keyPath returns the key path of a valid topic, empty for a keyless one.
 func (t TopicConfig) keyPath() string {
 	if t.EventKeyField == nil {
 		return ""
@@ -148,23 +200,22 @@ func (d *Dispatcher) fullTopic(topic string) string {
 	return d.options.prefix + "-" + topic
 }
 
-// served is what a dispatcher keeps of a signal, whatever the configuration
-// says later.
+// served is what a dispatcher keeps of a signal across reloads.
 type served struct {
 	encoder               Encoder
 	counters, deadLetters *counters
 }
 
-// serve compiles the codec for a signal, once.
+// serve compiles the codec for a signal once.
 func (d *Dispatcher) serve(e *entry) (*served, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s := d.served[e]; s != nil {
 		return s, nil
 	}
-	encoder, err := compile(d.options.codec, e)
+	encoder, err := d.options.codec.Compile(e)
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // a codec names the signal itself
 	}
 	s := &served{encoder: encoder, counters: &counters{}}
 	if d.options.deadLetter != "" {
@@ -174,5 +225,5 @@ func (d *Dispatcher) serve(e *entry) (*served, error) {
 	return s, nil
 }
 
-// Routes returns the route table, sorted by event type and topic.
+// Routes returns all routes, sorted by event type and topic.
 func (d *Dispatcher) Routes() []Route { return d.table.Load().list() }

@@ -1,29 +1,35 @@
 package signalcast
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
-// SendOption is a setting of one event, applied in the order given.
+// SendOption configures one event. Options are applied in the order given.
 type SendOption struct {
+	kind     sendOptionKind
 	time     time.Time
 	metadata *Metadata
 }
 
-// WithTime sets when the event happened. The default is now. The time is written
-// in UTC; it must have an offset and lie in years 1 to 9999.
-func WithTime(t time.Time) SendOption { return SendOption{time: t} }
+type sendOptionKind uint8
 
-// WithMetadata sends the event with exactly m, for events whose metadata was
-// made earlier. Its event type must be the signal's. The event is published,
-// unless m came from the bus: the reference's send_event_with_custom_metadata,
-// which publishes never, is [FromBus].
-func WithMetadata(m Metadata) SendOption {
-	return SendOption{metadata: &m}
-}
+const (
+	optionNone sendOptionKind = iota // the zero SendOption has no effect
+	optionTime
+	optionMetadata
+)
 
-// FromBus marks the event as received from the bus with metadata m: receivers
+// WithTime sets the time at which the event happened. The default is now. The time is
+// written in UTC. It must have an offset and be in the years 1 to 9999.
+func WithTime(t time.Time) SendOption { return SendOption{kind: optionTime, time: t} }
+
+// WithMetadata sends the event with exactly the metadata m, for events whose metadata
+// already exists. m.EventType must be that of the signal. The event is published
+// unless m.FromEventBus is true.
+//
+// The Open edX function send_event_with_custom_metadata never publishes. Its
+// counterpart is [FromBus].
+func WithMetadata(m Metadata) SendOption { return SendOption{kind: optionMetadata, metadata: &m} }
+
+// FromBus marks the event as received from the bus with metadata m. Receivers
 // get it, and it is never published again.
 func FromBus(m Metadata) SendOption {
 	m.FromEventBus = true
@@ -31,14 +37,15 @@ func FromBus(m Metadata) SendOption {
 }
 
 func (o SendOption) apply(m *Metadata) error {
-	if o.metadata == nil {
+	switch o.kind {
+	case optionTime:
 		m.Time = o.time
-		return nil
+	case optionMetadata:
+		if o.metadata.EventType != m.EventType {
+			return invalidMetadata(m.EventType, "event_type", "found "+display(o.metadata.EventType), display(m.EventType)+", the event type of the signal")
+		}
+		*m = *o.metadata
+	case optionNone:
 	}
-	if o.metadata.EventType != m.EventType {
-		return &EncodeError{EventType: m.EventType, Field: "metadata.event_type", Err: fmt.Errorf(
-			"is %q; the metadata of an event has the event type of its signal", o.metadata.EventType)}
-	}
-	*m = *o.metadata
 	return nil
 }

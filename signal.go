@@ -9,24 +9,24 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// Signal is the immutable, typed description of an event type. T is the type of
-// the event's data; what it may be is described in the package documentation.
+// Signal is the immutable, typed description of an event type. T is the type of the
+// event data; the package documentation says which types are allowed.
 //
-// A Signal is usually a package variable. It belongs to no registry until
-// [Registry.Register] is given it, and may be in several. It is identified by
-// its pointer; do not copy it. It is safe for concurrent use.
+// A Signal is usually a package variable. It belongs to no registry until it is given
+// to [Registry.Register], and may be in several. It is identified by its pointer and
+// must not be copied. It is safe for concurrent use.
 type Signal[T any] struct{ def definition }
 
-// Definition is the untyped view of a signal that a [Registry] holds.
-// Only [Signal] implements it.
+// Definition is the untyped view of a signal. It cannot be implemented outside this
+// package.
 type Definition interface {
-	// EventType is the name of the signal.
+	// EventType returns the name of the signal.
 	EventType() string
-	// MinorVersion is the minor version of the event data, written with every event.
+	// MinorVersion returns the minor version of the event data.
 	MinorVersion() int64
-	// Doc is the text given by WithDoc.
+	// Doc returns the text given by WithDoc.
 	Doc() string
-	// DataType is the type of the event data.
+	// DataType returns the type of the event data.
 	DataType() reflect.Type
 
 	base() *definition
@@ -39,23 +39,25 @@ type definition struct {
 	dataType     reflect.Type
 	declared     uintptr // program counter of the NewSignal call
 
-	// What needs the type parameter, for callers that only have a name.
-	sendJSON func(ctx context.Context, r *Registry, data []byte, opts []SendOption) error
-	decode   func(t *shape.Type, data []byte) (Data, error)
+	// Functions that need the type parameter, for callers that know only the name.
+	sendJSON func(ctx context.Context, r *Registry, e *entry, data []byte, opts []SendOption) error
+	decode   func(e *entry, data []byte) (Data, error)
 }
 
-// SignalOption is a setting of a [Signal].
-type SignalOption func(*definition)
+// SignalOption configures a [Signal].
+type SignalOption struct{ apply func(*definition) }
 
-// WithMinorVersion sets the minor version of the event data. The default is 0;
-// it is not negative.
-func WithMinorVersion(n int64) SignalOption { return func(d *definition) { d.minorVersion = n } }
+// WithMinorVersion sets the minor version of the event data, which every event
+// carries. The default is 0. It must not be negative.
+func WithMinorVersion(n int64) SignalOption {
+	return SignalOption{func(d *definition) { d.minorVersion = n }}
+}
 
 // WithDoc describes the signal in a sentence. The text is not on the wire.
-func WithDoc(text string) SignalOption { return func(d *definition) { d.doc = text } }
+func WithDoc(text string) SignalOption { return SignalOption{func(d *definition) { d.doc = text }} }
 
-// NewSignal describes the event type of the given name, such as
-// "org.example.course.published.v1". It has no side effect and reports nothing:
+// NewSignal returns a signal for the event type of the given name, such as
+// "org.example.course.published.v1". It has no side effects.
 // [Registry.Register] checks the name and T.
 func NewSignal[T any](eventType string, opts ...SignalOption) *Signal[T] {
 	s := &Signal[T]{definition{eventType: eventType, dataType: reflect.TypeFor[T]()}}
@@ -63,23 +65,25 @@ func NewSignal[T any](eventType string, opts ...SignalOption) *Signal[T] {
 	runtime.Callers(2, caller[:])
 	s.def.declared = caller[0]
 	s.def.sendJSON = s.sendJSON
-	s.def.decode = decodeInto[T]
+	s.def.decode = decodeJSON[T]
 	for _, opt := range opts {
-		opt(&s.def)
+		if opt.apply != nil {
+			opt.apply(&s.def)
+		}
 	}
 	return s
 }
 
-// EventType is the name of the signal.
+// EventType returns the name of the signal.
 func (s *Signal[T]) EventType() string { return s.def.eventType }
 
-// MinorVersion is the minor version of the event data, written with every event.
+// MinorVersion returns the minor version of the event data.
 func (s *Signal[T]) MinorVersion() int64 { return s.def.minorVersion }
 
-// Doc is the text given by [WithDoc].
+// Doc returns the text given by [WithDoc].
 func (s *Signal[T]) Doc() string { return s.def.doc }
 
-// DataType is the type T.
+// DataType returns the type T.
 func (s *Signal[T]) DataType() reflect.Type { return s.def.dataType }
 
 func (s *Signal[T]) base() *definition {
@@ -89,111 +93,104 @@ func (s *Signal[T]) base() *definition {
 	return &s.def
 }
 
-// place is where the signal was declared, for messages.
+// place returns the file and line of the NewSignal call.
 func (d *definition) place() string {
 	frame, _ := runtime.CallersFrames([]uintptr{d.declared}).Next()
 	return fmt.Sprintf("%s:%d", frame.File, frame.Line)
 }
 
-// Connect makes f a receiver of the signal in r: it is called in the sender's
-// goroutine for every event sent through r, before Send returns, after the
-// messages for the event's topics were handed over. Receivers are called in the
-// order in which they were connected. What a receiver returns, or panics with,
-// becomes a [ReceiverError] for the sender and stops no other receiver.
+// Send sends an event with the given data through r: to the receivers of the signal,
+// and to every topic that the configuration of an attached [Dispatcher] enables. It
+// returns when every topic has an outcome, or when ctx ends.
 //
-// The function returned disconnects f; it may be called more than once.
-// Connect fails with [ErrNotRegistered] when the signal is not in r.
-func (s *Signal[T]) Connect(r *Registry, f func(context.Context, Event[T]) error) (disconnect func(), err error) {
-	e := r.entry(&s.def)
-	if e == nil {
-		return nil, notRegistered(s.def.eventType)
-	}
-	if f == nil {
-		return nil, fmt.Errorf("receiver of %q is nil; a receiver is a function", s.def.eventType)
-	}
-	return e.connect(f), nil
-}
-
-// Send sends an event with the given data through r: to the signal's receivers
-// and to every topic that an attached [Dispatcher]'s configuration enables.
-// It returns when every topic has acknowledged the event or failed, or when ctx ends.
+// The error joins everything that failed: a [*DeliveryError] for each topic that did not
+// acknowledge the message, a [*ReceiverError] for each receiver that failed, an
+// [*EncodeError] if the data cannot be encoded. If ctx ended first, the fate of a message is
+// FatePending: the backend continues with it. [ErrNotRegistered], [ErrNoDispatcher] and
+// [ErrClosed] mean that the event could not leave the process.
 //
-// The error joins everything that went wrong: a [*DeliveryError] for each topic
-// that did not acknowledge (fate Pending when ctx ended first: the backend goes
-// on), a [*ReceiverError] for each receiver that failed, an [*EncodeError] when
-// the data cannot be written. An event that is not configured or not enabled
-// for any topic goes to the receivers only; that is success. [ErrNotRegistered],
-// [ErrNoDispatcher] and [ErrClosed] report that it could not have left the process.
+// An event without an enabled topic goes to the receivers only. That is not an error.
 //
-// Data is encoded before Send returns and may be changed afterwards.
-// Send is safe for concurrent use.
+// Send encodes data before it returns, so the caller may change data afterwards. Send is
+// safe for concurrent use.
 func (s *Signal[T]) Send(ctx context.Context, r *Registry, data T, opts ...SendOption) error {
-	if len(opts) == 0 && r.idle(&s.def) {
+	e := r.entry(&s.def)
+	if len(opts) == 0 && r.idle(e) {
 		return nil
 	}
-	d, err := s.send(ctx, r, data, opts)
+	d, err := s.send(ctx, r, e, data, opts)
 	if err != nil {
 		return err
 	}
 	return d.Wait(ctx)
 }
 
-// SendAsync is Send without waiting for acknowledgements: it returns once every
-// message is in the backend's bounded buffer. While the buffer is full it blocks
+// SendAsync is Send without the wait for outcomes. It returns when every message is in
+// the bounded buffer of its backend. While the buffer is full, SendAsync blocks
 // until there is room or ctx ends.
 //
-// The error is non-nil only when no message was taken although there was one to
-// take, or the event was refused; nothing of it will be published then.
-// Otherwise the Delivery, never nil, tells the fate of each message; it also
-// holds what receivers returned.
+// SendAsync returns an error if there were messages and no backend accepted one, or if
+// the event could not be sent. Nothing will be published then. Otherwise it
+// returns the Delivery, which is never nil. It tells the outcome of each message and holds
+// the errors of receivers.
 func (s *Signal[T]) SendAsync(ctx context.Context, r *Registry, data T, opts ...SendOption) (*Delivery, error) {
-	if len(opts) == 0 && r.idle(&s.def) {
+	e := r.entry(&s.def)
+	if len(opts) == 0 && r.idle(e) {
 		return r.nothing, nil
 	}
-	return s.send(ctx, r, data, opts)
+	return s.send(ctx, r, e, data, opts)
 }
 
-// send is kept out of Send and SendAsync so that their check of an idle signal
-// costs no stack and no allocation.
+// sending is an event while it is being sent. Its Delivery outlives the call; data is in
+// the same allocation, so that codecs can refer to it. See docs/decisions/0005.
+type sending[T any] struct {
+	Delivery
+
+	data T
+}
+
+// send is not inlined into Send and SendAsync, so that an idle signal costs no stack.
 //
 //go:noinline
-func (s *Signal[T]) send(ctx context.Context, r *Registry, data T, opts []SendOption) (*Delivery, error) {
+func (s *Signal[T]) send(ctx context.Context, r *Registry, e *entry, data T, opts []SendOption) (*Delivery, error) {
+	if e == nil {
+		return nil, notRegistered(s.def.eventType)
+	}
+	var room [2]target
 	var meta Metadata
-	e, err := r.admit(&s.def, opts, &meta)
+	targets, err := r.admit(e, opts, &meta, room[:0])
 	if err != nil {
 		return nil, err
 	}
-	d := newDelivery(r.topics(e))
-	d.begin()
-	if !meta.FromEventBus {
-		r.publish(ctx, e, &meta, Data{e, shape.RefOf(&data)}, d)
-		runtime.KeepAlive(&data)
+	event := &sending[T]{data: data}
+	event.publish(ctx, targets, &meta, Data{e, shape.RefOf(&event.data)})
+	if receivers := e.connected(); len(receivers) > 0 {
+		callReceivers(ctx, receivers, Event[T]{meta, data}, &event.Delivery)
 	}
-	for _, rcv := range e.connected() {
-		f, ok := rcv.f.(func(context.Context, Event[T]) error)
-		if !ok {
-			continue // the registry holds one definition per event type, so T is the same
-		}
-		if err := rcv.call(&s.def, func() error { return f(ctx, Event[T]{meta, data}) }); err != nil {
-			d.fail(err)
-		}
-	}
-	return d.sent()
+	var zero T
+	event.data = zero // a pending message keeps its bytes only
+	return event.sent()
 }
 
-func (s *Signal[T]) sendJSON(ctx context.Context, r *Registry, text []byte, opts []SendOption) error {
-	e := r.entry(&s.def)
+func (s *Signal[T]) sendJSON(ctx context.Context, r *Registry, e *entry, text []byte, opts []SendOption) error {
 	var data T
-	if err := e.data.DecodeJSON(text, reflect.ValueOf(&data).Elem()); err != nil {
-		return &EncodeError{EventType: s.def.eventType, Err: err}
+	if err := e.decodeJSON(text, reflect.ValueOf(&data).Elem()); err != nil {
+		return err
 	}
 	return s.Send(ctx, r, data, opts...)
 }
 
-func decodeInto[T any](t *shape.Type, text []byte) (Data, error) {
+func decodeJSON[T any](e *entry, text []byte) (Data, error) {
 	data := reflect.New(reflect.TypeFor[T]()).Elem()
-	if err := t.DecodeJSON(text, data); err != nil {
+	if err := e.decodeJSON(text, data); err != nil {
 		return Data{}, err
 	}
-	return Data{ref: shape.RefOfValue(data)}, nil
+	return Data{e, shape.RefOfValue(data)}, nil
+}
+
+func (e *entry) decodeJSON(text []byte, data reflect.Value) error {
+	if err := e.data.DecodeJSON(text, data); err != nil {
+		return &EncodeError{EventType: e.def.eventType, Fields: fieldErrors(err)}
+	}
+	return nil
 }

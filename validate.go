@@ -81,10 +81,10 @@ func (v topicValidator) check(t TopicConfig, e *entry) {
 
 func (v topicValidator) keyFault(err error) {
 	v.at.Field = fieldKey
-	problem := Problem{Code: CodeKeyPath, ConfigPath: v.at, Found: err.Error()}
+	problem := Problem{Code: CodeKeyPath, ConfigPath: v.at, Found: err.Error(), Want: "a key path of the event's data"}
 	if bad, ok := errors.AsType[*shape.KeyError](err); ok {
-		problem.Found, problem.Nearest = bad.Problem, bad.Nearest
-		problem.Found = fmt.Sprintf("path %q: %s", shorten(bad.Path, maxShown), problem.Found)
+		problem.Found = fmt.Sprintf("key path %q: %s", shorten(bad.Path, maxShown), bad.Found)
+		problem.Want, problem.Nearest = bad.Want, bad.Nearest
 	}
 	problem.Found = shorten(problem.Found, 3*maxShown)
 	v.problems.add(problem)

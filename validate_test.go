@@ -50,7 +50,7 @@ func TestValidateAcceptsCompleteConfigurations(t *testing.T) {
 
 func TestValidateReportsEveryProblem(t *testing.T) {
 	t.Parallel()
-	const keyNeeds = "; a key path ends in a string, integer, boolean, float, bytes or time that cannot be null"
+	const keyNeeds = "; want a path to a string, integer, boolean, float, bytes or time that is never null"
 	for _, tc := range []struct {
 		name   string
 		config signalcast.ProducerConfig
@@ -91,11 +91,11 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 			},
 			registrationCompleted: {"t": {EventKeyField: new("user.id.x"), Enabled: new(true)}},
 		}, []string{
-			`org.example.course.changed.v1 → a → event_key_field: path "course_kye": there is no field "course_kye"; the fields there are course_key, name, tags (did you mean "course_key"?)`,
-			`org.example.course.changed.v1 → b → event_key_field: path "name": "name" is nullable` + keyNeeds,
-			`org.example.course.changed.v1 → c → event_key_field: path "tags": "tags" is a list` + keyNeeds,
-			`org.example.course.changed.v1 → d → event_key_field: path "course_key.": "" comes after a value that is no record` + keyNeeds + ` (did you mean "course_key"?)`,
-			`org.openedx.learning.student.registration.completed.v1 → t → event_key_field: path "user.id.x": "x" comes after a value that is no record` + keyNeeds + ` (did you mean "user.id"?)`,
+			`org.example.course.changed.v1 → a → event_key_field: key path "course_kye": unknown field "course_kye"; want course_key, name, tags (did you mean "course_key"?)`,
+			`org.example.course.changed.v1 → b → event_key_field: key path "name": "name" is nullable` + keyNeeds,
+			`org.example.course.changed.v1 → c → event_key_field: key path "tags": "tags" is a list` + keyNeeds,
+			`org.example.course.changed.v1 → d → event_key_field: key path "course_key.": "" follows a value that is not a record` + keyNeeds + ` (did you mean "course_key"?)`,
+			`org.openedx.learning.student.registration.completed.v1 → t → event_key_field: key path "user.id.x": "x" follows a value that is not a record` + keyNeeds + ` (did you mean "user.id"?)`,
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -141,5 +141,5 @@ func ExampleProducerConfig_Validate() {
 	// 3 problems in the configuration:
 	// org.example.user.craeted.v1: unknown event type; want a registered one (did you mean "org.example.user.created.v1"?)
 	// org.example.user.craeted.v1 → audit → enabled: missing; want true or false
-	// org.example.user.created.v1 → users → event_key_field: path "user.ID": there is no field "ID"; the fields there are id, email (did you mean "user.id"?)
+	// org.example.user.created.v1 → users → event_key_field: key path "user.ID": unknown field "ID"; want id, email (did you mean "user.id"?)
 }

@@ -123,7 +123,9 @@ func TestDecodedValuesShareNoMemory(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	all := subjects(f)
 	for i, s := range all {
-		data, err := s.shape.AppendAvro(nil, shape.RefOfValue(reflect.New(s.goType).Elem()))
+		value := reflect.New(s.goType).Elem()
+		(&generator{}).fill(value)
+		data, err := s.shape.AppendAvro(nil, shape.RefOfValue(value))
 		require.NoError(f, err)
 		f.Add(byte(i), data)
 	}

@@ -116,7 +116,7 @@ func TestAWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {
 	site := write(t, "site.yaml", "org.example.order.shpped.v1: {}\n")
 	_, err := configfile.Load(shop(t), configfile.File(base), configfile.File(site))
 	require.ErrorContains(t, err, base+":2:39: org.example.order.placed.v1 → orders → enabled: found a string")
-	require.ErrorContains(t, err, base+`:2:12: org.example.order.placed.v1 → orders → event_key_field: path "order.no"`)
+	require.ErrorContains(t, err, base+`:2:12: org.example.order.placed.v1 → orders → event_key_field: key path "order.no"`)
 	require.ErrorContains(t, err, site+`:1:1: org.example.order.shpped.v1: unknown event type`)
 	require.NotContains(t, err.Error(), "missing")
 }

@@ -135,7 +135,7 @@ func TestMalformedOpenEdXKeyFailsWithItsPath(t *testing.T) {
 		_, err := d.Plan(eventType, []byte(data))
 		var encode *signalcast.EncodeError
 		require.ErrorAs(t, err, &encode, name)
-		require.Equal(t, "course_access_role_data.course_key", encode.Field)
+		require.Equal(t, "course_access_role_data.course_key", encode.Fields[0].Path)
 		require.ErrorContains(t, err, name+" course key")
 	}
 }

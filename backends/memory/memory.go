@@ -78,8 +78,16 @@ func New(opts ...Option) *Backend {
 	return b
 }
 
-// Prepare accepts every route table: any topic name and any codec will do.
-func (b *Backend) Prepare(context.Context, []signalcast.Route) error { return nil }
+// Prepare accepts every route table, with any topic name and codec. After Close, it
+// returns [signalcast.ErrClosed].
+func (b *Backend) Prepare(context.Context, []signalcast.Route) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing {
+		return signalcast.ErrClosed
+	}
+	return nil
+}
 
 // Publish takes a copy of m into the buffer, see [signalcast.Backend].
 func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {

@@ -113,7 +113,7 @@ func sendNumbered(t *testing.T, b *redis.Backend, breaks func()) {
 	config := signalcast.ProducerConfig{
 		happened.EventType(): {"numbered": {Enabled: &enabled, EventKeyField: &key}},
 	}
-	_, err := signalcast.NewDispatcher(t.Context(), registry, config, signalcast.KeepOpen(b),
+	_, err := signalcast.NewDispatcher(t.Context(), registry, config, b, signalcast.WithSharedBackend(),
 		signalcast.WithCodec(signalcast.JSON()))
 	require.NoError(t, err)
 

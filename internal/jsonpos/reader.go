@@ -191,8 +191,8 @@ func (r *Reader) position(pos int) Position {
 	return r.mark
 }
 
-// fail ends reading: at pos the text has something else than what is allowed.
-func (r *Reader) fail(pos int, allowed string) Token {
+// fail ends reading with a syntax error at pos.
+func (r *Reader) fail(pos int, want string) Token {
 	found := "the end of the text"
 	if pos < len(r.text) {
 		c, size := utf8.DecodeRune(r.text[pos:])
@@ -201,6 +201,6 @@ func (r *Reader) fail(pos int, allowed string) Token {
 			found = fmt.Sprintf("byte 0x%02x, which is not valid UTF-8", r.text[pos])
 		}
 	}
-	r.err = &SyntaxError{Position: r.position(pos), Found: found, Allowed: allowed}
+	r.err = &SyntaxError{Position: r.position(pos), Found: found, Want: want}
 	return Token{Kind: End, Position: r.err.Position}
 }

@@ -21,7 +21,7 @@ func (r *Reader) string(kind Kind) Token {
 			t.Text = string(content)
 			return t
 		case c < ' ':
-			return r.fail(r.pos, "a control character as an escape sequence only")
+			return r.fail(r.pos, "an escape sequence for the control character")
 		case c == '\\':
 			char, size := r.escape()
 			if size == 0 {

@@ -73,12 +73,12 @@ type Token struct {
 // SyntaxError says where the text stops being JSON.
 type SyntaxError struct {
 	Position Position
-	// Found and Allowed are phrases: `character '}'`, "a JSON value".
-	Found, Allowed string
+	// Found and Want are phrases: `character '}'`, "a JSON value".
+	Found, Want string
 }
 
-// Error gives position, found and allowed.
+// Error gives position, what was found and what is wanted.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("line %d, column %d: found %s; allowed is %s",
-		e.Position.Line, e.Position.Column, e.Found, e.Allowed)
+	return fmt.Sprintf("line %d, column %d: found %s; want %s",
+		e.Position.Line, e.Position.Column, e.Found, e.Want)
 }

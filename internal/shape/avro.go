@@ -2,8 +2,6 @@ package shape
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -11,42 +9,20 @@ import (
 	"unsafe"
 )
 
-var errNotUTF8 = errors.New("found bytes that are not UTF-8, want text in UTF-8")
+var errNotUTF8 = &FieldError{Found: "found bytes that are not UTF-8", Want: "text in UTF-8"}
 
-// AppendAvro appends the Avro encoding of the value to dst, without any framing.
+// AppendAvro appends the Avro encoding of the value to dst, without framing.
 // Lists and maps are one block with a positive count. The error is a
-// [*ValueError]; dst is then returned as it was.
+// [*FieldError]; AppendAvro then returns dst unchanged.
 func (t *Type) AppendAvro(dst []byte, r Ref) ([]byte, error) {
-	return t.AppendAvroWithKeys(dst, r, nil, nil)
-}
-
-// Span is a part of encoded bytes: from From up to To.
-type Span struct{ From, To int }
-
-// AppendAvroWithKeys is AppendAvro and sets at[i] to where keys[i] is in the
-// bytes returned: what Avro writes for a field of a record is what it writes for
-// the field alone, so that a key needs no encoding of its own. The keys are of t,
-// in its order, see [Key.Compare]; at has as many elements.
-func (t *Type) AppendAvroWithKeys(dst []byte, r Ref, keys []*Key, at []Span) ([]byte, error) {
-	out, next := dst, 0
-	var fault *ValueError
-	for i, k := range keys {
-		if out, fault = appendAvro(out, t.program.ops[next:k.op], r.p); fault != nil {
-			return dst, fault
-		}
-		at[i].From, next = len(out), k.op+1
-		if out, fault = appendAvro(out, t.program.ops[k.op:next], r.p); fault != nil {
-			return dst, fault
-		}
-		at[i].To = len(out)
-	}
-	if out, fault = appendAvro(out, t.program.ops[next:], r.p); fault != nil {
+	out, fault := appendAvro(dst, t.program.ops, r.p)
+	if fault != nil {
 		return dst, fault
 	}
 	return out, nil
 }
 
-func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *ValueError) {
+func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *FieldError) {
 	for i := range ops {
 		o := &ops[i]
 		at := unsafe.Add(base, o.offset)
@@ -74,7 +50,7 @@ func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *ValueError)
 			b := *(*[]byte)(at)
 			dst = append(appendLong(dst, int64(len(b))), b...)
 		default:
-			var err *ValueError
+			var err *FieldError
 			if dst, err = o.appendAvro(dst, at); err != nil {
 				return nil, err
 			}
@@ -84,7 +60,7 @@ func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *ValueError)
 }
 
 // appendAvro writes the forms that are more than a load and a store.
-func (o *op) appendAvro(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendAvro(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	switch o.form {
 	case timeForm, textForm:
 		return o.appendAvroText(dst, at)
@@ -102,7 +78,7 @@ func (o *op) appendAvro(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 	}
 }
 
-func (o *op) appendAvroText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendAvroText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	start := len(dst)
 	dst, err := o.appendText(append(dst, 0), at)
 	if err != nil {
@@ -121,7 +97,7 @@ func (o *op) appendAvroText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError)
 }
 
 // appendText appends the text of a string, a time or a type with a text form.
-func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	start := len(dst)
 	var err error
 	switch o.form {
@@ -144,13 +120,13 @@ func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 	return dst, nil
 }
 
-func (o *op) appendAvroList(dst []byte, items slice) ([]byte, *ValueError) {
+func (o *op) appendAvroList(dst []byte, items slice) ([]byte, *FieldError) {
 	if items.len == 0 {
 		return append(dst, 0), nil
 	}
 	dst = appendLong(dst, int64(items.len))
 	for i := range items.len {
-		var err *ValueError
+		var err *FieldError
 		dst, err = appendAvro(dst, o.elem.program.ops, unsafe.Add(items.data, uintptr(i)*o.elem.size))
 		if err != nil {
 			return nil, o.failItem(i, err)
@@ -159,7 +135,7 @@ func (o *op) appendAvroList(dst []byte, items slice) ([]byte, *ValueError) {
 	return append(dst, 0), nil
 }
 
-func (o *op) appendAvroMap(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendAvroMap(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	var buf [fewEntries]entry
 	entries := o.elem.entries(buf[:0], at)
 	if len(entries) == 0 {
@@ -172,9 +148,15 @@ func (o *op) appendAvroMap(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) 
 			return nil, o.failEntry(err)
 		}
 		dst = append(appendLong(dst, int64(len(e.key))), e.key...)
-		var err *ValueError
-		dst, err = appendAvro(dst, o.elem.program.ops, e.at())
-		if err != nil {
+		if o.elem.strings {
+			if !isUTF8(e.text) {
+				return nil, o.failEntry(errNotUTF8)
+			}
+			dst = append(appendLong(dst, int64(len(e.text))), e.text...)
+			continue
+		}
+		var err *FieldError
+		if dst, err = appendAvro(dst, o.elem.program.ops, e.value); err != nil {
 			return nil, o.failEntry(err)
 		}
 	}
@@ -190,8 +172,8 @@ func appendLong(dst []byte, v int64) []byte {
 	return binary.AppendUvarint(dst, u)
 }
 
-// check asks the leaf at whether it is valid.
-func (o *op) check(at unsafe.Pointer) *ValueError {
+// check calls Validate of the leaf at.
+func (o *op) check(at unsafe.Pointer) *FieldError {
 	if o.validate == nil {
 		return nil
 	}
@@ -201,32 +183,41 @@ func (o *op) check(at unsafe.Pointer) *ValueError {
 	return nil
 }
 
-// fail reports a fault of the value of o.
-func (o *op) fail(err error) *ValueError { return &ValueError{Path: o.path, Err: err} }
+// fail reports a fault of the value of o. An error of this package gets the path; any
+// other error is of a method of the user's.
+func (o *op) fail(err error) *FieldError {
+	if own, ok := err.(*FieldError); ok { //nolint:errorlint // an error that wraps one is the user's
+		return own.within(o.path)
+	}
+	return &FieldError{Path: o.path, Err: err}
+}
 
-func (o *op) failItem(i int, err *ValueError) *ValueError {
+func (o *op) failItem(i int, err *FieldError) *FieldError {
 	return err.within(o.path + "[" + strconv.Itoa(i) + "]")
 }
 
-func (o *op) failEntry(err *ValueError) *ValueError { return err.within(o.path + "[...]") }
+func (o *op) failEntry(err *FieldError) *FieldError { return err.within(o.path + "[...]") }
 
-// within returns the fault of a value that is found at path. No fault stays none.
-func (e *ValueError) within(path string) *ValueError {
+// within returns the fault of a value inside the one at path. It returns nil for nil.
+func (e *FieldError) within(path string) *FieldError {
 	if e == nil {
 		return nil
 	}
-	return &ValueError{Path: joinPath(path, e.Path), Err: e.Err}
+	inside := *e
+	inside.Path = joinPath(path, e.Path)
+	return &inside
 }
 
-// checkKey reports what is wrong with the key of an entry.
-func (e *elem) checkKey(entry *entry) *ValueError {
+// checkKey reports a fault of the key of an entry.
+func (e *elem) checkKey(entry *entry) *FieldError {
 	if e.validateKey != nil {
-		if err := e.validateKey.of(noescape(unsafe.Pointer(&entry.key))).Validate(); err != nil {
-			return &ValueError{Err: fmt.Errorf("key: %w", err)}
+		key := entry.key // a copy, so that entries stay on the stack
+		if err := e.validateKey.of(unsafe.Pointer(&key)).Validate(); err != nil {
+			return &FieldError{Found: "key", Err: err}
 		}
 	}
 	if !isUTF8(entry.key) {
-		return &ValueError{Err: fmt.Errorf("key: %w", errNotUTF8)}
+		return &FieldError{Found: "found a key that is not UTF-8", Want: "text in UTF-8"}
 	}
 	return nil
 }

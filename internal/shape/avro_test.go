@@ -100,7 +100,7 @@ func hundredAvro() string {
 
 func TestValuesThatCannotBeEncoded(t *testing.T) {
 	t.Parallel()
-	const notUTF8 = "found bytes that are not UTF-8, want text in UTF-8"
+	const notUTF8 = "found bytes that are not UTF-8; want text in UTF-8"
 	bad := "secret\xff"
 	late := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
@@ -113,24 +113,26 @@ func TestValuesThatCannotBeEncoded(t *testing.T) {
 		"an item of a list":          {[]string{"a", bad}, "f[1]: " + notUTF8},
 		"an item of a list of lists": {[][]string{{}, {"a", bad}}, "f[1][1]: " + notUTF8},
 		"a value of a map":           {map[string]string{"a": bad}, "f[...]: " + notUTF8},
-		"a key of a map":             {map[string]string{bad: "a"}, "f[...]: key: " + notUTF8},
-		"a key of a map to booleans": {map[string]bool{bad: true}, "f[...]: key: " + notUTF8},
+		"a key of a map":             {map[string]string{bad: "a"}, "f[...]: found a key that is not UTF-8; want text in UTF-8"},
+		"a key of a map to booleans": {map[string]bool{bad: true}, "f[...]: found a key that is not UTF-8; want text in UTF-8"},
 		"a field of a record":        {CourseData{CourseKey: "a", DisplayName: bad}, "f.display_name: " + notUTF8},
 		"a field of a nullable":      {&CourseData{CourseKey: "a", DisplayName: bad}, "f.display_name: " + notUTF8},
 		"a field of a record in a record": {
 			CourseEnrollmentData{User: userNamed(bad)}, "f.user.pii.name: " + notUTF8,
 		},
 		"a field of a record in a nullable": {
-			CourseEnrollmentData{Course: CourseData{CourseKey: "a"}, CreatedBy: new(userNamed(bad))},
+			CourseEnrollmentData{Course: CourseData{CourseKey: "a"}, CreationDate: late.AddDate(-1, 0, 0), CreatedBy: new(userNamed(bad))},
 			"f.created_by.pii.name: " + notUTF8,
 		},
 		"a field of an item":  {[]UserData{{}, userNamed(bad)}, "f[1].pii.name: " + notUTF8},
 		"a field of an entry": {map[string]UserData{"x": userNamed(bad)}, "f[...].pii.name: " + notUTF8},
 		"a time after the year 9999": {
-			late, "f: found a year outside 1 to 9999, want one within",
+			late, "f: found a year outside 1 to 9999; want a year within",
 		},
+		"the zero time":        {time.Time{}, "f: found the zero time; want a time; an optional one is a *time.Time"},
+		"a nullable zero time": {&time.Time{}, "f: found the zero time; want a time; an optional one is a *time.Time"},
 		"a nullable time after the year 9999": {
-			&late, "f: found a year outside 1 to 9999, want one within",
+			&late, "f: found a year outside 1 to 9999; want a year within",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +140,7 @@ func TestValuesThatCannotBeEncoded(t *testing.T) {
 			compiled, ref := compileField(t, c.value)
 			for _, encode := range []func([]byte, shape.Ref) ([]byte, error){compiled.AppendAvro, compiled.AppendJSON} {
 				out, err := encode([]byte("kept"), ref)
-				var refused *shape.ValueError
+				var refused *shape.FieldError
 				require.ErrorAs(t, err, &refused)
 				require.EqualError(t, err, c.want)
 				require.Equal(t, "kept", string(out))

@@ -10,6 +10,9 @@ import (
 // topRecord is the name of the outermost record, whatever the Go type is called.
 const topRecord = "CloudEvent"
 
+// wantStruct says what event data is.
+const wantStruct = "a struct whose fields are the arguments of the event"
+
 // analyse turns t into a tree of nodes.
 func analyse(t reflect.Type) (*node, error) {
 	a := analysis{
@@ -17,19 +20,22 @@ func analyse(t reflect.Type) (*node, error) {
 		records: map[string]reflect.Type{topRecord: t},
 	}
 	root := &node{form: record, goType: t, name: topRecord}
+	text, embedded := textMethodsOf(t)
 	switch {
 	case t.Kind() != reflect.Struct:
-		a.fault("", "found %v; event data is a struct whose fields are the event's arguments", t)
-	case t == reflect.TypeFor[time.Time](), textMethodsOf(t) != nil:
-		a.fault("", "found %v, which is written as text; event data is a struct whose fields are the event's arguments", t)
+		a.fault("", wantStruct, "found %v", t)
+	case embedded != nil:
+		a.embeddedText(t, embedded, "")
+	case t == reflect.TypeFor[time.Time](), text != nil:
+		a.fault("", wantStruct, "found %v, which is written as text", t)
 	case isGeneric(t):
-		a.fault("", "found a generic type; declare a type of its own for it")
+		a.fault("", "a declared type that is not generic", "found the generic type %v", t)
 	default:
 		a.nodes[t] = nil
 		root.fields = a.fields(t, "")
 	}
 	if len(a.faults) > 0 {
-		return nil, &TypeError{Type: t, Faults: a.faults}
+		return nil, &TypeError{Type: t, Fields: a.faults}
 	}
 	return root, nil
 }
@@ -38,27 +44,35 @@ func analyse(t reflect.Type) (*node, error) {
 type analysis struct {
 	nodes   map[reflect.Type]*node  // nil while the type is being analysed
 	records map[string]reflect.Type // by record name
-	faults  []Fault
+	faults  []FieldError
 }
 
-func (a *analysis) fault(path, format string, args ...any) {
-	a.faults = append(a.faults, Fault{Path: path, Problem: fmt.Sprintf(format, args...)})
+func (a *analysis) fault(path, want, format string, args ...any) {
+	if len(a.faults) < maxFaults {
+		a.faults = append(a.faults, FieldError{Path: path, Found: fmt.Sprintf(format, args...), Want: want})
+	}
 }
 
-// node analyses t, found at path. A faulty type gives a node nobody will use.
+// node analyses t, found at path. The node of a type with faults is not used. Such a
+// type is analysed again wherever it appears, so that every field at fault is reported.
 func (a *analysis) node(t reflect.Type, path string) *node {
 	n, known := a.nodes[t]
 	if known {
 		if n == nil {
-			a.fault(path, "%v contains itself; event data cannot be recursive", t)
+			a.fault(path, "a type that is not recursive", "found %v, which contains itself", t)
 			n = &node{}
 		}
 		return n
 	}
 	a.nodes[t] = nil
+	before := len(a.faults)
 	n = a.analyse(t, path)
 	n.goType = t
-	a.nodes[t] = n
+	if len(a.faults) == before || before == maxFaults {
+		a.nodes[t] = n
+	} else {
+		delete(a.nodes, t)
+	}
 	return n
 }
 
@@ -67,10 +81,16 @@ func (a *analysis) analyse(t reflect.Type, path string) *node {
 	case reflect.TypeFor[time.Time]():
 		return &node{form: timeForm}
 	case reflect.TypeFor[time.Duration]():
-		a.fault(path, "found time.Duration, whose unit would be lost; use an integer with the unit in its name")
+		a.fault(path, "an integer with the unit in its name", "found time.Duration, whose unit would be lost")
 		return &node{}
 	}
-	if text := textMethodsOf(t); text != nil {
+	if text, embedded := textMethodsOf(t); text != nil {
+		if embedded != nil {
+			a.embeddedText(t, embedded, path)
+		}
+		if isNullable(t) {
+			a.fault(path, "a pointer to the type that it wraps", "found %v, which has no text for null", t)
+		}
 		return &node{form: textForm, text: text, validate: receiverOf[validator](t)}
 	}
 	switch t.Kind() {
@@ -85,13 +105,18 @@ func (a *analysis) analyse(t reflect.Type, path string) *node {
 	default:
 		form, ok := scalars(t)
 		if !ok {
-			a.fault(path, "found %v; %s", t, instead(t.Kind()))
+			a.fault(path, instead(t.Kind()), "found %v", t)
 		}
 		return &node{form: form, validate: receiverOf[validator](t)}
 	}
 }
 
-// scalars returns the form of the types that Go itself has for one value.
+// embeddedText reports a struct t whose text form can be that of its embedded field.
+func (a *analysis) embeddedText(t, embedded reflect.Type, path string) {
+	a.fault(path, "a field with a name in place of the embedded one", "found %v, which embeds %v, a type with a text form", t, embedded)
+}
+
+// scalars returns the form of Go's own scalar types.
 func scalars(t reflect.Type) (form, bool) {
 	switch t.Kind() {
 	case reflect.Bool:
@@ -126,26 +151,26 @@ func scalars(t reflect.Type) (form, bool) {
 	}
 }
 
-// instead says what to use in place of a kind that has no wire form.
+// instead says what to use for a kind that has no wire form.
 func instead(k reflect.Kind) string {
 	switch k {
 	case reflect.Uint, reflect.Uint64, reflect.Uintptr:
-		return "its values may exceed the wire's 64-bit signed integer; use int64, uint32 or string"
+		return "int64, uint32 or string, since integers on the wire are signed 64-bit"
 	case reflect.Array:
-		return "use a slice, or a type with MarshalText"
+		return "a slice, or a type with MarshalText"
 	case reflect.Interface:
-		return "its schema is not known beforehand; use a concrete type, or string with JSON in it"
+		return "a concrete type, or a string that holds JSON"
 	case reflect.Complex64, reflect.Complex128:
-		return "use a struct of two floats, or a type with MarshalText"
+		return "a struct of two floats, or a type with MarshalText"
 	default:
-		return "it cannot be written to a wire; leave the field off with the tag `avro:\"-\"`"
+		return "a type that can be on the wire, or the tag `avro:\"-\"`"
 	}
 }
 
 func (a *analysis) pointer(t reflect.Type, path string) *node {
 	elem := t.Elem()
 	if elem.Kind() == reflect.Pointer {
-		a.fault(path, "found %v; a value can be null in one way only, use %v", t, elem)
+		a.fault(path, elem.String(), "found %v", t)
 		return &node{}
 	}
 	return &node{form: nullable, elem: a.node(elem, path)}
@@ -154,7 +179,7 @@ func (a *analysis) pointer(t reflect.Type, path string) *node {
 func (a *analysis) slice(t reflect.Type, path string) *node {
 	elem := t.Elem()
 	// A byte with methods is a scalar of its own, and a slice of them a list.
-	if elem.Kind() == reflect.Uint8 && textMethodsOf(elem) == nil && receiverOf[validator](elem) == nil {
+	if elem.Kind() == reflect.Uint8 && !hasText(elem) && receiverOf[validator](elem) == nil {
 		return &node{form: bytesForm, validate: receiverOf[validator](t)}
 	}
 	return &node{form: list, elem: a.node(elem, path+"[]")}
@@ -164,18 +189,17 @@ func (a *analysis) mapping(t reflect.Type, path string) *node {
 	key := t.Key()
 	switch {
 	case key.Kind() != reflect.String:
-		a.fault(path, "found a map with keys of type %v; use a string or a named string", key)
-	case textMethodsOf(key) != nil:
-		a.fault(path, "found a map with keys of type %v, which has a text form of its own; use a plain string", key)
+		a.fault(path, "keys of a string type", "found a map with keys of type %v", key)
+	case hasText(key):
+		a.fault(path, "keys of a string type without a text form", "found a map with keys of type %v, which has a text form", key)
 	}
 	return &node{form: mapping, elem: a.node(t.Elem(), path+"[...]"), validate: receiverOf[validator](key)}
 }
 
 func (a *analysis) record(t reflect.Type, path string) *node {
 	n := &node{form: record, name: a.recordName(t, path)}
-	if first, taken := a.records[n.name]; taken && n.name != "" {
-		a.fault(path, "record name %q of %v is taken by %v; give one of them another name with a field _ struct{} `avro:\"OtherName\"`",
-			n.name, t, first)
+	if first, taken := a.records[n.name]; taken && first != t && n.name != "" {
+		a.fault(path, wantRecordName, "found record name %q of %v, which %v has too", n.name, t, first)
 	} else {
 		a.records[n.name] = t
 	}
@@ -183,10 +207,13 @@ func (a *analysis) record(t reflect.Type, path string) *node {
 	return n
 }
 
+// wantRecordName says how to change the name of a record.
+const wantRecordName = "another name, by a field _ struct{} `avro:\"OtherName\"`"
+
 // recordName returns the name of the record t, or "" after a fault.
 func (a *analysis) recordName(t reflect.Type, path string) string {
 	if isGeneric(t) {
-		a.fault(path, "found the generic type %v, which cannot be a record; declare a type of its own for it", t)
+		a.fault(path, "a declared type that is not generic", "found the generic type %v", t)
 		return ""
 	}
 	name := t.Name()
@@ -197,12 +224,12 @@ func (a *analysis) recordName(t reflect.Type, path string) string {
 	}
 	switch {
 	case name == "":
-		a.fault(path, "found a struct without a name; name its record with a field _ struct{} `avro:\"Name\"`")
+		a.fault(path, "a declared struct type, whose name is the name of the record", "found an anonymous struct")
 	case !isAvroName(name):
-		a.fault(path, "record name %q is not a letter or underscore, then letters, digits and underscores; give another with a field _ struct{} `avro:\"Name\"`", name)
+		a.fault(path, wantRecordName+", of ASCII letters, digits and underscores, not starting with a digit", "found record name %q", name)
 		return ""
 	case isAvroType(name):
-		a.fault(path, "record name %q is the name of an Avro type; give another with a field _ struct{} `avro:\"Name\"`", name)
+		a.fault(path, wantRecordName, "found record name %q, which is an Avro type", name)
 		return ""
 	}
 	return name
@@ -214,7 +241,7 @@ func (a *analysis) fields(t reflect.Type, path string) []field {
 	first := map[string]string{}
 	for _, f := range fields {
 		if other, taken := first[f.name]; taken {
-			a.fault(joinPath(path, f.goPath), "wire name %q is taken by %s", f.name, joinPath(path, other))
+			a.fault(joinPath(path, f.goPath), "another wire name", "found wire name %q, which %s has too", f.name, joinPath(path, other))
 			continue
 		}
 		first[f.name] = f.goPath
@@ -239,11 +266,11 @@ func (a *analysis) flatten(t reflect.Type, path string, within field) []field {
 		case f.Anonymous && name == "":
 			fields = append(fields, a.embedded(f, path, here)...)
 		case !f.IsExported():
-			a.fault(fieldPath, "found an unexported field; export it, or leave it off with the tag `avro:\"-\"`")
+			a.fault(fieldPath, "an exported field, or the tag `avro:\"-\"`", "found an unexported field")
 		case name == "":
-			a.fault(fieldPath, "found a field without a wire name; give one with an avro or json tag")
+			a.fault(fieldPath, "an avro or json tag with one", "found a field without a wire name")
 		case !isAvroName(name):
-			a.fault(fieldPath, "wire name %q is not a letter or underscore, then letters, digits and underscores", name)
+			a.fault(fieldPath, "ASCII letters, digits and underscores, not starting with a digit", "found wire name %q", name)
 		default:
 			here.name = name
 			here.node = a.node(f.Type, fieldPath)
@@ -253,14 +280,14 @@ func (a *analysis) flatten(t reflect.Type, path string, within field) []field {
 	return fields
 }
 
-// embedded dissolves the embedded field f, described by here.
+// embedded returns the fields of the embedded field f, described by here.
 func (a *analysis) embedded(f reflect.StructField, path string, here field) []field {
 	fieldPath := joinPath(path, here.goPath)
 	switch {
 	case f.Type.Kind() == reflect.Pointer:
-		a.fault(fieldPath, "found an embedded pointer; embed the struct itself, or name the field")
-	case f.Type.Kind() != reflect.Struct, f.Type == reflect.TypeFor[time.Time](), textMethodsOf(f.Type) != nil:
-		a.fault(fieldPath, "found an embedded %v, which has no fields to take over; give it a wire name with an avro or json tag", f.Type)
+		a.fault(fieldPath, "an embedded struct, or a field with a name", "found an embedded pointer")
+	case f.Type.Kind() != reflect.Struct, f.Type == reflect.TypeFor[time.Time](), hasText(f.Type):
+		a.fault(fieldPath, "an avro or json tag with a wire name", "found an embedded %v, which has no fields on the wire", f.Type)
 	default:
 		return a.flatten(f.Type, path, here)
 	}
@@ -302,4 +329,14 @@ func isAvroType(name string) bool {
 	default:
 		return false
 	}
+}
+
+// isNullable reports whether t is a struct with a field Valid bool, as sql.Null and types like
+// it are. Such a type with a text form has no text that means null.
+func isNullable(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	f, ok := t.FieldByName("Valid")
+	return ok && f.Type.Kind() == reflect.Bool
 }

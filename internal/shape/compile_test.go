@@ -42,131 +42,131 @@ func TestCompileRefuses(t *testing.T) {
 	const path = "F"
 	for name, c := range map[string]struct {
 		value any
-		want  []shape.Fault
+		want  []fault
 	}{
 		"a type that is no struct": {
-			7, []shape.Fault{{"", "found int; event data is a struct"}},
+			7, []fault{{"", "found int; want a struct whose fields"}},
 		},
 		"a pointer to a struct": {
-			&CourseData{}, []shape.Fault{{"", "found *shape_test.CourseData; event data"}},
+			&CourseData{}, []fault{{"", "found *shape_test.CourseData; want a struct"}},
 		},
 		"a time as event data": {
-			time.Time{}, []shape.Fault{{"", "found time.Time, which is written as text"}},
+			time.Time{}, []fault{{"", "found time.Time, which is written as text"}},
 		},
 		"a generic type as event data": {
-			Box[int]{}, []shape.Fault{{"", "generic type"}},
+			Box[int]{}, []fault{{"", "generic type"}},
 		},
 		"a field without a name": {
-			struct{ F int }{}, []shape.Fault{{path, "without a wire name"}},
+			struct{ F int }{}, []fault{{path, "without a wire name"}},
 		},
 		"a field with options but without a name": {
 			struct {
 				F int `json:",omitempty"`
-			}{}, []shape.Fault{{path, "without a wire name"}},
+			}{}, []fault{{path, "without a wire name"}},
 		},
 		"a field with a name that Avro refuses": {
 			struct {
 				F int `avro:"first-name"`
-			}{}, []shape.Fault{{path, `wire name "first-name"`}},
+			}{}, []fault{{path, `wire name "first-name"`}},
 		},
 		"a field with a name that starts with a digit": {
 			struct {
 				F int `avro:"1st"`
-			}{}, []shape.Fault{{path, `wire name "1st"`}},
+			}{}, []fault{{path, `wire name "1st"`}},
 		},
 		"a dash with a comma, which is a name": {
 			struct {
 				F int `avro:"-,"`
-			}{}, []shape.Fault{{path, `wire name "-"`}},
+			}{}, []fault{{path, `wire name "-"`}},
 		},
 		"an unexported field": {
 			struct {
 				f int `avro:"f"`
-			}{}, []shape.Fault{{"f", "unexported"}},
+			}{}, []fault{{"f", "unexported"}},
 		},
 		"a name twice": {
 			struct {
 				F int `avro:"x"`
 				G int `json:"x"`
-			}{}, []shape.Fault{{"G", `wire name "x" is taken by F`}},
+			}{}, []fault{{"G", `wire name "x", which F has too`}},
 		},
 		"a name twice, once in an embedded struct": {
 			struct {
 				CourseData
 				G string `avro:"display_name"`
-			}{}, []shape.Fault{{"G", `wire name "display_name" is taken by CourseData.DisplayName`}},
+			}{}, []fault{{"G", `wire name "display_name", which CourseData.DisplayName has too`}},
 		},
 		"an embedded pointer": {
-			struct{ *CourseData }{}, []shape.Fault{{"CourseData", "embedded pointer"}},
+			struct{ *CourseData }{}, []fault{{"CourseData", "embedded pointer"}},
 		},
 		"an embedded time without a name": {
-			struct{ time.Time }{}, []shape.Fault{{"Time", "embedded time.Time"}},
+			struct{ time.Time }{}, []fault{{"Time", "embedded time.Time"}},
 		},
 		"an embedded string without a name": {
-			struct{ CourseKey }{}, []shape.Fault{{"CourseKey", "embedded shape_test.CourseKey"}},
+			struct{ CourseKey }{}, []fault{{"CourseKey", "embedded shape_test.CourseKey"}},
 		},
-		"uint":       {field[uint](), []shape.Fault{{path, "found uint; its values may exceed"}}},
-		"uint64":     {field[uint64](), []shape.Fault{{path, "use int64"}}},
-		"uintptr":    {field[uintptr](), []shape.Fault{{path, "found uintptr"}}},
-		"complex128": {field[complex128](), []shape.Fault{{path, "found complex128"}}},
+		"uint":       {field[uint](), []fault{{path, "found uint; want int64, uint32 or string"}}},
+		"uint64":     {field[uint64](), []fault{{path, "want int64"}}},
+		"uintptr":    {field[uintptr](), []fault{{path, "found uintptr"}}},
+		"complex128": {field[complex128](), []fault{{path, "found complex128"}}},
 		"an interface": {
-			field[any](), []shape.Fault{{path, "found interface {}; its schema is not known"}},
+			field[any](), []fault{{path, "found interface {}; want a concrete type"}},
 		},
 		"an interface with a text form": {
-			field[encoding.TextMarshaler](), []shape.Fault{{path, "found encoding.TextMarshaler"}},
+			field[encoding.TextMarshaler](), []fault{{path, "found encoding.TextMarshaler"}},
 		},
-		"a function":        {field[func()](), []shape.Fault{{path, "found func()"}}},
-		"a channel":         {field[chan int](), []shape.Fault{{path, "found chan int"}}},
-		"an unsafe pointer": {field[unsafe.Pointer](), []shape.Fault{{path, "found unsafe.Pointer"}}},
-		"an array":          {field[[3]int](), []shape.Fault{{path, "found [3]int; use a slice"}}},
-		"a duration":        {field[time.Duration](), []shape.Fault{{path, "found time.Duration, whose unit"}}},
+		"a function":        {field[func()](), []fault{{path, "found func()"}}},
+		"a channel":         {field[chan int](), []fault{{path, "found chan int"}}},
+		"an unsafe pointer": {field[unsafe.Pointer](), []fault{{path, "found unsafe.Pointer"}}},
+		"an array":          {field[[3]int](), []fault{{path, "found [3]int; want a slice"}}},
+		"a duration":        {field[time.Duration](), []fault{{path, "found time.Duration, whose unit"}}},
 		"a named time": {
-			field[Stamp](), []shape.Fault{
+			field[Stamp](), []fault{
 				{"F.wall", "unexported"}, {"F.ext", "unexported"}, {"F.loc", "unexported"},
 			},
 		},
 		"a pointer to a pointer": {
-			field[**int](), []shape.Fault{{path, "found **int; a value can be null in one way only, use *int"}},
+			field[**int](), []fault{{path, "found **int; want *int"}},
 		},
 		"a map with other keys": {
-			field[map[int]string](), []shape.Fault{{path, "keys of type int"}},
+			field[map[int]string](), []fault{{path, "keys of type int"}},
 		},
 		"a map with keys of a text form": {
-			field[map[TextKey]string](), []shape.Fault{{path, "has a text form of its own"}},
+			field[map[TextKey]string](), []fault{{path, "which has a text form"}},
 		},
 		"a struct without a name": {
 			field[struct {
 				A int `avro:"a"`
-			}](), []shape.Fault{{path, "struct without a name"}},
+			}](), []fault{{path, "found an anonymous struct; want a declared struct type"}},
 		},
 		"a generic type as a record": {
-			field[Box[int]](), []shape.Fault{{path, "generic type"}},
+			field[Box[int]](), []fault{{path, "generic type"}},
 		},
 		"a record name that Avro refuses": {
-			field[Ünïcode](), []shape.Fault{{path, "record name \"Ünïcode\""}},
+			field[Ünïcode](), []fault{{path, "record name \"Ünïcode\""}},
 		},
 		"a record name that is an Avro type": {
 			field[struct {
 				_ struct{} `avro:"string"`
-			}](), []shape.Fault{{path, `record name "string" is the name of an Avro type`}},
+			}](), []fault{{path, `record name "string", which is an Avro type`}},
 		},
 		"a record with the name of the event": {
-			field[CloudEvent](), []shape.Fault{{path, `record name "CloudEvent"`}},
+			field[CloudEvent](), []fault{{path, `record name "CloudEvent"`}},
 		},
 		"two types under one record name": {
 			struct {
 				F CourseData `avro:"f"`
 				G Taken      `avro:"g"`
-			}{}, []shape.Fault{{"G", `record name "CourseData" of shape_test.Taken is taken by shape_test.CourseData`}},
+			}{}, []fault{{"G", `record name "CourseData" of shape_test.Taken, which shape_test.CourseData has too`}},
 		},
 		"recursion": {
-			field[Recursive](), []shape.Fault{{"F.Children[]", "shape_test.Recursive contains itself"}},
+			field[Recursive](), []fault{{"F.Children[]", "shape_test.Recursive, which contains itself"}},
 		},
 		"recursion without a struct": {
-			field[RecursiveMap](), []shape.Fault{{"F[...]", "shape_test.RecursiveMap contains itself"}},
+			field[RecursiveMap](), []fault{{"F[...]", "shape_test.RecursiveMap, which contains itself"}},
 		},
 		"event data within itself": {
-			Recursive{}, []shape.Fault{{"Children[]", "contains itself"}},
+			Recursive{}, []fault{{"Children[]", "contains itself"}},
 		},
 		"every fault at once, in the order of fields": {
 			struct {
@@ -177,7 +177,7 @@ func TestCompileRefuses(t *testing.T) {
 					_ struct{} `avro:"W"`
 					V uint     `avro:"v"`
 				} `avro:"w"`
-			}{}, []shape.Fault{
+			}{}, []fault{
 				{"Z.X", "without a wire name"},
 				{"Z.Y", "without a wire name"},
 				{"Y[]", "found interface {}"},
@@ -193,15 +193,76 @@ func TestCompileRefuses(t *testing.T) {
 			var refused *shape.TypeError
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, goType, refused.Type)
-			require.Len(t, refused.Faults, len(c.want), "%v", err)
+			require.Len(t, refused.Fields, len(c.want), "%v", err)
 			for i, want := range c.want {
-				require.Equal(t, want.Path, refused.Faults[i].Path)
-				require.Contains(t, refused.Faults[i].Problem, want.Problem)
-				require.Contains(t, err.Error(), refused.Faults[i].Problem)
+				require.Equal(t, want.path, refused.Fields[i].Path)
+				require.Contains(t, refused.Fields[i].Error(), want.text)
+				require.NotEmpty(t, refused.Fields[i].Want)
+				require.Contains(t, err.Error(), refused.Fields[i].Error())
 			}
 		})
 	}
 }
+
+// fault is the path of a fault and a part of its text.
+type fault struct{ path, text string }
+
+func TestCompileReportsEveryFieldOfOneFaultyType(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Bad any `avro:"bad"`
+	}
+	_, err := shape.Compile(reflect.TypeFor[struct {
+		A any            `avro:"a"`
+		B map[string]any `avro:"b"`
+		C []any          `avro:"c"`
+		D *any           `avro:"d"`
+		E uint64         `avro:"e"`
+		F []uint64       `avro:"f"`
+		G inner          `avro:"g"`
+		H []inner        `avro:"h"`
+	}]())
+	var rejected *shape.TypeError
+	require.ErrorAs(t, err, &rejected)
+	var paths []string
+	for _, f := range rejected.Fields {
+		paths = append(paths, f.Path)
+	}
+	require.Equal(t, []string{"A", "B[...]", "C[]", "D", "E", "F[]", "G.Bad", "H[].Bad"}, paths)
+}
+
+func TestCompileBoundsTheFaultsOfOneType(t *testing.T) {
+	t.Parallel()
+	faulty := reflect.TypeFor[any]()
+	for range 5 { // 4^5 fields at fault
+		var fields []reflect.StructField
+		for i := range 4 {
+			name := string(rune('A' + i))
+			fields = append(fields, reflect.StructField{Name: name, Type: faulty, Tag: reflect.StructTag(`avro:"` + name + `"`)})
+		}
+		faulty = reflect.StructOf(fields)
+	}
+	_, err := shape.Compile(faulty)
+	var rejected *shape.TypeError
+	require.ErrorAs(t, err, &rejected)
+	require.Len(t, rejected.Fields, 1000)
+}
+
+func TestCompileRejectsTypesWhoseNullHasNoText(t *testing.T) {
+	t.Parallel()
+	_, err := shape.Compile(reflect.TypeFor[struct {
+		Amount nullText `avro:"amount"`
+	}]())
+	require.ErrorContains(t, err, "Amount: found shape_test.nullText, which has no text for null; want a pointer to the type that it wraps")
+}
+
+// nullText is like decimal.NullDecimal and uuid.NullUUID.
+type nullText struct {
+	Value string
+	Valid bool
+}
+
+func (n nullText) MarshalText() ([]byte, error) { return []byte(n.Value), nil }
 
 // field returns event data with one field F of type T.
 func field[T any]() any {

@@ -29,10 +29,10 @@ func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
 	d.value(t.root, "", d.text.Next(), dst)
 	d.text.Next() // reads to the end
 	if err := d.text.Err(); err != nil {
-		d.fault("", err.Position, "found %s; allowed is %s", err.Found, err.Allowed)
+		d.fault("", err.Position, "found "+err.Found, err.Want)
 	}
 	if len(d.faults) > 0 {
-		return &DecodeError{Faults: d.faults}
+		return &DecodeError{Fields: d.faults}
 	}
 	return nil
 }
@@ -42,12 +42,17 @@ func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
 // syntax, it only returns. How deep it recurses is up to the type, not the text.
 type decoder struct {
 	text   *jsonpos.Reader
-	faults []DecodeFault
+	faults []FieldError
 }
 
-func (d *decoder) fault(path string, at jsonpos.Position, format string, args ...any) {
+func (d *decoder) fault(path string, at jsonpos.Position, found, want string) {
+	d.add(at, FieldError{Path: path, Found: found, Want: want})
+}
+
+func (d *decoder) add(at jsonpos.Position, fault FieldError) {
 	if len(d.faults) < maxFaults {
-		d.faults = append(d.faults, DecodeFault{path, at.Line, at.Column, fmt.Sprintf(format, args...)})
+		fault.Line, fault.Column = at.Line, at.Column
+		d.faults = append(d.faults, fault)
 	}
 }
 
@@ -70,14 +75,14 @@ func (d *decoder) value(n *node, path string, token jsonpos.Token, dst reflect.V
 		d.value(n.elem, path, token, dst.Elem())
 		return
 	}
-	want, allowed := jsonKind(n.form)
+	kind, want := jsonKind(n.form)
 	switch {
 	case token.Kind == jsonpos.End: // the fault of syntax says it
-	case token.Kind != want:
-		d.fault(path, token.Position, "found %s; allowed is %s", token.Kind, allowed)
+	case token.Kind != kind:
+		d.fault(path, token.Position, "found "+token.Kind.String(), want)
 		d.text.Skip(token)
 	case token.Fault != "":
-		d.fault(path, token.Position, "found %s; allowed is text in UTF-8", token.Fault)
+		d.fault(path, token.Position, "found "+token.Fault, "text in UTF-8")
 	case n.form == record:
 		d.record(n, path, dst)
 	case n.form == list:
@@ -85,8 +90,8 @@ func (d *decoder) value(n *node, path string, token jsonpos.Token, dst reflect.V
 	case n.form == mapping:
 		d.mapping(n, path, dst)
 	default:
-		if problem := setLeaf(n, token.Text, dst); problem != "" {
-			d.fault(path, token.Position, "found %s", problem)
+		if found, want := setLeaf(n, token.Text, dst); found != "" {
+			d.fault(path, token.Position, "found "+found, want)
 		}
 	}
 }
@@ -122,7 +127,7 @@ func (d *decoder) record(n *node, path string, dst reflect.Value) {
 		case i < 0:
 			d.unknown(n, path, token)
 		case seen[i]:
-			d.fault(joinPath(path, token.Text), token.Position, "found the field again; allowed is once")
+			d.fault(joinPath(path, token.Text), token.Position, "duplicate key", "")
 		default:
 			seen[i] = true
 			f := &n.fields[i]
@@ -142,16 +147,14 @@ func (d *decoder) record(n *node, path string, dst reflect.Value) {
 }
 
 func (d *decoder) unknown(n *node, path string, name jsonpos.Token) {
-	const enough = 80 // characters of a name, in a message
-	found := name.Text
-	if len(found) > enough {
-		found = found[:enough] + "…"
+	const maxShown = 80 // bytes of a name in a message
+	shown := name.Text
+	if len(shown) > maxShown {
+		shown = shown[:maxShown] + "…"
 	}
-	problem := fmt.Sprintf("found the unknown field %q", found)
-	if near := nearest.Name(name.Text, slices.Values(n.names())); near != "" {
-		problem += fmt.Sprintf("; did you mean %q?", near)
-	}
-	d.fault(path, name.Position, "%s", problem)
+	d.add(name.Position, FieldError{
+		Path: path, Found: fmt.Sprintf("unknown field %q", shown), Nearest: nearest.Name(name.Text, slices.Values(n.names())),
+	})
 }
 
 func (d *decoder) missing(f *field, path string, end jsonpos.Position, dst reflect.Value) {
@@ -159,8 +162,8 @@ func (d *decoder) missing(f *field, path string, end jsonpos.Position, dst refle
 	case nullable, list, mapping:
 		dst.SetZero()
 	default:
-		_, allowed := jsonKind(f.node.form)
-		d.fault(joinPath(path, f.name), end, "the field is missing; allowed is %s", allowed)
+		_, want := jsonKind(f.node.form)
+		d.fault(joinPath(path, f.name), end, "missing", want)
 	}
 }
 
@@ -182,18 +185,18 @@ func (d *decoder) mapping(n *node, path string, dst reflect.Value) {
 		value := reflect.New(n.elem.goType).Elem()
 		switch {
 		case name.Fault != "":
-			d.fault(path, name.Position, "found %s in a key; allowed is text in UTF-8", name.Fault)
+			d.fault(path, name.Position, "found "+name.Fault+" in a key", "text in UTF-8")
 		case dst.MapIndex(key).IsValid():
-			d.fault(path, name.Position, "found a key again; allowed is once")
+			d.fault(path, name.Position, "duplicate key", "")
 		}
 		d.value(n.elem, path, d.next(), value)
 		dst.SetMapIndex(key, value)
 	}
 }
 
-// setLeaf sets dst to the value of a literal or of a string's text. It returns
-// what is wrong with it, without repeating it.
-func setLeaf(n *node, text string, dst reflect.Value) (problem string) {
+// setLeaf sets dst to the value of a literal or of the text of a string. If it cannot, it
+// returns what was found, without the value, and what is wanted.
+func setLeaf(n *node, text string, dst reflect.Value) (found, want string) {
 	switch n.form {
 	case boolean:
 		dst.SetBool(text == "true")
@@ -212,7 +215,7 @@ func setLeaf(n *node, text string, dst reflect.Value) (problem string) {
 	case float64Form, float32Form:
 		v, err := strconv.ParseFloat(text, dst.Type().Bits())
 		if err != nil {
-			return fmt.Sprintf("a number out of range; allowed is the range of %s", dst.Kind())
+			return "a number out of range", "the range of " + dst.Kind().String()
 		}
 		dst.SetFloat(v)
 	case bytesForm:
@@ -220,7 +223,7 @@ func setLeaf(n *node, text string, dst reflect.Value) (problem string) {
 	case timeForm:
 		t, err := ParseTime(text)
 		if err != nil {
-			return "a string that is no time; allowed is " + timeFormat
+			return "a string that is not a time", timeFormat
 		}
 		dst.Set(reflect.ValueOf(t))
 	case textForm:
@@ -228,32 +231,32 @@ func setLeaf(n *node, text string, dst reflect.Value) (problem string) {
 	default:
 		dst.SetString(text)
 	}
-	return ""
+	return "", ""
 }
 
-func notInteger(text string, want reflect.Type) string {
+func notInteger(text string, want reflect.Type) (string, string) {
 	if bytes.ContainsAny([]byte(text), ".eE") {
-		return "a number with a fraction or exponent; allowed is an integer"
+		return "a number with a fraction or exponent", "an integer"
 	}
-	return fmt.Sprintf("an integer out of range; allowed is the range of %s", want.Kind())
+	return "an integer out of range", "the range of " + want.Kind().String()
 }
 
-func setBytes(text string, dst reflect.Value) (problem string) {
+func setBytes(text string, dst reflect.Value) (found, want string) {
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(text) { // the decoder passes over line breaks
-		return "a string that is not in base64; allowed is standard base64 with padding"
+	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(text) { // the decoder accepts line breaks
+		return "a string that is not base64", "standard base64 with padding"
 	}
 	dst.SetBytes(b)
-	return ""
+	return "", ""
 }
 
-func setText(n *node, text string, dst reflect.Value) (problem string) {
+func setText(n *node, text string, dst reflect.Value) (found, want string) {
 	if !n.text.decodes {
-		return fmt.Sprintf("a string; %v can be written but not read, for want of a method UnmarshalText of its own", n.goType)
+		return "a string for " + n.goType.String() + ", which cannot be read from text", "a type with a method UnmarshalText of its own"
 	}
 	u, _ := reflect.TypeAssert[encoding.TextUnmarshaler](dst.Addr())
 	if err := u.UnmarshalText([]byte(text)); err != nil {
-		return fmt.Sprintf("a string that %v refuses", n.goType)
+		return "a string that is not a valid " + n.goType.String(), ""
 	}
-	return ""
+	return "", ""
 }

@@ -2,17 +2,16 @@ package shape
 
 import (
 	"encoding/base64"
-	"errors"
 	"math"
 	"strconv"
 	"unsafe"
 )
 
-var errNotFinite = errors.New("found NaN or an infinity, which JSON has no number for, want a finite number")
+var errNotFinite = &FieldError{Found: "found NaN or an infinity", Want: "a finite number, which JSON can write"}
 
 // AppendJSON appends the value as a JSON object on wire names, in wire order,
 // to dst. Bytes are in standard base64, times and texts are strings. The error
-// is a [*ValueError]; dst is then returned as it was.
+// is a [*FieldError]; dst is then returned as it was.
 func (t *Type) AppendJSON(dst []byte, r Ref) ([]byte, error) {
 	out, fault := t.program.appendJSON(dst, r.p)
 	if fault != nil {
@@ -21,7 +20,7 @@ func (t *Type) AppendJSON(dst []byte, r Ref) ([]byte, error) {
 	return out, nil
 }
 
-func (p *program) appendJSON(dst []byte, base unsafe.Pointer) ([]byte, *ValueError) {
+func (p *program) appendJSON(dst []byte, base unsafe.Pointer) ([]byte, *FieldError) {
 	for i := range p.ops {
 		o := &p.ops[i]
 		at := unsafe.Add(base, o.offset)
@@ -36,7 +35,7 @@ func (p *program) appendJSON(dst []byte, base unsafe.Pointer) ([]byte, *ValueErr
 	return append(dst, p.tail...), nil
 }
 
-func (o *op) appendJSON(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendJSON(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	switch o.form {
 	case boolean:
 		return strconv.AppendBool(dst, *(*bool)(at)), nil
@@ -72,7 +71,7 @@ func (o *op) appendJSON(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
 }
 
 // appendJSONFloat appends v as JavaScript and encoding/json write it.
-func (o *op) appendJSONFloat(dst []byte, v float64, bits int) ([]byte, *ValueError) {
+func (o *op) appendJSONFloat(dst []byte, v float64, bits int) ([]byte, *FieldError) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil, o.fail(errNotFinite)
 	}
@@ -92,7 +91,7 @@ func (o *op) appendJSONFloat(dst []byte, v float64, bits int) ([]byte, *ValueErr
 	return dst, nil
 }
 
-func (o *op) appendJSONText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendJSONText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	start := len(dst) + 1
 	dst, err := o.appendText(append(dst, '"'), at)
 	if err != nil {
@@ -108,13 +107,13 @@ func (o *op) appendJSONText(dst []byte, at unsafe.Pointer) ([]byte, *ValueError)
 	return append(dst, '"'), nil
 }
 
-func (o *op) appendJSONList(dst []byte, items slice) ([]byte, *ValueError) {
+func (o *op) appendJSONList(dst []byte, items slice) ([]byte, *FieldError) {
 	dst = append(dst, '[')
 	for i := range items.len {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		var err *ValueError
+		var err *FieldError
 		dst, err = o.elem.program.appendJSON(dst, unsafe.Add(items.data, uintptr(i)*o.elem.size))
 		if err != nil {
 			return nil, o.failItem(i, err)
@@ -123,7 +122,7 @@ func (o *op) appendJSONList(dst []byte, items slice) ([]byte, *ValueError) {
 	return append(dst, ']'), nil
 }
 
-func (o *op) appendJSONMap(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) {
+func (o *op) appendJSONMap(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	var buf [fewEntries]entry
 	entries := o.elem.entries(buf[:0], at)
 	dst = append(dst, '{')
@@ -136,9 +135,15 @@ func (o *op) appendJSONMap(dst []byte, at unsafe.Pointer) ([]byte, *ValueError) 
 			dst = append(dst, ',')
 		}
 		dst = append(appendJSONString(dst, e.key), ':')
-		var err *ValueError
-		dst, err = o.elem.program.appendJSON(dst, e.at())
-		if err != nil {
+		if o.elem.strings {
+			if !isUTF8(e.text) {
+				return nil, o.failEntry(errNotUTF8)
+			}
+			dst = appendJSONString(dst, e.text)
+			continue
+		}
+		var err *FieldError
+		if dst, err = o.elem.program.appendJSON(dst, e.value); err != nil {
 			return nil, o.failEntry(err)
 		}
 	}

@@ -3,6 +3,7 @@ package shape
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"unsafe"
@@ -19,16 +20,16 @@ type Key struct {
 	path    string
 	name    string // its last segment
 	program *program
-	op      int // its place in the program of the event data
+	goType  reflect.Type
 }
 
-// wantKey says what a key path may end in.
-const wantKey = "a key path ends in a string, integer, boolean, float, bytes or time that cannot be null"
+// wantKey says what a key path ends in.
+const wantKey = "a path to a string, integer, boolean, float, bytes or time that is never null"
 
 // Key compiles the dotted path of wire names. The error is a [*KeyError].
 func (t *Type) Key(path string) (*Key, error) {
 	if path == "" {
-		return nil, &KeyError{Problem: "found an empty path; " + wantKey}
+		return nil, &KeyError{Found: "found an empty path", Want: wantKey}
 	}
 	n := t.root
 	offset := uintptr(0)
@@ -36,53 +37,53 @@ func (t *Type) Key(path string) (*Key, error) {
 	for segment := range strings.SplitSeq(path, ".") {
 		name = segment
 		f := n.field(segment)
-		if problem := keyFault(n, f, segment); problem != "" {
-			return nil, t.keyError(path, problem)
+		if found, want := keyFault(n, f, segment); found != "" {
+			return nil, t.keyError(path, found, want)
 		}
 		offset += f.offset
 		n = f.node
 	}
 	if n.form == record {
-		return nil, t.keyError(path, fmt.Sprintf("%q is a record; %s", name, wantKey))
+		return nil, t.keyError(path, fmt.Sprintf("%q is a record", name), wantKey)
 	}
 	p := &program{}
 	(&assembler{}).add(p, n, offset, path, "")
-	return &Key{
-		path: path, name: name, program: p,
-		op: slices.IndexFunc(t.program.ops, func(o op) bool { return o.path == path }),
-	}, nil
+	p.ops[0].validate = nil // the event data was validated when it was encoded
+	return &Key{path: path, name: name, program: p, goType: n.goType}, nil
 }
 
-// Compare orders keys of one type as their fields are written.
-func (k *Key) Compare(other *Key) int { return cmp.Compare(k.op, other.op) }
+// Value returns a copy of the key of the event data r.
+func (k *Key) Value(r Ref) any {
+	return reflect.NewAt(k.goType, unsafe.Add(r.p, k.program.ops[0].offset)).Elem().Interface()
+}
 
-// keyFault says why the field f, which segment should name, is not on the way
-// to a key.
-func keyFault(within *node, f *field, segment string) string {
+// keyFault returns why the field f, which segment names, cannot be part of a key path,
+// and what is wanted. It returns nothing if the field can.
+func keyFault(within *node, f *field, segment string) (found, want string) {
 	switch {
 	case within.form != record:
-		return fmt.Sprintf("%q comes after a value that is no record; %s", segment, wantKey)
+		return fmt.Sprintf("%q follows a value that is not a record", segment), wantKey
 	case segment == "":
-		return "found an empty segment; the segments are wire names, separated by single dots"
+		return "found an empty segment", "wire names separated by single dots"
 	case f == nil:
-		return fmt.Sprintf("there is no field %q; the fields there are %s", segment, strings.Join(within.names(), ", "))
+		return fmt.Sprintf("unknown field %q", segment), strings.Join(within.names(), ", ")
 	}
 	switch f.node.form {
 	case nullable:
-		return fmt.Sprintf("%q is nullable; %s", segment, wantKey)
+		return fmt.Sprintf("%q is nullable", segment), wantKey
 	case list:
-		return fmt.Sprintf("%q is a list; %s", segment, wantKey)
+		return fmt.Sprintf("%q is a list", segment), wantKey
 	case mapping:
-		return fmt.Sprintf("%q is a map; %s", segment, wantKey)
+		return fmt.Sprintf("%q is a map", segment), wantKey
 	default:
-		return ""
+		return "", ""
 	}
 }
 
 // keyError returns the error for path. A path that ends too early is nearest to
 // the first one that it is the beginning of, one that ends in a known name to
 // those that end in it too.
-func (t *Type) keyError(path, problem string) *KeyError {
+func (t *Type) keyError(path, found, want string) *KeyError {
 	paths := t.KeyPaths()
 	near := nearest.Name(path, slices.Values(paths))
 	end := path[strings.LastIndexByte(path, '.')+1:]
@@ -94,7 +95,7 @@ func (t *Type) keyError(path, problem string) *KeyError {
 	if i := slices.IndexFunc(paths, inside); i >= 0 {
 		near = paths[i]
 	}
-	return &KeyError{Path: path, Problem: problem, Nearest: near}
+	return &KeyError{Path: path, Found: found, Want: want, Nearest: near}
 }
 
 // KeyPaths returns every path that [Type.Key] accepts, in wire order.
@@ -125,9 +126,9 @@ func (k *Key) Schema() string {
 	return `{"name": "` + k.name + `", "type": "` + k.AvroType() + `"}`
 }
 
-// AppendAvro appends the Avro encoding of the key of the event data r, the
-// whole of it, to dst. The error is a [*ValueError]; dst is then returned as it
-// was.
+// AppendAvro appends the Avro encoding of the key of the event data r to dst. r must
+// have been encoded, and so validated, before. The error is a [*FieldError]; AppendAvro
+// then returns dst unchanged.
 func (k *Key) AppendAvro(dst []byte, r Ref) ([]byte, error) {
 	out, fault := appendAvro(dst, k.program.ops, r.p)
 	if fault != nil {
@@ -136,23 +137,21 @@ func (k *Key) AppendAvro(dst []byte, r Ref) ([]byte, error) {
 	return out, nil
 }
 
-// AppendText appends the key of the event data r, the whole of it, to dst as
-// plain text: a string, time or text as it is, bytes as they are, a number or
-// boolean as in JSON. The error is a [*ValueError]; dst is then returned as it
-// was.
+// AppendText appends the key of the event data r to dst as plain text: strings, times,
+// text forms and bytes as they are, numbers and booleans as in JSON. The other
+// rules are those of AppendAvro.
 func (k *Key) AppendText(dst []byte, r Ref) ([]byte, error) {
 	o := &k.program.ops[0]
 	at := unsafe.Add(r.p, o.offset)
-	out, fault := dst, o.check(at)
-	if fault == nil {
-		switch o.form {
-		case bytesForm:
-			out = append(out, *(*[]byte)(at)...)
-		case stringForm, timeForm, textForm:
-			out, fault = o.appendText(out, at)
-		default:
-			out, fault = o.appendJSON(out, at)
-		}
+	var fault *FieldError
+	out := dst
+	switch o.form {
+	case bytesForm:
+		out = append(out, *(*[]byte)(at)...)
+	case stringForm, timeForm, textForm:
+		out, fault = o.appendText(out, at)
+	default:
+		out, fault = o.appendJSON(out, at)
 	}
 	if fault != nil {
 		return dst, fault

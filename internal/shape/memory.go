@@ -33,40 +33,26 @@ type slice struct {
 	len, cap int
 }
 
-// entry is one entry of a map. value points to what the map holds, unless it
-// holds strings.
+// entry is one entry of a map.
 type entry struct {
 	key   string
-	text  string
-	value unsafe.Pointer
+	text  string         // the value in a map of strings
+	value unsafe.Pointer // to the value in any other map
 }
 
-// at returns where the entry's value is.
-func (e *entry) at() unsafe.Pointer {
-	if e.value == nil {
-		return noescape(unsafe.Pointer(&e.text))
-	}
-	return e.value
-}
-
-// fewEntries is how many entries of a map are sorted on the stack.
+// fewEntries is the number of entries of a map that are sorted on the stack.
 const fewEntries = 16
 
 // entries appends the entries of the map at p to buf, in bytewise order of keys.
 func (e *elem) entries(buf []entry, p unsafe.Pointer) []entry {
 	if e.strings {
-		// Maps whose keys and values are of string kinds have one layout and
-		// one hash function, whatever the types are called.
 		m := *(*map[string]string)(p)
 		buf = slices.Grow(buf, len(m))
 		for key, text := range m {
 			buf = append(buf, entry{key: key, text: text})
 		}
 	} else {
-		// The detour over an interface makes m hold the map itself rather than
-		// p, which the iterator may take to the heap although it may point into
-		// the stack.
-		m := reflect.ValueOf(reflect.NewAt(e.mapType, p).Elem().Interface())
+		m := reflect.NewAt(e.mapType, p).Elem()
 		buf = slices.Grow(buf, m.Len())
 		values := reflect.MakeSlice(reflect.SliceOf(e.mapType.Elem()), m.Len(), m.Len())
 		iter := m.MapRange()

@@ -26,7 +26,7 @@ type elem struct {
 	size        uintptr              // from one item of a list to the next
 	mapType     reflect.Type         // of the map that holds it
 	validateKey *receiver[validator] // of that map's keys
-	strings     bool                 // a map to strings that need no check of their own
+	strings     bool                 // the map is a map[string]string
 }
 
 // assemble makes the program for values of n.
@@ -78,7 +78,7 @@ func (a *assembler) elem(n *node) *elem {
 	if n.form == mapping {
 		e.mapType = n.goType
 		e.validateKey = n.validate
-		e.strings = n.elem.form == stringForm && n.elem.validate == nil
+		e.strings = n.goType == reflect.TypeFor[map[string]string]()
 	}
 	return &e
 }

@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"errors"
 	"time"
 )
 
@@ -12,9 +11,10 @@ import (
 var Naive = time.FixedZone("naive", 0)
 
 var (
-	errYear    = errors.New("found a year outside 1 to 9999, want one within")
-	errOffset  = errors.New("found an offset from UTC of a day or more, want a smaller one")
-	errNotTime = errors.New("found text that is no time, want the form " + timeFormat)
+	errZeroTime = &FieldError{Found: "found the zero time", Want: "a time; an optional one is a *time.Time"}
+	errYear     = &FieldError{Found: "found a year outside 1 to 9999", Want: "a year within"}
+	errOffset   = &FieldError{Found: "found an offset from UTC of a day or more", Want: "a smaller one"}
+	errNotTime  = &FieldError{Found: "found text that is not a time", Want: timeFormat}
 )
 
 // timeFormat shows the form of a time in messages.
@@ -22,12 +22,16 @@ const timeFormat = "2006-01-02T15:04:05.000000+00:00"
 
 // AppendTime appends t as Python's isoformat writes it: with its own offset, or
 // none in the location [Naive]; UTC is +00:00. The fraction is absent when it is
-// zero and has six digits otherwise; nanoseconds are cut to microseconds. The
-// year must be within 1 to 9999, the offset below a day.
+// zero and has six digits otherwise. Nanoseconds are cut to microseconds. The
+// year must be 1 to 9999, the offset less than a day. The zero time is an error: it
+// almost always means that a field was not set.
 func AppendTime(dst []byte, t time.Time) ([]byte, error) {
 	year, month, day := t.Date()
-	if year < 1 || year > 9999 {
+	switch {
+	case year < 1 || year > 9999:
 		return dst, errYear
+	case year == 1 && t == time.Time{}: //nolint:staticcheck // a time in another location was set on purpose
+		return dst, errZeroTime
 	}
 	offset := 0
 	if t.Location() != time.UTC {

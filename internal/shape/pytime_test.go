@@ -26,7 +26,8 @@ func TestAppendTime(t *testing.T) {
 		"2026-01-02T03:04:05-00:00:01":     time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", -1)),
 		"2026-01-02T03:04:05+23:59:59":     time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 86399)),
 		"2026-01-02T03:04:05.000002+00:00": time.Date(2026, 1, 2, 3, 4, 5, 2000, time.FixedZone("naive", 0)),
-		"0001-01-01T00:00:00+00:00":        {},
+		"0001-01-01T00:00:01+00:00":        time.Time{}.Add(time.Second),
+		"0001-01-01T00:00:00":              time.Date(1, 1, 1, 0, 0, 0, 0, shape.Naive),
 		"9999-12-31T23:59:59.999999+00:00": time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
 		"1969-12-31T23:59:58.000001-01:02": time.Date(1969, 12, 31, 23, 59, 58, 1000, time.FixedZone("", -62*60)),
 		"1970-01-01T00:00:01+01:00":        time.Date(1970, 1, 1, 0, 0, 1, 0, time.FixedZone("", 3600)),
@@ -45,11 +46,12 @@ func TestAppendTime(t *testing.T) {
 func TestAppendTimeRefuses(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]time.Time{
-		"found a year outside 1 to 9999, want one within":               time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
-		"found a year outside 1 to 9999, want one":                      time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC),
+		"found a year outside 1 to 9999; want a year within":            time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"found a year outside 1 to 9999; want a year":                   time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC),
 		"found a year outside":                                          time.Date(-1, 1, 1, 0, 0, 0, 0, shape.Naive),
+		"found the zero time; want a time":                              {},
 		"found a year outside 1":                                        time.Time{}.In(time.FixedZone("", -1)),
-		"found an offset from UTC of a day or more, want a smaller one": time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 86400)),
+		"found an offset from UTC of a day or more; want a smaller one": time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 86400)),
 		"found an offset from UTC of a day or more":                     time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", -86400)),
 	} {
 		out, err := shape.AppendTime([]byte("kept"), at)

@@ -60,24 +60,11 @@ func Compile(t reflect.Type) (*Type, error) {
 	return &Type{root: root, program: assemble(root)}, nil
 }
 
-// Ref refers to the value to encode. It does not keep that value alive: whoever
-// makes a Ref keeps the value alive and unchanged for as long as it is in use.
-//
-// The value may be on its owner's stack. A Ref is therefore handed down in
-// calls only: it is never stored on the heap or given to another goroutine.
+// Ref refers to the value to encode.
 type Ref struct{ p unsafe.Pointer }
 
-// RefOf refers to *p without making it escape to the heap.
-//
-// What *p points to does escape: the methods of leaf types are the user's, and
-// may keep a string or a pointer that they were given.
-func RefOf[T any](p *T) Ref {
-	if p == nil {
-		// To escape analysis, this is a way to the heap for all that *p points to.
-		panic(any(*p)) //nolint:govet // p is nil here, and dereferencing it is the panic meant
-	}
-	return Ref{noescape(unsafe.Pointer(p))}
-}
+// RefOf refers to *p.
+func RefOf[T any](p *T) Ref { return Ref{unsafe.Pointer(p)} }
 
 // RefOfValue refers to v, which must be addressable. It is for data whose type
 // is known at run time only.
@@ -88,15 +75,4 @@ func RefOfValue(v reflect.Value) Ref {
 // Value returns a copy of the value that r refers to, which is of type t.
 func (r Ref) Value(t reflect.Type) any {
 	return reflect.NewAt(t, r.p).Elem().Interface()
-}
-
-// noescape hides p from escape analysis.
-//
-// It is sound where the pointer does not outlive the call it is given to, which
-// holds in this package: instructions read through it, and methods that are not
-// ours get copies. The detour over uintptr crosses no call, so the stack cannot
-// move meanwhile.
-func noescape(p unsafe.Pointer) unsafe.Pointer {
-	hidden := uintptr(p)
-	return *(*unsafe.Pointer)(unsafe.Pointer(&hidden))
 }

@@ -4,66 +4,43 @@ import (
 	"encoding"
 	"errors"
 	"reflect"
-	"runtime"
 	"unsafe"
 )
 
-// validator is what a leaf type may implement to refuse its own values.
+// validator is implemented by a leaf type that rejects some of its values.
 type validator interface{ Validate() error }
 
-// receiver makes the interface value of type I for a leaf in memory, so that
-// I's method can be called on it.
+// receiver calls a method of interface I on leaves of one type.
 type receiver[I any] struct {
-	goType  reflect.Type
-	pointer bool // the method belongs to *goType
-	swap    bool // zero may be pointed at the leaf
-	zero    I    // holds a zero goType, if swap is set
+	goType reflect.Type
+	copies bool // the method belongs to *goType and gets a copy, since it may change the value
 }
 
-// receiverOf returns the receiver for I's method on t or *t, nil if there is none.
+// receiverOf returns the receiver for I's method on t or *t, nil if neither has it.
 func receiverOf[I any](t reflect.Type) *receiver[I] {
 	want := reflect.TypeFor[I]()
 	switch {
 	case t.Kind() == reflect.Interface, t.Kind() == reflect.Pointer:
 		return nil
 	case t.Implements(want):
-		r := &receiver[I]{goType: t}
-		// A value as large as a pointer may be kept in the interface itself.
-		// Booleans, numbers and strings never are.
-		_, scalar := scalars(t)
-		if r.swap = scalar || t.Size() != unsafe.Sizeof(uintptr(0)); r.swap {
-			r.zero, _ = reflect.TypeAssert[I](reflect.Zero(t))
-		}
-		return r
+		return &receiver[I]{goType: t}
 	case reflect.PointerTo(t).Implements(want):
-		return &receiver[I]{goType: t, pointer: true}
+		return &receiver[I]{goType: t, copies: true}
 	default:
 		return nil
 	}
 }
 
-// of returns the interface value for the leaf at p.
-//
-// Where the method has a value receiver, the leaf is not copied here: an
-// interface is a pair of words, the second of them a pointer to a value that
-// nobody may change, and the method gets a copy of what it points to. So the
-// second word of a ready-made interface is replaced by p, as reflect does it,
-// and all that the runtime relies on still holds.
-//
-// A method with a pointer receiver gets a copy on the heap, since it may keep
-// the pointer, and p may point into the stack.
+// of returns the leaf at p as an I. The I is a pointer, so that it costs no allocation: a
+// pointer has the methods of its type too, and a method with a value receiver gets a copy.
 func (r *receiver[I]) of(p unsafe.Pointer) I {
-	if r.swap {
-		i := r.zero
-		(*struct{ tab, data unsafe.Pointer })(unsafe.Pointer(&i)).data = noescape(p)
-		return i
+	leaf := reflect.NewAt(r.goType, p)
+	if r.copies {
+		original := leaf.Elem()
+		leaf = reflect.New(r.goType)
+		leaf.Elem().Set(original)
 	}
-	value := reflect.New(r.goType)
-	value.Elem().Set(reflect.NewAt(r.goType, p).Elem())
-	if !r.pointer {
-		value = value.Elem()
-	}
-	i, _ := reflect.TypeAssert[I](value)
+	i, _ := reflect.TypeAssert[I](leaf)
 	return i
 }
 
@@ -74,71 +51,44 @@ type textMethods struct {
 	decodes     bool // has UnmarshalText
 }
 
-// textMethodsOf returns the text form that t declares itself, nil if it has none.
-func textMethodsOf(t reflect.Type) *textMethods {
-	m := textMethods{
-		appendText:  receiverOf[encoding.TextAppender](t),
-		marshalText: receiverOf[encoding.TextMarshaler](t),
+// textMethodsOf returns the text form of t, nil if t has none. It also returns the
+// embedded field of t that has a text form, if there is one. The methods of t can then be those
+// of the field, and reflection cannot tell. A struct type without a name has no methods but those of
+// its fields.
+func textMethodsOf(t reflect.Type) (m *textMethods, embedded reflect.Type) {
+	if t.Name() == "" && t.Kind() == reflect.Struct {
+		return nil, nil
 	}
-	// The names are constants at the calls, so that the linker goes on leaving
-	// out unused methods of all other types.
-	if m.appendText != nil && !declares(t, func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("AppendText") }) {
-		m.appendText = nil
+	appendText, marshalText := receiverOf[encoding.TextAppender](t), receiverOf[encoding.TextMarshaler](t)
+	if appendText == nil && marshalText == nil {
+		return nil, nil
 	}
-	if m.marshalText != nil && !declares(t, func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("MarshalText") }) {
-		m.marshalText = nil
+	m = &textMethods{appendText: appendText, marshalText: marshalText}
+	m.decodes = reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) &&
+		embeds[encoding.TextUnmarshaler](t) == nil
+	if embedded = embeds[encoding.TextAppender](t); embedded == nil {
+		embedded = embeds[encoding.TextMarshaler](t)
 	}
-	if m.appendText == nil && m.marshalText == nil {
+	return m, embedded
+}
+
+// embeds returns the type of an embedded field of t that has the method of I, or nil.
+func embeds[I any](t reflect.Type) reflect.Type {
+	if t.Kind() != reflect.Struct {
 		return nil
 	}
-	m.decodes = reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) &&
-		declares(t, func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("UnmarshalText") })
-	return &m
-}
-
-// declares reports whether t or *t declares a method itself, rather than having
-// it from an embedded field. One of them must have the method.
-func declares(t reflect.Type, method func(reflect.Type) (reflect.Method, bool)) bool {
-	if !embeds(t, method) {
-		return true
-	}
-	m, ok := method(t)
-	if !ok {
-		m, _ = method(reflect.PointerTo(t))
-	}
-	// A method from an embedded field is a wrapper that the compiler made, in no
-	// file. The field's own method may be inlined into it, so look for the first
-	// instruction that belongs to the function itself, which alone has a Func.
-	entry := m.Func.Pointer()
-	for pc := entry; ; pc++ {
-		frame, _ := runtime.CallersFrames([]uintptr{pc + 1}).Next()
-		switch {
-		case frame.Entry != entry:
-			return false
-		case frame.Func != nil:
-			return frame.File != "<autogenerated>"
-		}
-	}
-}
-
-// embeds reports whether an embedded field of t has the method.
-func embeds(t reflect.Type, method func(reflect.Type) (reflect.Method, bool)) bool {
-	if t.Kind() != reflect.Struct {
-		return false
-	}
 	for f := range t.Fields() {
-		if !f.Anonymous {
-			continue
-		}
-		embedded := f.Type
-		if embedded.Kind() != reflect.Pointer && embedded.Kind() != reflect.Interface {
-			embedded = reflect.PointerTo(embedded)
-		}
-		if _, ok := method(embedded); ok {
-			return true
+		if f.Anonymous && (f.Type.Implements(reflect.TypeFor[I]()) || reflect.PointerTo(f.Type).Implements(reflect.TypeFor[I]())) {
+			return f.Type
 		}
 	}
-	return false
+	return nil
+}
+
+// hasText reports whether t has a text form.
+func hasText(t reflect.Type) bool {
+	m, _ := textMethodsOf(t)
+	return m != nil
 }
 
 var errLostText = errors.New("AppendText returned less than it was given")
