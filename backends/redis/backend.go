@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/internal/buffer"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/closing"
 )
 
@@ -26,7 +26,7 @@ type Backend struct {
 	place           string
 	client          redis.UniversalClient
 	sessions        *sessions
-	buffer          *buffer.Buffer
+	buffer          *backendkit.Buffer
 	maxLen          int64
 	batchMessages   int
 	deliveryTimeout time.Duration
@@ -72,7 +72,7 @@ func New(c Config) (*Backend, error) {
 		place:           place,
 		client:          client,
 		sessions:        newSessions(client, dialed, c.Pipelines, c.ReadTimeout),
-		buffer:          buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
+		buffer:          backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
 		deliveryTimeout: c.DeliveryTimeout,
@@ -105,7 +105,7 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 		return fmt.Errorf("redis: the value has %d bytes; a Redis value has at most %d: %w",
 			len(m.Event.Value), maxValueBytes, signalcast.ErrTooLarge)
 	}
-	place, err := b.buffer.Take(ctx, overhead+int64(len(m.Event.Value))+int64(len(m.Key)))
+	place, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Event.Value))+int64(len(m.Key)))
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}

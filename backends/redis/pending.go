@@ -4,14 +4,14 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/internal/buffer"
+	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
 // pending is a message between Publish and its outcome.
 type pending struct {
 	message  *signalcast.Message
 	done     func(signalcast.Receipt, error)
-	place    buffer.Place
+	place    backendkit.Room
 	accepted time.Time
 
 	// producer and number name the message to servers that recognise repetitions.

@@ -112,7 +112,7 @@ func (b *Backend) settle(s *stream, count int, decide func(i int) verdict) {
 		default:
 			p.done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: p.fate(), Err: v.err})
 		}
-		b.buffer.Give(p.place)
+		b.buffer.Release(p.place)
 		*p = pending{}
 	}
 	s.head += count - left

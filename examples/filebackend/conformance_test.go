@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/backends/backendtest"
 	"github.com/signalcast/signalcast/examples/filebackend"
 )
@@ -22,7 +23,10 @@ func TestConformance(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "topics")
 			require.NoError(t, os.Mkdir(dir, 0o700))
 			b, err := filebackend.New(filebackend.Config{
-				Dir: dir, BufferMessages: limits.Messages, BufferBytes: limits.Bytes, FailFast: limits.FailFast,
+				Dir: dir,
+				Queue: backendkit.QueueConfig{
+					BufferMessages: limits.Messages, BufferBytes: int64(limits.Bytes), FailFast: limits.FailFast,
+				},
 			})
 			require.NoError(t, err)
 			return backendtest.Subject{

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/examples/filebackend"
 )
 
@@ -73,12 +74,13 @@ func TestAReceiptSaysWhereTheLineBegins(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeOpenedIsTriedAgainAndLogged(t *testing.T) {
+func TestAFileThatCannotBeOpenedIsRetriedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		b, err := filebackend.New(filebackend.Config{
-			Dir: filepath.Join(t.TempDir(), "none"), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Dir:   filepath.Join(t.TempDir(), "none"),
+			Queue: backendkit.QueueConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))},
 		})
 		require.NoError(t, err)
 		m := message("secret")
@@ -95,12 +97,12 @@ func TestAFileThatCannotBeOpenedIsTriedAgainAndLogged(t *testing.T) {
 	})
 }
 
-func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
+func TestNewRejectsInvalidConfigurations(t *testing.T) {
 	t.Parallel()
 	for problem, c := range map[string]filebackend.Config{
-		"Dir is empty": {},
-		"the buffer is for -1 messages and 0 bytes; neither may be negative": {Dir: "d", BufferMessages: -1},
-		"the buffer is for 0 messages and -1 bytes; neither may be negative": {Dir: "d", BufferBytes: -1},
+		"Config.Dir: found nothing; want the directory": {},
+		"found BufferMessages -1, BufferBytes 0":        {Dir: "d", Queue: backendkit.QueueConfig{BufferMessages: -1}},
+		"found BufferMessages 0, BufferBytes -1":        {Dir: "d", Queue: backendkit.QueueConfig{BufferBytes: -1}},
 	} {
 		_, err := filebackend.New(c)
 		require.ErrorContains(t, err, problem)

@@ -1,7 +1,6 @@
 package filebackend
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -17,23 +16,16 @@ type Line struct {
 	Value []byte `json:"value"`
 }
 
-// appendLine appends the line of a message to dst.
-func appendLine(dst []byte, m *signalcast.Message) ([]byte, error) {
-	text, err := json.Marshal(Line{
-		Metadata: m.Event.Metadata, ContentType: m.Event.ContentType, Key: m.Key, Value: m.Event.Value,
-	})
-	if err != nil {
-		return dst, fmt.Errorf("line of a file: %w", err)
-	}
-	return append(append(dst, text...), '\n'), nil
+func lineOf(m *signalcast.Message) Line {
+	return Line{Metadata: m.Event.Metadata, ContentType: m.Event.ContentType, Key: m.Key, Value: m.Event.Value}
 }
 
-// checkTopic accepts what is a plain file name on every system.
+// checkTopic accepts names that are plain file names on every system.
 func checkTopic(topic string) error {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	if topic == "" || topic[0] == '.' || len(topic) > 200 || strings.Trim(topic, allowed) != "" {
-		return fmt.Errorf("topic %q: a file has a name of ASCII letters, digits, '.', '_' and '-', "+
-			"at most 200, the first one not a dot", topic)
+		return fmt.Errorf("topic %q: found a name that is no file name; want 1 to 200 ASCII letters, digits, "+
+			"'.', '_' and '-', the first one not a dot", topic)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/internal/buffer"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/closing"
 )
 
@@ -29,7 +29,7 @@ type Bus struct {
 	place         string
 	writer        Writer
 	registry      *registry
-	buffer        *buffer.Buffer
+	buffer        *backendkit.Buffer
 	maxBytes      int
 	headerNames   int // in bytes
 	timeout       time.Duration
@@ -58,7 +58,7 @@ func New(c Config, w Writer) (*Bus, error) {
 	}
 	b := &Bus{
 		place: c.String(), writer: w, registry: registry,
-		buffer:   buffer.New(c.BufferMessages, c.BufferBytes, c.FailFast),
+		buffer:   backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
 		registerOnUse: c.RegisterOnUse, log: c.Logger,
 		waiting: map[string]*queue{},
@@ -93,7 +93,7 @@ func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(sign
 		return fmt.Errorf("kafka: the record has about %d bytes; Config.MaxMessageBytes allows %d: %w",
 			size, b.maxBytes, signalcast.ErrTooLarge)
 	}
-	place, err := b.buffer.Take(ctx, overhead+int64(len(m.Key))+int64(len(m.Event.Value)))
+	place, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Key))+int64(len(m.Event.Value)))
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/internal/buffer"
+	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
 // Record is a message on its way to Kafka. It is small: writers keep it by value
@@ -19,8 +19,8 @@ type Record struct {
 	schemas    schemaIDs
 	batchBytes int
 	done       func(signalcast.Receipt, error)
-	buffer     *buffer.Buffer
-	place      buffer.Place
+	buffer     *backendkit.Buffer
+	place      backendkit.Room
 }
 
 // Delivered reports that the record was stored, and where.
@@ -39,7 +39,7 @@ func Delivered(records []Record, partition int32, offset int64) {
 	if offset >= 0 {
 		receipt = signalcast.Receipt{Partition: partition, Offset: offset, HasOffset: true}
 	}
-	var b *buffer.Buffer
+	var b *backendkit.Buffer
 	for i := range records {
 		if r := &records[i]; !r.Settled() {
 			r.done(receipt, nil)
@@ -52,7 +52,7 @@ func Delivered(records []Record, partition int32, offset int64) {
 	if b == nil {
 		return
 	}
-	b.GiveAll(func(yield func(buffer.Place) bool) {
+	b.ReleaseAll(func(yield func(backendkit.Room) bool) {
 		for i := range records {
 			if r := &records[i]; !r.Settled() && !yield(r.place) {
 				return
@@ -68,7 +68,7 @@ func (r *Record) Failed(fate signalcast.Fate, err error) {
 
 func (r *Record) settle(receipt signalcast.Receipt, err error) {
 	r.done(receipt, err)
-	r.buffer.Give(r.place)
+	r.buffer.Release(r.place)
 }
 
 // HasKey reports whether the record has a key.
