@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,14 +15,17 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
-	"github.com/signalcast/signalcast/internal/closing"
 )
 
 var _ signalcast.Backend = (*Backend)(nil)
 
-// Backend publishes messages to Redis streams. Its methods may be called from
-// many goroutines at the same time.
+// Backend publishes messages to Redis streams. All methods are safe for concurrent use.
+//
+// UseLogger sets the logger if Config.Logger is nil. Panics counts the recovered panics of the
+// log handler and of OnTrim.
 type Backend struct {
+	*backendkit.Log
+
 	place           string
 	client          redis.UniversalClient
 	sessions        *sessions
@@ -30,7 +33,6 @@ type Backend struct {
 	maxLen          int64
 	batchMessages   int
 	deliveryTimeout time.Duration
-	log             *slog.Logger
 
 	// start serves a stream on a goroutine of its own, stop makes these
 	// goroutines give up, and serving waits for them.
@@ -47,14 +49,14 @@ type Backend struct {
 
 	duplicates atomic.Uint64
 
-	trims *trimWatch // nil where nobody asked
+	trims *trimWatch // nil without Config.OnTrim
 
-	closing closing.Once
+	closing backendkit.CloseOnce
+	closed  atomic.Bool // Close was called
 }
 
-// New returns a backend for the servers that c names. It checks c and reports
-// every fault, each as a *ConfigError. It does not connect: a server that is
-// away is connected to when it is back.
+// New returns a backend for the servers of c. If c is invalid, the error joins a
+// [*ConfigError] for each fault. New does not connect, so a server may be unreachable.
 func New(c Config) (*Backend, error) {
 	place := c.String()
 	c = c.withDefaults()
@@ -76,13 +78,14 @@ func New(c Config) (*Backend, error) {
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
 		deliveryTimeout: c.DeliveryTimeout,
-		log:             c.Logger,
+		Log:             backendkit.NewLog(c.Logger),
 		stop:            stop,
 		streams:         map[string]*stream{},
 	}
 	b.start = func(s *stream) { b.serving.Go(func() { b.serve(ctx, s) }) }
 	if c.OnTrim != nil {
-		b.trims = &trimWatch{maxLen: c.MaxLen, report: c.OnTrim, streams: map[string]*watched{}}
+		report := func(t Trim) { b.Protect("OnTrim", func() { c.OnTrim(t) }) }
+		b.trims = &trimWatch{maxLen: c.MaxLen, report: report, streams: map[string]*watched{}}
 	}
 	name := rand.Text()
 	for i := range c.BatchMessages/idempotencyIDs + 2 {
@@ -91,18 +94,17 @@ func New(c Config) (*Backend, error) {
 	return b, nil
 }
 
-// String says where the backend writes, without credentials.
-func (b *Backend) String() string { return "redis.Backend of " + b.place }
+// String returns the servers, without credentials.
+func (b *Backend) String() string { return "redis.Backend{" + b.place + "}" }
 
-// GoString returns String.
-func (b *Backend) GoString() string { return b.String() }
+// Format writes String for every verb.
+func (b *Backend) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
-// Publish takes m into the buffer; see [signalcast.Backend]. The receipt holds
-// the ID of the stream entry. When done gets an error it is a
-// *signalcast.DeliveryError.
+// Publish accepts m into the buffer. See [signalcast.Backend]. The receipt holds the ID of the
+// stream entry. The error given to done is a *signalcast.DeliveryError.
 func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	if len(m.Event.Value) > maxValueBytes {
-		return fmt.Errorf("redis: the value has %d bytes; a Redis value has at most %d: %w",
+		return fmt.Errorf("redis: found a value of %d bytes; want at most %d: %w",
 			len(m.Event.Value), maxValueBytes, signalcast.ErrTooLarge)
 	}
 	place, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Event.Value))+int64(len(m.Key)))
@@ -116,7 +118,7 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 // maxValueBytes is the default of the server's proto-max-bulk-len.
 const maxValueBytes = 512 << 20
 
-// Flush waits until the outcome of every message taken before the call was reported.
+// Flush blocks until every message that was accepted before the call has an outcome.
 func (b *Backend) Flush(ctx context.Context) error {
 	if err := b.buffer.Flush(ctx); err != nil {
 		return fmt.Errorf("redis: flush: %w", err)
@@ -124,27 +126,28 @@ func (b *Backend) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close stops taking messages, waits for the outcome of those taken and closes
-// the connections. Messages that are left when ctx ends fail with ErrClosed;
-// Close then returns ctx's error and says how many they were.
+// Close rejects new messages, waits for the outcome of accepted ones and closes the
+// connections. If ctx ends first, the remaining messages fail with ErrClosed, and the
+// error of Close has their number and wraps ctx.Err().
 func (b *Backend) Close(ctx context.Context) error {
 	return b.closing.Do(ctx, func() error { return b.shutDown(ctx) })
 }
 
 func (b *Backend) shutDown(ctx context.Context) error {
+	b.closed.Store(true)
 	b.buffer.Close()
 	err := b.buffer.Flush(ctx)
 	left := b.buffer.Len()
 	b.stop()
-	// Closing the connections ends what still waits for an answer. The client
-	// would first wait for the answers of Sentinels.
+	// Closing the connections ends every wait for a reply. The client would first wait for
+	// the replies of Sentinels.
 	b.sessions.links.close()
 	closeErr := b.client.Close()
-	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // does not block for long now
 	b.serving.Wait()
 	switch {
 	case err != nil:
-		return fmt.Errorf("redis: %d messages were given up: %w", left, err)
+		return fmt.Errorf("redis: gave up %d messages: %w", left, err)
 	case closeErr != nil:
 		return fmt.Errorf("redis: %w", closeErr)
 	default:
@@ -152,11 +155,10 @@ func (b *Backend) shutDown(ctx context.Context) error {
 	}
 }
 
-// Unacknowledged returns the number of messages that were taken and whose
-// outcome has not been reported.
+// Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Backend) Unacknowledged() int { return b.buffer.Len() }
 
-// PossibleDuplicates returns how many times a message was written again after
-// an attempt that may have written it, to a server that cannot recognise
-// repetitions. No more entries than that are duplicates.
+// PossibleDuplicates returns how many times a message was retried after an attempt that may
+// have written it, on a server that does not recognise duplicates. It is the largest
+// possible number of duplicate entries.
 func (b *Backend) PossibleDuplicates() uint64 { return b.duplicates.Load() }

@@ -4,20 +4,21 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Config says which Redis to write to and how. The zero value of every field
-// but URL and Addrs is its default. New copies it and keeps no reference but
-// to TLS, Logger and OnTrim.
+// Config configures a [Backend]. The zero value of every field but URL and Addrs is its
+// default. New copies the Config. The backend keeps references to TLS, Logger and OnTrim.
 //
-// A Config that is printed, logged or marshalled shows no password, unless it is
-// an unexported field of something that is printed, where fmt cannot ask it.
+// Printing, logging and marshalling a Config shows no credentials. The exception is a Config in
+// an unexported field of a printed value, whose methods package fmt cannot call.
 type Config struct {
 	// URL names one server:
 	//
@@ -25,103 +26,110 @@ type Config struct {
 	//	rediss://…                         the same over TLS
 	//	unix://[[user]:[password]@]/path/to/socket
 	//
-	// The port defaults to 6379. Either URL or Addrs is given. Everything that
-	// is not part of these forms has a field of its own; query parameters are refused.
+	// The default port is 6379. Set either URL or Addrs. All other settings are fields of
+	// Config; a URL must not have query parameters.
 	URL string
 
-	// Addrs are the host:port addresses of some nodes of a Redis Cluster or,
-	// with MasterName, of Sentinels.
+	// Addrs are the addresses of some nodes of a Redis Cluster, or of Sentinels if
+	// MasterName is set, as host:port.
 	Addrs []string
-	// MasterName is the name under which the Sentinels at Addrs know the master.
-	// Empty means that Addrs is a Redis Cluster.
+	// MasterName is the name of the master in the configuration of the Sentinels. Empty
+	// means that Addrs are nodes of a Redis Cluster.
 	MasterName string
 	// SentinelUsername and SentinelPassword are the credentials for the Sentinels
 	// themselves. Empty means none.
 	SentinelUsername, SentinelPassword string
 
-	// Username and Password are the credentials for the servers, where URL does
-	// not hold them. Empty means none.
+	// Username and Password are the credentials for the servers, unless URL has them.
+	// Empty means none.
 	Username, Password string
-	// DB is the number of the logical database, where URL does not name it.
-	// A Cluster has only database 0.
+	// DB is the number of the logical database, unless URL has it. A Redis Cluster has
+	// only database 0.
 	DB int
-	// TLS configures connections, and switches TLS on where URL does not.
-	// With rediss and a nil TLS the system's certificates are trusted.
+	// TLS configures the connections. Nil means no TLS, or, for a rediss URL, TLS that trusts
+	// the certificates of the system.
 	TLS *tls.Config
 
-	// MaxLen is the number of entries that a stream is trimmed to, approximately:
-	// Redis removes the oldest entries, read or not, in whole blocks, so that
-	// somewhat more may stay. 0 means 10,000, as in the reference; -1 means no trimming.
+	// MaxLen is the approximate number of entries that a stream is trimmed to. Redis removes
+	// the oldest entries, read or not, in whole blocks, so that somewhat more stay. 0
+	// means 10,000, the default of the Open edX event bus. -1 means no trimming.
 	MaxLen int64
-	// OnTrim is called when consumers of a stream are so far behind that trimming
-	// is about to remove, or has removed, what they have not read. It is called
-	// for every group at most once a minute, from a goroutine that writes to
-	// the stream: it does not block. Nil means that nobody looks.
+	// OnTrim is called when trimming is about to remove, or has removed, entries that a
+	// consumer group has not read. It is called at most once a minute for each group, on a
+	// goroutine that writes to the stream, so it must not block. A panic is recovered and
+	// logged. Nil means that the backend does not watch consumers.
 	OnTrim func(Trim)
 
-	// BufferMessages is the largest number of messages that are accepted and not
-	// yet acknowledged. 0 means 10,000.
+	// BufferMessages is the number of messages that may be accepted and not
+	// acknowledged. 0 means 10,000.
 	BufferMessages int
-	// BufferBytes bounds the memory of these messages, counted as their encoded
-	// value and key plus 1 KiB each. A larger message is refused with
-	// ErrTooLarge. 0 means 64 MiB.
+	// BufferBytes bounds the memory of these messages, counted as their encoded value
+	// and key plus 1 KiB each. A larger message is rejected with ErrTooLarge. 0 means 64 MiB.
 	BufferBytes int64
-	// FailFast makes Publish return ErrBufferFull when the buffer is full.
-	// False means that it waits for room.
+	// FailFast makes Publish return ErrBufferFull if the buffer is full. False means
+	// that it waits for room.
 	FailFast bool
 
-	// BatchMessages is the largest number of messages of one stream that are
-	// written in one transaction. The server does nothing else while it runs one,
-	// some microseconds for each message. 0 means 512.
+	// BatchMessages is the largest number of messages of one stream in a transaction. The
+	// server runs nothing else meanwhile, some microseconds for each message. 0 means 512.
 	BatchMessages int
-	// Pipelines is the largest number of streams that are written at the same
-	// time, each on a connection of its own. 0 means 8.
+	// Pipelines is the largest number of streams that are written at the same time, each on
+	// its own connection. 0 means 8.
 	Pipelines int
 
-	// DeliveryTimeout is how long a message may wait for its acknowledgement,
-	// counted from when it was accepted. It is looked at between attempts to write,
-	// so that the failure may be reported later by as long as one takes: at most
-	// DialTimeout and a few times ReadTimeout. 0 means 90 s, which is less than the
-	// 100 s for which Redis 8.6 recognises repeated messages by default.
+	// DeliveryTimeout is how long a message may wait for its acknowledgement, from when it
+	// was accepted. It is checked between attempts, so that the failure may be reported
+	// later by the time of one attempt: at most DialTimeout and a few times ReadTimeout.
+	// 0 means 90 s, less than the 100 s for which Redis 8.6 recognises duplicates by default.
 	DeliveryTimeout time.Duration
-	// DialTimeout bounds connecting, TLS included. 0 means 5 s.
+	// DialTimeout bounds connecting, including TLS. 0 means 5 s.
 	DialTimeout time.Duration
-	// ReadTimeout bounds each wait for the server to send or to take bytes;
-	// a connection that exceeds it is given up. 0 means 5 s.
+	// ReadTimeout bounds each wait for the server to send or receive bytes. A connection
+	// that exceeds it is closed. 0 means 5 s.
 	ReadTimeout time.Duration
 
-	// Logger gets a warning when writing to a stream begins to fail, and a note
-	// when it works again. Nil means silence.
+	// Logger gets a warning when writing to a stream begins to fail, and a line when it works
+	// again. Nil means the dispatcher's logger.
 	Logger *slog.Logger
 }
 
-// ConfigError reports a field of a Config that New refuses.
+// ConfigError reports an invalid field of a [Config]. New returns all of them, joined.
 type ConfigError struct {
 	// Field is the name of the field.
 	Field string
-	// Problem says what was found and what is allowed, without passwords.
-	Problem string
+	// Found says what was found, without credentials: "found nothing".
+	Found string
+	// Want says what is allowed.
+	Want string
 }
 
-// Error names the field and the problem.
-func (e *ConfigError) Error() string { return "redis: Config." + e.Field + " " + e.Problem }
+// Error returns the fault on one line.
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("redis: Config.%s: %s; want %s", e.Field, e.Found, e.Want)
+}
 
-// String describes the configuration without credentials.
+// String returns the servers. An address of another form, which may hold credentials, is left out.
 func (c Config) String() string {
-	place := strings.Join(c.Addrs, ",")
+	servers := make([]string, len(c.Addrs))
+	for i, address := range c.Addrs {
+		if servers[i] = address; !isAddress(address) {
+			servers[i] = "an invalid address"
+		}
+	}
+	place := strings.Join(servers, ",")
 	if c.URL != "" {
-		place = "URL that cannot be parsed"
-		if u, err := url.Parse(c.URL); err == nil {
+		place = "an invalid URL"
+		if u, err := url.Parse(c.URL); err == nil && slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
 			place = u.Scheme + "://" + u.Host
 		}
 	}
 	return fmt.Sprintf("redis.Config{%s}", place)
 }
 
-// GoString returns String.
-func (c Config) GoString() string { return c.String() }
+// Format writes String for every verb.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// MarshalText returns String: a Config that is logged or marshalled by accident keeps its secrets.
+// MarshalText returns String, so that a Config in JSON or in a log shows no credentials.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // withDefaults returns c with every zero value replaced by its default.
@@ -134,9 +142,6 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.DeliveryTimeout, 90*time.Second)
 	orDefault(&c.DialTimeout, 5*time.Second)
 	orDefault(&c.ReadTimeout, 5*time.Second)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
 	return c
 }
 
@@ -150,9 +155,7 @@ func orDefault[T comparable](field *T, value T) {
 // check reports every fault of c, whose defaults are applied.
 func (c Config) check() error {
 	var faults []error
-	refuse := func(field, format string, args ...any) {
-		faults = append(faults, &ConfigError{Field: field, Problem: fmt.Sprintf(format, args...)})
-	}
+	fault := func(field, found, want string) { faults = append(faults, &ConfigError{field, found, want}) }
 	counts := []struct {
 		field string
 		n     int64
@@ -164,7 +167,7 @@ func (c Config) check() error {
 	}
 	for _, count := range counts {
 		if count.n < 0 {
-			refuse(count.field, "is %d; allowed are a positive number, and 0 for the default", count.n)
+			fault(count.field, fmt.Sprintf("found %d", count.n), "0 for the default, or more")
 		}
 	}
 	times := []struct {
@@ -177,37 +180,43 @@ func (c Config) check() error {
 	}
 	for _, limit := range times {
 		if limit.d < time.Millisecond {
-			refuse(limit.field, "is %v; allowed are 1ms and more, and 0 for the default", limit.d)
+			fault(limit.field, fmt.Sprintf("found %v", limit.d), "0 for the default, or 1ms or more")
 		}
 	}
 	if c.MaxLen < -1 {
-		refuse("MaxLen", "is %d; allowed are a positive number, 0 for the default and -1 for no trimming", c.MaxLen)
+		fault("MaxLen", fmt.Sprintf("found %d", c.MaxLen), "a positive number, 0 for the default, or -1 for no trimming")
 	}
 	if c.OnTrim != nil && c.MaxLen == -1 {
-		refuse("OnTrim", "is set where MaxLen -1 says that nothing is trimmed; one of them is allowed")
+		fault("OnTrim", "found it beside MaxLen -1, which trims nothing", "one of the two")
 	}
 	if c.DB < 0 {
-		refuse("DB", "is %d; a database number is not negative", c.DB)
+		fault("DB", fmt.Sprintf("found %d", c.DB), "0 or more")
 	}
 	switch {
 	case c.URL == "" && len(c.Addrs) == 0:
-		refuse("URL", "is empty and so is Addrs; one of them says where Redis is")
+		fault("URL", "found nothing here and in Addrs", "one of the two")
 	case c.URL != "" && len(c.Addrs) > 0:
-		refuse("Addrs", "is given and so is URL; one of them says where Redis is")
+		fault("Addrs", "found it beside URL", "one of the two")
 	case len(c.Addrs) > 0 && c.MasterName == "" && c.DB != 0:
-		refuse("DB", "is %d; a Redis Cluster has only database 0", c.DB)
+		fault("DB", fmt.Sprintf("found %d for a Redis Cluster", c.DB), "0, its only database")
 	case c.URL != "" && c.MasterName != "":
-		refuse("MasterName", "is given with URL; the addresses of Sentinels belong in Addrs")
+		fault("MasterName", "found it beside URL", "the addresses of the Sentinels in Addrs")
 	}
 	for i, addr := range c.Addrs {
-		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || !isPort(port) {
-			refuse(fmt.Sprintf("Addrs[%d]", i), "is not of the form host:port, with a port from 1 to 65535")
+		if !isAddress(addr) {
+			fault(fmt.Sprintf("Addrs[%d]", i), "found an address of another form", "host:port, with a port from 1 to 65535 and no credentials")
 		}
 	}
 	if c.MasterName == "" && (c.SentinelUsername != "" || c.SentinelPassword != "") {
-		refuse("SentinelPassword", "or SentinelUsername is given without MasterName; they belong to Sentinels")
+		fault("SentinelPassword", "found it or SentinelUsername without MasterName", "MasterName too, for Sentinels")
 	}
 	return errors.Join(faults...)
+}
+
+// isAddress reports whether text is host:port. A host has no @, which ends credentials.
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	return err == nil && host != "" && !strings.Contains(host, "@") && isPort(port)
 }
 
 func isPort(text string) bool {
@@ -215,39 +224,38 @@ func isPort(text string) bool {
 	return err == nil && n > 0
 }
 
-// mergeURL moves what URL says into the other fields: Addrs, Username, Password,
-// DB and TLS. An error never quotes the URL, which may hold a password in any place.
+// mergeURL sets Addrs, Username, Password, DB and TLS to the parts of URL. An error never
+// quotes the URL, which may hold a password in any place.
 func (c *Config) mergeURL() error {
-	refuse := func(problem string) error { return &ConfigError{Field: "URL", Problem: problem} }
+	fault := func(found, want string) error { return &ConfigError{"URL", found, want} }
 	u, err := url.Parse(c.URL)
 	if err != nil {
-		return refuse("cannot be parsed; allowed are redis://, rediss:// and unix:// URLs, " +
-			"in which special characters of the user and the password are percent-encoded")
+		return fault("found text that is not a URL", "a redis, rediss or unix URL, with special characters of the credentials percent-encoded")
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return refuse("has a query or a fragment; settings have fields of their own in Config")
+		return fault("found a query or a fragment", "other settings in the fields of Config")
 	}
 	path := strings.Trim(u.Path, "/")
 	switch u.Scheme {
 	case "redis", "rediss":
 		if u.Hostname() == "" {
-			return refuse("has no host")
+			return fault("found no host", "one")
 		}
 		port := u.Port()
 		if port == "" {
 			port = "6379"
 		}
 		if !isPort(port) {
-			return refuse("has an impossible port; allowed are 1 to 65535, and none for 6379")
+			return fault("found an invalid port", "1 to 65535, or none for 6379")
 		}
 		c.Addrs = []string{net.JoinHostPort(u.Hostname(), port)}
 		if path != "" {
 			db, err := strconv.Atoi(path)
 			switch {
 			case err != nil || db < 0:
-				return refuse("has a path that is not the number of a database")
+				return fault("found a path that is not a number", "the number of a database")
 			case c.DB != 0 && c.DB != db:
-				return refuse("names another database than Config.DB")
+				return fault("found another database than in DB", "the number in one place")
 			}
 			c.DB = db
 		}
@@ -256,15 +264,15 @@ func (c *Config) mergeURL() error {
 		}
 	case "unix":
 		if path == "" {
-			return refuse("has no path to a socket")
+			return fault("found no path", "the path of a socket")
 		}
 		c.Addrs = []string{u.Path}
 	default:
-		return refuse("has an unknown scheme; allowed are redis, rediss and unix")
+		return fault("found an unknown scheme", "redis, rediss or unix")
 	}
 	if u.User != nil {
 		if c.Username != "" || c.Password != "" {
-			return refuse("holds credentials and so do Username and Password; one place is allowed")
+			return fault("found credentials here and in Username and Password", "them in one place")
 		}
 		c.Username = u.User.Username()
 		c.Password, _ = u.User.Password()

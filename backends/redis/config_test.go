@@ -21,41 +21,41 @@ func TestConfigIsCheckedBeforeAnything(t *testing.T) {
 		config redis.Config
 		want   string
 	}{
-		"a config says where Redis is": {redis.Config{}, "Config.URL is empty and so is Addrs"},
+		"a config says where Redis is": {redis.Config{}, "Config.URL: found nothing here and in Addrs"},
 		"a URL and addresses are one too many": {
-			redis.Config{URL: url, Addrs: []string{"a:1"}}, "Config.Addrs is given and so is URL",
+			redis.Config{URL: url, Addrs: []string{"a:1"}}, "Config.Addrs: found it beside URL",
 		},
-		"other schemes are refused":      {redis.Config{URL: "http://localhost"}, "Config.URL has an unknown scheme"},
-		"a URL has a host":               {redis.Config{URL: "redis:///0"}, "Config.URL has no host"},
-		"a URL of a socket has a path":   {redis.Config{URL: "unix://"}, "Config.URL has no path"},
-		"a database is a number":         {redis.Config{URL: "redis://h/zero"}, "Config.URL has a path that is not the number"},
-		"two databases are one too many": {redis.Config{URL: "redis://h/1", DB: 2}, "Config.URL names another database"},
-		"a URL has no parameters":        {redis.Config{URL: "redis://h?max_retries=9"}, "Config.URL has a query"},
-		"a URL that is none is refused":  {redis.Config{URL: "redis://h:port"}, "Config.URL cannot be parsed"},
-		"the port of a URL is possible":  {redis.Config{URL: "redis://h:99999"}, "Config.URL has an impossible port"},
-		"the port of a URL is not zero":  {redis.Config{URL: "rediss://h:0"}, "Config.URL has an impossible port"},
+		"other schemes are refused":      {redis.Config{URL: "http://localhost"}, "Config.URL: found an unknown scheme"},
+		"a URL has a host":               {redis.Config{URL: "redis:///0"}, "Config.URL: found no host"},
+		"a URL of a socket has a path":   {redis.Config{URL: "unix://"}, "Config.URL: found no path"},
+		"a database is a number":         {redis.Config{URL: "redis://h/zero"}, "Config.URL: found a path that is not a number"},
+		"two databases are one too many": {redis.Config{URL: "redis://h/1", DB: 2}, "Config.URL: found another database"},
+		"a URL has no parameters":        {redis.Config{URL: "redis://h?max_retries=9"}, "Config.URL: found a query"},
+		"a URL that is none is refused":  {redis.Config{URL: "redis://h:port"}, "Config.URL: found text that is not a URL"},
+		"the port of a URL is possible":  {redis.Config{URL: "redis://h:99999"}, "Config.URL: found an invalid port"},
+		"the port of a URL is not zero":  {redis.Config{URL: "rediss://h:0"}, "Config.URL: found an invalid port"},
 		"the port of an address is possible": {
-			redis.Config{Addrs: []string{"h:1", "h:99999"}}, "Config.Addrs[1] is not of the form host:port, with a port from 1 to 65535",
+			redis.Config{Addrs: []string{"h:1", "h:99999"}}, "Config.Addrs[1]: found an address of another form; want host:port, with a port from 1 to 65535",
 		},
-		"the port of an address is a number": {redis.Config{Addrs: []string{"h:abc"}}, "Config.Addrs[0] is not of the form"},
-		"an address has a host":              {redis.Config{Addrs: []string{":6379"}}, "Config.Addrs[0] is not of the form"},
-		"an address has a port":              {redis.Config{Addrs: []string{"h"}}, "Config.Addrs[0] is not of the form host:port"},
-		"a cluster has one database":         {redis.Config{Addrs: []string{"h:1"}, DB: 1}, "Config.DB is 1; a Redis Cluster"},
-		"Sentinels are in Addrs":             {redis.Config{URL: url, MasterName: "m"}, "Config.MasterName is given with URL"},
-		"credentials stand in one place":     {redis.Config{URL: "redis://:a@h", Password: "b"}, "Config.URL holds credentials and so do"},
+		"the port of an address is a number": {redis.Config{Addrs: []string{"h:abc"}}, "Config.Addrs[0]: found an address of another form"},
+		"an address has a host":              {redis.Config{Addrs: []string{":6379"}}, "Config.Addrs[0]: found an address of another form"},
+		"an address has a port":              {redis.Config{Addrs: []string{"h"}}, "Config.Addrs[0]: found an address of another form"},
+		"a cluster has one database":         {redis.Config{Addrs: []string{"h:1"}, DB: 1}, "Config.DB: found 1 for a Redis Cluster"},
+		"Sentinels are in Addrs":             {redis.Config{URL: url, MasterName: "m"}, "Config.MasterName: found it beside URL"},
+		"credentials stand in one place":     {redis.Config{URL: "redis://:a@h", Password: "b"}, "Config.URL: found credentials here and in"},
 		"Sentinel credentials need a name": {
-			redis.Config{Addrs: []string{"h:1"}, SentinelPassword: "x"}, "Config.SentinelPassword or SentinelUsername",
+			redis.Config{Addrs: []string{"h:1"}, SentinelPassword: "x"}, "Config.SentinelPassword: found it or SentinelUsername",
 		},
-		"a length below -1 is refused": {redis.Config{URL: url, MaxLen: -2}, "Config.MaxLen is -2"},
+		"a length below -1 is refused": {redis.Config{URL: url, MaxLen: -2}, "Config.MaxLen: found -2"},
 		"a hook that never runs is refused": {
-			redis.Config{URL: url, MaxLen: -1, OnTrim: func(redis.Trim) {}}, "Config.OnTrim is set where",
+			redis.Config{URL: url, MaxLen: -1, OnTrim: func(redis.Trim) {}}, "Config.OnTrim: found it beside MaxLen -1",
 		},
-		"a negative buffer is refused":           {redis.Config{URL: url, BufferMessages: -1}, "Config.BufferMessages is -1"},
-		"negative bytes are refused":             {redis.Config{URL: url, BufferBytes: -1}, "Config.BufferBytes is -1"},
-		"a negative batch is refused":            {redis.Config{URL: url, BatchMessages: -1}, "Config.BatchMessages is -1"},
-		"negative pipelines are refused":         {redis.Config{URL: url, Pipelines: -1}, "Config.Pipelines is -1"},
-		"a negative time is refused":             {redis.Config{URL: url, DeliveryTimeout: -1}, "Config.DeliveryTimeout is -1ns"},
-		"a time given without a unit is refused": {redis.Config{URL: url, ReadTimeout: 5}, "Config.ReadTimeout is 5ns"},
+		"a negative buffer is refused":           {redis.Config{URL: url, BufferMessages: -1}, "Config.BufferMessages: found -1"},
+		"negative bytes are refused":             {redis.Config{URL: url, BufferBytes: -1}, "Config.BufferBytes: found -1"},
+		"a negative batch is refused":            {redis.Config{URL: url, BatchMessages: -1}, "Config.BatchMessages: found -1"},
+		"negative pipelines are refused":         {redis.Config{URL: url, Pipelines: -1}, "Config.Pipelines: found -1"},
+		"a negative time is refused":             {redis.Config{URL: url, DeliveryTimeout: -1}, "Config.DeliveryTimeout: found -1ns"},
+		"a time given without a unit is refused": {redis.Config{URL: url, ReadTimeout: 5}, "Config.ReadTimeout: found 5ns"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestConfigIsCheckedBeforeAnything(t *testing.T) {
 		t.Parallel()
 		_, err := redis.New(redis.Config{URL: "http://h", MaxLen: -7, Pipelines: -1, DialTimeout: time.Nanosecond})
 		for _, field := range []string{"URL", "MaxLen", "Pipelines", "DialTimeout"} {
-			require.ErrorContains(t, err, "Config."+field+" ")
+			require.ErrorContains(t, err, "Config."+field+": ")
 		}
 	})
 }
@@ -90,6 +90,8 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 		"in the query of the URL":        {URL: "redis://127.0.0.1?password=s3cret"},
 		"in its own field":               {URL: "redis://127.0.0.1:1", Password: secret},
 		"of the Sentinels":               {Addrs: []string{"127.0.0.1:1"}, MasterName: "m", SentinelPassword: secret},
+		"in an address":                  {Addrs: []string{"user:s3cret@127.0.0.1:1"}},
+		"in an address without a user":   {Addrs: []string{"s3cret@127.0.0.1:1"}},
 		"of a cluster":                   {Addrs: []string{"127.0.0.1:1"}, Password: secret},
 	}
 	for name, c := range configs {
@@ -100,7 +102,7 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 			c.DeliveryTimeout = time.Millisecond
 			b, err := redis.New(c)
 			for _, value := range []any{c, &c, []redis.Config{c}, struct{ C redis.Config }{c}, b, err} {
-				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 					text := fmt.Sprintf(verb, value)
 					require.NotContains(t, text, secret, verb)
 					require.NotContains(t, text, fmt.Sprintf("%x", secret), verb)

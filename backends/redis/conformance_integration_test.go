@@ -43,8 +43,8 @@ func TestConformanceOverRealServers(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, test.options...)
 			backendtest.Run(t, backendtest.Harness{
-				NoKeys:        true,
-				RefusedTopics: []string{""},
+				NoKeys:         true,
+				RejectedTopics: []string{""},
 				New: func(t testing.TB, limits backendtest.Limits) backendtest.Subject {
 					t.Helper()
 					c := limited(s.url, limits)

@@ -45,8 +45,8 @@ func records(ctx context.Context, t testing.TB, client *goredis.Client, stream s
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	backendtest.Run(t, backendtest.Harness{
-		NoKeys:        true,
-		RefusedTopics: []string{""},
+		NoKeys:         true,
+		RejectedTopics: []string{""},
 		New: func(t testing.TB, limits backendtest.Limits) backendtest.Subject {
 			t.Helper()
 			server := miniredis.NewMiniRedis()

@@ -20,10 +20,10 @@ func TestConfigFromTheSettingsOfTheEventBus(t *testing.T) {
 		"a server":                {url: url, want: redis.Config{URL: url}},
 		"a server and a length":   {url: url, maxLen: "500", want: redis.Config{URL: url, MaxLen: 500}},
 		"no trimming":             {url: url, maxLen: "-1", want: redis.Config{URL: url, MaxLen: -1}},
-		"a length of nothing":     {url: url, maxLen: "0", problem: `is "0"; allowed are a positive number`},
-		"a length below":          {url: url, maxLen: "-2", problem: `is "-2"`},
-		"a length in words":       {url: url, maxLen: "many", problem: `is "many"`},
-		"a length beyond numbers": {url: url, maxLen: "99999999999999999999", problem: `is "99999999999999999999"`},
+		"a length of nothing":     {url: url, maxLen: "0", problem: `"0"`},
+		"a length below":          {url: url, maxLen: "-2", problem: `"-2"`},
+		"a length in words":       {url: url, maxLen: "many", problem: `"many"`},
+		"a length beyond numbers": {url: url, maxLen: "99999999999999999999", problem: `"99999999999999999999"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,7 +35,7 @@ func TestConfigFromTheSettingsOfTheEventBus(t *testing.T) {
 			if c.problem == "" {
 				require.NoError(t, err)
 			} else {
-				require.ErrorContains(t, err, "EVENT_BUS_REDIS_STREAM_MAX_LEN "+c.problem)
+				require.ErrorContains(t, err, "Config.MaxLen: found "+c.problem+" in EVENT_BUS_REDIS_STREAM_MAX_LEN; want a positive number")
 				require.NotContains(t, err.Error(), "secret")
 			}
 			require.Equal(t, c.want, got)

@@ -9,18 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrDeliveryTimeout is the cause of the failure of a message that was not
-// acknowledged within Config.DeliveryTimeout. What kept it is part of the error.
-var ErrDeliveryTimeout = errors.New("delivery timeout has passed")
-
-// isReply reports whether err is an answer of the server, which then has not
-// done what it was asked. All other errors leave that open.
+// isReply reports whether err is an error reply of the server, which has then not executed
+// the command. After any other error, it may have.
 func isReply(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)
 }
 
-// heals reports whether trying again may help after err.
+// heals reports whether a retry can succeed after err.
 func heals(err error) bool {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) { // Sentinels, any of which may name the master
@@ -43,9 +39,8 @@ func heals(err error) bool {
 	}
 }
 
-// splitReply returns the code of an error reply and what follows it. A
-// transaction that was refused as a whole has the code of the reason, where the
-// server gives one.
+// splitReply returns the code of an error reply and the text after it. A rejected transaction
+// has the code of the reason, if the server gives one.
 func splitReply(err error) (code, text string) {
 	var reply redis.Error
 	if !errors.As(err, &reply) {

@@ -250,7 +250,7 @@ func TestDeliveryTimeout(t *testing.T) {
 		flush(t, b)
 		failure := f.failure(t)
 		require.Equal(t, signalcast.FateNotWritten, failure.Fate)
-		require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
+		require.ErrorIs(t, failure, signalcast.ErrDeliveryTimeout)
 		var cause *net.OpError
 		require.ErrorAs(t, failure, &cause, "the error says what kept the message")
 	})
@@ -263,7 +263,7 @@ func TestDeliveryTimeout(t *testing.T) {
 		flush(t, b)
 		failure := f.failure(t)
 		require.Equal(t, signalcast.FateUnknown, failure.Fate)
-		require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
+		require.ErrorIs(t, failure, signalcast.ErrDeliveryTimeout)
 		require.NotEmpty(t, server.values("s"))
 	})
 	t.Run("a message that the server refused to the end was not written", func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestStreamsBehindAServerThatHangsFailInTime(t *testing.T) {
 	require.Eventually(t, func() bool { return b.Unacknowledged() == 1 }, patience, time.Millisecond)
 	failure := waiting.failure(t)
 	require.Equal(t, signalcast.FateNotWritten, failure.Fate)
-	require.ErrorIs(t, failure, redis.ErrDeliveryTimeout)
+	require.ErrorIs(t, failure, signalcast.ErrDeliveryTimeout)
 	require.ErrorContains(t, failure, "all connections were in use")
 }
 
@@ -307,8 +307,8 @@ func TestPrepareAsksTheServer(t *testing.T) {
 	routes := []signalcast.Route{{EventType: "a", Topic: "stream"}, {EventType: "b", Topic: "new"}}
 	require.NoError(t, b.Prepare(t.Context(), routes))
 	err = b.Prepare(t.Context(), append(routes, signalcast.Route{EventType: "c", Topic: "text"}, signalcast.Route{EventType: "d"}))
-	require.ErrorContains(t, err, `topic "text": the key holds a string`)
-	require.ErrorContains(t, err, `event type "d": the topic is empty`)
+	require.ErrorContains(t, err, `topic "text": found a string; want a stream`)
+	require.ErrorContains(t, err, `event type "d": found an empty topic`)
 
 	hanging := startFake(t, &fake{misbehave: during("COMMAND", 1, 1e9, fault{hang: true})})
 	blocked := newBackend(t, redis.Config{URL: hanging.url(), ReadTimeout: time.Hour})

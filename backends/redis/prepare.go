@@ -9,18 +9,21 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Prepare checks the names of the streams: none is empty and, as far as the
-// server can be asked now, no key of that name holds another type. Credentials
-// that the server refuses are reported as well. Redis takes every other name, and
-// values of any content type; consumers of the Open edX event bus read Avro only.
+// Prepare checks the names of the streams. A name must not be empty, and, if the server is
+// reachable, no key of that name may hold another type. Prepare also reports credentials that
+// the server rejects. Redis accepts every other name and content type; consumers of the
+// Open edX event bus read Avro only.
 func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {
+	if b.closed.Load() {
+		return signalcast.ErrClosed
+	}
 	var faults []error
 	checked := map[string]bool{}
 	reachable := true
 	for _, r := range routes {
 		if r.Topic == "" {
 			faults = append(faults, fmt.Errorf(
-				"redis: event type %q: the topic is empty; a stream has a name", r.EventType))
+				"redis: event type %q: found an empty topic; want the name of a stream", r.EventType))
 			continue
 		}
 		if checked[r.Topic] || !reachable {
@@ -31,19 +34,18 @@ func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error 
 		switch {
 		case err != nil && !heals(err):
 			reachable = false
-			faults = append(faults, fmt.Errorf("redis: the server refuses this client: %w", err))
+			faults = append(faults, fmt.Errorf("redis: the server rejects the connection: %w", err))
 		case err != nil:
 			reachable = false
 		case holds != "stream" && holds != "none":
 			faults = append(faults, fmt.Errorf(
-				"redis: topic %q: the key holds a %s; it has to be a stream or not to exist", r.Topic, holds))
+				"redis: topic %q: found a %s; want a stream or no key", r.Topic, holds))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// typeOf returns what the key holds, in the words of the server's TYPE, and
-// "none" where it cannot be told.
+// typeOf returns the type of the key as TYPE does, and "none" if the user may not ask.
 func (b *Backend) typeOf(ctx context.Context, key string) (string, error) {
 	session, err := b.sessions.get(ctx, key, time.Now().Add(b.deliveryTimeout))
 	if err != nil {

@@ -4,15 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/signalcast/signalcast"
-)
-
-const (
-	firstBackoff = 20 * time.Millisecond
-	maxBackoff   = time.Second
+	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
 // serve writes what waits for the stream until there is nothing more. When ctx
@@ -37,13 +32,13 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		case cause != nil:
 			failures++
 			if failures == 1 {
-				b.log.WarnContext(ctx, "writing to the stream fails",
+				b.Logger().WarnContext(ctx, "writing to the stream fails",
 					slog.String("stream", s.name), slog.Any("error", cause))
 			}
 			b.pause(ctx, failures, s)
 		case failures > 0 && wrote:
 			failures = 0
-			b.log.InfoContext(ctx, "writing to the stream works again", slog.String("stream", s.name))
+			b.Logger().InfoContext(ctx, "writing to the stream works again", slog.String("stream", s.name))
 		}
 	}
 }
@@ -51,7 +46,7 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 // expire fails the messages of the next batch whose time is up, and all of it
 // when ctx has ended, each with the cause that kept it.
 func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
-	closed, reason := ctx.Err() != nil, ErrDeliveryTimeout
+	closed, reason := ctx.Err() != nil, signalcast.ErrDeliveryTimeout
 	if closed {
 		reason = signalcast.ErrClosed
 	}
@@ -175,18 +170,11 @@ func (b *Backend) countRepeated(batch []pending, session *session) {
 	}
 }
 
-// pause waits before the next attempt: longer after every failure, not beyond
-// the end of the first message's time or of ctx.
+// pause waits before the next attempt, at most until the first message times out.
 func (b *Backend) pause(ctx context.Context, failures int, s *stream) {
-	backoff := min(maxBackoff, firstBackoff<<min(failures-1, 10))
-	backoff = backoff/2 + rand.N(backoff/2) //nolint:gosec // jitter, not a secret
+	limit := time.Duration(0)
 	if waiting := s.waiting(); len(waiting) > 0 {
-		backoff = min(backoff, time.Until(waiting[0].accepted.Add(b.deliveryTimeout)))
+		limit = max(1, time.Until(waiting[0].accepted.Add(b.deliveryTimeout)))
 	}
-	timer := time.NewTimer(backoff)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	_ = backendkit.Pause(ctx, failures, limit) // the next attempt sees that ctx has ended
 }

@@ -8,22 +8,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Trim reports that entries of a stream may be removed, or are being removed,
-// before they were read.
+// Trim reports that trimming removes, or is about to remove, entries that were not read.
 type Trim struct {
 	// Stream is the name of the stream.
 	Stream string
-	// Group is the consumer group that is behind; empty where the stream has none.
+	// Group is the consumer group that is behind. It is empty if the stream has no group.
 	Group string
-	// Unread is how many entries were written and not delivered to the group.
-	// It may be more than the stream holds.
+	// Unread is the number of entries that were not delivered to the group. It may exceed
+	// the length of the stream.
 	Unread int64
 	// MaxLen is the number of entries that the stream is trimmed to.
 	MaxLen int64
 }
 
-// trimWatch looks at how far the consumers of each stream are behind. It needs
-// the lag of a group, which servers tell from Redis 7.0 on.
+// trimWatch checks how far the consumer groups of each stream are behind. It needs the lag of a
+// group, which Redis reports since 7.0.
 type trimWatch struct {
 	maxLen int64
 	report func(Trim)
@@ -32,17 +31,17 @@ type trimWatch struct {
 	streams map[string]*watched
 }
 
-// watched is what is known of one stream.
+// watched is the state of one stream.
 type watched struct {
-	written  int64 // since the last look
-	lookedAt time.Time
+	written  int64 // since the last check
+	checked  time.Time
 	reported map[string]time.Time // by group
 }
 
 const trimInterval = time.Minute
 
-// wrote notes that n messages were written to the stream, and says whether it is
-// time to look at its consumers: every minute, and every eighth of the length.
+// wrote counts n messages that were written to the stream. It reports whether a check is due:
+// every minute, and every eighth of the length.
 func (w *trimWatch) wrote(stream string, n int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,16 +51,16 @@ func (w *trimWatch) wrote(stream string, n int) bool {
 		w.streams[stream] = s
 	}
 	s.written += int64(n)
-	if s.written < w.maxLen/8 && time.Since(s.lookedAt) < trimInterval {
+	if s.written < w.maxLen/8 && time.Since(s.checked) < trimInterval {
 		return false
 	}
-	s.written, s.lookedAt = 0, time.Now()
+	s.written, s.checked = 0, time.Now()
 	return true
 }
 
-// look asks the server for the consumers of the stream and reports those that
-// have not read four fifths of its length or more. A server that refuses to tell
-// is no harm; any other error says that the connection does not work.
+// look asks the server for the consumer groups of the stream and reports those that have not
+// read at least four fifths of its length. An error reply is ignored. Any other error means that
+// the connection is broken.
 func (w *trimWatch) look(ctx context.Context, s *session, stream string) error {
 	var groups []redis.XInfoGroup
 	var length int64
@@ -87,7 +86,7 @@ func (w *trimWatch) look(ctx context.Context, s *session, stream string) error {
 	return nil
 }
 
-// check reports t if it is bad and was not reported in the last minute.
+// check reports t if it is due and was not reported in the last minute.
 func (w *trimWatch) check(t Trim) {
 	if t.Unread < t.MaxLen-t.MaxLen/5 {
 		return

@@ -65,3 +65,21 @@ func TestStreamWithoutConsumersIsReportedWhenItIsFull(t *testing.T) {
 	require.Empty(t, got[0].Group)
 	require.GreaterOrEqual(t, got[0].Unread, int64(800))
 }
+
+func TestOnTrimThatPanicsDoesNotStopWriting(t *testing.T) {
+	t.Parallel()
+	server := startFake(t, &fake{groups: "*0\r\n"})
+	var log safeBuffer
+	b := newBackend(t, redis.Config{
+		URL: server.url(), MaxLen: 1000, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		OnTrim: func(redis.Trim) { panic("s3cret") },
+	})
+	f := newFates()
+	f.publish(t, b, "s", 1, 2000)
+	flush(t, b)
+	require.NoError(t, b.Close(t.Context()))
+	f.requireDelivered(t, 2000)
+	require.Equal(t, int64(1), b.Panics())
+	require.Contains(t, log.String(), `msg="callback panicked" callback=OnTrim`)
+	require.NotContains(t, log.String(), "s3cret")
+}
