@@ -85,7 +85,7 @@ func brokenBuffers() map[string]func(*subject, *testing.T) {
 				return err
 			})
 		},
-		"refused-not-written": func(s *subject, _ *testing.T) {
+		"rejected-not-written": func(s *subject, _ *testing.T) {
 			var refused []*signalcast.Message
 			publish, read := s.publish, s.read
 			s.publish = func(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
@@ -122,7 +122,7 @@ func brokenBuffers() map[string]func(*subject, *testing.T) {
 				return err
 			})
 		},
-		"too-large-for-destination": func(s *subject, _ *testing.T) {
+		"too-large-for-broker": func(s *subject, _ *testing.T) {
 			s.changeErrors(func(_ bool, err error) error {
 				if s.limits.Bytes == 0 && errors.Is(err, signalcast.ErrTooLarge) {
 					return errors.New("no")

@@ -102,6 +102,15 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 				return err
 			}
 		},
+		"prepare-closed": func(s *subject, _ *testing.T) {
+			prepare := s.prepare
+			s.prepare = func(ctx context.Context, routes []signalcast.Route) error {
+				if err := prepare(ctx, routes); !errors.Is(err, signalcast.ErrClosed) {
+					return err
+				}
+				return nil
+			}
+		},
 		"close-wakes": func(s *subject, _ *testing.T) {
 			s.waitForRoom(func(ctx context.Context) error {
 				ctx.Done()

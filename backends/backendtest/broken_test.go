@@ -58,8 +58,8 @@ func (s *subject) use(opts ...memory.Option) {
 	}
 	s.good = memory.New(opts...)
 	s.flush, s.close, s.start = s.good.Flush, s.good.Close, s.good.Release
-	s.prepare = func(_ context.Context, routes []signalcast.Route) error {
-		var faults []error
+	s.prepare = func(ctx context.Context, routes []signalcast.Route) error {
+		faults := []error{s.good.Prepare(ctx, routes)}
 		for _, r := range routes {
 			if strings.Contains(r.Topic, " ") {
 				faults = append(faults, fmt.Errorf("topic %q has a blank", r.Topic))
@@ -119,7 +119,7 @@ func harness(breakIt func(*subject, *testing.T), t *testing.T) backendtest.Harne
 			}
 		},
 		MaxMessageBytes: maxMessageBytes,
-		RefusedTopics:   []string{"bad topic", "worse topic"},
+		RejectedTopics:  []string{"bad topic", "worse topic"},
 	}
 }
 
@@ -172,8 +172,8 @@ func TestCasesThatTheDestinationCannotPassAreLeftOut(t *testing.T) {
 	few := names(backendtest.Harness{NoKeys: true, NoAttributes: true, NoOrder: true, NoFailFast: true})
 	left := slices.DeleteFunc(all, func(name string) bool { return slices.Contains(few, name) })
 	want := []string{
-		"prepare-refuses", "keys-unchanged", "attributes-unchanged", "order", "order-outage",
-		"too-large-for-destination", "fail-fast",
+		"prepare-rejects", "keys-unchanged", "attributes-unchanged", "order", "order-outage",
+		"too-large-for-broker", "fail-fast",
 	}
 	if !slices.Equal(left, want) {
 		t.Fatalf("left out are %v, want %v", left, want)
@@ -236,7 +236,7 @@ func brokenPrepares() map[string]func(*subject, *testing.T) {
 				return publish(ctx, m, done)
 			}
 		},
-		"prepare-refuses": func(s *subject, _ *testing.T) {
+		"prepare-rejects": func(s *subject, _ *testing.T) {
 			prepare := s.prepare
 			s.prepare = func(ctx context.Context, routes []signalcast.Route) error {
 				for _, r := range routes {
@@ -244,7 +244,7 @@ func brokenPrepares() map[string]func(*subject, *testing.T) {
 						return err // and none of the next
 					}
 				}
-				return nil
+				return prepare(ctx, nil)
 			}
 		},
 	}

@@ -13,14 +13,14 @@ import (
 // bufferCases are about the bounded buffer and the context of Publish.
 func bufferCases(h Harness) []Case {
 	cases := []Case{
-		{"publish-returns", "Publish does not wait for the destination, though it was never reached", func(t *trial) {
+		{"publish-returns", "Publish does not wait for a broker that was never reached", func(t *trial) {
 			t.open(Limits{})
 			t.Stop()
 			o := t.publish(t.numbered("key", 1))
 			t.Start()
 			t.deliver(o)
 		}},
-		{"room-first", "room is tried before the context is looked at: a message that fits is taken even when the context has ended", func(t *trial) {
+		{"room-first", "a message that fits is accepted even if the context has ended", func(t *trial) {
 			t.open(Limits{})
 			o, err := t.tryPublish(ended(), t.numbered("key", 1))
 			if err != nil {
@@ -28,7 +28,7 @@ func bufferCases(h Harness) []Case {
 			}
 			t.deliver(o)
 		}},
-		{"context-over", "once a message is taken, the context plays no part", func(t *trial) {
+		{"context-over", "the context does not matter once a message is accepted", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			ctx, cancel := context.WithCancel(context.Background())
@@ -40,7 +40,7 @@ func bufferCases(h Harness) []Case {
 			t.Start()
 			t.deliver(o)
 		}},
-		{"buffer-messages", "the buffer takes as many messages as it is configured for, and no more", func(t *trial) {
+		{"buffer-messages", "the buffer accepts as many messages as configured, and no more", func(t *trial) {
 			const limit = 7
 			t.open(Limits{Messages: limit})
 			t.Stop()
@@ -49,7 +49,7 @@ func bufferCases(h Harness) []Case {
 				t.Fatalf("a buffer for %d messages took more", limit)
 			}
 		}},
-		{"buffer-bytes", "the buffer takes no more bytes than it is configured for", func(t *trial) {
+		{"buffer-bytes", "the buffer accepts no more bytes than configured", func(t *trial) {
 			const limit, one = 16 << 10, 1 << 10
 			t.open(Limits{Bytes: limit})
 			t.Stop()
@@ -64,13 +64,13 @@ func bufferCases(h Harness) []Case {
 				}
 			}
 		}},
-		{"cancelled-before", "when there is no room and the context has ended, Publish returns the context's error", func(t *trial) {
+		{"cancelled-before", "if the buffer is full and the context has ended, Publish returns the error of the context", func(t *trial) {
 			t.openFull(Limits{})
 			if _, err := t.tryPublish(ended(), t.numbered("late", 0)); !errors.Is(err, context.Canceled) {
 				t.Fatalf("Publish returned %v, want %v", err, context.Canceled)
 			}
 		}},
-		{"cancelled-waiting", "while Publish waits for room, it returns when the context is cancelled", func(t *trial) {
+		{"cancelled-waiting", "a Publish that waits for room returns when the context is canceled", func(t *trial) {
 			t.openFull(Limits{})
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
@@ -80,7 +80,7 @@ func bufferCases(h Harness) []Case {
 				t.Fatalf("Publish returned %v, want %v", err, context.Canceled)
 			}
 		}},
-		{"deadline-waiting", "while Publish waits for room, it returns when the context's deadline passes", func(t *trial) {
+		{"deadline-waiting", "a Publish that waits for room returns when the deadline of the context passes", func(t *trial) {
 			t.openFull(Limits{})
 			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 			defer cancel()
@@ -89,7 +89,7 @@ func bufferCases(h Harness) []Case {
 				t.Fatalf("Publish returned %v, want %v", err, context.DeadlineExceeded)
 			}
 		}},
-		{"refused-not-written", "a message that Publish refused is never written, and its done is never called", func(t *trial) {
+		{"rejected-not-written", "a rejected message is never written, and its done is never called", func(t *trial) {
 			taken := t.openFull(Limits{})
 			refused, err := t.tryPublish(ended(), t.numbered("late", 0))
 			t.Start()
@@ -102,7 +102,7 @@ func bufferCases(h Harness) []Case {
 				t.Error("the message refused was written")
 			}
 		}},
-		{"room-again", "a Publish that waits for room goes on when there is some", func(t *trial) {
+		{"room-again", "a Publish that waits for room continues when there is some", func(t *trial) {
 			taken := t.openFull(Limits{})
 			o, result := t.startPublish(context.Background())
 			t.Start()
@@ -111,7 +111,7 @@ func bufferCases(h Harness) []Case {
 			}
 			t.deliver(append(taken, o)...)
 		}},
-		{"too-large", "a message larger than the whole buffer is refused with ErrTooLarge, never waited for", func(t *trial) {
+		{"too-large", "a message larger than the whole buffer is rejected with ErrTooLarge at once", func(t *trial) {
 			const limit = 16 << 10
 			t.open(Limits{Bytes: limit})
 			t.requireTooLarge(t.message([]byte("key"), make([]byte, limit)))
@@ -119,13 +119,13 @@ func bufferCases(h Harness) []Case {
 		}},
 	}
 	if h.MaxMessageBytes > 0 {
-		cases = append(cases, Case{"too-large-for-destination", "a message larger than the destination accepts is refused with ErrTooLarge", func(t *trial) {
+		cases = append(cases, Case{"too-large-for-broker", "a message larger than the broker accepts is rejected with ErrTooLarge", func(t *trial) {
 			t.open(Limits{})
 			t.requireTooLarge(t.message([]byte("key"), make([]byte, t.harness.MaxMessageBytes)))
 		}})
 	}
 	if !h.NoFailFast {
-		cases = append(cases, Case{"fail-fast", "a backend configured to fail fast answers ErrBufferFull when there is no room", func(t *trial) {
+		cases = append(cases, Case{"fail-fast", "a backend configured to fail fast returns ErrBufferFull if the buffer is full", func(t *trial) {
 			t.openFull(Limits{FailFast: true})
 			_, result := t.startPublish(context.Background())
 			if err := t.receive("Publish, failing fast,", result); !errors.Is(err, signalcast.ErrBufferFull) {

@@ -15,13 +15,13 @@ import (
 // closeCases are about Flush and Close.
 func closeCases() []Case {
 	return []Case{
-		{"flush-waits", "Flush returns nil once done has returned for every message taken before", func(t *trial) {
+		{"flush-waits", "Flush returns nil after done has returned for every message accepted before", func(t *trial) {
 			t.open(Limits{})
 			outcomes := t.publishRange(0, 100, "key")
 			t.flush()
 			t.requireKnown("Flush", outcomes)
 		}},
-		{"flush-context", "Flush returns the context's error when that ends first, and the messages go on", func(t *trial) {
+		{"flush-context", "Flush returns the error of the context if it ends first, and the messages continue", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			o := t.publish(t.numbered("key", 1))
@@ -31,7 +31,7 @@ func closeCases() []Case {
 			t.Start()
 			t.settle(o)
 		}},
-		{"flush-ends", "Flush does not wait for messages taken after the call", func(t *trial) {
+		{"flush-ends", "Flush does not wait for messages accepted after the call", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			previous := t.publish(t.numbered("key", 0))
@@ -55,14 +55,14 @@ func closeCases() []Case {
 				}
 			}
 		}},
-		{"flush-closed", "after Close there is nothing left to wait for, and Flush returns nil", func(t *trial) {
+		{"flush-closed", "after Close, Flush returns nil", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			t.publish(t.numbered("key", 1))
 			_ = t.close(ended())
 			t.flush()
 		}},
-		{"close-waits", "Close waits until the outcome of every message is known", func(t *trial) {
+		{"close-waits", "Close waits for the outcome of every accepted message", func(t *trial) {
 			t.open(Limits{})
 			outcomes := t.publishRange(0, 100, "key")
 			if err := t.close(context.Background()); err != nil {
@@ -70,14 +70,14 @@ func closeCases() []Case {
 			}
 			t.requireKnown("Close", outcomes)
 		}},
-		{"close-unused", "Close of a backend without messages needs no destination", func(t *trial) {
+		{"close-unused", "a backend without messages closes without its broker", func(t *trial) {
 			t.open(Limits{})
 			t.Stop()
 			if err := t.close(context.Background()); err != nil {
 				t.Fatalf("Close: %v", err)
 			}
 		}},
-		{"close-twice", "a second Close waits for the first and returns the same", func(t *trial) {
+		{"close-twice", "a second Close waits for the first and returns the same error", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			outcomes := t.publishRange(0, 10, "key")
@@ -101,7 +101,7 @@ func closeCases() []Case {
 				t.Fatalf("Close returned nil first and %v later", err)
 			}
 		}},
-		{"close-twice-failed", "a second Close returns the same error as the first", func(t *trial) {
+		{"close-twice-failed", "a second Close returns the error of the first", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			t.publish(t.numbered("key", 1))
@@ -110,7 +110,7 @@ func closeCases() []Case {
 				t.Fatalf("Close returned %v first and %v later", first, second)
 			}
 		}},
-		{"close-twice-context", "a second Close waits no longer than its own context, and the first goes on", func(t *trial) {
+		{"close-twice-context", "a second Close waits no longer than its own context, and the first continues", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			o := t.publish(t.numbered("key", 1))
@@ -132,6 +132,13 @@ func closeCases() []Case {
 				t.Fatalf("Publish returned %v and done was called %d times, want %v and 0", err, calls, signalcast.ErrClosed)
 			}
 		}},
+		{"prepare-closed", "after Close, Prepare returns ErrClosed", func(t *trial) {
+			t.open(Limits{})
+			_ = t.close(context.Background())
+			if err := t.Backend.Prepare(context.Background(), nil); !errors.Is(err, signalcast.ErrClosed) {
+				t.Fatalf("Prepare returned %v, want %v", err, signalcast.ErrClosed)
+			}
+		}},
 		{"close-wakes", "a Publish that waits for room returns ErrClosed when Close begins", func(t *trial) {
 			t.openFull(Limits{})
 			_, published := t.startPublish(context.Background())
@@ -142,7 +149,7 @@ func closeCases() []Case {
 				t.Fatalf("Publish returned %v, want %v", err, signalcast.ErrClosed)
 			}
 		}},
-		{"close-deadline", "when Close is out of time it returns an error, and done was called for every message taken", func(t *trial) {
+		{"close-deadline", "if its context ends, Close returns an error, and done was called for every accepted message", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			outcomes := t.publishRange(0, 100, "key")
@@ -151,7 +158,7 @@ func closeCases() []Case {
 			}
 			t.requireKnown("Close", outcomes)
 		}},
-		{"close-fate", "a message given up as not written is not written, and one reported as delivered is", func(t *trial) {
+		{"close-fate", "a message given up as not written is not written, and a delivered one is", func(t *trial) {
 			t.open(Limits{})
 			outcomes := t.publishRange(0, 20, "key")
 			t.Stop()
@@ -160,7 +167,7 @@ func closeCases() []Case {
 			t.Start()
 			t.requireTruth(outcomes, t.settle(outcomes...))
 		}},
-		{"close-publishing", "Publish and Close may run at the same time: each message is taken and has an outcome, or is refused with ErrClosed", func(t *trial) {
+		{"close-publishing", "Publish and Close may run at the same time: each message is accepted and has an outcome, or is rejected with ErrClosed", func(t *trial) {
 			t.open(Limits{})
 			closePublishing(t)
 		}},

@@ -17,12 +17,12 @@ import (
 // prepareCases are about the check of a route table.
 func prepareCases(h Harness) []Case {
 	cases := []Case{
-		{"prepare-away", "a destination that cannot be reached is no reason to refuse a table that needs nothing from it", func(t *trial) {
+		{"prepare-away", "an unreachable broker does not fail a table that needs nothing from it", func(t *trial) {
 			t.open(Limits{})
 			t.Stop()
 			t.prepare()
 		}},
-		{"prepare-in-service", "Prepare changes nothing for messages of the routes in service", func(t *trial) {
+		{"prepare-in-service", "Prepare does not affect messages of the routes in service", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			before := t.publish(t.numbered("key", 1))
@@ -31,18 +31,18 @@ func prepareCases(h Harness) []Case {
 			t.deliver(before, t.publish(t.numbered("key", 2)))
 		}},
 	}
-	if len(h.RefusedTopics) > 0 {
-		cases = append(cases, Case{"prepare-refuses", "Prepare reports every topic that the destination refuses, enabled or not", func(t *trial) {
+	if len(h.RejectedTopics) > 0 {
+		cases = append(cases, Case{"prepare-rejects", "Prepare reports every topic that the broker does not accept, enabled or not", func(t *trial) {
 			t.open(Limits{})
 			for _, enabled := range []bool{true, false} {
 				var routes []signalcast.Route
-				for _, topic := range append([]string{t.topic}, t.harness.RefusedTopics...) {
+				for _, topic := range append([]string{t.topic}, t.harness.RejectedTopics...) {
 					r := t.route(topic)
 					r.Enabled = enabled
 					routes = append(routes, r)
 				}
 				err := t.within("Prepare", func() error { return t.Backend.Prepare(context.Background(), routes) })
-				for _, topic := range t.harness.RefusedTopics {
+				for _, topic := range t.harness.RejectedTopics {
 					if err == nil || !strings.Contains(err.Error(), topic) {
 						t.Errorf("topic %q (enabled: %t) is not in the error: %v", topic, enabled, err)
 					}
@@ -56,7 +56,7 @@ func prepareCases(h Harness) []Case {
 // deliveryCases are about messages on their way to the destination.
 func deliveryCases(h Harness) []Case {
 	cases := []Case{
-		{"delivered", "a message that done got a nil error for is at its topic, once while nothing fails, and at no other topic", func(t *trial) {
+		{"delivered", "a delivered message is at its topic, once if nothing fails, and at no other topic", func(t *trial) {
 			other := newTopic()
 			t.open(Limits{}, other)
 			first, second, elsewhere := t.numbered("a", 1), t.numbered("b", 2), t.numbered("a", 3)
@@ -74,7 +74,7 @@ func deliveryCases(h Harness) []Case {
 			t.publishAndDeliver(messages)
 			t.requireRecords(t.topic, messages...)
 		}},
-		{"done-once", "done is called exactly once for every message taken", func(t *trial) {
+		{"done-once", "done is called exactly once for every accepted message", func(t *trial) {
 			t.open(Limits{})
 			outcomes := t.publishRange(0, 100, "key")
 			t.deliver(outcomes...)
@@ -85,7 +85,7 @@ func deliveryCases(h Harness) []Case {
 				}
 			}
 		}},
-		{"done-may-publish", "done may publish: it is called without a lock that Publish takes", func(t *trial) {
+		{"done-may-publish", "done may call Publish, so the backend holds no lock that Publish needs", func(t *trial) {
 			t.open(Limits{})
 			m := t.numbered("key", 2)
 			next := newOutcome(m)
@@ -103,7 +103,7 @@ func deliveryCases(h Harness) []Case {
 			}
 			t.deliver(next)
 		}},
-		{"many-goroutines", "100 goroutines may publish at once", func(t *trial) {
+		{"many-goroutines", "100 goroutines may publish at the same time", func(t *trial) {
 			t.open(Limits{})
 			const goroutines, each = 100, 10
 			messages := make([]*signalcast.Message, goroutines*each)
@@ -130,7 +130,7 @@ func deliveryCases(h Harness) []Case {
 			t.deliver(outcomes...)
 			t.requireRecords(t.topic, messages...)
 		}},
-		{"message-read-only", "a message is not changed", func(t *trial) {
+		{"message-read-only", "the backend does not change a message", func(t *trial) {
 			t.open(Limits{})
 			m, same := t.numbered("key", 1), t.numbered("key", 1)
 			same.Event.ID = m.Event.ID
@@ -141,7 +141,7 @@ func deliveryCases(h Harness) []Case {
 				t.Fatalf("the message was %+v before and is %+v", same, m)
 			}
 		}},
-		{"message-not-kept", "a message is not used after done has returned: its owner may change the bytes then", func(t *trial) {
+		{"message-not-kept", "the backend does not use a message after done has returned", func(t *trial) {
 			t.open(Limits{})
 			m := t.numbered("key", 1)
 			want := Record{Key: bytes.Clone(m.Key), Value: bytes.Clone(m.Event.Value)}
@@ -157,7 +157,7 @@ func deliveryCases(h Harness) []Case {
 			}
 			t.Fatal("the record changed along with the bytes of the message, or is gone")
 		}},
-		{"outage", "a message that done got a nil error for is at its topic, also after the destination was away", func(t *trial) {
+		{"outage", "a delivered message is at its topic, even if the broker was away meanwhile", func(t *trial) {
 			t.open(Limits{})
 			outcomes := t.publishRange(0, 20, "key")
 			t.Stop()

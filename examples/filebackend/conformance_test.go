@@ -36,7 +36,7 @@ func TestConformance(t *testing.T) {
 				Start:   func() { require.NoError(t, os.Rename(dir+"-away", dir)) },
 			}
 		},
-		RefusedTopics: []string{"../secrets", ".hidden", "a b"},
+		RejectedTopics: []string{"../secrets", ".hidden", "a b"},
 	})
 }
 

@@ -38,7 +38,7 @@ func TestTheGuideQuotesTheCodeAsItIs(t *testing.T) {
 
 func TestTheGuideListsTheRules(t *testing.T) {
 	t.Parallel()
-	cases := backendtest.Cases(backendtest.Harness{MaxMessageBytes: 1, RefusedTopics: []string{"refused"}})
+	cases := backendtest.Cases(backendtest.Harness{MaxMessageBytes: 1, RejectedTopics: []string{"refused"}})
 	var table strings.Builder
 	for _, c := range cases {
 		table.WriteString("| `" + c.Name + "` | " + c.Rule + " |\n")
