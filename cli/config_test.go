@@ -111,7 +111,7 @@ func TestLintAsksTheBroker(t *testing.T) {
 
 	r := newProgram(t).run("lint", "--prefix", "stage", "--to", redis, file)
 	require.Equal(t, cli.ExitProblems, r.code)
-	require.Contains(t, r.out, file+":2:3: "+enrolled+` → orders: redis: topic "stage-orders": the key holds a string`)
+	require.Contains(t, r.out, file+":2:3: "+enrolled+` → orders: redis: topic "stage-orders": found a string; want a stream`)
 	require.Contains(t, r.out, "missing")
 	require.NotContains(t, r.out, `topic "a b"`)
 

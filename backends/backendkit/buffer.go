@@ -58,8 +58,8 @@ func NewBuffer(maxMessages int, maxBytes int64, failFast bool) *Buffer {
 	}
 }
 
-// Acquire makes room for a message of the given number of bytes. If there is none, it blocks
-// until there is or ctx ends. A message that fits gets room even if ctx has ended. The caller
+// Acquire makes room for a message of the given number of bytes. If the buffer is full, it
+// blocks until there is room or ctx ends. A message that fits gets room even if ctx has ended. The caller
 // releases the room after the outcome of the message was reported.
 //
 // Acquire returns ErrClosed after Close, ErrTooLarge for a message larger than the buffer,

@@ -51,7 +51,7 @@ func TestRoomIsGivenInTheOrderOfAsking(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, size, <-order)
 		}
-		require.Empty(t, order, "nobody overtakes")
+		require.Empty(t, order, "a later call does not overtake")
 		b.Release(held)
 		synctest.Wait()
 		require.Len(t, order, 2)

@@ -2,8 +2,12 @@ package franz
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -14,18 +18,19 @@ var _ signalcast.Backend = (*Backend)(nil)
 type Backend struct{ bus *kafkabus.Bus }
 
 // New returns a backend for the brokers that c names. It checks c and reports
-// every fault, each as a *[ConfigError]. It does not connect: brokers that are
+// every fault, each as a *kafkaconfig.ConfigError. It does not connect: brokers that are
 // away are connected to when they are back.
 func New(c Config) (*Backend, error) {
-	checked, err := kafkabus.Config(c).Check()
+	checked, err := kafkabus.Check(c)
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWriter(checked)
+	log := backendkit.NewLog(c.Logger)
+	w, err := newWriter(checked, log)
 	if err != nil {
 		return nil, err
 	}
-	bus, err := kafkabus.New(checked, w)
+	bus, err := kafkabus.New(checked, log, w)
 	if err != nil {
 		w.Close()
 		return nil, err
@@ -34,16 +39,16 @@ func New(c Config) (*Backend, error) {
 }
 
 // String says where the backend writes, without credentials.
-func (b *Backend) String() string { return "franz.Backend of " + b.bus.String() }
+func (b *Backend) String() string { return "franz.Backend{" + b.bus.String() + "}" }
 
-// GoString returns String.
-func (b *Backend) GoString() string { return b.String() }
+// Format writes String for every verb.
+func (b *Backend) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
 // Prepare refuses topics with names that are illegal in Kafka, and event types
 // that are illegal as the namespace of an Avro schema, those with a hyphen say.
 // Then it registers the schemas of the enabled routes, unless
 // Config.RegisterOnUse leaves that for later: a registry that refuses one or
-// cannot be reached until ctx ends, or within 30 s, is a *[SchemaError]. It does
+// cannot be reached until ctx ends, or within 30 s, is a *kafkaconfig.SchemaError. It does
 // not ask the brokers.
 func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	return b.bus.Prepare(ctx, routes)
@@ -67,3 +72,6 @@ func (b *Backend) Close(ctx context.Context) error { return b.bus.Close(ctx) }
 // Unacknowledged returns the number of messages that were taken and whose
 // outcome has not been reported.
 func (b *Backend) Unacknowledged() int { return b.bus.Unacknowledged() }
+
+// UseLogger sets the logger if Config.Logger is nil. A [signalcast.Dispatcher] calls it.
+func (b *Backend) UseLogger(l *slog.Logger) { b.bus.UseLogger(l) }

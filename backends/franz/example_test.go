@@ -2,7 +2,6 @@ package franz_test
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
@@ -28,19 +27,4 @@ func Example() {
 		panic(err) // the schema registry refuses a schema, say
 	}
 	defer func() { _ = dispatcher.Close(ctx) }()
-}
-
-func ExampleConfigFromEnv() {
-	settings := map[string]string{ // os.Getenv has those of the environment
-		"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS":   "kafka-1:9093,kafka-2:9093",
-		"EVENT_BUS_KAFKA_API_KEY":             "key",
-		"EVENT_BUS_KAFKA_API_SECRET":          "very-secret",
-		"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": "https://registry:8081",
-	}
-	config := franz.ConfigFromEnv(func(name string) string { return settings[name] })
-	fmt.Println(config.SASLMechanism)
-	fmt.Printf("%+v\n", config)
-	// Output:
-	// PLAIN
-	// franz.Config{brokers kafka-1:9093,kafka-2:9093, schema registry https://registry:8081}
 }

@@ -6,14 +6,16 @@ import (
 	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
-// logger gives the warnings of franz-go to slog. They are about brokers,
-// partitions and batches, and hold nothing of the records.
-type logger struct{ *slog.Logger }
+// logger writes the warnings of franz-go to slog. They are about brokers, partitions
+// and batches, and contain no record data.
+type logger struct{ log *backendkit.Log }
 
 func (l logger) Level() kgo.LogLevel {
-	if l.Enabled(context.Background(), slog.LevelWarn) {
+	if l.log.Logger().Enabled(context.Background(), slog.LevelWarn) {
 		return kgo.LogLevelWarn
 	}
 	return kgo.LogLevelNone
@@ -24,5 +26,5 @@ func (l logger) Log(_ kgo.LogLevel, message string, pairs ...any) {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		attributes = append(attributes, slog.Any(fmt.Sprint(pairs[i]), pairs[i+1]))
 	}
-	l.LogAttrs(context.Background(), slog.LevelWarn, message, attributes...) //nolint:sloglint // franz-go's own messages
+	l.log.Logger().LogAttrs(context.Background(), slog.LevelWarn, message, attributes...) //nolint:sloglint // franz-go's own messages
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -35,7 +36,7 @@ type writer struct {
 	records    sync.Pool // of *record that no message has
 }
 
-func newWriter(c kafkabus.Config) (*writer, error) {
+func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
 	w.records.New = func() any { return newRecord(w.settle) }
 	w.ctx, w.stop = context.WithCancel(context.Background())
@@ -43,7 +44,7 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
-		kgo.WithLogger(logger{c.Logger}),
+		kgo.WithLogger(logger{log}),
 		// Together they are how long an answer is waited for.
 		kgo.ProduceRequestTimeout(c.RequestTimeout / 2),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout / 2),
@@ -66,7 +67,7 @@ func newWriter(c kafkabus.Config) (*writer, error) {
 		kgo.RecordDeliveryTimeout(c.DeliveryTimeout),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.AlwaysRetryEOF(),
-		kgo.RetryBackoffFn(kafkabus.Backoff),
+		kgo.RetryBackoffFn(backendkit.Backoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.MetadataMaxAge(5 * time.Second), // until partitions that were added are used
 	}
@@ -167,7 +168,7 @@ func (w *writer) renew() {
 		return // something else was refused
 	}
 	const aSecond = 10 // no more of clients that are refused again
-	if kafkabus.Pause(w.ctx, aSecond) != nil {
+	if backendkit.Pause(w.ctx, aSecond, 0) != nil {
 		return
 	}
 	client, err := kgo.NewClient(w.options...)
@@ -202,7 +203,7 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 		}
 		return kafkabus.Closed(err)
 	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Taken) >= w.timeout:
-		return fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, err)
+		return fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, err)
 	default:
 		return err
 	}

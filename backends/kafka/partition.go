@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -72,7 +73,7 @@ func (p *partition) serve(ctx context.Context) {
 }
 
 func (p *partition) log() *slog.Logger {
-	return p.writer.log.With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
+	return p.writer.log.Logger().With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
 }
 
 // fill makes the batch as large as it may be, unless it may be written already.
@@ -237,7 +238,7 @@ func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
 			break
 		}
 	}
-	_ = kafkabus.Pause(ctx, repeats) // expire looks at what has ended
+	_ = backendkit.Pause(ctx, repeats+1, 0) // expire looks at what has ended
 }
 
 func (b *batch) fate() signalcast.Fate {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -18,7 +19,7 @@ type writer struct {
 	encoder  encoder
 	timeout  time.Duration
 	maxBytes int
-	log      *slog.Logger
+	log      *backendkit.Log
 
 	// running counts the goroutines that stop ends by ending ctx.
 	ctx     context.Context //nolint:containedctx // the life of the goroutines
@@ -49,9 +50,9 @@ const (
 	partitionsAge = 5 * time.Second
 )
 
-func newWriter(c kafkabus.Config) *writer {
+func newWriter(c kafkabus.Config, log *backendkit.Log) *writer {
 	w := &writer{
-		cluster: newCluster(c), encoder: newEncoder(), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: c.Logger,
+		cluster: newCluster(c), encoder: newEncoder(), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: log,
 		slots: make(chan struct{}, batchesInFlight), topics: map[string]*topic{},
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
@@ -116,10 +117,10 @@ func (w *writer) learn(t *topic) {
 			return
 		}
 		if repeats == 0 && w.ctx.Err() == nil {
-			w.log.WarnContext(w.ctx, "topic is not available", slog.String("topic", t.name), slog.Any("error", err))
+			w.log.Logger().WarnContext(w.ctx, "topic is not available", slog.String("topic", t.name), slog.Any("error", err))
 		}
 		w.cluster.refresh()
-		_ = kafkabus.Pause(w.ctx, repeats) // the next answer tells that ctx has ended
+		_ = backendkit.Pause(w.ctx, repeats+1, 0) // the next answer tells that ctx has ended
 	}
 }
 
@@ -169,7 +170,7 @@ type verdict struct {
 
 // judge gives the verdict on records that could not be written by now because of cause.
 func (w *writer) judge(cause error) verdict {
-	v := verdict{late: kafkabus.ErrDeliveryTimeout, deadline: time.Now().Add(-w.timeout)}
+	v := verdict{late: signalcast.ErrDeliveryTimeout, deadline: time.Now().Add(-w.timeout)}
 	switch {
 	case w.ctx.Err() != nil:
 		v.all = kafkabus.Closed(explain(cause))
@@ -177,7 +178,7 @@ func (w *writer) judge(cause error) verdict {
 	case permanent(cause):
 		v.all = explain(cause)
 	default:
-		v.late = fmt.Errorf("%w: %w", kafkabus.ErrDeliveryTimeout, explain(cause))
+		v.late = fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, explain(cause))
 	}
 	return v
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
 	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/openedx"
 	"github.com/signalcast/signalcast/openedx/authoring"
 	"github.com/signalcast/signalcast/openedx/learning"
@@ -75,9 +76,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 func openBackend(client string, getenv func(string) string) (signalcast.Backend, error) {
 	switch client {
 	case "kafka-go":
-		return kafka.New(kafka.ConfigFromEnv(getenv))
+		return kafka.New(kafkaconfig.FromEnv(getenv))
 	case "franz-go":
-		return franz.New(franz.ConfigFromEnv(getenv))
+		return franz.New(kafkaconfig.FromEnv(getenv))
 	default:
 		return nil, fmt.Errorf("--client: found %q; want kafka-go or franz-go", client)
 	}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
-	"github.com/signalcast/signalcast/internal/closing"
 )
 
 // Writer writes records to Kafka with one client library.
@@ -26,6 +25,8 @@ type Writer interface {
 
 // Bus is a [signalcast.Backend] over a Writer.
 type Bus struct {
+	*backendkit.Log
+
 	place         string
 	writer        Writer
 	registry      *registry
@@ -34,7 +35,6 @@ type Bus struct {
 	headerNames   int // in bytes
 	timeout       time.Duration
 	registerOnUse bool
-	log           *slog.Logger
 
 	// stop ends the waiting for schemas, registering waits for it.
 	stopped     context.Context //nolint:containedctx // the life of the goroutines
@@ -45,23 +45,24 @@ type Bus struct {
 	waiting map[string]*queue
 	gone    bool // the writer takes no more records
 
-	closing closing.Once
+	closing backendkit.CloseOnce
+	closed  atomic.Bool // Close was called
 }
 
 var _ signalcast.Backend = (*Bus)(nil)
 
 // New returns a bus that writes with w, whose configuration is checked.
-func New(c Config, w Writer) (*Bus, error) {
+func New(c Config, log *backendkit.Log, w Writer) (*Bus, error) {
 	registry, err := newRegistry(c)
 	if err != nil {
 		return nil, err
 	}
 	b := &Bus{
-		place: c.String(), writer: w, registry: registry,
+		Log: log, place: c.String(), writer: w, registry: registry,
 		buffer:   backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
-		registerOnUse: c.RegisterOnUse, log: c.Logger,
-		waiting: map[string]*queue{},
+		registerOnUse: c.RegisterOnUse,
+		waiting:       map[string]*queue{},
 	}
 	for _, a := range Attributes() {
 		b.headerNames += len(a.Header)
@@ -76,6 +77,9 @@ func (b *Bus) String() string { return b.place }
 // Prepare checks the names of topics, and that the schema registry takes the
 // schemas; see the backend packages.
 func (b *Bus) Prepare(ctx context.Context, routes []signalcast.Route) error {
+	if b.closed.Load() {
+		return signalcast.ErrClosed
+	}
 	if err := b.prepare(ctx, routes); err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
@@ -90,7 +94,7 @@ const overhead = 4096
 func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	size := batchBytes(m, b.headerNames)
 	if size > b.maxBytes {
-		return fmt.Errorf("kafka: the record has about %d bytes; Config.MaxMessageBytes allows %d: %w",
+		return fmt.Errorf("kafka: found a record of about %d bytes; want at most Config.MaxMessageBytes, %d: %w",
 			size, b.maxBytes, signalcast.ErrTooLarge)
 	}
 	place, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Key))+int64(len(m.Event.Value)))
@@ -117,6 +121,7 @@ func (b *Bus) Close(ctx context.Context) error {
 }
 
 func (b *Bus) shutDown(ctx context.Context) error {
+	b.closed.Store(true)
 	b.buffer.Close()
 	err := b.buffer.Flush(ctx)
 	left := b.buffer.Len()
@@ -200,7 +205,7 @@ func (b *Bus) serve(topic string, q *queue) {
 		case b.stopped.Err() != nil:
 			r.Failed(signalcast.FateNotWritten, Closed(cause))
 		case time.Since(r.Taken) >= b.timeout:
-			r.Failed(signalcast.FateNotWritten, fmt.Errorf("%w: %w", ErrDeliveryTimeout, cause))
+			r.Failed(signalcast.FateNotWritten, fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, cause))
 		default:
 			r.Failed(signalcast.FateNotWritten, cause)
 		}

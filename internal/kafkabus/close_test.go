@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -54,7 +55,7 @@ func TestCloseTellsWhatKeptTheMessages(t *testing.T) {
 			known := publishMany(t, b, s, count)
 			require.Eventually(t, func() bool { return len(registry.Requests()) > 1 }, patience, time.Millisecond)
 			for _, err := range givenUp(t, b, known) {
-				var schema *kafkabus.SchemaError
+				var schema *kafkaconfig.SchemaError
 				require.ErrorAs(t, err, &schema)
 			}
 		})

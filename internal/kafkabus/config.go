@@ -1,74 +1,24 @@
 package kafkabus
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 )
 
-// Config is the configuration of a backend. The public packages define the
-// same struct with its documentation and convert it.
-type Config struct {
-	Brokers                []string
-	ClientID               string
-	TLS                    *tls.Config
-	SASLMechanism          string
-	SASLUsername           string
-	SASLPassword           string
-	SchemaRegistry         string
-	SchemaRegistryUsername string
-	SchemaRegistryPassword string
-	SchemaRegistryTLS      *tls.Config
-	RegisterOnUse          bool
-	BufferMessages         int
-	BufferBytes            int64
-	FailFast               bool
-	MaxMessageBytes        int
-	DeliveryTimeout        time.Duration
-	DialTimeout            time.Duration
-	RequestTimeout         time.Duration
-	Logger                 *slog.Logger
-}
+// Config is the configuration of both backends.
+type Config = kafkaconfig.Config
 
-// The names of SASL mechanisms.
-const (
-	Plain       = "PLAIN"
-	ScramSHA256 = "SCRAM-SHA-256"
-	ScramSHA512 = "SCRAM-SHA-512"
-)
-
-// ConfigError reports a field of a Config that New refuses.
-type ConfigError struct {
-	// Field is the name of the field.
-	Field string
-	// Problem says what was found and what is allowed, without secrets.
-	Problem string
-}
-
-// Error names the field and the problem.
-func (e *ConfigError) Error() string { return "kafka: Config." + e.Field + " " + e.Problem }
-
-// String describes the configuration without credentials.
-func (c Config) String() string {
-	text := "brokers " + strings.Join(c.Brokers, ",")
-	if c.SchemaRegistry != "" {
-		registry := "URL that cannot be parsed"
-		if u, err := url.Parse(c.SchemaRegistry); err == nil {
-			registry = u.Scheme + "://" + u.Host
-		}
-		text += ", schema registry " + registry
-	}
-	return text
-}
-
-// Check returns c with its defaults, or every fault of it, each as a *ConfigError.
-func (c Config) Check() (Config, error) {
+// Check returns c with its defaults, or every fault of it, each as a
+// *kafkaconfig.ConfigError.
+func Check(c Config) (Config, error) {
 	orDefault(&c.ClientID, "signalcast")
 	orDefault(&c.BufferMessages, 10_000)
 	orDefault(&c.BufferBytes, 64<<20)
@@ -76,10 +26,7 @@ func (c Config) Check() (Config, error) {
 	orDefault(&c.DeliveryTimeout, 2*time.Minute)
 	orDefault(&c.DialTimeout, 5*time.Second)
 	orDefault(&c.RequestTimeout, 10*time.Second)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	return c, errors.Join(append(append(c.checkPlaces(), c.checkSecurity()...), c.checkLimits()...)...)
+	return c, errors.Join(slices.Concat(checkAddresses(c), checkSecurity(c), checkLimits(c))...)
 }
 
 func orDefault[T comparable](field *T, value T) {
@@ -89,35 +36,35 @@ func orDefault[T comparable](field *T, value T) {
 	}
 }
 
-func fault(field, format string, args ...any) error {
-	return &ConfigError{Field: field, Problem: fmt.Sprintf(format, args...)}
+func fault(field, found, want string) error {
+	return &kafkaconfig.ConfigError{Field: field, Found: found, Want: want}
 }
 
-func (c Config) checkPlaces() (faults []error) {
+func checkAddresses(c Config) (faults []error) {
 	if len(c.Brokers) == 0 {
-		faults = append(faults, fault("Brokers", "is empty; at least one host:port says where Kafka is"))
+		faults = append(faults, fault("Brokers", "found none", "at least one broker as host:port"))
 	}
 	for i, addr := range c.Brokers {
-		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || !isPort(port) {
-			faults = append(faults, fault(fmt.Sprintf("Brokers[%d]", i), "is not of the form host:port, with a port from 1 to 65535"))
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || strings.Contains(host, "@") || !isPort(port) {
+			faults = append(faults, fault(fmt.Sprintf("Brokers[%d]", i), "found an address of another form", "host:port, with a port from 1 to 65535 and no credentials"))
 		}
 	}
 	if c.SchemaRegistry == "" {
 		if c.SchemaRegistryUsername != "" || c.SchemaRegistryPassword != "" || c.SchemaRegistryTLS != nil {
-			faults = append(faults, fault("SchemaRegistry", "is empty, though credentials or TLS are given for it"))
+			faults = append(faults, fault("SchemaRegistry", "found no URL beside its credentials or TLS", "the URL of the registry"))
 		}
 		return faults
 	}
 	u, err := url.Parse(c.SchemaRegistry)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		faults = append(faults, fault("SchemaRegistry", "is not an http or https URL"))
+		faults = append(faults, fault("SchemaRegistry", "found text of another form", "an http or https URL"))
 	case u.Port() != "" && !isPort(u.Port()):
-		faults = append(faults, fault("SchemaRegistry", "has an impossible port; allowed are 1 to 65535, and none for that of the scheme"))
+		faults = append(faults, fault("SchemaRegistry", "found an invalid port", "1 to 65535, or none for that of the scheme"))
 	case u.User != nil:
-		faults = append(faults, fault("SchemaRegistry", "holds credentials; they belong in SchemaRegistryUsername and SchemaRegistryPassword"))
+		faults = append(faults, fault("SchemaRegistry", "found credentials in the URL", "them in SchemaRegistryUsername and SchemaRegistryPassword"))
 	case u.RawQuery != "" || u.Fragment != "":
-		faults = append(faults, fault("SchemaRegistry", "has a query or a fragment; allowed are a host and a path"))
+		faults = append(faults, fault("SchemaRegistry", "found a query or a fragment", "a host and a path"))
 	}
 	return faults
 }
@@ -127,32 +74,32 @@ func isPort(text string) bool {
 	return err == nil && n > 0
 }
 
-func (c Config) checkSecurity() (faults []error) {
+const mechanisms = kafkaconfig.Plain + ", " + kafkaconfig.ScramSHA256 + " or " + kafkaconfig.ScramSHA512
+
+func checkSecurity(c Config) (faults []error) {
 	switch c.SASLMechanism {
-	case Plain, ScramSHA256, ScramSHA512:
+	case kafkaconfig.Plain, kafkaconfig.ScramSHA256, kafkaconfig.ScramSHA512:
 		if c.SASLUsername == "" || c.SASLPassword == "" {
-			faults = append(faults, fault("SASLUsername", "or SASLPassword is empty, though SASLMechanism is given"))
+			faults = append(faults, fault("SASLUsername", "found it or SASLPassword empty beside SASLMechanism", "both"))
 		}
-		if c.SASLMechanism == Plain && c.TLS == nil {
-			faults = append(faults, fault("TLS", "is nil with SASLMechanism PLAIN, which shows the password to the network; "+
-				"&tls.Config{} trusts the system's certificates"))
+		if c.SASLMechanism == kafkaconfig.Plain && c.TLS == nil {
+			faults = append(faults, fault("TLS", "found nil with SASLMechanism PLAIN, which sends the password as it is",
+				"a configuration; &tls.Config{} trusts the certificates of the system"))
 		}
 	case "":
 		if c.SASLUsername != "" || c.SASLPassword != "" {
-			faults = append(faults, fault("SASLMechanism", "is empty, though a username or password is given; allowed are %s, %s and %s",
-				Plain, ScramSHA256, ScramSHA512))
+			faults = append(faults, fault("SASLMechanism", "found none beside a username or password", mechanisms))
 		}
 	default:
-		faults = append(faults, fault("SASLMechanism", "is %q; allowed are %s, %s and %s, and empty for none",
-			c.SASLMechanism, Plain, ScramSHA256, ScramSHA512))
+		faults = append(faults, fault("SASLMechanism", fmt.Sprintf("found %q", c.SASLMechanism), mechanisms+", or nothing"))
 	}
 	if c.SchemaRegistryPassword != "" && c.SchemaRegistryUsername == "" {
-		faults = append(faults, fault("SchemaRegistryUsername", "is empty, though a password is given"))
+		faults = append(faults, fault("SchemaRegistryUsername", "found nothing beside a password", "the username"))
 	}
 	return faults
 }
 
-func (c Config) checkLimits() (faults []error) {
+func checkLimits(c Config) (faults []error) {
 	for _, count := range []struct {
 		field string
 		n     int64
@@ -161,12 +108,12 @@ func (c Config) checkLimits() (faults []error) {
 		{"BufferBytes", c.BufferBytes},
 	} {
 		if count.n < 0 {
-			faults = append(faults, fault(count.field, "is %d; allowed are a positive number, and 0 for the default", count.n))
+			faults = append(faults, fault(count.field, fmt.Sprintf("found %d", count.n), "0 for the default, or more"))
 		}
 	}
 	if c.MaxMessageBytes < minMessageBytes || c.MaxMessageBytes > maxMessageBytes {
-		faults = append(faults, fault("MaxMessageBytes", "is %d; allowed are %d to %d, and 0 for the default",
-			c.MaxMessageBytes, minMessageBytes, maxMessageBytes))
+		faults = append(faults, fault("MaxMessageBytes", fmt.Sprintf("found %d", c.MaxMessageBytes),
+			fmt.Sprintf("0 for the default, or %d to %d", minMessageBytes, maxMessageBytes)))
 	}
 	for _, limit := range []struct {
 		field          string
@@ -177,7 +124,8 @@ func (c Config) checkLimits() (faults []error) {
 		{"RequestTimeout", c.RequestTimeout, 200 * time.Millisecond, 15 * time.Minute},
 	} {
 		if limit.d < limit.least || limit.d > limit.most {
-			faults = append(faults, fault(limit.field, "is %v; allowed are %v to %v, and 0 for the default", limit.d, limit.least, limit.most))
+			faults = append(faults, fault(limit.field, fmt.Sprintf("found %v", limit.d),
+				fmt.Sprintf("0 for the default, or %v to %v", limit.least, limit.most)))
 		}
 	}
 	return faults

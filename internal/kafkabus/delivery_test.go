@@ -17,6 +17,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -179,8 +180,8 @@ func TestATopicThatDoesNotExist(t *testing.T) {
 			known := publish(t, b, plain.message("topic", "key", 1))
 			delivered(t, publish(t, b, plain.message("other", "key", 1)))
 			err := failure(t, known, signalcast.FateNotWritten)
-			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
-			require.ErrorIs(t, err, kafkabus.ErrUnknownTopic)
+			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
+			require.ErrorIs(t, err, kafkaconfig.ErrUnknownTopic)
 		})
 	})
 }
@@ -212,7 +213,7 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 			cluster.Stop()
 			await(t, publish(t, b, plain.message("topic", "key", 2))) // may be written to a connection that is cut
 			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateNotWritten)
-			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
 			cluster.Start()
 			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
 		})
@@ -223,7 +224,7 @@ func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
 			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 			cluster.LoseAcknowledgements(1 << 30)
 			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateUnknown)
-			require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
+			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
 			cluster.LoseAcknowledgements(0)
 			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
 			records := cluster.Read(t, "topic")

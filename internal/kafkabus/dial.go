@@ -8,6 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 )
 
 func dialer(c Config, t *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -18,14 +20,14 @@ func dialer(c Config, t *tls.Config) func(ctx context.Context, network, addr str
 	return (&tls.Dialer{NetDialer: plain, Config: t}).DialContext
 }
 
-// Mechanism returns how c authenticates to brokers, or nil for not at all.
+// Mechanism returns the SASL mechanism of c, or nil if there is none.
 func Mechanism(c Config) sasl.Mechanism {
 	switch c.SASLMechanism {
-	case Plain:
+	case kafkaconfig.Plain:
 		return plain.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsMechanism()
-	case ScramSHA256:
+	case kafkaconfig.ScramSHA256:
 		return scram.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsSha256Mechanism()
-	case ScramSHA512:
+	case kafkaconfig.ScramSHA512:
 		return scram.Auth{User: c.SASLUsername, Pass: c.SASLPassword}.AsSha512Mechanism()
 	default:
 		return nil

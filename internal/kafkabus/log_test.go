@@ -2,6 +2,7 @@ package kafkabus_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -46,9 +48,54 @@ func TestWhatIsRefusedIsNotLoggedAsWorkingAgain(t *testing.T) {
 			defer func() { code = kerr.TopicAuthorizationFailed.Code }()
 			return answer(request, code), nil, true
 		})
-		require.ErrorIs(t, await(t, publish(t, b, plain.message("topic", "key", 2))).err, kafkabus.ErrDenied)
+		require.ErrorIs(t, await(t, publish(t, b, plain.message("topic", "key", 2))).err, kafkaconfig.ErrDenied)
 		require.NoError(t, b.Close(t.Context()))
 		require.NotContains(t, log.String(), "works again")
+	})
+}
+
+// panicking is a log handler with a fault.
+type panicking struct{ slog.Handler }
+
+func (panicking) Enabled(context.Context, slog.Level) bool { return true }
+
+func (panicking) Handle(context.Context, slog.Record) error { panic("handler") }
+
+func (p panicking) WithAttrs([]slog.Attr) slog.Handler { return p }
+
+func TestALogHandlerThatPanicsDoesNotStopDelivery(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), Logger: slog.New(panicking{})})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		cluster.Stop()
+		known := publish(t, b, plain.message("topic", "key", 2))
+		cluster.Start()
+		delivered(t, known)
+	})
+}
+
+func TestTheLoggerOfTheDispatcherIsUsedIfConfigHasNone(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		var own, dispatchers warnings
+		for _, configured := range []*slog.Logger{own.logger(), nil} {
+			cluster := kafkatest.NewCluster(t)
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), Logger: configured})
+			b.(interface{ UseLogger(l *slog.Logger) }).UseLogger(dispatchers.logger())
+			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+			cluster.Stop()
+			known := publish(t, b, plain.message("topic", "key", 2))
+			if configured != nil {
+				own.await(t)
+				require.Empty(t, dispatchers.String())
+			} else {
+				dispatchers.await(t)
+			}
+			cluster.Start()
+			delivered(t, known)
+		}
 	})
 }
 

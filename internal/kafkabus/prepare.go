@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/backendkit"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 )
 
 const (
@@ -21,15 +23,14 @@ const (
 	registryPatience = 30 * time.Second
 )
 
-// prepare checks the names of topics and schemas of all routes, and registers
-// the schemas of the enabled ones unless that is left to the first message. It
-// returns every fault.
+// prepare checks the names of topics and schemas of all routes. It registers the schemas of
+// the enabled ones, unless Config.RegisterOnUse is set. It returns every fault.
 func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
 	var faults []error
 	for _, r := range routes {
 		faults = append(faults, checkTopic(r), checkSchema(r, r.ValueSchema), checkSchema(r, r.KeySchema))
 		if r.ValueSchema != nil && b.registry.client == nil {
-			faults = append(faults, &SchemaError{Subject: subject(r.Topic, r.ValueSchema), Refused: true, Err: errNoRegistry})
+			faults = append(faults, &kafkaconfig.SchemaError{Subject: subject(r.Topic, r.ValueSchema), Rejected: true, Err: errNoRegistry})
 		}
 	}
 	if err := errors.Join(faults...); err != nil || b.registerOnUse {
@@ -56,7 +57,7 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 	for i, name := range names {
 		slots <- struct{}{}
 		if ctx.Err() != nil && i > 0 {
-			break // what was tried says why
+			break // the errors of earlier topics say why
 		}
 		registering.Go(func() {
 			defer func() { <-slots }()
@@ -65,7 +66,7 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 					patient, cancel := context.WithTimeout(ctx, registryPatience)
 					faults[i] = errors.Join(faults[i], b.registerPatiently(patient, name, s))
 					if patient.Err() != nil {
-						giveUp() // the registry is away, for the others too
+						giveUp() // the registry is unreachable for the others too
 					}
 					cancel()
 				}
@@ -79,23 +80,23 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 	return ctx.Err() //nolint:wrapcheck // some were left out if it ended
 }
 
-// registerPatiently registers a schema and tries again while the registry is
-// away, until ctx ends.
+// registerPatiently registers a schema. It retries until ctx ends while the registry is
+// unreachable.
 func (b *Bus) registerPatiently(ctx context.Context, topic string, s *signalcast.Schema) error {
 	var last error
 	for failures := 0; ; failures++ {
 		err := b.registry.register(ctx, topic, s)
-		var schema *SchemaError
-		if err == nil || errors.As(err, &schema) && schema.Refused {
+		var schema *kafkaconfig.SchemaError
+		if err == nil || errors.As(err, &schema) && schema.Rejected {
 			return err
 		}
 		if last == nil && ctx.Err() == nil {
-			b.log.WarnContext(ctx, "schema registry does not register a schema", slog.String("topic", topic), slog.Any("error", err))
+			b.Logger().WarnContext(ctx, "schema registry does not register a schema", slog.String("topic", topic), slog.Any("error", err))
 		}
 		if last == nil || ctx.Err() == nil {
-			last = err // rather why the registry could not be reached than that time is up
+			last = err // the cause, rather than the end of ctx
 		}
-		if Pause(ctx, failures) != nil {
+		if backendkit.Pause(ctx, failures+1, 0) != nil {
 			return last
 		}
 	}
@@ -106,22 +107,21 @@ func checkTopic(r signalcast.Route) error {
 	if r.Topic != "" && len(r.Topic) <= longest && consistsOf(r.Topic, "._-") && r.Topic != "." && r.Topic != ".." {
 		return nil
 	}
-	return fmt.Errorf("event type %q: topic %q is not a legal name in Kafka: "+
-		"allowed are 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-', but not %q and %q",
+	return fmt.Errorf("event type %q: topic %q: found a name that Kafka does not allow; "+
+		"want 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-', but not %q or %q",
 		r.EventType, r.Topic, ".", "..")
 }
 
-// checkSchema looks at the name of a record, which registries check more
-// strictly than encoders do.
+// checkSchema checks the name of a record. Registries are stricter about it than encoders.
 func checkSchema(r signalcast.Route, s *signalcast.Schema) error {
 	if s == nil {
 		return nil
 	}
 	for part := range strings.SplitSeq(s.Name, ".") {
 		if part == "" || isDigit(rune(part[0])) || !consistsOf(part, "_") {
-			return fmt.Errorf("event type %q: the event type is the namespace of its Avro schema, where %q is illegal: "+
-				"allowed are letters, digits and '_' between the dots, not beginning with a digit; "+
-				"schema registries refuse it, while Redis and the JSON codec have no such rule", r.EventType, part)
+			return fmt.Errorf("event type %q: found %q in the namespace of its Avro schema; "+
+				"want letters, digits and '_' between the dots, not starting with a digit "+
+				"(schema registries require it; Redis and the JSON codec do not)", r.EventType, part)
 		}
 	}
 	return nil

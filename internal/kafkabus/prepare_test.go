@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -41,9 +43,9 @@ func TestPrepareChecksTheTableWithoutBrokers(t *testing.T) {
 			{"a legal name", []signalcast.Route{s.route("Some.topic_1-x")}, nil},
 			{"the longest name", []signalcast.Route{s.route(strings.Repeat("t", 249))}, nil},
 			{"a name that is too long", []signalcast.Route{s.route(strings.Repeat("t", 250))}, []string{"1 to 249"}},
-			{"names that mean directories", []signalcast.Route{s.route("."), s.route("..")}, []string{`topic "." is`, `topic ".." is`}},
+			{"names that mean directories", []signalcast.Route{s.route("."), s.route("..")}, []string{`topic ".": found`, `topic "..": found`}},
 			{"a disabled route with an illegal name", []signalcast.Route{disabled}, []string{`topic "not legal"`, eventType}},
-			{"a hyphen in an event type", []signalcast.Route{hyphen}, []string{hyphen.EventType, `"redemption-reversed" is illegal`, "namespace"}},
+			{"a hyphen in an event type", []signalcast.Route{hyphen}, []string{hyphen.EventType, `found "redemption-reversed"`, "namespace"}},
 			{"a hyphen in an event type that is written as JSON", []signalcast.Route{json}, nil},
 			{"several faults", []signalcast.Route{s.route("a b"), hyphen, s.route("c d")}, []string{"a b", "redemption-reversed", "c d"}},
 		} {
@@ -126,9 +128,9 @@ func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 				}
 				began := time.Now()
 				err := b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")})
-				var schema *kafkabus.SchemaError
+				var schema *kafkaconfig.SchemaError
 				require.ErrorAs(t, err, &schema)
-				require.Equal(t, c.refused, schema.Refused)
+				require.Equal(t, c.refused, schema.Rejected)
 				require.ErrorContains(t, err, "topic-"+eventType+".CloudEvent")
 				require.NotContains(t, err.Error(), "very-secret")
 				require.Less(t, time.Since(began), patience, "the context bounds the wait")
@@ -151,14 +153,27 @@ func TestPrepareWaitsForARegistryThatComesBack(t *testing.T) {
 	})
 }
 
-func TestASchemaWithoutARegistryIsRefused(t *testing.T) {
+func TestPrepareRejectsASchemaWithoutARegistry(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		b := start(t, open, kafkabus.Config{Brokers: []string{nowhere}})
 		err := b.Prepare(t.Context(), []signalcast.Route{newSchemas().route("topic")})
-		var schema *kafkabus.SchemaError
+		var schema *kafkaconfig.SchemaError
 		require.ErrorAs(t, err, &schema)
-		require.ErrorContains(t, err, `is not registered: Config.SchemaRegistry is empty`, "nobody has refused it")
+		require.ErrorContains(t, err, `is not registered: Config.SchemaRegistry: found nothing`)
+	})
+}
+
+func TestTheRegistryIsReachedThroughItsProxy(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		proxy := kafkatest.NewRegistry(t) // a proxy gets the requests for every host
+		b := start(t, open, kafkabus.Config{
+			Brokers: []string{nowhere}, SchemaRegistry: "http://registry.example.org:8081",
+			SchemaRegistryProxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) },
+		})
+		require.NoError(t, b.Prepare(t.Context(), []signalcast.Route{newSchemas().route("topic")}))
+		require.Equal(t, "registry.example.org:8081", proxy.Requests()[0].Host)
 	})
 }
 
@@ -185,7 +200,7 @@ func TestRegistryOverTLS(t *testing.T) {
 	})
 }
 
-func TestARegistryDoesNotLeadAwayFromTLS(t *testing.T) {
+func TestARegistryMustNotRedirectToPlainHTTP(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		plain := kafkatest.NewRegistry(t)
@@ -199,7 +214,7 @@ func TestARegistryDoesNotLeadAwayFromTLS(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), soon)
 		defer cancel()
-		require.ErrorContains(t, b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")}), "away from TLS")
+		require.ErrorContains(t, b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")}), "redirects from https to http")
 		require.Empty(t, plain.Requests())
 	})
 }
@@ -246,9 +261,9 @@ func TestRegistrationOnUse(t *testing.T) {
 			_, registry, b := setUp(t, patience)
 			registry.Fail(http.StatusConflict)
 			err := failure(t, publish(t, b, s.message("topic", "key", 1)), signalcast.FateNotWritten)
-			var schema *kafkabus.SchemaError
+			var schema *kafkaconfig.SchemaError
 			require.ErrorAs(t, err, &schema)
-			require.True(t, schema.Refused)
+			require.True(t, schema.Rejected)
 			registry.Fail(0)
 			delivered(t, publish(t, b, s.message("topic", "key", 2)))
 		})
@@ -257,8 +272,8 @@ func TestRegistrationOnUse(t *testing.T) {
 			_, _, b := setUp(t, soon)
 			for _, known := range publishMany(t, b, s, 3) {
 				err := failure(t, known, signalcast.FateNotWritten)
-				require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout)
-				var schema *kafkabus.SchemaError
+				require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
+				var schema *kafkaconfig.SchemaError
 				require.ErrorAs(t, err, &schema)
 				require.ErrorContains(t, err, "the test says so")
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -42,7 +43,7 @@ func TestAProducerThatIsAllowedLaterIsTaken(t *testing.T) {
 			refusal.ErrorCode = kerr.ClusterAuthorizationFailed.Code
 			return refusal, nil, true
 		})
-		require.ErrorIs(t, failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.FateNotWritten), kafkabus.ErrDenied)
+		require.ErrorIs(t, failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.FateNotWritten), kafkaconfig.ErrDenied)
 		require.Eventually(t, func() bool {
 			return await(t, publish(t, b, plain.message("topic", "key", 2))).err == nil
 		}, patience, patience/200)

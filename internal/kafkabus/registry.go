@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -15,59 +14,34 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 )
-
-// SchemaError reports that the schema registry did not register a schema, or
-// cannot be asked to.
-type SchemaError struct {
-	// Subject is the name under which the schema was to be registered.
-	Subject string
-	// Refused says that the registry refused the schema or the credentials, is
-	// not trusted, or is not configured, so that trying again is of no use: the
-	// schema is incompatible with the subject's earlier versions, say. Else the
-	// registry could not be reached or failed.
-	Refused bool
-	// Err is the cause.
-	Err error
-}
-
-// Error names the subject and the cause.
-func (e *SchemaError) Error() string {
-	what := "is not registered"
-	if e.Refused && !errors.Is(e.Err, errNoRegistry) {
-		what = "is refused by the schema registry"
-	}
-	return fmt.Sprintf("schema for subject %q %s: %v", e.Subject, what, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *SchemaError) Unwrap() error { return e.Err }
 
 // registry registers schemas and remembers their IDs. A schema is registered
 // once for each subject.
 type registry struct {
 	client *sr.Client
 	http   *http.Client
-	hush   *strings.Replacer // what hides the password
+	redact *strings.Replacer // replaces the password; nil if there is none
 
 	mu     sync.RWMutex
 	byText map[registration]uint32
 	inUse  map[placed]schemaIDs // of what is in byText
 }
 
-// placed are schemas in use on a topic.
+// placed identifies the schemas of a message on a topic.
 type placed struct {
 	topic      string
 	value, key *signalcast.Schema
 }
 
-// schemaIDs are what the registry calls the schemas of a message.
+// schemaIDs are the IDs of the schemas of a message in the registry.
 type schemaIDs struct{ value, key uint32 }
 
-// noSchema is the ID of none.
+// noSchema stands for no schema.
 const noSchema = 0
 
-// registration is what the registry is asked for.
+// registration identifies one schema in the registry.
 type registration struct{ subject, text string }
 
 func newRegistry(c Config) (*registry, error) {
@@ -81,6 +55,10 @@ func newRegistry(c Config) (*registry, error) {
 		TLSClientConfig:     cloned(c.SchemaRegistryTLS),
 		MaxIdleConnsPerHost: registrations,
 		ForceAttemptHTTP2:   true,
+		Proxy:               c.SchemaRegistryProxy,
+	}
+	if transport.Proxy == nil {
+		transport.Proxy = http.ProxyFromEnvironment
 	}
 	r.http = &http.Client{Transport: bounded{transport}, Timeout: c.RequestTimeout, CheckRedirect: stayEncrypted}
 	options := []sr.ClientOpt{
@@ -93,18 +71,18 @@ func newRegistry(c Config) (*registry, error) {
 		options = append(options, sr.BasicAuth(user, password))
 		if password != "" {
 			basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-			r.hush = strings.NewReplacer(basic, "***", password, "***")
+			r.redact = strings.NewReplacer(basic, "***", password, "***")
 		}
 	}
 	client, err := sr.NewClient(options...)
 	if err != nil {
-		return nil, fault("SchemaRegistry", "is refused: %v", err)
+		return nil, fault("SchemaRegistry", "found a URL that the client rejects: "+err.Error(), "the URL of a registry")
 	}
 	r.client = client
 	return r, nil
 }
 
-// bounded reads no more of an answer than can be meant.
+// bounded reads at most 1 MiB of a response.
 type bounded struct{ *http.Transport }
 
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -119,14 +97,14 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	return answer, err //nolint:wrapcheck // between two libraries
 }
 
-// stayEncrypted follows no redirect away from TLS, with which the credentials would go.
+// stayEncrypted rejects redirects from https to http, which would send the credentials in the clear.
 func stayEncrypted(next *http.Request, before []*http.Request) error {
 	const most = 10
 	switch {
 	case next.URL.Scheme != "https" && before[0].URL.Scheme == "https":
-		return errors.New("the registry leads away from TLS")
+		return errors.New("the registry redirects from https to http")
 	case len(before) == most:
-		return errors.New("the registry leads on and on")
+		return errors.New("the registry redirects more than 10 times")
 	default:
 		return nil
 	}
@@ -172,7 +150,8 @@ func (r *registry) id(topic string, s *signalcast.Schema) (id uint32, ok bool) {
 	return id, ok
 }
 
-// register registers the schema for the topic unless it is. An error is a *SchemaError.
+// register registers the schema for the topic, unless it is registered. An error is a
+// *kafkaconfig.SchemaError.
 func (r *registry) register(ctx context.Context, topic string, s *signalcast.Schema) error {
 	r.mu.RLock()
 	_, ok := r.id(topic, s)
@@ -193,31 +172,31 @@ func (r *registry) register(ctx context.Context, topic string, s *signalcast.Sch
 
 func (r *registry) ask(ctx context.Context, wanted registration) (uint32, error) {
 	if r.client == nil {
-		return 0, &SchemaError{Subject: wanted.subject, Refused: true, Err: errNoRegistry}
+		return 0, &kafkaconfig.SchemaError{Subject: wanted.subject, Rejected: true, Err: errNoRegistry}
 	}
 	id, err := r.client.RegisterSchema(ctx, wanted.subject, sr.Schema{Schema: wanted.text}, -1, -1)
 	switch {
 	case err != nil:
-		return 0, &SchemaError{Subject: wanted.subject, Refused: refused(err), Err: r.hushed(err)}
+		return 0, &kafkaconfig.SchemaError{Subject: wanted.subject, Rejected: rejected(err), Err: r.redacted(err)}
 	case id <= 0 || int64(id) > math.MaxUint32:
-		return 0, &SchemaError{Subject: wanted.subject, Err: errNoID}
+		return 0, &kafkaconfig.SchemaError{Subject: wanted.subject, Err: errNoID}
 	default:
 		return uint32(id), nil
 	}
 }
 
 var (
-	errNoRegistry = errors.New("Config.SchemaRegistry is empty; the codec has schemas, which a registry has to know")
-	errNoID       = errors.New("the answer of the schema registry holds no ID of 32 bits")
+	errNoRegistry = errors.New("Config.SchemaRegistry: found nothing; want the URL of a registry for the schemas of the codec")
+	errNoID       = errors.New("found a response without an ID of 32 bits")
 )
 
-// hushed returns err without the password, which an answer may quote, and not
-// longer than somebody reads. The original is left out where it is not like that.
-func (r *registry) hushed(err error) error {
+// redacted returns err without the password, which a response may quote, and with at most
+// 1,000 bytes of text. An error that needs neither is returned as it is.
+func (r *registry) redacted(err error) error {
 	const most = 1000
 	text := err.Error()
-	if r.hush != nil {
-		text = r.hush.Replace(text)
+	if r.redact != nil {
+		text = r.redact.Replace(text)
 	}
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
@@ -228,12 +207,12 @@ func (r *registry) hushed(err error) error {
 	return errors.New(text)
 }
 
-// subject is the name that the reference registers a schema under: the topic
-// and the name of the record or of the primitive type.
+// subject returns the name under which the reference registers a schema: the topic and
+// the name of the record or of the primitive type.
 func subject(topic string, s *signalcast.Schema) string { return topic + "-" + s.Name }
 
-// refused reports whether asking again would get the same answer.
-func refused(err error) bool {
+// rejected reports whether a retry would get the same response.
+func rejected(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		return true

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
@@ -42,7 +43,7 @@ func TestTLSWithAnAuthorityAndAClientCertificate(t *testing.T) {
 
 func TestSASL(t *testing.T) {
 	t.Parallel()
-	for _, mechanism := range []string{kafkabus.Plain, kafkabus.ScramSHA256, kafkabus.ScramSHA512} {
+	for _, mechanism := range []string{kafkaconfig.Plain, kafkaconfig.ScramSHA256, kafkaconfig.ScramSHA512} {
 		t.Run(mechanism, func(t *testing.T) {
 			t.Parallel()
 			forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
@@ -54,12 +55,12 @@ func TestSASL(t *testing.T) {
 					SASLMechanism: mechanism, SASLUsername: "alice", SASLPassword: "very-secret",
 				}
 				delivered(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)))
-				if mechanism != kafkabus.Plain {
+				if mechanism != kafkaconfig.Plain {
 					return
 				}
 				config.SASLPassword, config.DeliveryTimeout = "another-secret", soon
 				err := failure(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)), signalcast.FateNotWritten)
-				require.ErrorIs(t, err, kafkabus.ErrDeliveryTimeout) // the fake broker does not say why
+				require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout) // the fake broker does not say why
 				require.NotContains(t, err.Error(), "another-secret")
 			})
 		})
@@ -76,15 +77,15 @@ func TestATopicThatTheUserMayNotWriteTo(t *testing.T) {
 			}
 		}
 		cluster := kafkatest.NewStrictCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.SeedTopics(1, "open", "seen", "hidden"),
-			kfake.User(kafkabus.ScramSHA256, "bob", "very-secret",
+			kfake.User(kafkaconfig.ScramSHA256, "bob", "very-secret",
 				may("open", kmsg.ACLOperationWrite), may("seen", kmsg.ACLOperationDescribe)))
 		b := start(t, open, kafkabus.Config{
-			Brokers: cluster.ListenAddrs(), SASLMechanism: kafkabus.ScramSHA256, SASLUsername: "bob", SASLPassword: "very-secret",
+			Brokers: cluster.ListenAddrs(), SASLMechanism: kafkaconfig.ScramSHA256, SASLUsername: "bob", SASLPassword: "very-secret",
 		})
 		delivered(t, publish(t, b, plain.message("open", "key", 1)))
 		for _, topic := range []string{"seen", "hidden"} {
 			o := await(t, publish(t, b, plain.message(topic, "key", 1)))
-			require.ErrorIs(t, o.err, kafkabus.ErrDenied, topic)
+			require.ErrorIs(t, o.err, kafkaconfig.ErrDenied, topic)
 		}
 		delivered(t, publish(t, b, plain.message("open", "key", 2)))
 	})

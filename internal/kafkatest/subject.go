@@ -31,7 +31,7 @@ const MaxMessageBytes = 1 << 20
 // cluster of its own.
 func Harness(open Open) backendtest.Harness {
 	return backendtest.Harness{
-		RefusedTopics:   []string{"", ".", "white space", "umlaut-ä"},
+		RejectedTopics:  []string{"", ".", "white space", "umlaut-ä"},
 		MaxMessageBytes: MaxMessageBytes,
 		New: func(t testing.TB, limits backendtest.Limits) backendtest.Subject {
 			t.Helper()

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
@@ -31,10 +31,10 @@ func TestNewDispatcherFailsIfTheRegistryRejectsSchema(t *testing.T) {
 			eventType: {"users": {EventKeyField: new("user.id"), Enabled: new(true)}},
 		}, backend, signalcast.WithTopicPrefix(prefix))
 
-		var rejected *franz.SchemaError
+		var rejected *kafkaconfig.SchemaError
 		require.ErrorAs(t, err, &rejected)
 		require.Equal(t, subject, rejected.Subject)
-		require.True(t, rejected.Refused, "%v", err)
+		require.True(t, rejected.Rejected, "%v", err)
 	})
 }
 

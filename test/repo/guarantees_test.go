@@ -13,7 +13,7 @@ import (
 func TestGuaranteesNameConformanceCasesThatExist(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for _, c := range backendtest.Cases(backendtest.Harness{MaxMessageBytes: 1, RefusedTopics: []string{"refused"}}) {
+	for _, c := range backendtest.Cases(backendtest.Harness{MaxMessageBytes: 1, RejectedTopics: []string{"refused"}}) {
 		known[c.Name] = true
 	}
 	_, section, found := strings.Cut(read(t, "docs/guarantees.md"), "| guarantee | cases |\n")
