@@ -1,0 +1,138 @@
+package pysettings
+
+import (
+	"slices"
+
+	"github.com/signalcast/signalcast"
+)
+
+// statement is one statement without its end.
+type statement struct {
+	tokens []token
+	block  bool // it is in a block, or is one: it may or may not run, or run later
+}
+
+// compound are the keywords that start a block.
+var compound = []string{ //nolint:gochecknoglobals // a constant list
+	"async", "case", "class", "def", "elif", "else", "except", "finally", "for", "if", "match", "try", "while", "with",
+}
+
+// split returns the statements. A statement after a semicolon is in the block of the first one of
+// its line.
+func split(tokens []token) []statement {
+	var statements []statement
+	start, block := 0, false
+	for i, t := range tokens {
+		if t.kind != newlineToken && t.kind != endToken {
+			continue
+		}
+		if part := tokens[start:i]; len(part) > 0 {
+			if start == 0 || tokens[start-1].text != ";" {
+				first := part[0]
+				block = first.indented || first.kind == nameToken && slices.Contains(compound, first.text)
+			}
+			statements = append(statements, statement{part, block})
+		}
+		start = i + 1
+	}
+	return statements
+}
+
+// What can change the setting without its name.
+const (
+	starImport = "an import of all names"
+	execution  = "code that is executed or changes names"
+)
+
+// indirect returns what in the statement can change the setting without its name, and where.
+func (s *statement) indirect() (by string, pos signalcast.Position) {
+	for i, t := range s.tokens {
+		switch {
+		case t.kind == operatorToken && t.text == "*" && i > 0 && s.tokens[0].text == "from" && s.tokens[i-1].text == "import":
+			by = starImport
+		case t.kind == nameToken && slices.Contains([]string{
+			"__builtins__", "__dict__", "__setattr__", "eval", "exec", "execfile", "globals", "locals", "setattr", "vars",
+		}, t.text):
+			by = execution
+		default:
+			continue
+		}
+		if s.block { // it can run after a later assignment of the setting
+			by += " in a block"
+		}
+		return by, t.pos
+	}
+	return "", signalcast.Position{}
+}
+
+// constants returns the names that are assigned once, at the top level, to a string or a
+// boolean, and that no other statement can assign.
+func constants(statements []statement) map[string]any {
+	values := map[string]any{}
+	assigned := map[string]int{}
+	for _, s := range statements {
+		for _, name := range s.assigned() {
+			assigned[name]++
+		}
+		first := s.tokens[0]
+		if s.block || first.kind != nameToken || len(s.tokens) < 3 || s.tokens[1].text != "=" {
+			continue
+		}
+		r := newReader(s.tokens[2:], nil)
+		v := r.value(false)
+		if _, isNumber := v.plain.(int); v.computed == "" && v.kind == plainValue && v.plain != nil && !isNumber && r.peek().kind == newlineToken {
+			values[first.text] = v.plain
+		}
+	}
+	for name := range values {
+		if assigned[name] != 1 {
+			delete(values, name)
+		}
+	}
+	return values
+}
+
+// assigned returns the names that the statement can assign, and possibly more.
+func (s *statement) assigned() []string {
+	first := s.tokens[0]
+	all := s.block || first.kind == nameToken && slices.Contains([]string{"del", "from", "global", "import", "nonlocal", "type"}, first.text)
+	last, depth := 0, 0 // the last = outside of brackets
+	for i, t := range s.tokens {
+		switch {
+		case t.kind == nameToken && (t.text == "for" || t.text == "lambda"):
+			all = true
+		case t.kind != operatorToken:
+		case isOpening(t):
+			depth++
+		case isClosing(t):
+			depth--
+		case depth == 0 && (t.text == "=" || t.text == "|="):
+			last = i
+		}
+	}
+	var names []string
+	inside := 0 // brackets of a subscript or a call, which assign no name
+	for i, t := range s.tokens {
+		switch {
+		case t.kind == nameToken:
+			walrus := i+1 < len(s.tokens) && s.tokens[i+1].text == ":="
+			if all || i == 0 || walrus || i < last && inside == 0 {
+				names = append(names, t.text)
+			}
+		case t.kind != operatorToken:
+		case isOpening(t) && (inside > 0 || i > 0 && (s.tokens[i-1].kind == nameToken || isClosing(s.tokens[i-1]))):
+			inside++
+		case isClosing(t) && inside > 0:
+			inside--
+		}
+	}
+	return names
+}
+
+func isOpening(t token) bool {
+	return t.kind == operatorToken && (t.text == "(" || t.text == "[" || t.text == "{")
+}
+
+func isClosing(t token) bool {
+	return t.kind == operatorToken && (t.text == ")" || t.text == "]" || t.text == "}")
+}

@@ -1,0 +1,355 @@
+package pysettings
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/signalcast/signalcast"
+)
+
+type tokenKind uint8
+
+const (
+	endToken     tokenKind = iota // of the text
+	newlineToken                  // the end of a statement; its text is ";" for a semicolon
+	nameToken                     // names and keywords
+	stringToken                   // its text is the decoded content
+	formatToken                   // a computed string: f"…" and t"…"
+	bytesToken                    // b"…"
+	escapedToken                  // a string with an escape sequence that is not decoded
+	numberToken
+	operatorToken
+)
+
+// token is one piece of a text in Python.
+type token struct {
+	kind     tokenKind
+	text     string
+	pos      signalcast.Position
+	indented bool // the first token of a line that is indented
+}
+
+// maxTokens bounds the memory for tokens.
+const maxTokens = 1_000_000
+
+// syntaxError says why Python does not run a text, or why it is not read.
+type syntaxError struct {
+	code        signalcast.ProblemCode
+	pos         signalcast.Position
+	found, want string
+}
+
+// bracket is an opening bracket.
+type bracket struct {
+	text string
+	pos  signalcast.Position
+}
+
+// tokenizer splits a text into tokens. It knows the ends of statements, strings and brackets of
+// Python, and no more of its grammar.
+type tokenizer struct {
+	text    string
+	offset  int
+	line    int
+	mark    int // an offset on the line, and its column
+	column  int
+	open    []bracket
+	start   bool // at the start of a logical line
+	list    []token
+	invalid *syntaxError
+
+	undecoded bool // an escape sequence of the current string
+}
+
+// tokenize returns the tokens of a text, or the first fault of syntax.
+func tokenize(text string) ([]token, *syntaxError) {
+	// Python reads every end of a line as a line feed, in strings too.
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, "\ufeff"))
+	t := tokenizer{text: text, line: 1, column: 1, start: true}
+	for t.invalid == nil && t.offset < len(t.text) {
+		if t.read(); len(t.list) >= maxTokens {
+			t.fail(signalcast.CodeTooLarge, t.pos(t.offset), fmt.Sprintf("found more than %d words and symbols", maxTokens), "a smaller file")
+		}
+	}
+	if n := len(t.open); n > 0 && t.invalid == nil {
+		t.fail(signalcast.CodeSyntax, t.open[n-1].pos, "found "+t.open[n-1].text+" without its end", "valid Python")
+	}
+	t.add(newlineToken, "", t.pos(t.offset))
+	t.add(endToken, "", t.pos(t.offset))
+	return t.list, t.invalid
+}
+
+func (t *tokenizer) fail(code signalcast.ProblemCode, pos signalcast.Position, found, want string) {
+	t.invalid = &syntaxError{code, pos, found, want}
+}
+
+// pos returns the position of an offset, which must not be before that of the last call.
+func (t *tokenizer) pos(offset int) signalcast.Position {
+	t.column += utf8.RuneCountInString(t.text[t.mark:offset])
+	t.mark = offset
+	return signalcast.Position{Line: t.line, Column: t.column}
+}
+
+func (t *tokenizer) add(kind tokenKind, text string, pos signalcast.Position) {
+	indented := t.start && kind > newlineToken && t.indented()
+	t.list = append(t.list, token{kind, text, pos, indented})
+	t.start = kind == newlineToken && text == ""
+}
+
+// indented reports whether the line of the first token of a statement is indented. A backslash
+// before the token continues the line of the indentation.
+func (t *tokenizer) indented() bool {
+	line := strings.LastIndexByte(t.text[:t.offset], '\n') + 1
+	for strings.HasSuffix(t.text[:line], "\\\n") {
+		line = strings.LastIndexByte(t.text[:line-1], '\n') + 1
+	}
+	return strings.IndexByte(" \t\f", t.text[line]) >= 0
+}
+
+func (t *tokenizer) newline() {
+	t.offset++
+	t.line++
+	t.mark, t.column = t.offset, 1
+}
+
+// read reads one token.
+func (t *tokenizer) read() {
+	rest := t.text[t.offset:]
+	c, size := utf8.DecodeRuneInString(rest)
+	pos := t.pos(t.offset)
+	switch {
+	case c == '\n':
+		if len(t.open) == 0 {
+			t.add(newlineToken, "", pos)
+		}
+		t.newline()
+	case c == ' ', c == '\t', c == '\r', c == '\f':
+		t.offset++
+	case c == '\\' && (strings.HasPrefix(rest, "\\\n") || strings.HasPrefix(rest, "\\\r\n")):
+		t.offset += strings.IndexByte(rest, '\n')
+		t.newline()
+	case c == '#':
+		if end := strings.IndexByte(rest, '\n'); end >= 0 {
+			t.offset += end
+		} else {
+			t.offset = len(t.text)
+		}
+	case c == ';' && len(t.open) == 0:
+		t.add(newlineToken, ";", pos)
+		t.offset++
+	case c == '"', c == '\'':
+		t.string(pos, "")
+	case c == '_' || unicode.IsLetter(c) || c >= utf8.RuneSelf && inName(c):
+		end := strings.IndexFunc(rest, func(c rune) bool { return !inName(c) })
+		if end < 0 {
+			end = len(rest)
+		}
+		name := rest[:end]
+		if len(name) <= 2 && strings.Trim(strings.ToLower(name), "rbuft") == "" && end < len(rest) && (rest[end] == '"' || rest[end] == '\'') {
+			t.offset += end
+			t.string(pos, strings.ToLower(name))
+			return
+		}
+		t.add(nameToken, norm.NFKC.String(name), pos) // as Python compares names
+		t.offset += end
+	case '0' <= c && c <= '9':
+		end := strings.IndexFunc(rest, func(c rune) bool { return c != '_' && c != '.' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
+		if end < 0 {
+			end = len(rest)
+		}
+		t.add(numberToken, rest[:end], pos)
+		t.offset += end
+	default:
+		t.operator(rest, size, pos)
+	}
+}
+
+// inName reports whether c can be in a name, before or after normalisation.
+func inName(c rune) bool {
+	return c == '_' || unicode.In(c, unicode.L, unicode.Nl, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc)
+}
+
+func (t *tokenizer) operator(rest string, size int, pos signalcast.Position) {
+	text := rest[:size]
+	switch text {
+	case "(", "[", "{":
+		t.open = append(t.open, bracket{text, pos})
+	case ")", "]", "}":
+		n := len(t.open)
+		if n == 0 || text != map[string]string{"(": ")", "[": "]", "{": "}"}[t.open[n-1].text] {
+			t.fail(signalcast.CodeSyntax, pos, "found "+text+" without its start", "valid Python")
+			return
+		}
+		t.open = t.open[:n-1]
+	default:
+		for _, op := range []string{"**", "|=", "==", ":=", "!=", "<=", ">="} {
+			if strings.HasPrefix(rest, op) {
+				text = op
+			}
+		}
+	}
+	t.add(operatorToken, text, pos)
+	t.offset += len(text)
+}
+
+// string reads a string after its prefix.
+func (t *tokenizer) string(pos signalcast.Position, prefix string) {
+	start := t.offset
+	t.undecoded = false
+	content, ok := t.quoted(strings.Contains(prefix, "r"), strings.ContainsAny(prefix, "ft"))
+	kind := stringToken
+	switch {
+	case !ok:
+		t.fail(signalcast.CodeSyntax, pos, "found a string without its end", "valid Python")
+		return
+	case strings.ContainsAny(prefix, "ft"):
+		kind = formatToken
+	case strings.Contains(prefix, "b"):
+		kind = bytesToken
+	case t.undecoded:
+		kind = escapedToken
+	}
+	end := t.offset
+	t.offset = start // add looks at the line before the string
+	t.add(kind, content, pos)
+	t.offset = end
+}
+
+// quoted reads a string from its opening to its closing quote.
+func (t *tokenizer) quoted(raw, format bool) (content string, ok bool) {
+	quote := t.text[t.offset : t.offset+1]
+	long := strings.HasPrefix(t.text[t.offset:], strings.Repeat(quote, 3))
+	if long {
+		quote = strings.Repeat(quote, 3)
+	}
+	t.offset += len(quote)
+	var b strings.Builder
+	for t.offset < len(t.text) {
+		rest := t.text[t.offset:]
+		switch c := rest[0]; {
+		case strings.HasPrefix(rest, quote):
+			t.offset += len(quote)
+			return b.String(), true
+		case c == '\n' && !long:
+			return "", false
+		case c == '\n':
+			b.WriteByte('\n')
+			t.newline()
+		case c == '\\':
+			t.escape(&b, raw)
+		case c == '{' && format && !strings.HasPrefix(rest, "{{"):
+			if !t.replacement() {
+				return "", false
+			}
+		case c == '{' && format:
+			t.offset += 2
+		default:
+			b.WriteByte(c)
+			t.offset++
+		}
+	}
+	return "", false
+}
+
+// replacement skips {…} in a format string, with the strings inside. Text after a
+// colon in it is plain until the next brace.
+func (t *tokenizer) replacement() bool {
+	var open []byte // '{' of an expression, ':' of the text after it, '(' of any other bracket
+	for t.offset < len(t.text) {
+		c, within := t.text[t.offset], byte(':')
+		if len(open) > 0 {
+			within = open[len(open)-1]
+		}
+		t.offset++
+		switch {
+		case c == '\n':
+			t.offset--
+			t.newline()
+		case within == ':' && c == '{':
+			open = append(open, '{')
+		case within != '(' && c == '}', within == '(' && (c == ')' || c == ']' || c == '}'):
+			if open = open[:len(open)-1]; len(open) == 0 {
+				return true
+			}
+		case within == ':': // text
+		case within == '{' && c == ':':
+			open[len(open)-1] = ':'
+		case c == '(' || c == '[' || c == '{':
+			open = append(open, '(')
+		case c == '"' || c == '\'':
+			t.offset--
+			if _, ok := t.quoted(true, false); !ok {
+				return false
+			}
+		}
+	}
+	return false
+}
+
+// escape reads an escape sequence.
+func (t *tokenizer) escape(b *strings.Builder, raw bool) {
+	rest := t.text[t.offset:]
+	if len(rest) == 1 {
+		t.offset++
+		return
+	}
+	next := rest[1]
+	if next == '\n' || raw {
+		if raw {
+			b.WriteByte('\\')
+			b.WriteByte(next)
+		}
+		t.offset++
+		if next == '\n' {
+			t.newline()
+		} else {
+			t.offset++
+		}
+		return
+	}
+	digits, base := 0, 16
+	switch next {
+	case 'x':
+		digits = 2
+	case 'u':
+		digits = 4
+	case 'U':
+		digits = 8
+	case 'N':
+		t.undecoded = true
+	case '0', '1', '2', '3', '4', '5', '6', '7':
+		base = 8
+		for digits = 1; digits < 3 && len(rest) > digits+1 && '0' <= rest[digits+1] && rest[digits+1] <= '7'; {
+			digits++
+		}
+	default:
+		if i := strings.IndexByte(`\'"abfnrtv`, next); i >= 0 {
+			b.WriteByte("\\'\"\a\b\f\n\r\t\v"[i])
+			t.offset += 2
+		} else {
+			b.WriteByte('\\') // stays before any other character
+			t.offset++
+		}
+		return
+	}
+	start := 2
+	if base == 8 {
+		start = 1
+	}
+	end := min(start+digits, len(rest))
+	code, err := strconv.ParseUint(rest[min(start, end):end], base, 32)
+	if err != nil {
+		end = 2
+	}
+	if char := rune(code); err == nil && utf8.ValidRune(char) { //nolint:gosec // what does not fit is negative, which is not valid
+		b.WriteRune(char)
+	} else {
+		t.undecoded = true
+	}
+	t.offset += end
+}
