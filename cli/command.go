@@ -16,36 +16,36 @@ import (
 
 // Exit codes of [Command.Run].
 const (
-	ExitFine     = 0 // nothing is wrong
-	ExitProblems = 1 // problems were found, or something failed
-	ExitUsage    = 2 // the command was called in a wrong way
+	ExitFine     = 0 // no problem
+	ExitProblems = 1 // problems were found, or the command failed
+	ExitUsage    = 2 // invalid arguments
 )
 
 // Command is the operators' command over the signals of one registry.
 type Command struct {
-	// Name is the program's name in help texts. Empty means "signalcast".
+	// Name is the name of the program in help texts. Empty means "signalcast", the command
+	// for the catalogue of Open edX.
 	Name string
-	// Registry holds the signals that the command knows. It has no dispatcher
-	// attached; send and explain attach one for as long as they run.
+	// Registry holds the signals that the command knows. It must have no dispatcher: send
+	// and explain attach one while they run.
 	Registry *signalcast.Registry
-	// Defaults is the configuration that the source "defaults:" stands for,
-	// mostly what the service declares in its code. Nil means that there is none.
+	// Defaults is the configuration of the source "defaults:", usually the one that the
+	// service declares in its code. Nil means that there is none.
 	Defaults signalcast.ProducerConfig
-	// WrongKeys are key paths that are declared for event types elsewhere and do
-	// not work, so that lint can say that the mistake is not the operator's.
+	// WrongKeys are key paths, by event type, that another source declares and that do not
+	// work. lint then says that the mistake is not the operator's.
 	WrongKeys map[string]string
-	// Unsupported are event types that are not in the registry because nobody
-	// can send them, and why.
+	// Unsupported are the reasons, by event type, why known event types are not in the registry.
 	Unsupported map[string]string
 
-	// Stdin, Stdout and Stderr are those of the process where they are nil.
+	// Stdin, Stdout and Stderr are those of the process if nil.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
-// Run runs the command with its arguments, the program's name not among them,
-// and returns the exit code: [ExitFine], [ExitProblems] or [ExitUsage].
-// It may be called again, but not while it runs.
+// Run runs the command with its arguments, without the name of the program, and returns
+// the exit code: [ExitFine], [ExitProblems] or [ExitUsage]. It must not be called
+// concurrently.
 func (c Command) Run(ctx context.Context, args []string) int {
 	c.Name = cmp.Or(c.Name, "signalcast")
 	if c.Stdin == nil {
@@ -57,7 +57,8 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	if c.Stderr == nil {
 		c.Stderr = os.Stderr
 	}
-	s := &session{Command: c, output: output{Writer: bufio.NewWriter(c.Stdout), format: formatText, color: colorAuto}}
+	c.Stderr = &plainWriter{w: c.Stderr}
+	s := &session{Command: c, output: output{Writer: bufio.NewWriter(&plainWriter{w: c.Stdout}), format: formatText, color: colorAuto}}
 	root := s.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -72,6 +73,9 @@ type session struct {
 	Command
 	output
 }
+
+// catalogueOnly reports whether the command knows no signals of a service.
+func (s *session) catalogueOnly() bool { return s.Name == "signalcast" }
 
 func (s *session) root() *cobra.Command {
 	root := &cobra.Command{
@@ -111,8 +115,8 @@ Exit codes: 0 fine, 1 problems were found or something failed, 2 wrong usage.`,
 	return root
 }
 
-// does makes f what a command does. Errors of f are failures; all other errors
-// of the command are wrong usage.
+// does makes f the action of a command. Errors of f are failures. All other errors of the
+// command are usage errors.
 func (s *session) does(command *cobra.Command, f func(ctx context.Context, args []string) error) *cobra.Command {
 	command.DisableFlagsInUseLine = true
 	command.RunE = func(command *cobra.Command, args []string) error {
@@ -126,17 +130,17 @@ func (s *session) does(command *cobra.Command, f func(ctx context.Context, args 
 	return command
 }
 
-// failure is an error of a command that was called in the right way.
+// failure is an error of a command with valid arguments.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// usageError is a wrong usage that only the command itself can see.
+// usageError is an error of the arguments that cobra does not find.
 type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-// errProblems says that there are problems and that they were written.
+// errProblems means that problems were found and written.
 var errProblems = errors.New("there are problems")
 
 // exit reports the error of a run.
@@ -153,13 +157,13 @@ func (s *session) exit(err error) int {
 	default:
 		s.reportError(err)
 		if s.format != formatJSON {
-			fmt.Fprintf(s.Stderr, "%s --help says more\n", s.Name)
+			fmt.Fprintf(s.Stderr, "see %s --help\n", s.Name)
 		}
 		return ExitUsage
 	}
 }
 
-// reportError writes an error, with its problems where it has some.
+// reportError writes an error, and its problems if it has some.
 func (s *session) reportError(err error) {
 	if s.format == formatJSON {
 		report := struct {

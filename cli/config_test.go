@@ -16,8 +16,8 @@ func TestDifferences(t *testing.T) {
 	on := func(key string) string { return `{"event_key_field": "` + key + `", "enabled": true}` }
 	const off = `{"event_key_field": "k", "enabled": false}`
 	for _, tc := range []struct{ name, before, after, want string }{
-		{"nothing", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("k") + `}}`, "no difference for the events that leave the process\n"},
-		{"what is disabled does not matter", `{"e": {"t": ` + off + `}}`, `{"f": {"u": ` + off + `}}`, "no difference for the events that leave the process\n"},
+		{"nothing", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("k") + `}}`, "no difference\n"},
+		{"what is disabled does not matter", `{"e": {"t": ` + off + `}}`, `{"f": {"u": ` + off + `}}`, "no difference\n"},
 		{"an event type starts", `{}`, `{"e": {"t": ` + on("k") + `}}`, "start  e → t (key k)\n"},
 		{"a topic is enabled", `{"e": {"t": ` + off + `}}`, `{"e": {"t": ` + on("k") + `}}`, "start  e → t (key k)\n"},
 		{"a topic is disabled", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + off + `}}`, "stop   e → t\n"},
@@ -32,8 +32,13 @@ func TestDifferences(t *testing.T) {
 			"a key is gone", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"keyless": true, "enabled": true}}}`,
 			"key    e → t: from key k to no key; the order of equal keys breaks\n",
 		},
+		{"an incomplete topic", `{}`, `{"e": {"t": {"enabled": true}}}`, "start  e → t (key missing)\n"},
 		{
-			"of several topics nobody can say which moved where", `{"e": {"b": ` + on("k") + `, "d": ` + on("k") + `}}`,
+			"a key gets lost", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"enabled": true}}}`,
+			"key    e → t: from key k to key missing; the order of equal keys breaks\n",
+		},
+		{
+			"of several topics it is unknown which moved where", `{"e": {"b": ` + on("k") + `, "d": ` + on("k") + `}}`,
 			`{"e": {"a": ` + on("k") + `, "c": ` + on("k") + `}}`,
 			"start  e → a (key k)\nstop   e → b\nstart  e → c (key k)\nstop   e → d\n",
 		},

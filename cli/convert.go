@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/configfile"
+	"github.com/signalcast/signalcast/internal/pysettings"
 )
 
 func (s *session) convert() *cobra.Command {
@@ -50,7 +50,7 @@ A FILE of - is the standard input.`,
 // convert returns what could be converted, nil for nothing, and the problems.
 func convert(name string, text []byte) (signalcast.ProducerConfig, error) {
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		layer, err := configfile.ConvertPython(name, text)
+		layer, err := pysettings.Read(name, text)
 		if len(layer.Config) == 0 && err != nil {
 			return nil, err
 		}

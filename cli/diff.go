@@ -14,17 +14,18 @@ func (s *session) diff() *cobra.Command {
 	exitCode := false
 	command := s.does(&cobra.Command{
 		Use:   "diff [--exit-code] OLD NEW",
-		Short: "Show what another configuration changes for the events that leave the process",
-		Long: `Show what another configuration changes for the events that leave the process.
+		Short: "Show what a new configuration changes for published events",
+		Long: `Show what a new configuration changes for published events.
 
-  start   events go to a topic and did not before
-  stop    events go to a topic no more
+  start   a topic gets events and did not before
+  stop    a topic got events and does not any more
   move    events go to another topic instead
-  key     events have another key: across the change, events with equal keys
-          are not in order
+  key     the key changes: events with equal keys are not in order across the
+          change
 
-What is disabled in both makes no difference. OLD and NEW are one CONFIG each;
-merge makes one of several.`,
+Topics that are disabled in both are not compared. OLD and NEW are one CONFIG
+each; merge makes one of several. A topic without a key and without keyless is
+incomplete: its key is missing.`,
 		Example:           "  " + s.Name + " diff --exit-code running.json next.json",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: completeConfigs,
@@ -60,8 +61,9 @@ type change struct {
 	EventType string `json:"event_type"`
 	Topic     string `json:"topic"` // for move, the old one
 	NewTopic  string `json:"new_topic,omitempty"`
-	Key       string `json:"key,omitempty"` // the old one, but for start; empty without a key
+	Key       string `json:"key,omitempty"` // the old one, except for start; empty for keyless or a missing key
 	NewKey    string `json:"new_key,omitempty"`
+	Missing   bool   `json:"key_missing,omitempty"` // the new topic is incomplete
 }
 
 // The kinds of changes.
@@ -82,7 +84,7 @@ func compare(before, after signalcast.ProducerConfig) []change {
 			if key, still := is[topic]; !still {
 				stopped = append(stopped, topic)
 			} else if key != was[topic] {
-				changes = append(changes, change{changeKey, eventType, topic, "", was[topic], key})
+				changes = append(changes, newChange(changeKey, eventType, topic, "", was[topic], key))
 			}
 		}
 		for _, topic := range sorted(is) {
@@ -91,14 +93,14 @@ func compare(before, after signalcast.ProducerConfig) []change {
 			}
 		}
 		if len(stopped) == 1 && len(started) == 1 {
-			changes = append(changes, change{changeMove, eventType, stopped[0], started[0], was[stopped[0]], is[started[0]]})
+			changes = append(changes, newChange(changeMove, eventType, stopped[0], started[0], was[stopped[0]], is[started[0]]))
 			continue
 		}
 		for _, topic := range stopped {
-			changes = append(changes, change{changeStop, eventType, topic, "", was[topic], ""})
+			changes = append(changes, change{Change: changeStop, EventType: eventType, Topic: topic, Key: was[topic].path})
 		}
 		for _, topic := range started {
-			changes = append(changes, change{changeStart, eventType, topic, "", is[topic], ""})
+			changes = append(changes, change{Change: changeStart, EventType: eventType, Topic: topic, Key: is[topic].path, Missing: is[topic].missing})
 		}
 	}
 	slices.SortStableFunc(changes, func(a, b change) int {
@@ -107,45 +109,60 @@ func compare(before, after signalcast.ProducerConfig) []change {
 	return changes
 }
 
-// enabledTopics returns the key path of every enabled topic, empty where there is none.
-func enabledTopics(topics map[string]signalcast.TopicConfig) map[string]string {
-	enabled := map[string]string{}
+// topicKey is the key of a topic: a path, none for keyless, or missing.
+type topicKey struct {
+	path    string
+	missing bool
+}
+
+func newChange(kind, eventType, topic, newTopic string, was, is topicKey) change {
+	return change{kind, eventType, topic, newTopic, was.path, is.path, is.missing}
+}
+
+// enabledTopics returns the key of every enabled topic.
+func enabledTopics(topics map[string]signalcast.TopicConfig) map[string]topicKey {
+	enabled := map[string]topicKey{}
 	for topic, t := range topics {
-		if isTrue(t.Enabled) {
-			enabled[topic] = ""
-			if t.EventKeyField != nil {
-				enabled[topic] = *t.EventKeyField
-			}
+		switch {
+		case !isTrue(t.Enabled):
+		case t.EventKeyField != nil:
+			enabled[topic] = topicKey{path: *t.EventKeyField}
+		default:
+			enabled[topic] = topicKey{missing: !isTrue(t.Keyless)}
 		}
 	}
 	return enabled
 }
 
 func (s *session) writeChanges(changes []change) {
-	key := func(path string) string {
-		if path == "" {
+	key := func(path string, missing bool) string {
+		switch {
+		case missing:
+			return "key missing"
+		case path == "":
 			return "no key"
+		default:
+			return "key " + path
 		}
-		return "key " + path
 	}
 	for _, c := range changes {
 		switch c.Change {
 		case changeStart:
-			s.printf("%s  %s → %s (%s)\n", s.paint(green, "start"), c.EventType, c.Topic, key(c.Key))
+			s.printf("%s  %s → %s (%s)\n", s.paint(green, "start"), c.EventType, c.Topic, key(c.Key, c.Missing))
 		case changeStop:
 			s.printf("%s   %s → %s\n", s.paint(red, "stop"), c.EventType, c.Topic)
 		case changeMove:
-			s.printf("%s   %s: from %s to %s (%s)\n", s.paint(yellow, "move"), c.EventType, c.Topic, c.NewTopic, key(c.NewKey))
+			s.printf("%s   %s: from %s to %s (%s)\n", s.paint(yellow, "move"), c.EventType, c.Topic, c.NewTopic, key(c.NewKey, c.Missing))
 		}
 		if c.Change == changeKey || c.Change == changeMove && c.Key != c.NewKey {
 			topic := c.Topic
 			if c.NewTopic != "" {
 				topic = c.NewTopic
 			}
-			s.printf("%s    %s → %s: from %s to %s; the order of equal keys breaks\n", s.paint(yellow, "key"), c.EventType, topic, key(c.Key), key(c.NewKey))
+			s.printf("%s    %s → %s: from %s to %s; the order of equal keys breaks\n", s.paint(yellow, "key"), c.EventType, topic, key(c.Key, false), key(c.NewKey, c.Missing))
 		}
 	}
 	if len(changes) == 0 {
-		s.printf("no difference for the events that leave the process\n")
+		s.printf("no difference\n")
 	}
 }

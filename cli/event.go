@@ -36,7 +36,7 @@ func (f *eventFlags) add(command *cobra.Command) {
 // event is what is known about one event from the command line.
 type event struct {
 	eventType string
-	config    *configfile.Config
+	config    *configfile.Loaded
 	data      []byte // nil when not given
 	options   []signalcast.SendOption
 }

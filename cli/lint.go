@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,21 +16,20 @@ func (s *session) lint() *cobra.Command {
 	var prefix, to string
 	command := s.does(&cobra.Command{
 		Use:   "lint [--prefix P] [--to URL] CONFIG...",
-		Short: "Report everything that is wrong with a configuration",
-		Long: `Report everything that is wrong with a configuration.
+		Short: "Report all problems of a configuration",
+		Long: `Report all problems of a configuration.
 
-Problems are what a service refuses to start with: faults of the files, unknown
-event types and settings, key paths that the data does not have, topics without
-enabled or a key. Warnings are what it starts with and nobody may have meant:
-nothing is enabled, the events of a topic have keys of different schemas, a
-topic carries the prefix already, a key path is declared wrongly elsewhere.
+A service does not start with a problem: a fault of a file, an unknown event type
+or field, a key path that the data does not have, a topic without enabled or a
+key. It starts with a warning: nothing is enabled, the events of a topic have
+keys of different schemas, a topic has the prefix already, another source
+declares a wrong key path. A hint says what to do next.
 
-With --to, problems are also what a backend for this broker refuses: names of
-topics and schemas, and in Redis keys that hold something else. Nothing is
-written, and a broker that is away is no problem. The forms of the URL are those
-of send.
+With --to, names of topics and schemas that the broker does not accept are
+problems too, and Redis keys of another type. Nothing is written. An unreachable
+broker is not a problem. send has the forms of the URL.
 
-Warnings alone leave the exit code 0.`,
+Warnings do not change the exit code.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeConfigs,
@@ -55,7 +53,7 @@ Warnings alone leave the exit code 0.`,
 			found.Problems = append(found.Problems, refused...)
 		}
 		warnings := s.warnings(config, routes, prefix, len(found.Problems) > 0)
-		s.writeLint(config, found, warnings)
+		s.writeLint(config, found, warnings, s.hints(config, found.Problems))
 		if len(found.Problems) > 0 {
 			return errProblems
 		}
@@ -66,8 +64,8 @@ Warnings alone leave the exit code 0.`,
 	return command
 }
 
-// refusals returns what a broker's backend refuses of the routes.
-func refusals(ctx context.Context, config *configfile.Config, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+// refusals returns the routes that the backend of a broker does not accept.
+func refusals(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
 	const patience = 10 * time.Second
 	backend, err := openBackend(to, patience)
 	if err != nil {
@@ -80,25 +78,27 @@ func refusals(ctx context.Context, config *configfile.Config, routes []signalcas
 		at := signalcast.ConfigPath{EventType: r.EventType, Topic: r.Topic}
 		r.Topic = fullTopic(prefix, r.Topic)
 		if err := backend.Prepare(ctx, []signalcast.Route{r}); err != nil {
-			text := strings.ReplaceAll(err.Error(), "\n", "; ")
-			refused = append(refused, located(config, at, text, "a service with this broker does not start"))
+			for _, fault := range flatten(err) {
+				refused = append(refused, located(config, at, fault.Error(), "a service with this broker does not start"))
+			}
 		}
 	}
 	return refused, backend.Close(ctx)
 }
 
 func prefixFlag(command *cobra.Command, prefix *string) {
-	command.Flags().StringVar(prefix, "prefix", configfile.TopicPrefix(), "what stands before every topic; default: "+configfile.TopicPrefixVariable)
+	command.Flags().StringVar(prefix, "prefix", configfile.TopicPrefix(), "the topic prefix; default: "+configfile.TopicPrefixVariable)
 	command.Flags().Lookup("prefix").DefValue = ""
 }
 
-func (s *session) writeLint(config *configfile.Config, found signalcast.ValidationError, warnings []signalcast.Problem) {
+func (s *session) writeLint(config *configfile.Loaded, found signalcast.ValidationError, warnings []signalcast.Problem, hints []string) {
 	if s.format == formatJSON {
 		_ = writeJSON(s, struct {
 			Problems []problem `json:"problems"`
 			Omitted  int       `json:"omitted,omitempty"`
 			Warnings []problem `json:"warnings"`
-		}{problemsOf(found.Problems), found.Omitted, problemsOf(warnings)})
+			Hints    []string  `json:"hints,omitempty"`
+		}{problemsOf(found.Problems), found.Omitted, problemsOf(warnings), hints})
 		return
 	}
 	for _, p := range found.Problems {
@@ -109,6 +109,9 @@ func (s *session) writeLint(config *configfile.Config, found signalcast.Validati
 	}
 	for _, p := range warnings {
 		s.printf("%s %s\n", s.paint(yellow, "warning"), p)
+	}
+	for _, hint := range hints {
+		s.printf("hint %s\n", hint)
 	}
 	topics, enabled := 0, 0
 	for _, settings := range config.Merged {

@@ -92,7 +92,7 @@ func (v *value) key() string {
 func (v *value) named() string { return v.Field + " " + v.String() }
 
 // decide returns the settings of one event type and topic.
-func decide(config *configfile.Config, eventType, topic string) decision {
+func decide(config *configfile.Loaded, eventType, topic string) decision {
 	d := decision{EventType: eventType, Topic: topic, Overridden: []value{}}
 	enabled := config.Provenance.Origins(eventType, topic, "enabled")
 	for i, o := range enabled {
@@ -118,7 +118,7 @@ func decide(config *configfile.Config, eventType, topic string) decision {
 }
 
 // decisions returns all rows, sorted.
-func decisions(config *configfile.Config) []decision {
+func decisions(config *configfile.Loaded) []decision {
 	rows := []decision{}
 	for _, eventType := range sorted(config.Merged) {
 		for _, topic := range sorted(config.Merged[eventType]) {

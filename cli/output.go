@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// choice is the value of a flag that has few values.
+// choice is the value of a flag with few values.
 type choice string
 
 const (
@@ -47,13 +47,13 @@ func (c *choice) Type() string { return strings.Join(c.allowed(), "|") }
 
 func (c *choice) Set(text string) error {
 	if !slices.Contains(c.allowed(), text) {
-		return fmt.Errorf("allowed are %s", strings.Join(c.allowed(), ", "))
+		return fmt.Errorf("want %s", strings.Join(c.allowed(), " or "))
 	}
 	*c = choice(text)
 	return nil
 }
 
-// output is where a command writes its result, and how.
+// output is the destination and the form of a result.
 type output struct {
 	*bufio.Writer
 	format, color choice
@@ -68,7 +68,7 @@ func (s *session) useColor() bool {
 	return isFile && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))
 }
 
-// style is how a text looks on a terminal.
+// style is the color of a text on a terminal.
 type style string
 
 const (
@@ -93,7 +93,7 @@ func (o *output) table(rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	_ = w.Flush() // a Builder takes everything
+	_ = w.Flush() // to a Builder, which does not fail
 	for line := range strings.Lines(text.String()) {
 		o.printf("%s\n", strings.TrimRight(line, " \n"))
 	}
@@ -106,7 +106,7 @@ func writeJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// place is where something stands.
+// place is a place in a source.
 type place struct {
 	Source string `json:"source,omitempty"`
 	Line   int    `json:"line,omitempty"`

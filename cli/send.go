@@ -22,7 +22,7 @@ func (s *session) send() *cobra.Command {
 		Use:   "send --config CONFIG... --data FILE --to URL EVENT_TYPE",
 		Short: "Send an event and show the receipts",
 		Long: `Send an event to every topic that the configuration enables for it, and show the
-receipts. The exit code is 1 unless every topic has acknowledged the event.
+receipts. The exit code is 1 unless every topic acknowledges the event.
 
 URL is one of
 
@@ -33,7 +33,7 @@ URL is one of
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
 		if timeout < time.Millisecond {
-			return usageError{fmt.Errorf("--timeout is %v; allowed are 1ms and more", timeout)}
+			return usageError{fmt.Errorf("--timeout: found %v; want 1ms or more", timeout)}
 		}
 		backend, err := openBackend(to, timeout)
 		if err != nil {
@@ -60,8 +60,7 @@ URL is one of
 	return command
 }
 
-// backendGrace is how much longer than its own timeout a backend may take to
-// report what it has failed of.
+// backendGrace is how long after its own timeout a backend may report a failure.
 const backendGrace = 15 * time.Second
 
 // receipt is the outcome for one topic.
@@ -69,13 +68,13 @@ type receipt struct {
 	Topic     string `json:"topic"`
 	Delivered bool   `json:"delivered"`
 	ID        string `json:"id,omitempty"`
-	Partition *int32 `json:"partition,omitempty"` // of a message without an ID
+	Partition *int32 `json:"partition,omitempty"`
 	Offset    *int64 `json:"offset,omitempty"`
-	Fate      string `json:"fate,omitempty"` // of what was not delivered
+	Fate      string `json:"fate,omitempty"` // of a message that was not delivered
 	Error     string `json:"error,omitempty"`
 }
 
-// send sends the event and returns the outcomes. An error means that there are none.
+// send sends the event and returns the outcomes. With an error there are none.
 func (e *event) send(ctx context.Context, s *session, prefix string, b signalcast.Backend) ([]receipt, error) {
 	var mu sync.Mutex // hooks are called on the backend's goroutines
 	receipts := []receipt{}
@@ -84,17 +83,18 @@ func (e *event) send(ctx context.Context, s *session, prefix string, b signalcas
 		defer mu.Unlock()
 		receipts = append(receipts, r)
 	}
+	failed := func(err *signalcast.DeliveryError) {
+		add(receipt{Topic: err.Topic, Fate: err.Fate.String(), Error: err.Err.Error()})
+	}
 	d, err := e.dispatcher(ctx, s, prefix, b, signalcast.WithHooks(signalcast.Hooks{
 		Delivered: func(m *signalcast.Message, r signalcast.Receipt) {
 			delivered := receipt{Topic: m.Topic, Delivered: true, ID: r.ID}
-			if r.ID == "" {
+			if r.HasOffset {
 				delivered.Partition, delivered.Offset = &r.Partition, &r.Offset
 			}
 			add(delivered)
 		},
-		Failed: func(err *signalcast.DeliveryError) {
-			add(receipt{Topic: err.Topic, Fate: err.Fate.String(), Error: err.Err.Error()})
-		},
+		Failed: failed, Rejected: failed,
 	}))
 	if err != nil {
 		return nil, err
@@ -128,6 +128,8 @@ func (s *session) writeReceipts(e *event, receipts []receipt) error {
 				s.printf("%s  %s: %s: %s\n", s.paint(red, "not delivered"), r.Topic, r.Fate, r.Error)
 			case r.ID != "":
 				s.printf("%s  %s: ID %s\n", s.paint(green, "delivered"), r.Topic, r.ID)
+			case r.Offset == nil:
+				s.printf("%s  %s\n", s.paint(green, "delivered"), r.Topic)
 			default:
 				s.printf("%s  %s: partition %d, offset %d\n", s.paint(green, "delivered"), r.Topic, *r.Partition, *r.Offset)
 			}

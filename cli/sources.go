@@ -41,7 +41,7 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 // load reads the CONFIG arguments and validates them against r unless it is nil.
 // An error that is no wrong usage is a *signalcast.ValidationError, and comes
 // with what is right of the configuration.
-func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Config, error) {
+func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Loaded, error) {
 	sources, err := s.sources(args)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 
 // warnings returns what is valid in a configuration and probably not meant.
 // That nothing is enabled is none where problems may be the reason.
-func (s *session) warnings(config *configfile.Config, routes []signalcast.Route, prefix string, problems bool) []signalcast.Problem {
+func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route, prefix string, problems bool) []signalcast.Problem {
 	warnings := slices.Concat(s.warnOfWrongKeys(config), warnOfPrefixes(config, prefix), warnOfKeySchemas(config, routes))
 	if !problems {
 		warnings = append(warnings, warnOfNothing(config)...)
@@ -26,7 +26,7 @@ func (s *session) warnings(config *configfile.Config, routes []signalcast.Route,
 }
 
 // located is a finding at the place that decided.
-func located(config *configfile.Config, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
+func located(config *configfile.Loaded, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
 	p := signalcast.Problem{ConfigPath: at, Found: found + "; " + advice}
 	if origins := config.Provenance.Origins(at.EventType, at.Topic, at.Field); len(origins) > 0 {
 		last := origins[len(origins)-1]
@@ -56,7 +56,7 @@ func (s *session) validRoutes(ctx context.Context, config signalcast.ProducerCon
 	return d.Routes(), d.Close(ctx)
 }
 
-func warnOfNothing(config *configfile.Config) []signalcast.Problem {
+func warnOfNothing(config *configfile.Loaded) []signalcast.Problem {
 	for _, topics := range config.Merged {
 		for _, t := range topics {
 			if isTrue(t.Enabled) {
@@ -69,7 +69,7 @@ func warnOfNothing(config *configfile.Config) []signalcast.Problem {
 
 // warnOfKeySchemas finds topics whose event types have different key schemas:
 // on Kafka the schema's ID is a part of the key, so that equal keys part ways.
-func warnOfKeySchemas(config *configfile.Config, routes []signalcast.Route) []signalcast.Problem {
+func warnOfKeySchemas(config *configfile.Loaded, routes []signalcast.Route) []signalcast.Problem {
 	bySchema := map[string]map[string][]string{} // topic → schema text → event types
 	for _, r := range routes {
 		if r.Enabled && r.KeySchema != nil {
@@ -96,7 +96,7 @@ func warnOfKeySchemas(config *configfile.Config, routes []signalcast.Route) []si
 	return warnings
 }
 
-func warnOfPrefixes(config *configfile.Config, prefix string) []signalcast.Problem {
+func warnOfPrefixes(config *configfile.Loaded, prefix string) []signalcast.Problem {
 	if prefix == "" {
 		return nil
 	}
@@ -113,7 +113,7 @@ func warnOfPrefixes(config *configfile.Config, prefix string) []signalcast.Probl
 }
 
 // warnOfWrongKeys finds key paths that are declared elsewhere and do not work.
-func (s *session) warnOfWrongKeys(config *configfile.Config) []signalcast.Problem {
+func (s *session) warnOfWrongKeys(config *configfile.Loaded) []signalcast.Problem {
 	var warnings []signalcast.Problem
 	for eventType, topics := range config.Merged {
 		wrong, known := s.WrongKeys[eventType]

@@ -50,7 +50,6 @@ func limits() string {
 	}{
 		{"text of JSON", signalcast.MaxConfigBytes >> 20, "MiB", "signalcast.MaxConfigBytes"},
 		{"text of YAML or TOML", configfile.MaxBytes >> 10, "KiB", "configfile.MaxBytes"},
-		{"text of a Python settings file", configfile.MaxPythonBytes >> 20, "MiB", "configfile.MaxPythonBytes"},
 		{"problems listed in one error; further ones are counted", signalcast.MaxProblems, "", "signalcast.MaxProblems"},
 	} {
 		fmt.Fprintf(&b, "| %s | %s | `%s` |\n", l.what, strings.TrimSpace(fmt.Sprint(l.value, " ", l.unit)), l.constant)

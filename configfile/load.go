@@ -1,36 +1,33 @@
 package configfile
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// Config is what [Load] has made of several sources.
-type Config struct {
-	// Merged is all layers laid over one another.
+// Loaded is the result of [Load].
+type Loaded struct {
+	// Merged is the merged configuration.
 	Merged signalcast.ProducerConfig
-	// Provenance knows which layer decided each value of Merged.
+	// Provenance tells which layer set each value of Merged.
 	Provenance *signalcast.Provenance
-	// Layers are what was read, in the order of the sources.
+	// Layers are the configurations of the sources, in their order.
 	Layers []signalcast.Layer
 }
 
-// Load reads the sources, merges them in their order, the first one being the
-// base, and validates the result against r; with a nil r, names and key paths
-// are not checked.
+// Load reads the sources, merges them in their order, and validates the result against r. The
+// first source is the base. If r is nil, event types and key paths are not checked.
 //
-// One call finds everything: the error joins a [*signalcast.ValidationError]
-// with the problems of all sources and of the merged configuration, each with
-// its place, and an error for each source that could not be read at all.
-// A setting that is missing where a source could not be read is none of them.
-// The Config returned with an error holds what is right of the sources: to look
-// for more, not to run on.
-func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
+// The error joins a [*signalcast.ValidationError], with the problems of all sources and of the
+// merged configuration, and an error for each source that could not be read. Load does not report
+// a setting as missing if a source could not be read. Beside an error, Load
+// returns the valid rest of the sources, for further checks.
+func Load(r *signalcast.Registry, sources ...Source) (*Loaded, error) {
 	var (
-		loaded   Config
+		loaded   Loaded
 		found    signalcast.ValidationError
 		unread   []error
 		invalid  *signalcast.ValidationError
@@ -58,7 +55,7 @@ func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
 		}
 	}
 	if len(found.Problems) > 0 {
-		finish(&found)
+		configtree.Sort(&found)
 		unread = append(unread, &found)
 	}
 	switch len(unread) {
@@ -71,31 +68,12 @@ func Load(r *signalcast.Registry, sources ...Source) (*Config, error) {
 	}
 }
 
-// ownProblems leaves out settings that may be missing only because a source
-// could not be read, wholly or around them.
+// ownProblems leaves out settings that may be missing only because a source, or a part of
+// it around the setting, could not be read.
 func ownProblems(merged, sources []signalcast.Problem, complete bool) []signalcast.Problem {
 	return slices.DeleteFunc(merged, func(p signalcast.Problem) bool {
 		return p.Code == signalcast.CodeMissing && (!complete || slices.ContainsFunc(sources, func(s signalcast.Problem) bool {
 			return (s.EventType == "" || s.EventType == p.EventType) && (s.Topic == "" || s.Topic == p.Topic)
 		}))
 	})
-}
-
-// finish sorts the problems and omits those that are too many, as the core does.
-func finish(found *signalcast.ValidationError) {
-	slices.SortStableFunc(found.Problems, func(a, b signalcast.Problem) int {
-		return cmp.Or(
-			cmp.Compare(a.Source, b.Source),
-			cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.EventType, b.EventType),
-			cmp.Compare(a.Topic, b.Topic),
-			cmp.Compare(a.Field, b.Field),
-			cmp.Compare(a.Found, b.Found),
-		)
-	})
-	if extra := len(found.Problems) - signalcast.MaxProblems; extra > 0 {
-		found.Problems = found.Problems[:signalcast.MaxProblems]
-		found.Omitted += extra
-	}
 }

@@ -130,7 +130,7 @@ func TestAFileThatCannotBeReadIsReportedBesideTheProblemsOfOthers(t *testing.T) 
 	require.NotContains(t, err.Error(), "missing", "what is missing may be in the file that is")
 
 	_, err = configfile.Load(nil, configfile.File("settings.ini"))
-	require.EqualError(t, err, `settings.ini: the name ends in ".ini"; allowed are .json, .yaml, .yml and .toml`)
+	require.EqualError(t, err, `settings.ini: found the extension ".ini"; want .json, .yaml, .yml or .toml`)
 }
 
 func TestASourceOfOnesOwn(t *testing.T) {

@@ -10,32 +10,29 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// The environment variables that the Open edX event bus calls settings.
+// Environment variables with the names of settings of the Open edX event bus.
 const (
-	// ProducerConfigVariable holds a whole configuration, as JSON.
+	// ProducerConfigVariable holds a whole configuration in JSON.
 	ProducerConfigVariable = "EVENT_BUS_PRODUCER_CONFIG"
-	// TopicPrefixVariable holds what stands before every topic.
+	// TopicPrefixVariable holds the topic prefix.
 	TopicPrefixVariable = "EVENT_BUS_TOPIC_PREFIX"
 )
 
-// MaxBytes is the largest text of YAML or TOML: 256 KiB, room for some thousand
-// topics. Their parsers need much memory, and time that grows with the square of
-// the text. JSON has [signalcast.MaxConfigBytes].
+// MaxBytes is the largest text in YAML or TOML: 256 KiB, enough for some thousand topics. The
+// parsers need much memory, and time that grows with the square of the
+// size. The limit for JSON is [signalcast.MaxConfigBytes].
 const MaxBytes = 256 << 10
 
-// MaxPythonBytes is the largest Python settings file: 4 MiB.
-const MaxPythonBytes = 4 << 20
-
-// Source is one place that a configuration is read from. It returns a layer
-// with a name for messages, and positions where it can.
+// Source reads the configuration of one layer. It returns a layer with a name for messages and,
+// if possible, positions.
 //
-// A source that has read something wrong returns a [*signalcast.ValidationError]
-// together with a layer of what is right, so that [Load] can look for further
-// problems. With any other error the layer is ignored.
+// A source that finds faults returns a [*signalcast.ValidationError] beside the valid rest
+// of the layer, so that [Load] can find further problems. With any other error, Load ignores
+// the layer.
 type Source func() (signalcast.Layer, error)
 
-// File reads a file. The ending of its name, in any case, says what it holds:
-// .json, .yaml, .yml or .toml.
+// File reads a file. The extension of its name sets the language: .json, .yaml, .yml or
+// .toml, in upper or lower case.
 func File(name string) Source {
 	return func() (signalcast.Layer, error) {
 		parse, limit := signalcast.ParseLayer, signalcast.MaxConfigBytes
@@ -46,14 +43,14 @@ func File(name string) Source {
 		case ".toml":
 			parse, limit = ParseTOML, MaxBytes
 		default:
-			return signalcast.Layer{}, fmt.Errorf("%s: the name ends in %q; allowed are .json, .yaml, .yml and .toml", name, ending)
+			return signalcast.Layer{}, fmt.Errorf("%s: found the extension %q; want .json, .yaml, .yml or .toml", name, ending)
 		}
-		file, err := os.Open(name) //nolint:gosec // the file that the caller names
+		file, err := os.Open(name) //nolint:gosec // the caller names the file
 		if err != nil {
 			return signalcast.Layer{}, err //nolint:wrapcheck // names the file
 		}
 		defer func() { _ = file.Close() }()                           // it was only read
-		text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1)) // one more, which the parser refuses
+		text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1)) // one more, which the parser rejects
 		if err != nil {
 			return signalcast.Layer{}, err //nolint:wrapcheck // names the file
 		}
@@ -61,8 +58,8 @@ func File(name string) Source {
 	}
 }
 
-// Environment reads a whole configuration in JSON from an environment variable.
-// A variable that is not set or empty is an empty configuration.
+// Environment reads a whole configuration in JSON from an environment variable. A
+// variable that is empty or not set is an empty configuration.
 func Environment(variable string) Source {
 	return func() (signalcast.Layer, error) {
 		text := os.Getenv(variable) //nolint:forbidigo // reading the environment is this package's job
@@ -73,13 +70,13 @@ func Environment(variable string) Source {
 	}
 }
 
-// Layer is a source for a configuration that the program has already.
+// Layer returns l, a configuration that the program already has.
 func Layer(l signalcast.Layer) Source {
 	return func() (signalcast.Layer, error) { return l, nil }
 }
 
 // TopicPrefix returns the environment variable EVENT_BUS_TOPIC_PREFIX, for
-// [signalcast.WithTopicPrefix]. It is empty when the variable is not set.
+// [signalcast.WithTopicPrefix]. It returns an empty string if the variable is not set.
 func TopicPrefix() string {
 	return os.Getenv(TopicPrefixVariable) //nolint:forbidigo // reading the environment is this package's job
 }

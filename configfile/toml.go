@@ -14,27 +14,28 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// ParseTOML reads a configuration from TOML, see the package documentation.
-// Name is the layer's. The error is a [*signalcast.ValidationError]; the layer
-// returned with it holds what is right of the text.
+// ParseTOML parses a layer with the given name in TOML. See the package documentation. The
+// error is a [*signalcast.ValidationError]. ParseTOML returns the valid rest of the layer
+// beside it.
 func ParseTOML(name string, text []byte) (signalcast.Layer, error) {
-	d := newDocument(name)
-	if d.fits(text, MaxBytes) {
-		d.readTOML(text)
+	d := configtree.New(name)
+	if d.Fits(text, MaxBytes) {
+		readTOML(d, text)
 	}
-	return d.layer()
+	return d.Layer()
 }
 
-// readTOML leaves the grammar to the library's decoder, whose tree has no
-// places, and takes these from its parser.
-func (d *document) readTOML(text []byte) {
-	if err := toml.Unmarshal(text, &d.tree); err != nil {
-		d.tomlSyntax(text, err)
+// readTOML reads the tree with the decoder of the library, and the positions, which the
+// decoder does not give, with its parser.
+func readTOML(d *configtree.Document, text []byte) {
+	if err := toml.Unmarshal(text, &d.Tree); err != nil {
+		tomlSyntax(d, text, err)
 		return
 	}
-	w := tomlWalk{document: d, text: text, line: 1, column: 1}
+	w := tomlWalk{Document: d, text: text, line: 1, column: 1}
 	w.Reset(text)
 	var table []string
 	for w.NextExpression() {
@@ -48,8 +49,8 @@ func (d *document) readTOML(text []byte) {
 	}
 }
 
-func (d *document) tomlSyntax(text []byte, err error) {
-	d.tree = nil
+func tomlSyntax(d *configtree.Document, text []byte, err error) {
+	d.Tree = nil
 	pos := signalcast.Position{}
 	if syntax, ok := errors.AsType[*toml.DecodeError](err); ok {
 		pos.Line, pos.Column = syntax.Position()
@@ -58,19 +59,19 @@ func (d *document) tomlSyntax(text []byte, err error) {
 			pos.Column = 1 + utf8.RuneCount(line[:min(pos.Column-1, len(line))])
 		}
 	}
-	d.fault(signalcast.ConfigPath{}, pos, "not TOML: "+strings.TrimPrefix(err.Error(), "toml: "), "TOML 1.0")
+	d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, fmt.Sprintf("found text that is not TOML: %v", err), "TOML 1.0")
 }
 
-// tomlWalk visits every name of a text in its order.
+// tomlWalk visits every name of a text, in order.
 type tomlWalk struct {
-	*document
+	*configtree.Document
 	unstable.Parser
 	text []byte
 
-	offset, line, column int // of the name visited last
+	offset, line, column int // of the last visited name
 }
 
-// maxNames is how many names of a path are looked at.
+// maxNames is the number of names of a path that are read.
 const maxNames = 16
 
 // keyValue visits name = value in the object whose path is given.
@@ -104,17 +105,17 @@ func (w *tomlWalk) name(path []string, parts unstable.Iterator, object bool) []s
 		if len(path) <= 3 && !slices.Contains(path, "") {
 			place := signalcast.ConfigPath{}
 			for _, name := range path {
-				place = child(place, name)
+				place = configtree.Child(place, name)
 			}
-			if _, known := w.positions[place]; !known {
-				w.positions[place] = pos
+			if _, known := w.Positions[place]; !known {
+				w.Positions[place] = pos
 			}
 		}
 	}
 	if split && (len(path) > 3 || object && len(path) == 3) {
-		w.fault(signalcast.ConfigPath{}, first, fmt.Sprintf("found %s, which is %d names", strings.Join(path, "."), len(path)),
+		w.Fault(signalcast.CodeUnknownField, signalcast.ConfigPath{}, first, fmt.Sprintf("found %s, which is %d names", strings.Join(path, "."), len(path)),
 			"an event type in quotes, which is one name: "+quoted(path, object))
-		delete(w.tree, path[0])
+		delete(w.Tree, path[0])
 	}
 	return path
 }
@@ -131,7 +132,7 @@ func (w *tomlWalk) advance(offset int) signalcast.Position {
 	return signalcast.Position{Line: w.line, Column: w.column}
 }
 
-// quoted is the name that was probably meant: an event type ends in its version.
+// quoted returns the name that was probably meant. An event type ends in its version.
 func quoted(path []string, object bool) string {
 	setting := ""
 	if !object {

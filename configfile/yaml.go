@@ -4,27 +4,30 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
+	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// ParseYAML reads a configuration from YAML, see the package documentation.
-// Name is the layer's. The error is a [*signalcast.ValidationError]; the layer
-// returned with it holds what is right of the text.
+// ParseYAML parses a layer with the given name in YAML. See the package documentation. The
+// error is a [*signalcast.ValidationError]. ParseYAML returns the valid rest of the layer
+// beside it.
 func ParseYAML(name string, text []byte) (signalcast.Layer, error) {
-	d := newDocument(name)
-	if d.fits(text, MaxBytes) {
-		d.readYAML(text)
+	d := yamlReader{configtree.New(name)}
+	if d.Fits(text, MaxBytes) {
+		d.read(text)
 	}
-	return d.layer()
+	return d.Layer()
 }
 
-func (d *document) readYAML(text []byte) {
-	const one = "one document"
+// yamlReader reads YAML into a document.
+type yamlReader struct{ *configtree.Document }
+
+func (d yamlReader) read(text []byte) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	err := decoder.Decode(&first)
@@ -33,38 +36,43 @@ func (d *document) readYAML(text []byte) {
 	}
 	if err == nil {
 		if err = decoder.Decode(&second); err == nil {
-			d.fault(signalcast.ConfigPath{}, at(&second), "found a second document", one)
+			d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, at(&second), "found a second document", "one document")
 		}
-		d.yamlDocument(first.Content[0])
+		d.document(first.Content[0])
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		d.yamlSyntax(text, err)
+		d.syntax(text, err)
 	}
 }
 
-func (d *document) yamlDocument(root *yaml.Node) {
-	d.positions[signalcast.ConfigPath{}] = at(root)
-	value, ok := d.yamlValue(root, signalcast.ConfigPath{})
+func (d yamlReader) document(root *yaml.Node) {
+	d.Positions[signalcast.ConfigPath{}] = at(root)
+	value, ok := d.value(root, signalcast.ConfigPath{})
 	if tree, isObject := value.(map[string]any); isObject {
-		d.tree = tree
+		d.Tree = tree
 	} else if ok {
-		d.fault(signalcast.ConfigPath{}, at(root), "found no object", "an object of event types")
+		d.Fault(signalcast.CodeWrongType, signalcast.ConfigPath{}, at(root), "found no object", "an object of event types")
 	}
 }
 
-// yamlValue converts the value that stands at path; ok is false after a fault.
-func (d *document) yamlValue(node *yaml.Node, path signalcast.ConfigPath) (value any, ok bool) {
+// value converts the value at path. ok is false after a fault.
+func (d yamlReader) value(node *yaml.Node, path signalcast.ConfigPath) (value any, ok bool) {
 	switch node.Kind {
 	case yaml.MappingNode:
-		return d.yamlObject(node, path), true
+		return d.object(node, path), true
 	case yaml.SequenceNode:
 		return []any{}, true
 	case yaml.AliasNode:
-		d.fault(path, at(node), "found an alias", "the value itself")
+		d.Fault(signalcast.CodeSyntax, path, at(node), "found an alias", "the value itself")
 		return nil, false
 	default:
 		switch node.ShortTag() {
 		case "!!str":
+			if path.Field == fieldEnabled || path.Field == fieldKeyless {
+				if d.oldBoolean(node, path) {
+					return nil, false
+				}
+			}
 			return node.Value, true
 		case "!!null":
 			return nil, true
@@ -76,13 +84,29 @@ func (d *document) yamlValue(node *yaml.Node, path signalcast.ConfigPath) (value
 				return b, true
 			}
 		}
-		d.fault(path, at(node), "found a value of type "+strconv.Quote(node.ShortTag()), "objects, strings and booleans")
+		d.Fault(signalcast.CodeWrongType, path, at(node), "found a value of type "+strconv.Quote(node.ShortTag()), "an object, a string or a boolean")
 		return nil, false
 	}
 }
 
-// yamlObject converts an object. What lies deeper than settings is not looked at.
-func (d *document) yamlObject(node *yaml.Node, path signalcast.ConfigPath) map[string]any {
+// fieldEnabled and fieldKeyless are the settings that are booleans.
+const (
+	fieldEnabled = "enabled"
+	fieldKeyless = "keyless"
+)
+
+// oldBoolean reports an unquoted word that is a boolean in YAML 1.1 and a string in YAML 1.2.
+func (d yamlReader) oldBoolean(node *yaml.Node, path signalcast.ConfigPath) bool {
+	meant := map[string]string{"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}[strings.ToLower(node.Value)]
+	if node.Style != 0 || meant == "" {
+		return false
+	}
+	d.Fault(signalcast.CodeWrongType, path, at(node), "found "+node.Value+", which YAML 1.2 reads as a string", meant)
+	return true
+}
+
+// object converts an object. It does not read below the level of settings.
+func (d yamlReader) object(node *yaml.Node, path signalcast.ConfigPath) map[string]any {
 	object := map[string]any{}
 	if path.Field != "" {
 		return object
@@ -91,22 +115,22 @@ func (d *document) yamlObject(node *yaml.Node, path signalcast.ConfigPath) map[s
 		key, content := node.Content[i], node.Content[i+1]
 		switch {
 		case key.Kind == yaml.AliasNode || key.ShortTag() == "!!merge":
-			d.fault(path, at(key), "found an alias or a merge key", "the settings themselves")
+			d.Fault(signalcast.CodeSyntax, path, at(key), "found an alias or a merge key", "the settings themselves")
 			continue
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
-			d.fault(path, at(key), "found a name of type "+strconv.Quote(key.ShortTag()), "a string; quotes make one")
+			d.Fault(signalcast.CodeWrongType, path, at(key), "found a name of type "+strconv.Quote(key.ShortTag()), "a string, by quotes")
 			continue
 		case key.Value == "":
-			object[""] = nil // refused by the rules
+			object[""] = nil // the rules report it
 			continue
 		}
-		name := child(path, key.Value)
-		if first, again := d.positions[name]; again {
-			d.fault(name, at(key), "duplicate key; first set at line "+strconv.Itoa(first.Line)+", column "+strconv.Itoa(first.Column), "")
+		name := configtree.Child(path, key.Value)
+		if first, again := d.Positions[name]; again {
+			d.Fault(signalcast.CodeDuplicateKey, name, at(key), "duplicate key; first set at line "+strconv.Itoa(first.Line)+", column "+strconv.Itoa(first.Column), "")
 		} else {
-			d.positions[name] = at(key)
+			d.Positions[name] = at(key)
 		}
-		if value, ok := d.yamlValue(content, name); ok {
+		if value, ok := d.value(content, name); ok {
 			object[key.Value] = value
 		}
 	}
@@ -117,22 +141,25 @@ func at(node *yaml.Node) signalcast.Position {
 	return signalcast.Position{Line: node.Line, Column: node.Column}
 }
 
-// yamlSyntax reports a text that is not YAML. The library gives the line as a
-// part of the message only, not the column, and calls a tab any character.
-func (d *document) yamlSyntax(text []byte, err error) {
-	found, pos := err.Error(), signalcast.Position{}
-	if parts := regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`).FindStringSubmatch(found); parts != nil {
-		found = parts[2]
-		if line, _ := strconv.Atoi(parts[1]); line > 0 {
-			pos = signalcast.Position{Line: line, Column: 1}
+// syntax reports a text that is not YAML. The library calls a tab any character.
+func (d yamlReader) syntax(text []byte, err error) {
+	found, pos := "found text that is not YAML", signalcast.Position{}
+	if fault, ok := errors.AsType[*yaml.LoadError](err); ok {
+		mark := fault.Mark
+		if fault.Stage == yaml.ScannerStage && fault.ContextMark.Line > 0 {
+			mark = fault.ContextMark // the start of a string or a name without an end
 		}
+		pos = signalcast.Position{Line: mark.Line, Column: mark.Column}
+		found += ": " + fault.Message
 	}
-	for i, line := range bytes.Split(text, []byte{'\n'}) {
-		indent := len(line) - len(bytes.TrimLeft(line, " \t"))
-		if tab := bytes.IndexByte(line[:indent], '\t'); tab >= 0 && indent < len(line) && i+1 >= pos.Line-1 && i <= pos.Line {
-			d.fault(signalcast.ConfigPath{}, signalcast.Position{Line: i + 1, Column: tab + 1}, "found a tab", "spaces for indentation")
+	if lines := bytes.Split(text, []byte{'\n'}); 0 < pos.Line && pos.Line <= len(lines) {
+		line := lines[pos.Line-1]
+		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
+		if tab := bytes.IndexByte(indent, '\t'); tab >= 0 {
+			d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, signalcast.Position{Line: pos.Line, Column: tab + 1},
+				"found a tab", "spaces for indentation")
 			return
 		}
 	}
-	d.fault(signalcast.ConfigPath{}, pos, "not YAML: "+found, "one YAML document")
+	d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, found, "one YAML document")
 }

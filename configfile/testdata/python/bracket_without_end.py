@@ -1,3 +1,0 @@
-EVENT_BUS_PRODUCER_CONFIG = {'a.b': {'t': {'enabled': True}}
-
-B = 1
