@@ -34,7 +34,7 @@ func TestReadmeShowsTheOutput(t *testing.T) {
 func TestMissingBrokersIsAnError(t *testing.T) {
 	t.Parallel()
 	err := run(t.Context(), nil, func(string) string { return "" }, &strings.Builder{})
-	require.ErrorContains(t, err, "Config.Brokers is empty")
+	require.ErrorContains(t, err, "Config.Brokers: found none")
 }
 
 func TestUnknownClientIsAnError(t *testing.T) {
