@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestFlushWaitsForWhatWasTaken(t *testing.T) {
+func TestFlushWaitsForAcceptedMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t, []string{"a", "b"})
@@ -27,7 +27,7 @@ func TestFlushWaitsForWhatWasTaken(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsForWhatWasTakenAndClosesTheBackend(t *testing.T) {
+func TestCloseWaitsForAcceptedMessagesAndClosesTheBackend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t, []string{"orders"})
@@ -72,7 +72,7 @@ func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 	})
 }
 
-func TestAFinishedCloseIsNotFailedByAnEndedContext(t *testing.T) {
+func TestFinishedCloseIsNotFailedByAnEndedContext(t *testing.T) {
 	t.Parallel()
 	for range 50 { // select would choose at random
 		s := openShop(t, []string{"orders"})
@@ -81,7 +81,7 @@ func TestAFinishedCloseIsNotFailedByAnEndedContext(t *testing.T) {
 	}
 }
 
-func TestTheBackendsErrorOfCloseAndFlushIsTold(t *testing.T) {
+func TestCloseAndFlushReturnTheErrorOfTheBackend(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	s := newShop(t)
@@ -96,7 +96,7 @@ func TestTheBackendsErrorOfCloseAndFlushIsTold(t *testing.T) {
 	require.Equal(t, 1, closes)
 }
 
-func TestABlockedSendIsEndedByClose(t *testing.T) {
+func TestBlockedSendIsEndedByClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)

@@ -54,7 +54,7 @@ func (e *countingEncoder) AppendKey(dst []byte, k *signalcast.KeyField, data sig
 	return e.Encoder.AppendKey(dst, k, data)
 }
 
-func TestAnEventIsEncodedOnceForManyTopics(t *testing.T) {
+func TestEventIsEncodedOnceForManyTopics(t *testing.T) {
 	t.Parallel()
 	codec := &countingCodec{Codec: signalcast.Avro()}
 	s := openShop(t, []string{"a", "b", "c", "d", "e"}, signalcast.WithCodec(codec))
@@ -74,7 +74,7 @@ func TestAnEventIsEncodedOnceForManyTopics(t *testing.T) {
 	require.Equal(t, int64(3), codec.values.Load(), "what is not published is not encoded")
 }
 
-func TestTheCallerMayChangeTheDataAfterwards(t *testing.T) {
+func TestCallerMayChangeTheDataAfterwards(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var taken *signalcast.Message
@@ -98,7 +98,7 @@ func TestTheCallerMayChangeTheDataAfterwards(t *testing.T) {
 	require.Zero(t, d.Stats().Pending)
 }
 
-func TestTheJSONCodec(t *testing.T) {
+func TestJSONCodec(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	d := s.dispatch(t, signalcast.ProducerConfig{orderPlaced: {
@@ -177,7 +177,7 @@ func (valueCodec) AppendValue(dst []byte, data signalcast.Data) ([]byte, error) 
 	return append(dst, text...), err
 }
 
-func TestACodecMayWorkOnTheGoValue(t *testing.T) {
+func TestCodecMayWorkOnTheGoValue(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"}, signalcast.WithCodec(valueCodec{}))
 	data := order{Number: "17", Items: []string{"x"}}

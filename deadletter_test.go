@@ -19,7 +19,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestAMessageThatFailedIsPublishedOnceMore(t *testing.T) {
+func TestMessageThatFailedIsPublishedOnceMore(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]memory.Fault{
 		"not written":             {Err: failing.Err, Fate: signalcast.FateNotWritten},
@@ -51,7 +51,7 @@ func TestAMessageThatFailedIsPublishedOnceMore(t *testing.T) {
 	}
 }
 
-func TestADeadLetterIsInTheBackendsHandsBeforeTheFailureIsKnown(t *testing.T) {
+func TestDeadLetterIsInTheBackendsHandsBeforeTheFailureIsKnown(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend.Hold()
@@ -100,7 +100,7 @@ func TestWhatTheSenderStillHoldsIsNoDeadLetter(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Rejected: 1, Invalid: 1}, d.Stats())
 }
 
-func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
+func TestDeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		publish func(context.Context) error // of dead letters; nil takes them
@@ -108,7 +108,7 @@ func TestADeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
 		stats   signalcast.Stats
 	}{
 		"when the destination fails it": {nil, failing.Err, signalcast.Stats{Accepted: 2, Failed: 2}},
-		"when the backend refuses it": {
+		"when the backend rejects it": {
 			func(context.Context) error { return signalcast.ErrTooLarge },
 			signalcast.ErrTooLarge,
 			signalcast.Stats{Accepted: 1, Failed: 1, Rejected: 1},
@@ -209,7 +209,7 @@ func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
 func TestTopicsOfDeadLettersAreCheckedAtStart(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	refused := errors.New("no such topic")
+	rejected := errors.New("no such topic")
 	picky := backend{prepare: func(routes []signalcast.Route) error {
 		i := slices.IndexFunc(routes, func(r signalcast.Route) bool { return r.Topic == "p-orders" })
 		if i < 0 {
@@ -218,15 +218,15 @@ func TestTopicsOfDeadLettersAreCheckedAtStart(t *testing.T) {
 		dead := routes[i]
 		dead.Topic = "p-orders-dead"
 		require.Contains(t, routes, dead, "schemas and all")
-		return refused
+		return rejected
 	}}
 	_, err := signalcast.NewDispatcher(t.Context(), s.registry, ordersTo("orders", "mail"), picky,
 		signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"))
-	require.ErrorIs(t, err, refused)
+	require.ErrorIs(t, err, rejected)
 
 	d := s.dispatch(t, ordersTo("mail"), picky, signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"))
 	_, err = d.Reload(t.Context(), ordersTo("mail", "orders"))
-	require.ErrorIs(t, err, refused)
+	require.ErrorIs(t, err, rejected)
 }
 
 func TestDeadLettersMayHaveABackendOfTheirOwn(t *testing.T) {
@@ -251,7 +251,7 @@ func TestDeadLettersMayHaveABackendOfTheirOwn(t *testing.T) {
 	})
 }
 
-func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
+func TestBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var done []string
@@ -287,7 +287,7 @@ func TestTheBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 	require.EqualError(t, err, "new dispatcher: WithDeadLetterBackend: found no WithDeadLetter; want its suffix for the topics")
 }
 
-func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
+func TestTopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]signalcast.DispatcherOption{
 		"of the same backend":                           nil,
@@ -317,7 +317,7 @@ func TestATopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
 	}
 }
 
-func TestADeadLetterOutlivesItsRoute(t *testing.T) {
+func TestDeadLetterOutlivesItsRoute(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"}, signalcast.WithDeadLetter("dead"))
 	s.backend.Hold()
@@ -335,18 +335,16 @@ func TestEveryMessageThatFailedHasOneDeadLetterInTheLedger(t *testing.T) {
 	const senders, events = 8, 200
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(32, 0))
-	var failed, buried, refused atomic.Int64
+	var failed, failedDeadLetters, rejected atomic.Int64
 	d := s.dispatch(t, ordersTo("a", "b"), s.backend, signalcast.WithDeadLetter("dead"), signalcast.WithHooks(signalcast.Hooks{
 		Failed: func(err *signalcast.DeliveryError) {
-			switch {
-			case err.Topic == "a" || err.Topic == "b":
+			if err.Topic == "a" || err.Topic == "b" {
 				failed.Add(1)
-			case errors.Is(err, signalcast.ErrBufferFull):
-				refused.Add(1)
-			default:
-				buried.Add(1) // and failed there too
+			} else {
+				failedDeadLetters.Add(1) // the dead letter failed too
 			}
 		},
+		Rejected: func(*signalcast.DeliveryError) { rejected.Add(1) },
 	}))
 	s.backend.Inject(
 		memory.Fault{Topic: "a", Times: 300, Err: failing.Err},
@@ -387,9 +385,9 @@ func TestEveryMessageThatFailedHasOneDeadLetterInTheLedger(t *testing.T) {
 	require.Zero(t, stats.Pending)
 	require.Zero(t, s.backend.Unacknowledged())
 	require.Equal(t, int64(600), failed.Load())
-	require.Equal(t, refused.Load(), stats.Rejected)
-	require.Equal(t, failed.Load()+buried.Load(), stats.Failed)
-	require.Equal(t, failed.Load(), stats.DeadLetters+buried.Load()+refused.Load(), "one dead letter each")
+	require.Equal(t, rejected.Load(), stats.Rejected)
+	require.Equal(t, failed.Load()+failedDeadLetters.Load(), stats.Failed)
+	require.Equal(t, failed.Load(), stats.DeadLetters+failedDeadLetters.Load()+rejected.Load(), "one dead letter each")
 	require.Len(t, s.backend.Messages("a-dead", "b-dead"), int(stats.DeadLetters))
-	require.Equal(t, int64(2*senders*events)+stats.DeadLetters+buried.Load(), stats.Accepted)
+	require.Equal(t, int64(2*senders*events)+stats.DeadLetters+failedDeadLetters.Load(), stats.Accepted)
 }

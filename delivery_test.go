@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestSendWaitsForEveryTopicAndSendAsyncForNone(t *testing.T) {
+func TestSendWaitsForEveryTopicAndSendAsyncDoesNot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := openShop(t, []string{"a", "b"})
@@ -38,7 +38,7 @@ func TestSendWaitsForEveryTopicAndSendAsyncForNone(t *testing.T) {
 	})
 }
 
-func TestADeliveryOfAnEventWithoutTopicsIsDone(t *testing.T) {
+func TestDeliveryOfAnEventWithoutTopicsIsDone(t *testing.T) {
 	t.Parallel()
 	for name, connected := range map[string]bool{"with a receiver": true, "without receivers": false} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestADeliveryOfAnEventWithoutTopicsIsDone(t *testing.T) {
 	}
 }
 
-func TestTheFateOfAMessage(t *testing.T) {
+func TestFateOfAMessage(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
@@ -113,11 +113,11 @@ func TestWhatABackendSaysAroundAFateIsKept(t *testing.T) {
 	require.ErrorContains(t, s.send(t, order{}), "node 3: ")
 }
 
-func TestOnlyAMessageThatWasNotTakenIsABareError(t *testing.T) {
+func TestSendAsyncReturnsAnErrorIfNoMessageIsAccepted(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var rejected []string
-	d := s.dispatch(t, ordersTo("a", "b"), backend{publish: refuse}, signalcast.WithHooks(signalcast.Hooks{
+	d := s.dispatch(t, ordersTo("a", "b"), backend{publish: reject}, signalcast.WithHooks(signalcast.Hooks{
 		Rejected: func(err *signalcast.DeliveryError) { rejected = append(rejected, err.Topic) },
 	}))
 	delivery, err := s.placed.SendAsync(t.Context(), s.registry, order{})
@@ -161,7 +161,7 @@ func TestPartialAcceptanceIsADelivery(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 4, Delivered: 2, Failed: 2, Rejected: 2}, d.Stats())
 }
 
-func TestAContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
+func TestContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault memory.Fault
@@ -197,7 +197,7 @@ func TestAContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
 	}
 }
 
-func TestAContextThatHasEnded(t *testing.T) {
+func TestContextThatHasEnded(t *testing.T) {
 	t.Parallel()
 	t.Run("does not keep a message from a buffer with room", func(t *testing.T) {
 		t.Parallel()
@@ -225,7 +225,7 @@ func TestAContextThatHasEnded(t *testing.T) {
 	})
 }
 
-func TestAFullBufferBlocksUntilThereIsRoomOrContextEnds(t *testing.T) {
+func TestFullBufferBlocksUntilThereIsRoomOrContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
@@ -247,7 +247,7 @@ func TestAFullBufferBlocksUntilThereIsRoomOrContextEnds(t *testing.T) {
 	})
 }
 
-func TestAFullBufferThatFailsFastIsRefusedAtOnce(t *testing.T) {
+func TestFullBufferThatFailsFastIsRejectedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(1, 60), memory.FailFast())
@@ -299,7 +299,7 @@ func TestDoneMayBeCalledAtAnyTimeAndCountsOnce(t *testing.T) {
 			func(_ func(func()), done done) error { done(signalcast.Receipt{}, nil); return broken },
 			signalcast.Stats{Accepted: 1, Delivered: 1},
 		},
-		"after Publish failed: the message was refused": {
+		"after Publish failed: the message was rejected": {
 			func(later func(func()), done done) error {
 				later(func() { done(signalcast.Receipt{}, nil) })
 				return broken
@@ -367,7 +367,7 @@ func TestHooksReturnBeforeWaitDoes(t *testing.T) {
 	})
 }
 
-func TestADeliveryMayBeAskedByManyAtOnce(t *testing.T) {
+func TestDeliveryMayBeAskedByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a", "b"})
 	s.backend.Hold()

@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestNewDispatcherRefuses(t *testing.T) {
+func TestNewDispatcherRejects(t *testing.T) {
 	t.Parallel()
 	unhappy := errors.New("topic name is too long")
 	invalid := ordersTo("orders")
@@ -43,7 +43,7 @@ func TestNewDispatcherRefuses(t *testing.T) {
 			backend{},
 			nil, "org.example.order.plaecd.v1",
 		},
-		"a table that the backend refuses": {
+		"a table that the backend rejects": {
 			nil, backend{prepare: func([]signalcast.Route) error { return unhappy }}, nil, unhappy.Error(),
 		},
 		"a codec that cannot encode the data": {
@@ -69,7 +69,7 @@ func TestNewDispatcherRefuses(t *testing.T) {
 	}
 }
 
-func TestARegistryThatNoEventCouldCarryIsRefused(t *testing.T) {
+func TestRegistryThatNoEventCouldCarryIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		opt  signalcast.RegistryOption
@@ -88,7 +88,7 @@ func TestARegistryThatNoEventCouldCarryIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheBackendIsShownTheCompleteTable(t *testing.T) {
+func TestBackendIsShownTheCompleteTable(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var shown []signalcast.Route
@@ -128,7 +128,7 @@ func TestMessagesCarryTheSchemasOfTheirRoutes(t *testing.T) {
 	require.Same(t, messages[0].Event, messages[1].Event, "one envelope for all topics")
 }
 
-func TestAnEventGoesToEveryEnabledTopicInOrderOfTopics(t *testing.T) {
+func TestEventGoesToEveryEnabledTopicInOrderOfTopics(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ prefix, want string }{
 		"without a prefix":            {"", "a b c"},
@@ -170,7 +170,7 @@ func TestEachTopicHasItsOwnKey(t *testing.T) {
 	require.Nil(t, m[3].KeySchema)
 }
 
-func TestAConfigurationIsNotKept(t *testing.T) {
+func TestConfigurationIsNotKept(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	c := ordersTo("orders")
@@ -182,7 +182,7 @@ func TestAConfigurationIsNotKept(t *testing.T) {
 	require.Equal(t, "\x0417", string(s.backend.Messages()[0].Key))
 }
 
-func TestAnEventThatCannotBeEncodedIsRejected(t *testing.T) {
+func TestEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	t.Parallel()
 	var rejected []error
 	var log bytes.Buffer
@@ -215,7 +215,7 @@ func TestAnEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	require.NotContains(t, log.String()+err.Error(), "s3cret")
 }
 
-func TestTheLogTellsFailuresWithoutPayload(t *testing.T) {
+func TestLogTellsFailuresWithoutPayload(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	s := openShop(t, []string{"orders"}, signalcast.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
@@ -236,7 +236,7 @@ func TestTheLogTellsFailuresWithoutPayload(t *testing.T) {
 func TestEveryDispatcherServesEveryEvent(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	first := s.dispatch(t, ordersTo("a"), backend{publish: refuse})
+	first := s.dispatch(t, ordersTo("a"), backend{publish: reject})
 	second := s.dispatch(t, ordersTo("b"), s.backend, signalcast.WithTopicPrefix("second"), signalcast.WithCodec(signalcast.JSON()))
 	third := s.dispatch(t, ordersTo("c"), memory.New())
 

@@ -71,7 +71,7 @@
 // says. Embedded structs are flattened in place. Nil slices and maps are empty.
 // Times keep their offset and lose what is finer than microseconds; [Naive] is
 // the location of a time without offset. Types that the bus cannot carry are
-// refused at registration, all of them at once: interfaces, unsigned 64-bit
+// rejected at registration, all of them at once: interfaces, unsigned 64-bit
 // integers, arrays, recursive types, time.Duration, generic records.
 //
 // While an event is encoded, every string must be valid UTF-8 and every leaf

@@ -9,7 +9,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestAFateHasAText(t *testing.T) {
+func TestFateHasAText(t *testing.T) {
 	t.Parallel()
 	for fate, text := range map[signalcast.Fate]string{
 		signalcast.FateUnknown:    "unknown",
@@ -21,7 +21,7 @@ func TestAFateHasAText(t *testing.T) {
 	}
 }
 
-func TestADeliveryErrorOfABackendNeedsNoMessage(t *testing.T) {
+func TestDeliveryErrorOfABackendNeedsNoMessage(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	err := error(&signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: broken})

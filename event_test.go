@@ -26,7 +26,7 @@ func received() signalcast.Metadata {
 	}
 }
 
-func TestMetadataThatConsumersCannotReadIsRefused(t *testing.T) {
+func TestMetadataThatConsumersCannotReadIsRejected(t *testing.T) {
 	t.Parallel()
 	kathmandu := time.FixedZone("", 5*3600+45*60)
 	for name, c := range map[string]struct {
@@ -78,7 +78,7 @@ func TestMetadataThatConsumersCannotReadIsRefused(t *testing.T) {
 	}
 }
 
-func TestATimeGivenIsWrittenInUTC(t *testing.T) {
+func TestTimeGivenIsWrittenInUTC(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		given time.Time
@@ -106,7 +106,7 @@ func TestATimeGivenIsWrittenInUTC(t *testing.T) {
 	}
 }
 
-func TestAnEventsOwnTimeIsWhatIsWritten(t *testing.T) {
+func TestEventsOwnTimeIsWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	require.NoError(t, s.send(t, order{}))
@@ -118,7 +118,7 @@ func TestAnEventsOwnTimeIsWhatIsWritten(t *testing.T) {
 	require.Equal(t, m, read)
 }
 
-func TestATimeThatCannotBeWrittenIsRefused(t *testing.T) {
+func TestTimeThatCannotBeWrittenIsRejected(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]time.Time{
 		"the zero time":            {},
@@ -148,7 +148,7 @@ func TestWithMetadataSendsExactlyThat(t *testing.T) {
 	require.Equal(t, want, s.backend.Messages()[1].Event.Metadata, "options are applied in order")
 }
 
-func TestAnEventFromTheBusGoesToReceiversOnly(t *testing.T) {
+func TestEventFromTheBusGoesToReceiversOnly(t *testing.T) {
 	t.Parallel()
 	fromBus := received()
 	fromBus.FromEventBus = true
@@ -215,7 +215,7 @@ func TestMetadataJSONIsTheReferences(t *testing.T) {
 	}
 }
 
-func TestTheJSONOfAnEventHasNoData(t *testing.T) {
+func TestJSONOfAnEventHasNoData(t *testing.T) {
 	t.Parallel()
 	m := received()
 	want, err := json.Marshal(m)
@@ -228,7 +228,7 @@ func TestTheJSONOfAnEventHasNoData(t *testing.T) {
 	require.Equal(t, string(want), string(envelope))
 }
 
-func TestMetadataJSONRefuses(t *testing.T) {
+func TestMetadataJSONRejects(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"an unknown attribute":        {`{"event_tpye": "x"}`, "event_tpye"},

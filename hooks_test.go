@@ -60,7 +60,7 @@ func TestEveryHookOfEverySetIsCalled(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 2, Delivered: 1, Failed: 1, Rejected: 1, Invalid: 1}, d.Stats())
 }
 
-func TestAHookThatPanicsStopsNothing(t *testing.T) {
+func TestHookThatPanicsStopsNothing(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(10, 100))
@@ -82,7 +82,7 @@ func (panickingHandler) Enabled(context.Context, slog.Level) bool { return true 
 
 func (panickingHandler) Handle(context.Context, slog.Record) error { panic("handler") }
 
-func TestALogHandlerThatPanicsStopsNothing(t *testing.T) {
+func TestLogHandlerThatPanicsStopsNothing(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	calls := map[string]int{}
@@ -103,7 +103,7 @@ type loggingBackend struct {
 
 func (b loggingBackend) UseLogger(l *slog.Logger) { *b.log = append(*b.log, l) }
 
-func TestTheBackendGetsTheLoggerOfTheDispatcher(t *testing.T) {
+func TestBackendGetsTheLoggerOfTheDispatcher(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var got []*slog.Logger

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestAnEventOf10MiB(t *testing.T) {
+func TestEventOf10MiB(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(0, 16<<20))

@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzKeyField checks that a configuration is valid exactly with the key paths
-// that the registry lists, and that a refusal names the path in bounded space.
+// that the registry lists, and that a rejection names the path in bounded space.
 func FuzzKeyField(f *testing.F) {
 	r := signalcast.NewRegistry()
 	require.NoError(f, r.Register(openedx.Signals()...))

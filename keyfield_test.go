@@ -73,7 +73,7 @@ func TestEveryKeyFieldWorks(t *testing.T) {
 	}
 }
 
-func TestAPathThatIsNoKeyIsRefusedWhereverItStands(t *testing.T) {
+func TestPathThatIsNoKeyIsRejectedWhereverItStands(t *testing.T) {
 	t.Parallel()
 	for path, wants := range map[string][]string{
 		"":             {"empty"},
@@ -106,7 +106,7 @@ func TestAPathThatIsNoKeyIsRefusedWhereverItStands(t *testing.T) {
 	}
 }
 
-func TestAKeyMayBeLarge(t *testing.T) {
+func TestKeyMayBeLarge(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.dispatch(t, ordersTo("a", "b"), s.backend, signalcast.WithCodec(signalcast.JSON()))

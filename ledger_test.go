@@ -33,7 +33,7 @@ func TestEventsOfOneGoroutineKeepTheirOrder(t *testing.T) {
 	}
 }
 
-func TestTheLedgerHoldsAtEveryMoment(t *testing.T) {
+func TestLedgerHoldsAtEveryMoment(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]memory.Option{
 		"when a full buffer blocks":     {memory.WithBuffer(32, 0)},
@@ -63,7 +63,7 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 		memory.Fault{Topic: "c", Times: 20, Delay: time.Millisecond},
 	)
 	const senders, events = 16, 300
-	var results, refused atomic.Int64
+	var results, rejectedResults atomic.Int64
 	var group, sampler sync.WaitGroup
 	stop := make(chan struct{})
 	sampler.Go(func() {
@@ -93,13 +93,13 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 				delivery, err := s.placed.SendAsync(t.Context(), s.registry, data)
 				if err != nil {
 					if errors.Is(err, signalcast.ErrBufferFull) {
-						refused.Add(int64(len(parts(err))))
+						rejectedResults.Add(int64(len(parts(err))))
 					}
 					continue
 				}
 				for _, result := range delivery.Results() {
 					if errors.Is(result.Err, signalcast.ErrBufferFull) {
-						refused.Add(1)
+						rejectedResults.Add(1)
 					} else {
 						results.Add(1)
 					}
@@ -116,7 +116,7 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 	require.Zero(t, stats.Pending)
 	require.Zero(t, s.backend.Unacknowledged())
 	require.Equal(t, results.Load(), stats.Accepted)
-	require.Equal(t, refused.Load(), stats.Rejected)
+	require.Equal(t, rejectedResults.Load(), stats.Rejected)
 	require.Equal(t, int64(3*senders*events*9/10), stats.Accepted+stats.Rejected)
 	require.Equal(t, int64(senders*events/10), stats.Invalid)
 	require.Equal(t, delivered.Load(), stats.Delivered)
@@ -127,7 +127,7 @@ func checkLedger(t *testing.T, b *memory.Backend) {
 	require.LessOrEqual(t, len(b.Messages()), int(stats.Accepted))
 }
 
-func TestTheHooksSeeTheirMessageInTheLedger(t *testing.T) {
+func TestHooksSeeTheirMessageInTheLedger(t *testing.T) {
 	t.Parallel()
 	for name, delay := range map[string]time.Duration{"within Send": 0, "later": time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestPendingIsTheBackendsCount(t *testing.T) {
 	require.Zero(t, s.backend.Unacknowledged())
 }
 
-func TestAHookThatPanicsLeavesNobodyWaiting(t *testing.T) {
+func TestHookThatPanicsReleasesWaiters(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]error{"delivered": nil, "failed": failing.Err} {
 		t.Run(name, func(t *testing.T) {

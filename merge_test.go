@@ -25,7 +25,7 @@ func TestMergingEqualsTheReference(t *testing.T) {
 		original, err1 := signalcast.ParseProducerConfig(tc.Original)
 		overrides, err2 := signalcast.ParseProducerConfig(tc.Overrides)
 		if err1 != nil || err2 != nil {
-			require.Contains(t, string(page), "| "+tc.Name+" |", "the page lists every case that is refused")
+			require.Contains(t, string(page), "| "+tc.Name+" |", "the page lists every case that is rejected")
 			continue
 		}
 		require.NotEmpty(t, tc.Output, "the reference fails: %s", tc.Name)

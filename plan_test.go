@@ -38,7 +38,7 @@ func TestPlanIsWhatSendJSONPublishes(t *testing.T) {
 	}
 }
 
-func TestPlanReachesNobody(t *testing.T) {
+func TestPlanReachesNoReceiver(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	connect(t, s, func(context.Context, signalcast.Event[order]) error { t.Error("a receiver was called"); return nil })

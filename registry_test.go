@@ -28,7 +28,7 @@ type (
 	}
 )
 
-func TestRegisterRefuses(t *testing.T) {
+func TestRegisterRejects(t *testing.T) {
 	t.Parallel()
 	var none *signalcast.Signal[order]
 	for name, c := range map[string]struct {
@@ -102,7 +102,7 @@ func TestRegisterReportsAllFaultsAtOnceSorted(t *testing.T) {
 	require.Equal(t, want, r.Register(faulty...).Error(), "the same faults give the same text")
 }
 
-func TestAClashNamesBothPlaces(t *testing.T) {
+func TestClashNamesBothPlaces(t *testing.T) {
 	t.Parallel()
 	first, second := signalcast.NewSignal[order](orderPlaced), signalcast.NewSignal[customer](orderPlaced)
 	places := regexp.MustCompile(`registry_test\.go:\d+`)
@@ -119,7 +119,7 @@ func TestAClashNamesBothPlaces(t *testing.T) {
 	require.Equal(t, []signalcast.Definition{first}, r.Definitions())
 }
 
-func TestTheSameSignalMayBeRegisteredAgainAndInSeveralRegistries(t *testing.T) {
+func TestSameSignalMayBeRegisteredAgainAndInSeveralRegistries(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, signalcast.LocalOnly())
 	calls := 0
@@ -138,7 +138,7 @@ func TestTheSameSignalMayBeRegisteredAgainAndInSeveralRegistries(t *testing.T) {
 // cancelled wraps a signal, as a package that adds to one may do.
 type cancelled struct{ *signalcast.Signal[order] }
 
-func TestATypeThatEmbedsASignalIsADefinition(t *testing.T) {
+func TestTypeThatEmbedsASignalIsADefinition(t *testing.T) {
 	t.Parallel()
 	r := signalcast.NewRegistry(signalcast.LocalOnly())
 	wrapped := cancelled{signalcast.NewSignal[order](orderPlaced)}
@@ -146,7 +146,7 @@ func TestATypeThatEmbedsASignalIsADefinition(t *testing.T) {
 	require.NoError(t, wrapped.Send(t.Context(), r, order{}))
 }
 
-func TestASignalRegisteredLaterIsServedByTheNextReload(t *testing.T) {
+func TestSignalRegisteredLaterIsServedByTheNextReload(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	later := signalcast.NewSignal[customer]("org.example.customer.joined.v1")
@@ -187,7 +187,7 @@ func TestSignalsAreRegisteredWhileOthersSend(t *testing.T) {
 	require.Len(t, s.backend.Messages(), 200)
 }
 
-func TestTheRegistryFillsInTheMetadata(t *testing.T) {
+func TestRegistryFillsInTheMetadata(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()
 	require.NoError(t, err)
@@ -233,7 +233,7 @@ func TestTheRegistryFillsInTheMetadata(t *testing.T) {
 	}
 }
 
-func TestAnIDOfTheProgramsOwnIsNotNil(t *testing.T) {
+func TestIDOfTheProgramsOwnIsNotNil(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, signalcast.WithIDs(func() signalcast.UUID { return signalcast.UUID{} }))
 	s.dispatch(t, ordersTo("orders"), s.backend)
@@ -262,7 +262,7 @@ func TestSendJSONSendsLikeSend(t *testing.T) {
 	require.Equal(t, sent[0], sent[1])
 }
 
-func TestANameThatIsNotRegisteredIsNearOneThatIs(t *testing.T) {
+func TestNameThatIsNotRegisteredIsNearOneThatIs(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	for name, want := range map[string]string{
@@ -277,7 +277,7 @@ func TestANameThatIsNotRegisteredIsNearOneThatIs(t *testing.T) {
 	}
 }
 
-func TestSendJSONRefuses(t *testing.T) {
+func TestSendJSONRejects(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text string

@@ -60,7 +60,7 @@ func names(routes []signalcast.Route) string {
 	return strings.Join(all, ", ")
 }
 
-func TestABadConfigurationChangesNothing(t *testing.T) {
+func TestBadConfigurationChangesNothing(t *testing.T) {
 	t.Parallel()
 	unhappy := errors.New("no such topic")
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestABadConfigurationChangesNothing(t *testing.T) {
 			"bad":  {EventKeyField: new("customer"), Enabled: new(false)},
 		}}, nil},
 		"a missing setting":                {signalcast.ProducerConfig{orderPlaced: {"orders": {Keyless: new(true)}}}, nil},
-		"a topic that the backend refuses": {ordersTo("refused"), unhappy},
+		"a topic that the backend rejects": {ordersTo("rejected"), unhappy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +81,7 @@ func TestABadConfigurationChangesNothing(t *testing.T) {
 			d := s.dispatch(t, ordersTo("orders"), backend{
 				publish: s.backend.Publish,
 				prepare: func(routes []signalcast.Route) error {
-					if routes[0].Topic == "refused" {
+					if routes[0].Topic == "rejected" {
 						return unhappy
 					}
 					return nil
@@ -123,7 +123,7 @@ func TestCountersAndSchemasSurviveAReload(t *testing.T) {
 	}
 }
 
-func TestAReloadIsAtomic(t *testing.T) {
+func TestReloadIsAtomic(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a1", "a2", "a3"})
 	configs := []signalcast.ProducerConfig{ordersTo("b1", "b2"), ordersTo("c1"), nil, ordersTo("a1", "a2", "a3")}
@@ -175,7 +175,7 @@ func TestAReloadIsAtomic(t *testing.T) {
 	require.Len(t, s.backend.Messages(), int(stats.Accepted))
 }
 
-func TestAnEventIsServedByTheTableItBeganWith(t *testing.T) {
+func TestEventIsServedByTheTableItBeganWith(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var d *signalcast.Dispatcher
@@ -225,7 +225,7 @@ func TestReloadsWaitForEachOtherAsLongAsTheyMay(t *testing.T) {
 	})
 }
 
-func TestAContextThatHasEndedKeepsTheConfiguration(t *testing.T) {
+func TestContextThatHasEndedKeepsTheConfiguration(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a"})
 	for range 50 { // select would choose at random

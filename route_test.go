@@ -14,7 +14,7 @@ import (
 
 // A reload takes over what has not changed, so every way to get to a
 // configuration is compared with a dispatcher that begins with it.
-func TestATableDoesNotDependOnTheOnesBefore(t *testing.T) {
+func TestTableDoesNotDependOnTheOnesBefore(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	paths := []*string{nil, new("number"), new("customer.id"), new("customer.email")}
@@ -82,7 +82,7 @@ func changeBetween(before, after []signalcast.Route) (change signalcast.Change) 
 	return change
 }
 
-func TestASignalRegisteredLaterCanBeConfigured(t *testing.T) {
+func TestSignalRegisteredLaterCanBeConfigured(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	early := signalcast.NewSignal[order]("org.example.order.a.v1") // sorts before the other

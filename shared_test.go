@@ -55,7 +55,7 @@ func TestCloseOfASharedBackendLeavesMessagesInFlight(t *testing.T) {
 	})
 }
 
-func TestADispatcherCanBeReplacedWhileEventsAreSent(t *testing.T) {
+func TestDispatcherCanBeReplacedWhileEventsAreSent(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	stop, failed := make(chan struct{}), make(chan error, 1)

@@ -158,8 +158,8 @@ func parts(err error) []error {
 	return []error{err}
 }
 
-// refuse is a Publish without room.
-func refuse(context.Context, *signalcast.Message, func(signalcast.Receipt, error)) error {
+// reject is a Publish without room.
+func reject(context.Context, *signalcast.Message, func(signalcast.Receipt, error)) error {
 	return signalcast.ErrBufferFull
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestASignalDescribesItself(t *testing.T) {
+func TestSignalDescribesItself(t *testing.T) {
 	t.Parallel()
 	s := signalcast.NewSignal[order](orderPlaced, signalcast.WithMinorVersion(3), signalcast.WithDoc("An order."))
 	var d signalcast.Definition = s
@@ -22,7 +22,7 @@ func TestASignalDescribesItself(t *testing.T) {
 	require.Equal(t, "signalcast_test.order", d.DataType().String())
 }
 
-func TestAnEventThatCannotLeaveTheProcessIsAnError(t *testing.T) {
+func TestEventThatCannotLeaveTheProcessIsAnError(t *testing.T) {
 	t.Parallel()
 	unregistered := signalcast.NewSignal[order]("org.example.other.v1")
 	sends := map[string]func(t *testing.T, s *shop) error{
@@ -125,7 +125,7 @@ func TestAnEventThatCannotLeaveTheProcessIsAnError(t *testing.T) {
 	}
 }
 
-func TestASignalIsNotTakenForAnotherOfItsEventType(t *testing.T) {
+func TestSendRequiresTheRegisteredSignalItself(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	other := signalcast.NewSignal[customer](orderPlaced)
@@ -135,7 +135,7 @@ func TestASignalIsNotTakenForAnotherOfItsEventType(t *testing.T) {
 	require.Empty(t, s.backend.Messages())
 }
 
-func TestAnErrorAboutASignalNamesItsEventType(t *testing.T) {
+func TestErrorAboutASignalNamesItsEventType(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	require.ErrorContains(t, s.send(t, order{}), orderPlaced)
@@ -171,7 +171,7 @@ func TestReceiversGetTheSendersContext(t *testing.T) {
 	require.NoError(t, s.placed.Send(context.WithValue(t.Context(), key{}, "value"), s.registry, order{}))
 }
 
-func TestADisconnectedReceiverIsNotCalled(t *testing.T) {
+func TestDisconnectedReceiverIsNotCalled(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, signalcast.LocalOnly())
 	var calls []string
@@ -190,7 +190,7 @@ func TestADisconnectedReceiverIsNotCalled(t *testing.T) {
 	require.Equal(t, []string{"second"}, calls)
 }
 
-func TestAReceiverMayDisconnectItselfAndSendAndConnect(t *testing.T) {
+func TestReceiverMayDisconnectItselfAndSendAndConnect(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	var numbers []string
@@ -208,7 +208,7 @@ func TestAReceiverMayDisconnectItselfAndSendAndConnect(t *testing.T) {
 	require.Len(t, s.backend.Messages(), 2)
 }
 
-func TestAReceiverThatDisconnectsDuringAnEventHidesItFromNoOther(t *testing.T) {
+func TestReceiverThatDisconnectsDuringAnEventHidesItFromNoOther(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, signalcast.LocalOnly())
 	var calls []string
@@ -229,7 +229,7 @@ func TestAReceiverThatDisconnectsDuringAnEventHidesItFromNoOther(t *testing.T) {
 	require.Equal(t, []string{"second", "third"}, calls[3:])
 }
 
-func TestConnectRefusesWhatCannotReceive(t *testing.T) {
+func TestConnectRejectsWhatCannotReceive(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	_, err := s.placed.Connect(s.registry, nil)
@@ -241,7 +241,7 @@ func TestConnectRefusesWhatCannotReceive(t *testing.T) {
 	require.ErrorIs(t, err, signalcast.ErrNotRegistered)
 }
 
-func TestAReceiverThatFailsStopsNoOther(t *testing.T) {
+func TestReceiverThatFailsStopsNoOther(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret-payload"
 	full := errors.New("disk full")
@@ -269,12 +269,12 @@ func TestAReceiverThatFailsStopsNoOther(t *testing.T) {
 	require.ErrorIs(t, failures[2], full, "a panic with an error unwraps to it")
 	for _, failure := range failures {
 		require.Equal(t, orderPlaced, failure.EventType)
-		require.Contains(t, failure.Receiver, "TestAReceiverThatFailsStopsNoOther")
+		require.Contains(t, failure.Receiver, "TestReceiverThatFailsStopsNoOther")
 		require.ErrorContains(t, err, failure.Error())
 	}
 }
 
-func TestAReceiverThatFailsIsToldByTheDeliveryOfSendAsync(t *testing.T) {
+func TestDeliveryHoldsTheErrorsOfReceivers(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for name, topics := range map[string][]string{"with a topic": {"orders"}, "without topics": nil} {
@@ -292,7 +292,7 @@ func TestAReceiverThatFailsIsToldByTheDeliveryOfSendAsync(t *testing.T) {
 func TestReceiversGetEventsThatNoTopicTook(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.dispatch(t, ordersTo("orders"), backend{publish: refuse})
+	s.dispatch(t, ordersTo("orders"), backend{publish: reject})
 	calls := 0
 	connect(t, s, func(context.Context, signalcast.Event[order]) error { calls++; return nil })
 	require.ErrorIs(t, s.send(t, order{}), signalcast.ErrBufferFull)

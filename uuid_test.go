@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestANewUUIDHasVersion7AndTheTime(t *testing.T) {
+func TestNewUUIDHasVersion7AndTheTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(1234567 * time.Nanosecond) // 1 ms and 234567/1000000 of the next
@@ -87,7 +87,7 @@ func TestUUIDTextRoundTrips(t *testing.T) {
 	require.Equal(t, "00000000-0000-0000-0000-000000000000", signalcast.UUID{}.String())
 }
 
-func TestParseUUIDRefuses(t *testing.T) {
+func TestParseUUIDRejects(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"nothing":            "",

@@ -11,7 +11,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestWhatTheReferenceRefusesIsRefused(t *testing.T) {
+func TestWhatTheReferenceRejectsIsRejected(t *testing.T) {
 	t.Parallel()
 	registry := configRegistry(t)
 	accepted := []string{}

@@ -72,7 +72,7 @@ func TestExitCodes(t *testing.T) {
 		{"sending to Kafka without brokers", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka:h:1"}, cli.ExitUsage, "not a URL of Kafka"},
 		{"a registry that is not a URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://u:s3cret@h:port"}, cli.ExitUsage, "registry that is not a URL"},
 		{"a password in clear text", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://u:s3cret@h:1"}, cli.ExitUsage, "want kafkas"},
-		{"a topic that Kafka refuses", []string{"send", enrolled, "-c", spaced, "--data", data, "--to", "kafkas://u:s3cret@h:1?registry=http://u:s3cret@h"}, cli.ExitProblems, "prepare backend: kafka"},
+		{"a topic that Kafka rejects", []string{"send", enrolled, "-c", spaced, "--data", data, "--to", "kafkas://u:s3cret@h:1?registry=http://u:s3cret@h"}, cli.ExitProblems, "prepare backend: kafka"},
 		{"sending without time", []string{"send", enrolled, "-c", good, "--data", data, "--to", "memory:", "--timeout", "0s"}, cli.ExitUsage, "--timeout: found 0s"},
 		{"converting a file that is not there", []string{"convert", "nowhere.py"}, cli.ExitUsage, "nowhere.py"},
 	} {
@@ -146,7 +146,7 @@ func TestDataComesFromTheStandardInput(t *testing.T) {
 	require.Contains(t, p.fine(t, "explain", enrolled, "-c", good, "--data", "-"), "key         7\n")
 }
 
-func TestAVariableThatIsNotSetIsWrongUsage(t *testing.T) {
+func TestVariableThatIsNotSetIsWrongUsage(t *testing.T) {
 	t.Setenv("EMPTY", "")
 	for _, name := range []string{"EMPTY", "SIGNALCAST_NO_SUCH_VARIABLE"} {
 		r := newProgram(t).run("lint", "env:"+name)
@@ -155,7 +155,7 @@ func TestAVariableThatIsNotSetIsWrongUsage(t *testing.T) {
 	}
 }
 
-func TestTheVersionIsThatOfTheLibrary(t *testing.T) {
+func TestVersionIsThatOfTheLibrary(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "signalcast "+signalcast.Version()+"\n", newProgram(t).fine(t, "--version"))
 }
@@ -171,7 +171,7 @@ func TestDefaultsAndTheEnvironmentAreSources(t *testing.T) {
 	require.NotContains(t, p.fine(t, "explain", "--help"), `"stage"`)
 }
 
-func TestTheNameIsTheProgramsOwn(t *testing.T) {
+func TestNameIsTheProgramsOwn(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.Name = "shop-events"
@@ -183,7 +183,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
-func TestAnOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	var stderr strings.Builder

@@ -210,7 +210,7 @@ func TestSendGivesTheReferencesKafkaRecords(t *testing.T) {
 				var want kafkaGolden
 				require.NoError(t, json.Unmarshal(text, &want))
 				if strings.Contains(eventType, "-") {
-					return // illegal as a namespace, which a real registry refuses
+					return // illegal as a namespace, which a real registry rejects
 				}
 				for _, s := range want.Subjects {
 					registry.Assign(s.Subject, s.Schema, s.ID)
@@ -233,7 +233,7 @@ func TestSendGivesTheReferencesKafkaRecords(t *testing.T) {
 	}
 }
 
-func TestThePartitionIsTheOneOfCRC32(t *testing.T) {
+func TestPartitionIsTheOneOfCRC32(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	const eventType = "org.openedx.learning.course.enrollment.created.v1"

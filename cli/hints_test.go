@@ -35,7 +35,7 @@ func TestLintSaysWhatToDoNext(t *testing.T) {
 	}
 }
 
-func TestTheCommandOfAServiceHasNoHintAboutItself(t *testing.T) {
+func TestCommandOfAServiceHasNoHintAboutItself(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.Name = "catalog-events"

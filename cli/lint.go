@@ -46,11 +46,11 @@ Warnings do not change the exit code.`,
 			return err
 		}
 		if to != "" {
-			refused, err := refusals(ctx, config, routes, prefix, to)
+			rejected, err := rejections(ctx, config, routes, prefix, to)
 			if err != nil {
 				return err
 			}
-			found.Problems = append(found.Problems, refused...)
+			found.Problems = append(found.Problems, rejected...)
 		}
 		warnings := s.warnings(config, routes, prefix, len(found.Problems) > 0)
 		s.writeLint(config, found, warnings, s.hints(config, found.Problems))
@@ -64,8 +64,8 @@ Warnings do not change the exit code.`,
 	return command
 }
 
-// refusals returns the routes that the backend of a broker does not accept.
-func refusals(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+// rejections returns the routes that the backend of a broker does not accept.
+func rejections(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
 	const patience = 10 * time.Second
 	backend, err := openBackend(to, patience)
 	if err != nil {
@@ -73,17 +73,17 @@ func refusals(ctx context.Context, config *configfile.Loaded, routes []signalcas
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var refused []signalcast.Problem
+	var rejected []signalcast.Problem
 	for _, r := range routes {
 		at := signalcast.ConfigPath{EventType: r.EventType, Topic: r.Topic}
 		r.Topic = fullTopic(prefix, r.Topic)
 		if err := backend.Prepare(ctx, []signalcast.Route{r}); err != nil {
 			for _, fault := range flatten(err) {
-				refused = append(refused, located(config, at, fault.Error(), "a service with this broker does not start"))
+				rejected = append(rejected, located(config, at, fault.Error(), "a service with this broker does not start"))
 			}
 		}
 	}
-	return refused, backend.Close(ctx)
+	return rejected, backend.Close(ctx)
 }
 
 func prefixFlag(command *cobra.Command, prefix *string) {

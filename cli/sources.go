@@ -74,7 +74,7 @@ func (s *session) eventTypes() []string {
 	return names
 }
 
-// check refuses an event type that is not in the registry.
+// check rejects an event type that is not in the registry.
 func (s *session) check(eventType string) error {
 	if slices.Contains(s.eventTypes(), eventType) {
 		return nil

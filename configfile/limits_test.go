@@ -15,7 +15,7 @@ import (
 )
 
 // The section on limits in docs/configuration.md is made here.
-func TestTheDocumentedLimitsAreTheCompiledOnes(t *testing.T) {
+func TestDocumentedLimitsAreTheCompiledOnes(t *testing.T) {
 	t.Parallel()
 	const page = "../docs/configuration.md"
 	text, err := os.ReadFile(page)

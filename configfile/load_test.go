@@ -110,7 +110,7 @@ func TestLaterSourcesDecideAndTheirPlaceIsKnown(t *testing.T) {
 	}, origins)
 }
 
-func TestAWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {
+func TestWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {
 	t.Parallel()
 	base := write(t, "base.yaml", "org.example.order.placed.v1:\n  orders: {event_key_field: order.no, enabled: maybe}\n")
 	site := write(t, "site.yaml", "org.example.order.shpped.v1: {}\n")
@@ -121,7 +121,7 @@ func TestAWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {
 	require.NotContains(t, err.Error(), "missing")
 }
 
-func TestAFileThatCannotBeReadIsReportedBesideTheProblemsOfOthers(t *testing.T) {
+func TestFileThatCannotBeReadIsReportedBesideTheProblemsOfOthers(t *testing.T) {
 	t.Parallel()
 	site := write(t, "site.yaml", "org.example.order.shpped.v1: {}\norg.example.order.placed.v1: {t: {enabled: true}}\n")
 	_, err := configfile.Load(shop(t), configfile.File("nowhere.json"), configfile.File(site))
@@ -133,7 +133,7 @@ func TestAFileThatCannotBeReadIsReportedBesideTheProblemsOfOthers(t *testing.T) 
 	require.EqualError(t, err, `settings.ini: found the extension ".ini"; want .json, .yaml, .yml or .toml`)
 }
 
-func TestASourceOfOnesOwn(t *testing.T) {
+func TestSourceOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	own := signalcast.Layer{Name: "code", Config: signalcast.ProducerConfig{"org.example.order.placed.v1": {"t": {Enabled: new(true)}}}}
 	_, err := configfile.Load(shop(t), configfile.Layer(own))
@@ -172,7 +172,7 @@ func TestMoreProblemsThanAreListed(t *testing.T) {
 	}
 }
 
-func TestTheEnvironment(t *testing.T) {
+func TestEnvironment(t *testing.T) {
 	t.Setenv(configfile.ProducerConfigVariable, "")
 	t.Setenv(configfile.TopicPrefixVariable, "stage")
 	require.Equal(t, "stage", configfile.TopicPrefix())

@@ -33,7 +33,7 @@ type Bus struct {
 }
 
 // New makes a registry with the signals given, and publishes their events as
-// config says. A configuration or a signal that is refused ends the test.
+// config says. A configuration or a signal that is rejected ends the test.
 func New(t testing.TB, config signalcast.ProducerConfig, signals ...signalcast.Definition) *Bus {
 	t.Helper()
 	registry := signalcast.NewRegistry()
@@ -44,7 +44,7 @@ func New(t testing.TB, config signalcast.ProducerConfig, signals ...signalcast.D
 }
 
 // Attach publishes the events of the service's own registry as config says.
-// A configuration that is refused ends the test.
+// A configuration that is rejected ends the test.
 func Attach(
 	t testing.TB, registry *signalcast.Registry, config signalcast.ProducerConfig, opts ...signalcast.DispatcherOption,
 ) *Bus {

@@ -77,7 +77,7 @@ func TestThreeLinesShowWhatIsPublished(t *testing.T) {
 	require.Equal(t, enrolled.EventType(), messages[0].Event.EventType)
 }
 
-func TestAFailureListsWhatWasPublished(t *testing.T) {
+func TestFailureListsWhatWasPublished(t *testing.T) {
 	t.Parallel()
 	bus := signalcasttest.New(t, config("enrollments", "course", true), enrolled)
 	require.NoError(t, enrolled.Send(t.Context(), bus.Registry, enrollment{Course: "edX/DemoX"}))
@@ -92,7 +92,7 @@ func TestAFailureListsWhatWasPublished(t *testing.T) {
 		failureOf(t, func(t testing.TB) { bus.RequireNothingPublished(t) }), `published were:`)
 }
 
-func TestAFailureWithoutMessagesListsTheRoutes(t *testing.T) {
+func TestFailureWithoutMessagesListsTheRoutes(t *testing.T) {
 	t.Parallel()
 	bus := signalcasttest.New(t, config("enrollments", "course", false), enrolled)
 	require.NoError(t, enrolled.Send(t.Context(), bus.Registry, enrollment{Course: "edX/DemoX"}))
@@ -178,7 +178,7 @@ func TestParallelTestsDoNotSeeEachOther(t *testing.T) {
 	}
 }
 
-func TestABusIsClosedWithItsTestWhateverItsFaults(t *testing.T) {
+func TestBusIsClosedWithItsTestWhateverItsFaults(t *testing.T) {
 	t.Parallel()
 	var bus *signalcasttest.Bus
 	require.Empty(t, failureOf(t, func(t testing.TB) {

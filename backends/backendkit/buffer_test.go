@@ -86,7 +86,7 @@ func TestRoomIsTriedBeforeTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestFlushCoversWhatWasTakenBefore(t *testing.T) {
+func TestFlushCoversMessagesAcceptedBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := backendkit.NewBuffer(10, 10, false)
@@ -104,7 +104,7 @@ func TestFlushCoversWhatWasTakenBefore(t *testing.T) {
 	})
 }
 
-func TestCloseRefusesWhoAsksAndWhoWaits(t *testing.T) {
+func TestCloseRejectsWhoAsksAndWhoWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := backendkit.NewBuffer(1, 10, false)

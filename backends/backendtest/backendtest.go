@@ -45,7 +45,7 @@ type Harness struct {
 	// MaxMessageBytes is how large key and value may be together, where the
 	// destination has a limit below 2 MiB. 0 means that it has none.
 	MaxMessageBytes int
-	// RejectedTopics are topics that Prepare must refuse, where there are any.
+	// RejectedTopics are topics that Prepare must reject, where there are any.
 	RejectedTopics []string
 
 	// Patience bounds each wait for something that must happen. 0 means 30 s.

@@ -86,16 +86,16 @@ func brokenBuffers() map[string]func(*subject, *testing.T) {
 			})
 		},
 		"rejected-not-written": func(s *subject, _ *testing.T) {
-			var refused []*signalcast.Message
+			var rejected []*signalcast.Message
 			publish, read := s.publish, s.read
 			s.publish = func(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 				err := publish(ctx, m, done)
 				if err != nil && s.limits.Messages > 0 {
-					refused = append(refused, m)
+					rejected = append(rejected, m)
 				}
 				return err
 			}
-			s.read = func(topic string) []backendtest.Record { return append(read(topic), records(topic, refused)...) }
+			s.read = func(topic string) []backendtest.Record { return append(read(topic), records(topic, rejected)...) }
 		},
 		"room-again": func(s *subject, _ *testing.T) {
 			closing := make(chan struct{})

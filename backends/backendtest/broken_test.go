@@ -123,12 +123,12 @@ func harness(breakIt func(*subject, *testing.T), t *testing.T) backendtest.Harne
 	}
 }
 
-func TestAGoodBackendPasses(t *testing.T) {
+func TestGoodBackendPasses(t *testing.T) {
 	t.Parallel()
 	backendtest.Run(t, harness(nil, t))
 }
 
-func TestABrokenBackendFailsItsCaseAndNoOther(t *testing.T) {
+func TestBrokenBackendFailsItsCaseAndNoOther(t *testing.T) {
 	t.Parallel()
 	breakages := breakages()
 	for _, c := range backendtest.Cases(harness(nil, t)) {
@@ -180,7 +180,7 @@ func TestCasesThatTheDestinationCannotPassAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestAnIncompleteSubjectIsRefused(t *testing.T) {
+func TestIncompleteSubjectIsRejected(t *testing.T) {
 	t.Parallel()
 	h := harness(nil, t)
 	whole := h.New

@@ -91,15 +91,15 @@ func bufferCases(h Harness) []Case {
 		}},
 		{"rejected-not-written", "a rejected message is never written, and its done is never called", func(t *trial) {
 			taken := t.openFull(Limits{})
-			refused, err := t.tryPublish(ended(), t.numbered("late", 0))
+			rejected, err := t.tryPublish(ended(), t.numbered("late", 0))
 			t.Start()
 			t.settle(taken...)
 			_ = t.close(context.Background())
-			if calls, _ := refused.now(); err != nil && calls > 0 {
-				t.Error("done was called for the message refused")
+			if calls, _ := rejected.now(); err != nil && calls > 0 {
+				t.Error("done was called for the message rejected")
 			}
-			if err != nil && slices.Contains(t.values(), refused.value) {
-				t.Error("the message refused was written")
+			if err != nil && slices.Contains(t.values(), rejected.value) {
+				t.Error("the message rejected was written")
 			}
 		}},
 		{"room-again", "a Publish that waits for room continues when there is some", func(t *trial) {

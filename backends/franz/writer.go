@@ -110,7 +110,7 @@ func (w *writer) settle(r *record, err error) {
 			fate = signalcast.FateNotWritten
 		}
 		r.message.Failed(fate, w.explain(&r.message, err))
-		if refusal(err) && w.wire.Began() == r.taken { // so it was not the record that was refused
+		if rejection(err) && w.wire.Began() == r.taken { // so it was not the record that was rejected
 			w.startRenewing()
 		}
 	}
@@ -140,8 +140,8 @@ func (w *writer) unwritten(r *record, err error) bool {
 	}
 }
 
-// refusal reports whether err is a broker's answer that franz-go does not ask again after.
-func refusal(err error) bool {
+// rejection reports whether err is a broker's answer that franz-go does not ask again after.
+func rejection(err error) bool {
 	var broker *kerr.Error
 	return errors.As(err, &broker) && !broker.Retriable
 }
@@ -155,7 +155,7 @@ func (w *writer) startRenewing() {
 	}
 }
 
-// renew replaces the client if the brokers refused it a producer ID: it asks no
+// renew replaces the client if the brokers rejected it a producer ID: it asks no
 // more then, and fails everything for good. What the old one has, it fails.
 func (w *writer) renew() {
 	defer func() {
@@ -164,10 +164,10 @@ func (w *writer) renew() {
 		w.renewing = false
 	}()
 	old := w.client.Load()
-	if _, _, err := old.ProducerID(w.ctx); !refusal(err) {
-		return // something else was refused
+	if _, _, err := old.ProducerID(w.ctx); !rejection(err) {
+		return // something else was rejected
 	}
-	const aSecond = 10 // no more of clients that are refused again
+	const aSecond = 10 // no more of clients that are rejected again
 	if backendkit.Pause(w.ctx, aSecond, 0) != nil {
 		return
 	}

@@ -41,10 +41,10 @@ func (b *Backend) String() string { return "kafka.Backend{" + b.bus.String() + "
 // Format writes String for every verb.
 func (b *Backend) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
-// Prepare refuses topics with names that are illegal in Kafka, and event types
+// Prepare rejects topics with names that are illegal in Kafka, and event types
 // that are illegal as the namespace of an Avro schema, those with a hyphen say.
 // Then it registers the schemas of the enabled routes, unless
-// Config.RegisterOnUse leaves that for later: a registry that refuses one or
+// Config.RegisterOnUse leaves that for later: a registry that rejects one or
 // cannot be reached until ctx ends, or within 30 s, is a *kafkaconfig.SchemaError. It does
 // not ask the brokers.
 func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {

@@ -131,11 +131,11 @@ var errUnexpectedAnswer = errors.New("unexpected answer of the broker")
 // unsent reports whether err came before anything was sent.
 func unsent(err error) bool {
 	var (
-		dial    *kafkabus.DialError
-		routing *rawproduce.Error
-		refusal kafka.Error // of the broker, while connecting
+		dial      *kafkabus.DialError
+		routing   *rawproduce.Error
+		rejection kafka.Error // of the broker, while connecting
 	)
-	return errors.As(err, &dial) || errors.As(err, &routing) || errors.As(err, &refusal)
+	return errors.As(err, &dial) || errors.As(err, &routing) || errors.As(err, &rejection)
 }
 
 const refreshInterval = 250 * time.Millisecond

@@ -24,7 +24,7 @@ func Example() {
 	}
 	dispatcher, err := signalcast.NewDispatcher(ctx, registry, openedx.DefaultConfig(), backend)
 	if err != nil {
-		panic(err) // the schema registry refuses a schema, say
+		panic(err) // the schema registry rejects a schema, say
 	}
 	defer func() { _ = dispatcher.Close(ctx) }()
 }

@@ -40,7 +40,7 @@ func permanent(err error) bool {
 	}
 }
 
-// refusesContent reports whether the broker refuses what the batch holds, or
+// refusesContent reports whether the broker rejects what the batch holds, or
 // some record of it.
 func refusesContent(err error) bool {
 	var code kafka.Error

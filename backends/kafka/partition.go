@@ -25,7 +25,7 @@ type partition struct {
 	room     []byte            // of the last batch, for the next
 	sequence *sequence         // nil before the first batch, and when its state at the broker is not known
 	failing  bool              // logged as such
-	limit    int               // how many records a batch may have, where a larger one was refused; else 0
+	limit    int               // how many records a batch may have, where a larger one was rejected; else 0
 }
 
 // batch is what is written at once.

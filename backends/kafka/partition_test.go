@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestABatchThatIsRefusedIsDivided(t *testing.T) {
+func TestBatchThatIsRejectedIsDivided(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.NewCluster(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))

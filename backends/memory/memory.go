@@ -60,7 +60,7 @@ type Option func(*Backend)
 
 // WithBuffer bounds the messages taken and not yet settled: their number, and
 // the bytes of their keys and values. 0 or less is no bound, the default of both.
-// A message larger than all the bytes is refused with ErrTooLarge.
+// A message larger than all the bytes is rejected with ErrTooLarge.
 func WithBuffer(messages, bytes int) Option {
 	return func(b *Backend) { b.maxMessages, b.maxBytes = messages, bytes }
 }

@@ -80,7 +80,7 @@ func TestMessagesAreRecordedInTheOrderOfStoring(t *testing.T) {
 	require.Equal(t, "4", (<-publish(t, b, message("users", "d"))).receipt.ID, "receipts do not start again")
 }
 
-func TestARecordedMessageIsACopy(t *testing.T) {
+func TestRecordedMessageIsACopy(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
 	m := message("users", "a")
@@ -91,7 +91,7 @@ func TestARecordedMessageIsACopy(t *testing.T) {
 	require.Equal(t, message("users", "a"), b.Messages()[0])
 }
 
-func TestAnEmptyKeyAndNoKeyStayApart(t *testing.T) {
+func TestEmptyKeyAndNoKeyStayApart(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
 	m := message("users", "")
@@ -131,7 +131,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestAScriptOfFaultsIsPlayedInOrder(t *testing.T) {
+func TestScriptOfFaultsIsPlayedInOrder(t *testing.T) {
 	t.Parallel()
 	first, second := errors.New("first"), errors.New("second")
 	b := memory.New()
@@ -148,7 +148,7 @@ func TestAScriptOfFaultsIsPlayedInOrder(t *testing.T) {
 	require.NoError(t, send("users"))
 }
 
-func TestASlowDestinationServesOneMessageAfterTheOther(t *testing.T) {
+func TestSlowDestinationServesOneMessageAfterTheOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New()
@@ -199,7 +199,7 @@ func TestHeldMessagesWaitForRelease(t *testing.T) {
 	}
 }
 
-func TestAFullBuffer(t *testing.T) {
+func TestFullBuffer(t *testing.T) {
 	t.Parallel()
 	t.Run("waits for room", func(t *testing.T) {
 		t.Parallel()
@@ -232,7 +232,7 @@ func TestAFullBuffer(t *testing.T) {
 		b.Release()
 		publish(t, b, message("users", "c"))
 	})
-	t.Run("refuses what can never fit", func(t *testing.T) {
+	t.Run("rejects what can never fit", func(t *testing.T) {
 		t.Parallel()
 		b := memory.New(memory.WithBuffer(0, 5))
 		err := b.Publish(t.Context(), message("users", "a"), ignore)
@@ -302,7 +302,7 @@ func TestFlushWaitsUntilDoneHasReturned(t *testing.T) {
 }
 
 // A hook is part of done, and a test's assertion in a hook ends its goroutine.
-func TestADoneThatDoesNotReturnIsNoEndOfTheBackend(t *testing.T) {
+func TestDoneThatDoesNotReturnIsNoEndOfTheBackend(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(){"panics": func() { panic("hook is broken") }, "ends its goroutine": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {

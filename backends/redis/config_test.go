@@ -25,13 +25,13 @@ func TestConfigIsCheckedBeforeAnything(t *testing.T) {
 		"a URL and addresses are one too many": {
 			redis.Config{URL: url, Addrs: []string{"a:1"}}, "Config.Addrs: found it beside URL",
 		},
-		"other schemes are refused":      {redis.Config{URL: "http://localhost"}, "Config.URL: found an unknown scheme"},
+		"other schemes are rejected":     {redis.Config{URL: "http://localhost"}, "Config.URL: found an unknown scheme"},
 		"a URL has a host":               {redis.Config{URL: "redis:///0"}, "Config.URL: found no host"},
 		"a URL of a socket has a path":   {redis.Config{URL: "unix://"}, "Config.URL: found no path"},
 		"a database is a number":         {redis.Config{URL: "redis://h/zero"}, "Config.URL: found a path that is not a number"},
 		"two databases are one too many": {redis.Config{URL: "redis://h/1", DB: 2}, "Config.URL: found another database"},
 		"a URL has no parameters":        {redis.Config{URL: "redis://h?max_retries=9"}, "Config.URL: found a query"},
-		"a URL that is none is refused":  {redis.Config{URL: "redis://h:port"}, "Config.URL: found text that is not a URL"},
+		"a URL that is none is rejected": {redis.Config{URL: "redis://h:port"}, "Config.URL: found text that is not a URL"},
 		"the port of a URL is possible":  {redis.Config{URL: "redis://h:99999"}, "Config.URL: found an invalid port"},
 		"the port of a URL is not zero":  {redis.Config{URL: "rediss://h:0"}, "Config.URL: found an invalid port"},
 		"the port of an address is possible": {
@@ -46,16 +46,16 @@ func TestConfigIsCheckedBeforeAnything(t *testing.T) {
 		"Sentinel credentials need a name": {
 			redis.Config{Addrs: []string{"h:1"}, SentinelPassword: "x"}, "Config.SentinelPassword: found it or SentinelUsername",
 		},
-		"a length below -1 is refused": {redis.Config{URL: url, MaxLen: -2}, "Config.MaxLen: found -2"},
-		"a hook that never runs is refused": {
+		"a length below -1 is rejected": {redis.Config{URL: url, MaxLen: -2}, "Config.MaxLen: found -2"},
+		"a hook that never runs is rejected": {
 			redis.Config{URL: url, MaxLen: -1, OnTrim: func(redis.Trim) {}}, "Config.OnTrim: found it beside MaxLen -1",
 		},
-		"a negative buffer is refused":           {redis.Config{URL: url, BufferMessages: -1}, "Config.BufferMessages: found -1"},
-		"negative bytes are refused":             {redis.Config{URL: url, BufferBytes: -1}, "Config.BufferBytes: found -1"},
-		"a negative batch is refused":            {redis.Config{URL: url, BatchMessages: -1}, "Config.BatchMessages: found -1"},
-		"negative pipelines are refused":         {redis.Config{URL: url, Pipelines: -1}, "Config.Pipelines: found -1"},
-		"a negative time is refused":             {redis.Config{URL: url, DeliveryTimeout: -1}, "Config.DeliveryTimeout: found -1ns"},
-		"a time given without a unit is refused": {redis.Config{URL: url, ReadTimeout: 5}, "Config.ReadTimeout: found 5ns"},
+		"a negative buffer is rejected":           {redis.Config{URL: url, BufferMessages: -1}, "Config.BufferMessages: found -1"},
+		"negative bytes are rejected":             {redis.Config{URL: url, BufferBytes: -1}, "Config.BufferBytes: found -1"},
+		"a negative batch is rejected":            {redis.Config{URL: url, BatchMessages: -1}, "Config.BatchMessages: found -1"},
+		"negative pipelines are rejected":         {redis.Config{URL: url, Pipelines: -1}, "Config.Pipelines: found -1"},
+		"a negative time is rejected":             {redis.Config{URL: url, DeliveryTimeout: -1}, "Config.DeliveryTimeout: found -1ns"},
+		"a time given without a unit is rejected": {redis.Config{URL: url, ReadTimeout: 5}, "Config.ReadTimeout: found 5ns"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

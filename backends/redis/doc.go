@@ -7,7 +7,7 @@
 // Messages wait in a buffer that is bounded in messages and bytes. What waits
 // for a stream is written in batches, in the order in which it was published;
 // several streams are written at the same time. A batch is a transaction, so
-// that a server that refuses one message in the middle of it takes none of those
+// that a server that rejects one message in the middle of it takes none of those
 // behind it; and a transaction is only prepared while the one before it is
 // carried out, and committed when that is acknowledged. So the order of a stream
 // holds whatever fails. A message that was not acknowledged is written again until it is, or

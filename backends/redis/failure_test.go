@@ -101,7 +101,7 @@ func TestRefusalsThatCannotHealFailAtOnce(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatAreRefusedFailAtOnce(t *testing.T) {
+func TestCredentialsThatAreRejectedFailAtOnce(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	server.RequireAuth("right")
@@ -132,7 +132,7 @@ func TestStreamThatFailsDoesNotHoldOthers(t *testing.T) {
 	require.Empty(t, bad.delivered)
 }
 
-func TestLostAnswers(t *testing.T) {
+func TestLostReplies(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		fake      *fake
@@ -206,12 +206,12 @@ func TestUserThatMayNotUseTransactionsWritesWithoutThem(t *testing.T) {
 func TestRefusalsWithoutTransactionsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	denied := fault{reply: "-NOPERM User app has no permissions to run the 'multi' command\r\n"}
-	refused := during("XADD", 50, 150, fault{reply: "-OOM command not allowed\r\n"})
+	rejected := during("XADD", 50, 150, fault{reply: "-OOM command not allowed\r\n"})
 	server := startFake(t, &fake{misbehave: func(command []string) fault {
 		if command[0] == "MULTI" {
 			return denied
 		}
-		return refused(command)
+		return rejected(command)
 	}})
 	b := newBackend(t, redis.Config{URL: server.url()})
 	f := newFates()
@@ -266,7 +266,7 @@ func TestDeliveryTimeout(t *testing.T) {
 		require.ErrorIs(t, failure, signalcast.ErrDeliveryTimeout)
 		require.NotEmpty(t, server.values("s"))
 	})
-	t.Run("a message that the server refused to the end was not written", func(t *testing.T) {
+	t.Run("a message that the server rejected to the end was not written", func(t *testing.T) {
 		t.Parallel()
 		server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{reply: "-OOM command not allowed\r\n"})})
 		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: 50 * time.Millisecond})
@@ -314,11 +314,11 @@ func TestPrepareAsksTheServer(t *testing.T) {
 	blocked := newBackend(t, redis.Config{URL: hanging.url(), ReadTimeout: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	require.NoError(t, blocked.Prepare(ctx, routes), "a server that cannot be asked is no reason to refuse")
+	require.NoError(t, blocked.Prepare(ctx, routes), "a server that cannot be asked is no reason to reject")
 
 	server.RequireAuth("right")
-	refused := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})
-	require.ErrorContains(t, refused.Prepare(t.Context(), routes), "WRONGPASS")
+	rejected := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})
+	require.ErrorContains(t, rejected.Prepare(t.Context(), routes), "WRONGPASS")
 }
 
 func TestRefusalsBeforeTheConnectionIsUsedFailAtOnce(t *testing.T) {
@@ -348,16 +348,16 @@ func TestRefusalsBeforeTheConnectionIsUsedFailAtOnce(t *testing.T) {
 				failure := f.failure(t)
 				require.Equal(t, signalcast.FateNotWritten, failure.Fate)
 				require.ErrorContains(t, failure, reply)
-				refused := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
-				require.ErrorContains(t, refused, reply)
+				rejected := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+				require.ErrorContains(t, rejected, reply)
 			})
 		}
 	}
 }
 
-func TestOneOfSeveralSentinelsThatRefuses(t *testing.T) {
+func TestOneOfSeveralSentinelsThatRejects(t *testing.T) {
 	t.Parallel()
-	refuses := startFake(t, &fake{misbehave: during("sentinel", 1, 1e9, fault{reply: "-NOPERM no\r\n"})})
+	rejects := startFake(t, &fake{misbehave: during("sentinel", 1, 1e9, fault{reply: "-NOPERM no\r\n"})})
 	var master *fake
 	var asked atomic.Int64
 	master = startFake(t, &fake{misbehave: func(command []string) fault {
@@ -371,7 +371,7 @@ func TestOneOfSeveralSentinelsThatRefuses(t *testing.T) {
 		return fault{reply: fmt.Sprintf("*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len(port), port)}
 	}})
 	b := newBackend(t, redis.Config{
-		Addrs: []string{refuses.listener.Addr().String(), master.listener.Addr().String()}, MasterName: "the-master",
+		Addrs: []string{rejects.listener.Addr().String(), master.listener.Addr().String()}, MasterName: "the-master",
 	})
 	f := newFates()
 	f.publish(t, b, "s", 1, 10)

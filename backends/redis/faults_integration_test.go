@@ -59,7 +59,7 @@ func TestNoEventIsLostOrOutOfOrder(t *testing.T) {
 			options: []string{"--set", "maxmemory 3mb"},
 			breaks: func(t *testing.T, s *server) {
 				t.Helper()
-				require.Eventually(t, func() bool { return s.refusals(t) > 0 }, 20*time.Second, 10*time.Millisecond)
+				require.Eventually(t, func() bool { return s.rejections(t) > 0 }, 20*time.Second, 10*time.Millisecond)
 				ctx := context.Background()
 				limit, err := s.client.ConfigGet(ctx, "maxmemory").Result()
 				require.NoError(t, err)
@@ -204,8 +204,8 @@ func watchHeap(t *testing.T) func() uint64 {
 	return func() uint64 { return max(most.Load(), start) - start }
 }
 
-// refusals returns how many commands the server refused for want of memory.
-func (s *server) refusals(t *testing.T) int {
+// rejections returns how many commands the server rejected for want of memory.
+func (s *server) rejections(t *testing.T) int {
 	t.Helper()
 	stats, err := s.client.InfoMap(context.Background(), "errorstats").Result()
 	require.NoError(t, err)

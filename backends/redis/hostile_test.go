@@ -23,7 +23,7 @@ import (
 // password is what no text may show.
 const password = "s3cret-passw0rd"
 
-func TestPasswordsThatAreRefusedAreNotShown(t *testing.T) {
+func TestPasswordsThatAreRejectedAreNotShown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]redis.Config{
 		"in the URL":                       {URL: "redis://app:" + password + "@"},
@@ -55,7 +55,7 @@ func TestPasswordsThatAreRefusedAreNotShown(t *testing.T) {
 	}
 }
 
-func TestAServerThatQuotesTheHandshake(t *testing.T) {
+func TestServerThatQuotesTheHandshake(t *testing.T) {
 	t.Parallel()
 	// Redis 5 knows no HELLO, says so and quotes its arguments, which hold the password.
 	var quoted atomic.Bool
@@ -82,7 +82,7 @@ func TestAServerThatQuotesTheHandshake(t *testing.T) {
 	require.NotContains(t, f.failure(t).Error()+log.String(), password)
 }
 
-func TestAServerThatTalksNonsenseIsGivenUp(t *testing.T) {
+func TestServerThatTalksNonsenseIsGivenUp(t *testing.T) {
 	t.Parallel()
 	line := func(text string) func(net.Conn) { return func(c net.Conn) { _, _ = c.Write([]byte(text)) } }
 	for name, answer := range map[string]func(net.Conn){
@@ -112,13 +112,13 @@ func TestAServerThatTalksNonsenseIsGivenUp(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			refused := b.Prepare(ctx, []signalcast.Route{{EventType: "e", Topic: "s"}})
+			rejected := b.Prepare(ctx, []signalcast.Route{{EventType: "e", Topic: "s"}})
 			require.NoError(t, ctx.Err(), "Prepare did not return")
 			f := newFates()
 			f.publish(t, b, "s", 1, 10)
 			flush(t, b)
 			failure := f.failure(t)
-			for _, text := range []string{fmt.Sprint(refused), failure.Error(), log.String()} {
+			for _, text := range []string{fmt.Sprint(rejected), failure.Error(), log.String()} {
 				require.NotContains(t, text, password)
 			}
 			require.NoError(t, b.Close(ctx))
@@ -126,7 +126,7 @@ func TestAServerThatTalksNonsenseIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestAReplyOfImpossibleLengthIsNoAnswer(t *testing.T) {
+func TestReplyOfInvalidLengthEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"COMMAND", "TYPE", "XADD", "EXEC"} {
 		for _, reply := range []string{"*9223372036854775807\r\n", "$9223372036854775805\r\n"} {
@@ -144,7 +144,7 @@ func TestAReplyOfImpossibleLengthIsNoAnswer(t *testing.T) {
 	}
 }
 
-func TestAnAnswerTooManyIsTakenForNoOtherMessage(t *testing.T) {
+func TestSurplusReplyDoesNotCountForAnotherMessage(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{misbehave: during("XADD", 1, 1, fault{reply: "$3\r\n8-8\r\n$3\r\n9-9\r\n"})})
 	b := newBackend(t, redis.Config{URL: server.url()})
@@ -156,7 +156,7 @@ func TestAnAnswerTooManyIsTakenForNoOtherMessage(t *testing.T) {
 	require.Equal(t, map[string]string{"0": "8-8", "1": "1-1"}, f.delivered)
 }
 
-func TestAServerThatTakesNoBytesIsGivenUp(t *testing.T) {
+func TestServerThatTakesNoBytesIsGivenUp(t *testing.T) {
 	t.Parallel()
 	published, ended := make(chan struct{}), make(chan struct{})
 	server := startFake(t, &fake{misbehave: func(command []string) fault {
@@ -238,7 +238,7 @@ type blob struct {
 	Data []byte `avro:"data"`
 }
 
-func TestAnEventOf10MiB(t *testing.T) {
+func TestEventOf10MiB(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	registry, stored := blobs(t)
@@ -255,7 +255,7 @@ func TestAnEventOf10MiB(t *testing.T) {
 	require.ErrorIs(t, stored.Send(t.Context(), registry, data), signalcast.ErrTooLarge, "20 MiB never fit into a buffer of 16")
 }
 
-func TestDeadLettersOfAStreamThatIsNone(t *testing.T) {
+func TestDeadLettersOfAKeyThatIsNotAStream(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		buffer int

@@ -9,14 +9,14 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestTheLogSaysThatAStreamWorksAgainOnceSomethingWasWritten(t *testing.T) {
+func TestLogSaysThatAStreamWorksAgainOnceSomethingWasWritten(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		then  fault
 		again bool
 	}{
-		"written":          {again: true},
-		"refused for good": {then: fault{reply: "-WRONGTYPE not a stream\r\n"}},
+		"written":           {again: true},
+		"rejected for good": {then: fault{reply: "-WRONGTYPE not a stream\r\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -45,16 +45,16 @@ func TestBatchIsPreparedWhileTheServerCarriesOutAnother(t *testing.T) {
 	require.Zero(t, requireOrdered(t, server.values("s"), preparedCount))
 }
 
-func TestNothingOvertakesABatchThatIsRefused(t *testing.T) {
+func TestNothingOvertakesABatchThatIsRejected(t *testing.T) {
 	t.Parallel()
 	b, server, f := publishBehind(t, fault{reply: "-OOM command not allowed when used memory > 'maxmemory'.\r\n"})
 	flush(t, b)
 	f.requireDelivered(t, preparedCount)
 	require.Zero(t, requireOrdered(t, server.values("s"), preparedCount), "entries written twice")
-	require.Zero(t, b.PossibleDuplicates(), "what was refused or only prepared was not written")
+	require.Zero(t, b.PossibleDuplicates(), "what was rejected or only prepared was not written")
 }
 
-func TestNothingOvertakesABatchWhoseAnswerIsLost(t *testing.T) {
+func TestOrderIsKeptAfterALostReply(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		does     fault

@@ -143,7 +143,7 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 const minPrepared = 8
 
 // prepare prepares the batch behind the one in flight and returns it. There is
-// none where the server may refuse transactions, or another stream waits for a connection.
+// none where the server may reject transactions, or another stream waits for a connection.
 func (b *Backend) prepare(s *stream, inFlight int, session *session) ([]pending, error) {
 	if !session.transacts || b.sessions.wanting.Load() > 0 {
 		return nil, nil

@@ -103,7 +103,7 @@ func (p *sessions) put(s *session) {
 	<-p.permits
 }
 
-// retire takes back a session whose server failed or refused. In a cluster the
+// retire takes back a session whose server failed or rejected. In a cluster the
 // stream may have moved, behind a Sentinel the master: both are looked up again.
 func (p *sessions) retire(ctx context.Context, s *session) {
 	s.close()
@@ -171,7 +171,7 @@ func (p *sessions) check(ctx context.Context, s *session) error {
 		return err //nolint:wrapcheck // wrapped where it is reported
 	})
 	link := p.links.take(mark)
-	if link == nil { // it was not asked: what is refused is the database, or to name the master
+	if link == nil { // it was not asked: what is rejected is the database, or to name the master
 		if err == nil {
 			err = errNoLink
 		}

@@ -44,19 +44,19 @@ func TestOnlyServersWithATrustedCertificateAreSpokenTo(t *testing.T) {
 				URL: "rediss://app:" + password + "@" + server.Addr(), TLS: &tls.Config{RootCAs: ours.pool()},
 				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			})
-			refused := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+			rejected := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
 			f := newFates()
 			f.publish(t, b, "s", 1, 10)
 			flush(t, b)
 			require.NotContains(t, log.String(), password)
 			if c.want == "" {
-				require.NoError(t, refused)
+				require.NoError(t, rejected)
 				f.requireDelivered(t, 10)
 				return
 			}
 			failure := f.failure(t)
 			require.Equal(t, signalcast.FateNotWritten, failure.Fate)
-			for _, err := range []error{refused, failure} {
+			for _, err := range []error{rejected, failure} {
 				require.ErrorAs(t, err, new(*tls.CertificateVerificationError))
 				require.ErrorContains(t, err, c.want)
 				require.NotContains(t, err.Error(), password)

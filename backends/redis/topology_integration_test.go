@@ -76,7 +76,7 @@ func TestStreamThatMovesToAnotherNodeOfACluster(t *testing.T) {
 	flush(t, b)
 	moves.requireDelivered(t, count)
 	stays.requireDelivered(t, 1000)
-	require.Zero(t, b.PossibleDuplicates(), "a node that refuses has not written")
+	require.Zero(t, b.PossibleDuplicates(), "a node that rejects has not written")
 	require.Zero(t, requireOrdered(t, to.values(t, "moves"), count))
 	require.Zero(t, requireOrdered(t, from.values(t, "stays"), 1000))
 }

@@ -21,7 +21,7 @@ func TestConsumersThatAreBehindAreReported(t *testing.T) {
 		"groups that keep up are not":              {"*1\r\n" + group("near", ":799"), nil},
 		"a group whose lag is not known is not":    {"*1\r\n" + group("unknown", "$-1"), nil},
 		"a group that is four fifths behind is":    {"*1\r\n" + group("far", ":800"), []redis.Trim{{Stream: "s", Group: "far", Unread: 800, MaxLen: 1000}}},
-		"a server that refuses to tell is no harm": {"-NOPERM no\r\n", nil},
+		"a server that rejects to tell is no harm": {"-NOPERM no\r\n", nil},
 		"a group is reported once, however often it is looked at": {
 			"*2\r\n" + group("near", ":1") + group("gone", ":99999"),
 			[]redis.Trim{{Stream: "s", Group: "gone", Unread: 99999, MaxLen: 1000}},

@@ -64,16 +64,16 @@ func appendBulkInt(b []byte, n int64) []byte {
 // without an answer.
 var errNonsense = errors.New("reply that the client cannot read")
 
-// refusal is an error reply.
-type refusal string
+// rejection is an error reply.
+type rejection string
 
-func (r refusal) Error() string { return string(r) }
+func (r rejection) Error() string { return string(r) }
 
 // RedisError makes r a redis.Error, as the error replies that the client reads.
-func (refusal) RedisError() {}
+func (rejection) RedisError() {}
 
 // line reads a line, which is the start of every reply and the whole of most,
-// and returns its kind and the rest. An error reply is a refusal.
+// and returns its kind and the rest. An error reply is a rejection.
 func (w wire) line() (kind byte, rest []byte, err error) {
 	line, err := w.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -87,7 +87,7 @@ func (w wire) line() (kind byte, rest []byte, err error) {
 		return 0, nil, errNonsense
 	}
 	if line[0] == '-' {
-		return 0, nil, refusal(line[1:])
+		return 0, nil, rejection(line[1:])
 	}
 	return line[0], line[1:], nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // The methods in this file write batches of messages of one stream. Several
-// messages are one transaction: when the server refuses one of them, out of
+// messages are one transaction: when the server rejects one of them, out of
 // memory say, none behind it overtakes it. For the same reason a batch is carried
 // out only when all before it was; but it may be prepared by then.
 
@@ -134,7 +134,7 @@ func (s *session) receiveTransaction(outcomes []outcome) error {
 		if err != nil && !isReply(err) {
 			return err
 		}
-		outcomes[i] = outcome{err: err} // why the transaction is refused
+		outcomes[i] = outcome{err: err} // why the transaction is rejected
 	}
 	kind, length, err := s.wire.line()
 	switch {

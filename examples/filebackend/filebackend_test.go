@@ -32,7 +32,7 @@ func message(value string) *signalcast.Message {
 	}
 }
 
-func TestALineThatACrashHasCutIsLeftAlone(t *testing.T) {
+func TestLineThatACrashHasCutIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "orders.jsonl")
@@ -47,7 +47,7 @@ func TestALineThatACrashHasCutIsLeftAlone(t *testing.T) {
 	require.Equal(t, "one", string(lines[0].Value))
 }
 
-func TestAReceiptSaysWhereTheLineBegins(t *testing.T) {
+func TestReceiptSaysWhereTheLineBegins(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	ready, dir := filepath.Join(parent, "ready"), filepath.Join(parent, "topics")
@@ -74,7 +74,7 @@ func TestAReceiptSaysWhereTheLineBegins(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeOpenedIsRetriedAndLoggedOnce(t *testing.T) {
+func TestFileThatCannotBeOpenedIsRetriedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -18,7 +18,7 @@ func guide(t *testing.T) string {
 	return string(text)
 }
 
-func TestTheGuideQuotesTheCodeAsItIs(t *testing.T) {
+func TestGuideQuotesTheCodeAsItIs(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -36,9 +36,9 @@ func TestTheGuideQuotesTheCodeAsItIs(t *testing.T) {
 	}
 }
 
-func TestTheGuideListsTheRules(t *testing.T) {
+func TestGuideListsTheRules(t *testing.T) {
 	t.Parallel()
-	cases := backendtest.Cases(backendtest.Harness{MaxMessageBytes: 1, RejectedTopics: []string{"refused"}})
+	cases := backendtest.Cases(backendtest.Harness{MaxMessageBytes: 1, RejectedTopics: []string{"rejected"}})
 	var table strings.Builder
 	for _, c := range cases {
 		table.WriteString("| `" + c.Name + "` | " + c.Rule + " |\n")

@@ -36,7 +36,7 @@ func TestOneCallRunsAndTheOthersReturnTheSame(t *testing.T) {
 	})
 }
 
-func TestAnEndedContextEndsTheWaitForTheFirstCallOnly(t *testing.T) {
+func TestEndedContextEndsTheWaitForTheFirstCallOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ended, cancel := context.WithCancel(t.Context())

@@ -19,7 +19,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestConfigsThatAreRefused(t *testing.T) {
+func TestConfigsThatAreRejected(t *testing.T) {
 	t.Parallel()
 	brokers := []string{"localhost:9092"}
 	for _, c := range []struct {
@@ -51,8 +51,8 @@ func TestConfigsThatAreRefused(t *testing.T) {
 			t.Parallel()
 			forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 				_, err := open(c.config)
-				var refused *kafkaconfig.ConfigError
-				require.ErrorAs(t, err, &refused)
+				var rejected *kafkaconfig.ConfigError
+				require.ErrorAs(t, err, &rejected)
 				lines := strings.Split(err.Error(), "\n")
 				require.Len(t, lines, len(c.fields), "%v", err)
 				for i, field := range c.fields {

@@ -33,7 +33,7 @@ func admin(t *testing.T, c *kafkatest.Cluster) *kadm.Client {
 	return kadm.NewClient(client)
 }
 
-func TestAMessageWithoutSchemasIsWrittenAsItIs(t *testing.T) {
+func TestMessageWithoutSchemasIsWrittenAsItIs(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
@@ -161,7 +161,7 @@ func TestPartitionsAreAdded(t *testing.T) {
 	})
 }
 
-func TestATopicThatDoesNotExist(t *testing.T) {
+func TestTopicThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		t.Run("is waited for", func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestATopicThatDoesNotExist(t *testing.T) {
 	})
 }
 
-func TestBrokersRefuseARecord(t *testing.T) {
+func TestBrokersRejectARecord(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
@@ -202,7 +202,7 @@ func TestBrokersRefuseARecord(t *testing.T) {
 	})
 }
 
-func TestTheDeliveryTimeoutTellsTheFate(t *testing.T) {
+func TestDeliveryTimeoutTellsTheFate(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		t.Run("of a message that was never sent: not written", func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// TestARegistryThatTalksNonsenseIsNoAnswer uses one client: they share the registry's.
-func TestARegistryThatTalksNonsenseIsNoAnswer(t *testing.T) {
+// TestMalformedRegistryResponseIsRetried uses one client: they share the registry's.
+func TestMalformedRegistryResponseIsRetried(t *testing.T) {
 	t.Parallel()
 	const password = "s3cret"
 	write := func(text string) http.HandlerFunc {

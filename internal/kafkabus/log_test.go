@@ -18,7 +18,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestAnOutageIsLoggedWithoutData(t *testing.T) {
+func TestOutageIsLoggedWithoutData(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		var log warnings
@@ -35,7 +35,7 @@ func TestAnOutageIsLoggedWithoutData(t *testing.T) {
 	})
 }
 
-func TestWhatIsRefusedIsNotLoggedAsWorkingAgain(t *testing.T) {
+func TestWhatIsRejectedIsNotLoggedAsWorkingAgain(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		var log warnings
@@ -63,7 +63,7 @@ func (panicking) Handle(context.Context, slog.Record) error { panic("handler") }
 
 func (p panicking) WithAttrs([]slog.Attr) slog.Handler { return p }
 
-func TestALogHandlerThatPanicsDoesNotStopDelivery(t *testing.T) {
+func TestLogHandlerThatPanicsDoesNotStopDelivery(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
@@ -76,7 +76,7 @@ func TestALogHandlerThatPanicsDoesNotStopDelivery(t *testing.T) {
 	})
 }
 
-func TestTheLoggerOfTheDispatcherIsUsedIfConfigHasNone(t *testing.T) {
+func TestLoggerOfTheDispatcherIsUsedIfConfigHasNone(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		var own, dispatchers warnings

@@ -61,7 +61,7 @@ func TestPrepareChecksTheTableWithoutBrokers(t *testing.T) {
 					require.ErrorContains(t, err, part)
 				}
 				if err != nil {
-					require.Empty(t, registry.Requests(), "a table that is refused changes nothing")
+					require.Empty(t, registry.Requests(), "a table that is rejected changes nothing")
 				}
 			})
 		}
@@ -96,9 +96,9 @@ func TestPrepareRegistersEachSchemaOnce(t *testing.T) {
 func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name    string
-		status  int // 0 means that it is away
-		refused bool
+		name     string
+		status   int // 0 means that it is away
+		rejected bool
 	}{
 		{"an incompatible schema", http.StatusConflict, true},
 		{"an invalid schema", http.StatusUnprocessableEntity, true},
@@ -121,7 +121,7 @@ func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 					SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
 				})
 				ctx := t.Context()
-				if !c.refused {
+				if !c.rejected {
 					bounded, cancel := context.WithTimeout(ctx, briefly)
 					defer cancel()
 					ctx = bounded
@@ -130,7 +130,7 @@ func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 				err := b.Prepare(ctx, []signalcast.Route{newSchemas().route("topic")})
 				var schema *kafkaconfig.SchemaError
 				require.ErrorAs(t, err, &schema)
-				require.Equal(t, c.refused, schema.Rejected)
+				require.Equal(t, c.rejected, schema.Rejected)
 				require.ErrorContains(t, err, "topic-"+eventType+".CloudEvent")
 				require.NotContains(t, err.Error(), "very-secret")
 				require.Less(t, time.Since(began), patience, "the context bounds the wait")
@@ -164,7 +164,7 @@ func TestPrepareRejectsASchemaWithoutARegistry(t *testing.T) {
 	})
 }
 
-func TestTheRegistryIsReachedThroughItsProxy(t *testing.T) {
+func TestRegistryIsReachedThroughItsProxy(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		proxy := kafkatest.NewRegistry(t) // a proxy gets the requests for every host
@@ -200,7 +200,7 @@ func TestRegistryOverTLS(t *testing.T) {
 	})
 }
 
-func TestARegistryMustNotRedirectToPlainHTTP(t *testing.T) {
+func TestRegistryMustNotRedirectToPlainHTTP(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		plain := kafkatest.NewRegistry(t)
@@ -256,7 +256,7 @@ func TestRegistrationOnUse(t *testing.T) {
 			publish(t, b, s.message("topic", "key", 1))
 			delivered(t, publish(t, b, schemas{}.message("json", "key", 1)))
 		})
-		t.Run("a refusal is the failure of the message", func(t *testing.T) {
+		t.Run("a rejection is the failure of the message", func(t *testing.T) {
 			t.Parallel()
 			_, registry, b := setUp(t, patience)
 			registry.Fail(http.StatusConflict)

@@ -96,7 +96,7 @@ func TestWhatIsAcceptedFitsIntoABatch(t *testing.T) {
 		b := start(t, open, kafkabus.Config{
 			Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL, MaxMessageBytes: limit,
 		}, s.route("topic"))
-		accepted, refused := 0, 0
+		accepted, rejected := 0, 0
 		for size := range limit {
 			m := s.message("topic", strings.Repeat("k", 100), 1)
 			m.Event.MinorVersion, m.Event.SourceLib = math.MaxInt64, strings.Repeat("9", 60)
@@ -109,12 +109,12 @@ func TestWhatIsAcceptedFitsIntoABatch(t *testing.T) {
 			if err == nil {
 				accepted++
 			} else if errors.Is(err, signalcast.ErrTooLarge) {
-				refused++
+				rejected++
 			}
 		}
 		require.NoError(t, b.Close(t.Context()))
-		require.Equal(t, limit, accepted+refused)
+		require.Equal(t, limit, accepted+rejected)
 		require.Greater(t, accepted, limit/2)
-		require.NotZero(t, refused)
+		require.NotZero(t, rejected)
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestATopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
+func TestTopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewStrictCluster(t)
@@ -33,15 +33,15 @@ func TestATopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
 	})
 }
 
-func TestAProducerThatIsAllowedLaterIsTaken(t *testing.T) {
+func TestProducerThatIsPermittedLaterDelivers(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
 		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
 		cluster.ControlKey(int16(kmsg.InitProducerID), func(request kmsg.Request) (kmsg.Response, error, bool) {
-			refusal, _ := request.ResponseKind().(*kmsg.InitProducerIDResponse)
-			refusal.ErrorCode = kerr.ClusterAuthorizationFailed.Code
-			return refusal, nil, true
+			rejection, _ := request.ResponseKind().(*kmsg.InitProducerIDResponse)
+			rejection.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+			return rejection, nil, true
 		})
 		require.ErrorIs(t, failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.FateNotWritten), kafkaconfig.ErrDenied)
 		require.Eventually(t, func() bool {
@@ -51,7 +51,7 @@ func TestAProducerThatIsAllowedLaterIsTaken(t *testing.T) {
 	})
 }
 
-func TestARefusalDoesNotUndoAnEarlierAttempt(t *testing.T) {
+func TestRefusalDoesNotUndoAnEarlierAttempt(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)

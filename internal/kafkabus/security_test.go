@@ -67,7 +67,7 @@ func TestSASL(t *testing.T) {
 	}
 }
 
-func TestATopicThatTheUserMayNotWriteTo(t *testing.T) {
+func TestTopicThatTheUserMayNotWriteTo(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		may := func(topic string, operation kmsg.ACLOperation) kfake.ACL {

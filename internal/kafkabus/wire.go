@@ -32,7 +32,7 @@ func NewWire(c Config) *Wire {
 // Began counts the produce requests whose writing has begun.
 func (w *Wire) Began() int64 { return w.began.Load() }
 
-// Shut makes the wire refuse produce requests. A later Began has counted every
+// Shut makes the wire reject produce requests. A later Began has counted every
 // such request of which anything is written.
 func (w *Wire) Shut() {
 	w.mu.Lock()

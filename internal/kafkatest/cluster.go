@@ -46,7 +46,7 @@ func NewStrictCluster(t testing.TB, options ...kfake.Opt) *Cluster {
 	return &Cluster{Cluster: cluster, gate: g}
 }
 
-// Stop cuts all connections and refuses new ones.
+// Stop cuts all connections and rejects new ones.
 func (c *Cluster) Stop() { c.gate.shut() }
 
 // Start accepts connections again.
