@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// state is what the grammar allows next.
+// state is what the grammar allows at the current position.
 type state uint8
 
 const (
@@ -16,32 +16,32 @@ const (
 	atNameOrEnd               // just after {
 	atName                    // after a comma in an object
 	atCommaOrEnd              // after a value inside a container
-	atTextEnd                 // after the outermost value
+	atTextEnd                 // after the outermost value; only space may follow
 )
 
 // Reader splits a text into tokens. It is not safe for concurrent use.
 type Reader struct {
 	text  []byte
-	pos   int    // of the first byte not read yet
-	open  []byte // the containers around pos: '{' or '['
+	pos   int    // offset of the next byte to read
+	open  []byte // the containers around pos, outermost first: '{' or '['
 	state state
 	err   *SyntaxError
 
-	// mark has the position mapped last; positions are asked for in order.
+	// mark is the position of the offset markPos, the last one that position mapped.
 	mark    Position
 	markPos int
 }
 
-// NewReader returns a Reader of text, which must not change while it is read.
+// NewReader returns a Reader of text. The caller must not change text while it is read.
 func NewReader(text []byte) *Reader {
 	return &Reader{text: text, mark: Position{1, 1}}
 }
 
-// Err returns the syntax error that ended the tokens, or nil.
+// Err returns the syntax error at which the reader stopped, or nil.
 func (r *Reader) Err() *SyntaxError { return r.err }
 
-// Next returns the next token. At the end of the text and after a syntax error
-// it returns End, however often it is called.
+// Next returns the next token. It returns End at the end of the text, after a syntax error,
+// and on every later call.
 func (r *Reader) Next() Token {
 	for r.err == nil {
 		r.skipSpace()
@@ -74,7 +74,7 @@ func (r *Reader) Next() Token {
 	return Token{Kind: End, Position: r.err.Position}
 }
 
-// Skip reads to the end of the value that start begins.
+// Skip reads to the end of the value whose first token is start.
 func (r *Reader) Skip(start Token) {
 	if start.Kind != ObjectStart && start.Kind != ArrayStart {
 		return
@@ -88,7 +88,7 @@ func (r *Reader) Skip(start Token) {
 
 func (r *Reader) inObject() bool { return r.open[len(r.open)-1] == '{' }
 
-// peek returns the next byte, and 0 at the end of the text.
+// peek returns the next byte. It returns 0 and false at the end of the text.
 func (r *Reader) peek() (c byte, ok bool) {
 	if r.pos == len(r.text) {
 		return 0, false
@@ -166,7 +166,7 @@ func (r *Reader) value(c byte) Token {
 	return t
 }
 
-// literal returns the bytes up to the next one that ends a number or a word.
+// literal returns the bytes before the next one that ends a number or a word.
 func (r *Reader) literal() []byte {
 	rest := r.text[r.pos:]
 	if end := bytes.IndexAny(rest, " \t\r\n,:{}[]\""); end >= 0 {
@@ -179,7 +179,8 @@ func (r *Reader) token(kind Kind, pos int) Token {
 	return Token{Kind: kind, Position: r.position(pos)}
 }
 
-// position maps a byte offset that is not before the one given last.
+// position returns the position of a byte offset. Offsets must not decrease from call to
+// call.
 func (r *Reader) position(pos int) Position {
 	passed := r.text[r.markPos:pos]
 	if n := bytes.Count(passed, []byte{'\n'}); n > 0 {
@@ -191,7 +192,7 @@ func (r *Reader) position(pos int) Position {
 	return r.mark
 }
 
-// fail ends reading with a syntax error at pos.
+// fail stops the reader with a syntax error at pos.
 func (r *Reader) fail(pos int, want string) Token {
 	found := "the end of the text"
 	if pos < len(r.text) {

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/jsonpos"
 )
 
-// tokens lists what a text is made of: "1:2 a name [x]".
+// tokens returns a line for each token of text, such as "1:2 a name [x]".
 func tokens(text string) (list []string, err *jsonpos.SyntaxError) {
 	r := jsonpos.NewReader([]byte(text))
 	for t := r.Next(); t.Kind != jsonpos.End; t = r.Next() {
@@ -32,7 +32,7 @@ func tokens(text string) (list []string, err *jsonpos.SyntaxError) {
 	return list, r.Err()
 }
 
-func TestTokensAndTheirPositions(t *testing.T) {
+func TestReaderReturnsTokensWithPositions(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, text string
@@ -49,11 +49,11 @@ func TestTokensAndTheirPositions(t *testing.T) {
 		{"escape sequences", `"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\ufffd"`, []string{
 			"1:1 a string [\"\\/\b\f\n\r\té😀\ufffd]",
 		}},
-		{"half of a surrogate pair is a fault, reading goes on", `["\ud83dx", "\ude00"]`, []string{
+		{"the reader continues after half of a surrogate pair", `["\ud83dx", "\ude00"]`, []string{
 			"1:1 a list starts", "1:2 a string [\ufffdx] with half of a surrogate pair",
 			"1:13 a string [\ufffd] with half of a surrogate pair", "1:21 the end of a list",
 		}},
-		{"invalid UTF-8 in a string is a fault, reading goes on", "[\"\xff\", 1]", []string{
+		{"the reader continues after invalid UTF-8 in a string", "[\"\xff\", 1]", []string{
 			"1:1 a list starts", "1:2 a string [\xff] with invalid UTF-8", "1:7 a number [1]", "1:8 the end of a list",
 		}},
 	} {
@@ -66,10 +66,10 @@ func TestTokensAndTheirPositions(t *testing.T) {
 	}
 }
 
-func TestSyntaxErrorsHavePositionFoundAndWant(t *testing.T) {
+func TestSyntaxErrorHasPositionFoundAndWant(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, text, want string }{
-		{"nothing", " \n", "line 2, column 1: found the end of the text; want a JSON value"},
+		{"an empty text", " \n", "line 2, column 1: found the end of the text; want a JSON value"},
 		{"trailing data", "{}\n x", "line 2, column 2: found character 'x'; want nothing after the outermost value"},
 		{"a trailing comma in an object", `{"a":1,}`, "line 1, column 8: found character '}'; want a name in double quotes"},
 		{"a trailing comma in a list", `[1,]`, "line 1, column 4: found character ']'; want a JSON value"},
@@ -81,7 +81,7 @@ func TestSyntaxErrorsHavePositionFoundAndWant(t *testing.T) {
 		{"a line break in a string", "\"ab\n\"", `line 1, column 4: found character '\n'; want an escape sequence for the control character`},
 		{"an unknown escape sequence", `"ab\x"`, `line 1, column 4: found character '\\'; want one of the escape sequences of JSON`},
 		{"an escape sequence cut off", `"\u12`, `line 1, column 2: found character '\\'; want one of the escape sequences of JSON`},
-		{"a word of another language", "[None]", "line 1, column 2: found character 'N'; want a JSON value"},
+		{"a word of Python", "[None]", "line 1, column 2: found character 'N'; want a JSON value"},
 		{"a number with a leading zero", "01", "line 1, column 1: found character '0'; want a JSON value"},
 		{"a name without quotes", "{a:1}", "line 1, column 2: found character 'a'; want a name in double quotes"},
 		{"a byte order mark", "\ufeff{}", `line 1, column 1: found character '\ufeff'; want a JSON value`},
@@ -112,8 +112,8 @@ func TestSkipReadsToTheEndOfAValue(t *testing.T) {
 	require.NotNil(t, r.Err())
 }
 
-// FuzzReader compares with encoding/json, which says the same of every text
-// but for UTF-8 and very deep nesting.
+// FuzzReader compares the reader with encoding/json. They accept the same texts, except for
+// invalid UTF-8 and very deep nesting.
 func FuzzReader(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,-2.5e3,true,null,"é\u00e9"]}`, "[\"\xff\"]", `"\ud800"`, `{"a":1,}`, "[[[", "01", `{"a"}`} {
 		f.Add([]byte(seed))
@@ -138,7 +138,7 @@ func FuzzReader(f *testing.F) {
 			require.LessOrEqual(t, at.Column, utf8.RuneCount(lines[at.Line-1])+1)
 			return
 		}
-		require.False(t, !utf8.Valid(text) && !faults, "invalid UTF-8 went unnoticed")
+		require.False(t, !utf8.Valid(text) && !faults, "invalid UTF-8 was not reported")
 		if first.Kind == jsonpos.String && !faults {
 			var want string
 			require.NoError(t, json.Unmarshal(text, &want))

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// string reads the string or name that starts at the current position.
+// string reads the string or name at the current position.
 func (r *Reader) string(kind Kind) Token {
 	t := r.token(kind, r.pos)
 	r.pos++
@@ -43,8 +43,9 @@ func (r *Reader) string(kind Kind) Token {
 	}
 }
 
-// escape decodes the escape sequence at the current position, two of them for a
-// surrogate pair. The size is 0 when there is none that JSON knows.
+// escape decodes the escape sequence at the current position, or both sequences of a
+// surrogate pair. It returns their size in bytes, or 0 if JSON has no such sequence. For half
+// of a surrogate pair it returns utf8.RuneError.
 func (r *Reader) escape() (char rune, size int) {
 	if r.pos+1 == len(r.text) {
 		return 0, 0
@@ -76,7 +77,7 @@ func (r *Reader) escape() (char rune, size int) {
 	}
 }
 
-// hex returns the UTF-16 unit of the \u sequence at pos, or -1 if there is none.
+// hex returns the UTF-16 unit of the \u sequence at pos, or -1 if pos has no such sequence.
 func (r *Reader) hex(pos int) rune {
 	if len(r.text) < pos+6 || r.text[pos] != '\\' || r.text[pos+1] != 'u' {
 		return -1

@@ -1,23 +1,23 @@
-// Package jsonpos reads strict JSON as tokens that know their line and column.
+// Package jsonpos splits strict JSON into tokens with their line and column.
 //
-// It checks syntax and UTF-8 only. Duplicate names, known names and types are
-// its callers' business. Nesting costs one byte a level and no recursion.
+// It checks syntax and UTF-8 only. Callers check for duplicate and unknown names and for
+// types. A level of nesting costs one byte; the reader does not recurse.
 package jsonpos
 
 import "fmt"
 
-// Kind says what a token is.
+// Kind is the kind of a token.
 type Kind uint8
 
-// The kinds of tokens. Commas and colons are not tokens.
+// The kinds of tokens. The reader returns no tokens for commas and colons.
 const (
-	// End is the end of the text or of what can be read of it, see [Reader.Err].
+	// End is the end of the text, or a syntax error; see [Reader.Err].
 	End Kind = iota
 	ObjectStart
 	ObjectEnd
 	ArrayStart
 	ArrayEnd
-	// Name is the name of an object's member; the next token starts its value.
+	// Name is the name of a member of an object. The next token starts its value.
 	Name
 	String
 	Number
@@ -25,7 +25,7 @@ const (
 	Null
 )
 
-// String names the value that a token of this kind starts, as messages do.
+// String returns the phrase that messages use for the kind, as in "an object".
 func (k Kind) String() string {
 	switch k {
 	case ObjectStart:
@@ -53,31 +53,31 @@ func (k Kind) String() string {
 	}
 }
 
-// Position is a place in the text, both counted from 1, columns in characters.
-// A byte that is not valid UTF-8 counts as one character.
+// Position is a place in the text. Lines and columns are counted from 1, columns in
+// characters. A byte that is not valid UTF-8 counts as one character.
 type Position struct{ Line, Column int }
 
-// Token is one piece of the text.
+// Token is one token of the text.
 type Token struct {
 	Kind Kind
-	// Text is the decoded content of a Name or String and the literal of a
-	// Number or Bool. It does not share memory with the text read.
+	// Text is the decoded content of a Name or String, or the literal of a Number or
+	// Bool. It shares no memory with the text.
 	Text string
-	// Fault says what makes the content of a Name or String unusable:
-	// invalid UTF-8, or half of a surrogate pair. Reading goes on after it.
+	// Fault is "invalid UTF-8" or "half of a surrogate pair" if the content of a Name or
+	// String is not valid text, and empty otherwise. The reader continues after it.
 	Fault string
 	// Position is where the token starts.
 	Position Position
 }
 
-// SyntaxError says where the text stops being JSON.
+// SyntaxError reports the first place where the text is not JSON.
 type SyntaxError struct {
 	Position Position
-	// Found and Want are phrases: `character '}'`, "a JSON value".
+	// Found and Want are phrases such as `character '}'` and "a JSON value".
 	Found, Want string
 }
 
-// Error gives position, what was found and what is wanted.
+// Error returns the position, what was found and what is allowed.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: found %s; want %s",
 		e.Position.Line, e.Position.Column, e.Found, e.Want)
