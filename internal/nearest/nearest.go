@@ -1,4 +1,4 @@
-// Package nearest finds the known name that a wrong one was probably meant to be.
+// Package nearest finds the known name that is most similar to an unknown one.
 package nearest
 
 import (
@@ -6,27 +6,28 @@ import (
 	"strings"
 )
 
-// Name returns the known name with the fewest edits (insert, delete, replace
-// one byte; case aside) from want, of several the first in byte order. It
-// returns "" when more than a third of the name would have to change.
-func Name(want string, known iter.Seq[string]) string {
+// Name returns the known name with the fewest edits from name. An edit inserts, deletes or
+// replaces one byte. Name ignores case. It returns the first in byte order of several that are
+// equally near, and "" if every known name needs more edits than a third of its length or of
+// the length of name, whichever is greater.
+func Name(name string, known iter.Seq[string]) string {
 	var best string
 	bestEdits := -1
-	want = strings.ToLower(want)
-	for name := range known {
-		limit := max(len(want), len(name)) / 3
+	name = strings.ToLower(name)
+	for candidate := range known {
+		limit := max(len(name), len(candidate)) / 3
 		if bestEdits >= 0 {
 			limit = min(limit, bestEdits)
 		}
-		n := edits(want, strings.ToLower(name), limit)
-		if n <= limit && (bestEdits < 0 || n < bestEdits || name < best) {
-			best, bestEdits = name, n
+		n := edits(name, strings.ToLower(candidate), limit)
+		if n <= limit && (bestEdits < 0 || n < bestEdits || candidate < best) {
+			best, bestEdits = candidate, n
 		}
 	}
 	return best
 }
 
-// edits returns the Levenshtein distance of a and b, or limit+1 for any larger one.
+// edits returns the Levenshtein distance between a and b, or limit+1 if it exceeds limit.
 func edits(a, b string, limit int) int {
 	for a != "" && b != "" && a[0] == b[0] {
 		a, b = a[1:], b[1:]
@@ -37,7 +38,7 @@ func edits(a, b string, limit int) int {
 	if abs(len(a)-len(b)) > limit {
 		return limit + 1
 	}
-	row := make([]int, len(b)+1) // distances of a[:i] to every b[:j]
+	row := make([]int, len(b)+1) // row[j] is the distance between a[:i] and b[:j]
 	for j := range row {
 		row[j] = j
 	}

@@ -10,28 +10,28 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-func TestName(t *testing.T) {
+func TestNameReturnsTheMostSimilarKnownName(t *testing.T) {
 	t.Parallel()
 	fields := []string{"keyless", "event_key_field", "enabled"}
 	for _, tc := range []struct {
-		name, want string
-		known      []string
-		nearest    string
+		title, name string
+		known       []string
+		want        string
 	}{
 		{"two letters swapped", "enabeld", fields, "enabled"},
-		{"a letter too few", "event_key_fild", fields, "event_key_field"},
-		{"a letter too many", "keylesss", fields, "keyless"},
+		{"a letter missing", "event_key_fild", fields, "event_key_field"},
+		{"an extra letter", "keylesss", fields, "keyless"},
 		{"another case", "ENABLED", fields, "enabled"},
-		{"nothing similar", "partition", fields, ""},
+		{"no similar name", "partition", fields, ""},
 		{"an empty name", "", fields, ""},
-		{"nothing known", "enabled", nil, ""},
-		{"of two equally near the first in byte order", "topic-c", []string{"topic-b", "topic-a"}, "topic-a"},
-		{"the nearer one wins, wherever it stands", "user.pii.nam", []string{"user.pii.email", "user.pii.name"}, "user.pii.name"},
-		{"a huge name costs nothing", strings.Repeat("x", 1<<20), fields, ""},
+		{"no known names", "enabled", nil, ""},
+		{"the first in byte order of two equally near", "topic-c", []string{"topic-b", "topic-a"}, "topic-a"},
+		{"the nearer one, whatever the order", "user.pii.nam", []string{"user.pii.email", "user.pii.name"}, "user.pii.name"},
+		{"a name of one megabyte", strings.Repeat("x", 1<<20), fields, ""},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(tc.title, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, tc.nearest, nearest.Name(tc.want, slices.Values(tc.known)))
+			require.Equal(t, tc.want, nearest.Name(tc.name, slices.Values(tc.known)))
 		})
 	}
 }
