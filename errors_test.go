@@ -72,5 +72,5 @@ func TestEncodeErrorsHaveTheirDetailsInFields(t *testing.T) {
 	err = s.send(t, order{Number: "\xff"})
 	field, ok := errors.AsType[*signalcast.FieldError](err)
 	require.True(t, ok)
-	require.Equal(t, &signalcast.FieldError{Path: "number", Found: "found bytes that are not UTF-8", Want: "text in UTF-8"}, field)
+	require.Equal(t, &signalcast.FieldError{Path: "number", Found: "found invalid UTF-8", Want: "text in UTF-8"}, field)
 }

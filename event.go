@@ -17,7 +17,7 @@ import (
 // written as a bare date and time, as Python writes a naive datetime, and a
 // bare date and time is read into it. Only event data may hold naive times.
 // Every call returns the same pointer.
-func Naive() *time.Location { return shape.Naive }
+func Naive() *time.Location { return shape.Naive() }
 
 // Event is one occurrence of a signal, as receivers get it. Its JSON form is that of
 // its Metadata, so that logging an event does not log event data.
@@ -69,9 +69,9 @@ func (m *Metadata) check() error {
 	case m.MinorVersion < 0:
 		return invalidMetadata(m.EventType, "minorversion", fmt.Sprintf("found %d", m.MinorVersion), "0 or more")
 	case !utf8.ValidString(m.Source):
-		return invalidMetadata(m.EventType, "source", "found bytes that are not UTF-8", "text in UTF-8")
+		return invalidMetadata(m.EventType, "source", "found invalid UTF-8", "text in UTF-8")
 	case !utf8.ValidString(m.SourceHost):
-		return invalidMetadata(m.EventType, "sourcehost", "found bytes that are not UTF-8", "text in UTF-8")
+		return invalidMetadata(m.EventType, "sourcehost", "found invalid UTF-8", "text in UTF-8")
 	case m.Time.IsZero():
 		return invalidMetadata(m.EventType, "time", "found the zero time", "the time of the event")
 	case m.Time.Location() == Naive():

@@ -9,7 +9,7 @@ import (
 )
 
 //nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
-func TestEncodingIntoABufferDoesNotAllocate(t *testing.T) {
+func TestEncodingIntoALargeBufferDoesNotAllocate(t *testing.T) {
 	for name, value := range map[string]any{
 		"a record with Validate, times and nullables": enrollment(),
 		"a map of strings to strings":                 map[string]string{"a": "1", "b": "2", "c": "3"},

@@ -9,10 +9,10 @@ import (
 	"unsafe"
 )
 
-var errNotUTF8 = &FieldError{Found: "found bytes that are not UTF-8", Want: "text in UTF-8"}
+var errNotUTF8 = &FieldError{Found: "found invalid UTF-8", Want: "text in UTF-8"}
 
-// AppendAvro appends the Avro encoding of the value to dst, without framing.
-// Lists and maps are one block with a positive count. The error is a
+// AppendAvro appends the Avro encoding of the value to dst, without framing, and returns the
+// extended slice. It writes a list or map as one block with a positive count. The error is a
 // [*FieldError]; AppendAvro then returns dst unchanged.
 func (t *Type) AppendAvro(dst []byte, r Ref) ([]byte, error) {
 	out, fault := appendAvro(dst, t.program.ops, r.p)
@@ -59,7 +59,7 @@ func appendAvro(dst []byte, ops []op, base unsafe.Pointer) ([]byte, *FieldError)
 	return dst, nil
 }
 
-// appendAvro writes the forms that are more than a load and a store.
+// appendAvro appends a time, a text, a nullable, a list or a map.
 func (o *op) appendAvro(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	switch o.form {
 	case timeForm, textForm:
@@ -84,8 +84,8 @@ func (o *op) appendAvroText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError)
 	if err != nil {
 		return nil, err
 	}
-	// The length goes before the text. For most texts it takes the byte that
-	// was left for it.
+	// The length precedes the text. One byte is reserved for it, which is enough for most
+	// texts.
 	var head [binary.MaxVarintLen64]byte
 	length := binary.PutVarint(head[:], int64(len(dst)-start-1))
 	if length > 1 {
@@ -96,7 +96,7 @@ func (o *op) appendAvroText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError)
 	return dst, nil
 }
 
-// appendText appends the text of a string, a time or a type with a text form.
+// appendText appends the text of a string, of a time or of a type with a text form.
 func (o *op) appendText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	start := len(dst)
 	var err error
@@ -163,30 +163,30 @@ func (o *op) appendAvroMap(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) 
 	return append(dst, 0), nil
 }
 
-// appendLong appends an Avro long: zigzag, then seven bits a byte.
+// appendLong appends an Avro long: a zigzag varint.
 func appendLong(dst []byte, v int64) []byte {
-	u := uint64(v)<<1 ^ uint64(v>>63) //nolint:gosec // zigzag means the bits, not the number
+	u := uint64(v)<<1 ^ uint64(v>>63) //nolint:gosec // zigzag converts the bits
 	if u < 0x80 {
 		return append(dst, byte(u))
 	}
 	return binary.AppendUvarint(dst, u)
 }
 
-// check calls Validate of the leaf at.
+// check calls the Validate method of the leaf at the given address, if its type has one.
 func (o *op) check(at unsafe.Pointer) *FieldError {
 	if o.validate == nil {
 		return nil
 	}
-	if err := o.validate.of(at).Validate(); err != nil {
+	if err := o.validate.on(at).Validate(); err != nil {
 		return o.fail(err)
 	}
 	return nil
 }
 
-// fail reports a fault of the value of o. An error of this package gets the path; any
-// other error is of a method of the user's.
+// fail returns err as a fault of the value of o. An error that is not a *FieldError comes from a
+// method of the user's type.
 func (o *op) fail(err error) *FieldError {
-	if own, ok := err.(*FieldError); ok { //nolint:errorlint // an error that wraps one is the user's
+	if own, ok := err.(*FieldError); ok { //nolint:errorlint // a user's error may wrap one
 		return own.within(o.path)
 	}
 	return &FieldError{Path: o.path, Err: err}
@@ -198,7 +198,7 @@ func (o *op) failItem(i int, err *FieldError) *FieldError {
 
 func (o *op) failEntry(err *FieldError) *FieldError { return err.within(o.path + "[...]") }
 
-// within returns the fault of a value inside the one at path. It returns nil for nil.
+// within returns e with path before its own path. It returns nil if e is nil.
 func (e *FieldError) within(path string) *FieldError {
 	if e == nil {
 		return nil
@@ -208,16 +208,16 @@ func (e *FieldError) within(path string) *FieldError {
 	return &inside
 }
 
-// checkKey reports a fault of the key of an entry.
+// checkKey returns the fault of the key of an entry, or nil.
 func (e *elem) checkKey(entry *entry) *FieldError {
 	if e.validateKey != nil {
-		key := entry.key // a copy, so that entries stay on the stack
-		if err := e.validateKey.of(unsafe.Pointer(&key)).Validate(); err != nil {
-			return &FieldError{Found: "key", Err: err}
+		key := entry.key // a copy, so that the entries do not escape to the heap
+		if err := e.validateKey.on(unsafe.Pointer(&key)).Validate(); err != nil {
+			return &FieldError{Found: "found an invalid key", Err: err}
 		}
 	}
 	if !isUTF8(entry.key) {
-		return &FieldError{Found: "found a key that is not UTF-8", Want: "text in UTF-8"}
+		return &FieldError{Found: "found invalid UTF-8 in a key", Want: "text in UTF-8"}
 	}
 	return nil
 }

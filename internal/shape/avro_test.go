@@ -11,7 +11,7 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-func TestAppendAvro(t *testing.T) {
+func TestAppendAvroWritesEveryForm(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		value any
@@ -62,12 +62,12 @@ func TestAppendAvro(t *testing.T) {
 			map[string]bool{"é": true, "z": false, "": true, "Z": true, "\U0001F600": true, "\uffff": false},
 			"\x0c\x00\x01\x02Z\x01\x02z\x00\x04é\x01\x06\uffff\x00\x08\U0001F600\x01\x00",
 		},
-		"a map to lists":     {map[string][]int{"a": {1}, "b": nil}, "\x04\x02a\x02\x02\x00\x02b\x00\x00"},
-		"a map to maps":      {map[string]map[string]string{"a": {"b": "c"}}, "\x02\x02a\x02\x02b\x02c\x00\x00"},
-		"a map to nullables": {map[string]*string{"a": nil, "b": new("c")}, "\x04\x02a\x00\x02b\x02\x02c\x00"},
-		"a map to records":   {map[string]Taken{"a": {}}, "\x02\x02a\x00"},
-		"a map to bytes":     {map[string][]byte{"a": {7}}, "\x02\x02a\x02\x07\x00"},
-		"a map of a hundred": {hundred(), hundredAvro()},
+		"a map to lists":             {map[string][]int{"a": {1}, "b": nil}, "\x04\x02a\x02\x02\x00\x02b\x00\x00"},
+		"a map to maps":              {map[string]map[string]string{"a": {"b": "c"}}, "\x02\x02a\x02\x02b\x02c\x00\x00"},
+		"a map to nullables":         {map[string]*string{"a": nil, "b": new("c")}, "\x04\x02a\x00\x02b\x02\x02c\x00"},
+		"a map to records":           {map[string]Taken{"a": {}}, "\x02\x02a\x00"},
+		"a map to bytes":             {map[string][]byte{"a": {7}}, "\x02\x02a\x02\x07\x00"},
+		"a map of a hundred entries": {hundred(), hundredAvro()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,9 +98,9 @@ func hundredAvro() string {
 	return b.String() + "\x00"
 }
 
-func TestValuesThatCannotBeEncoded(t *testing.T) {
+func TestEncodingReportsInvalidValues(t *testing.T) {
 	t.Parallel()
-	const notUTF8 = "found bytes that are not UTF-8; want text in UTF-8"
+	const notUTF8 = "found invalid UTF-8; want text in UTF-8"
 	bad := "secret\xff"
 	late := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
@@ -113,8 +113,8 @@ func TestValuesThatCannotBeEncoded(t *testing.T) {
 		"an item of a list":          {[]string{"a", bad}, "f[1]: " + notUTF8},
 		"an item of a list of lists": {[][]string{{}, {"a", bad}}, "f[1][1]: " + notUTF8},
 		"a value of a map":           {map[string]string{"a": bad}, "f[...]: " + notUTF8},
-		"a key of a map":             {map[string]string{bad: "a"}, "f[...]: found a key that is not UTF-8; want text in UTF-8"},
-		"a key of a map to booleans": {map[string]bool{bad: true}, "f[...]: found a key that is not UTF-8; want text in UTF-8"},
+		"a key of a map":             {map[string]string{bad: "a"}, "f[...]: found invalid UTF-8 in a key; want text in UTF-8"},
+		"a key of a map to booleans": {map[string]bool{bad: true}, "f[...]: found invalid UTF-8 in a key; want text in UTF-8"},
 		"a field of a record":        {CourseData{CourseKey: "a", DisplayName: bad}, "f.display_name: " + notUTF8},
 		"a field of a nullable":      {&CourseData{CourseKey: "a", DisplayName: bad}, "f.display_name: " + notUTF8},
 		"a field of a record in a record": {
@@ -127,12 +127,12 @@ func TestValuesThatCannotBeEncoded(t *testing.T) {
 		"a field of an item":  {[]UserData{{}, userNamed(bad)}, "f[1].pii.name: " + notUTF8},
 		"a field of an entry": {map[string]UserData{"x": userNamed(bad)}, "f[...].pii.name: " + notUTF8},
 		"a time after the year 9999": {
-			late, "f: found a year outside 1 to 9999; want a year within",
+			late, "f: found a year out of range; want a year from 1 to 9999",
 		},
-		"the zero time":        {time.Time{}, "f: found the zero time; want a time; an optional one is a *time.Time"},
-		"a nullable zero time": {&time.Time{}, "f: found the zero time; want a time; an optional one is a *time.Time"},
+		"the zero time":        {time.Time{}, "f: found the zero time; want a time, or a field of type *time.Time for an optional one"},
+		"a nullable zero time": {&time.Time{}, "f: found the zero time; want a time, or a field of type *time.Time for an optional one"},
 		"a nullable time after the year 9999": {
-			&late, "f: found a year outside 1 to 9999; want a year within",
+			&late, "f: found a year out of range; want a year from 1 to 9999",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,8 +140,8 @@ func TestValuesThatCannotBeEncoded(t *testing.T) {
 			compiled, ref := compileField(t, c.value)
 			for _, encode := range []func([]byte, shape.Ref) ([]byte, error){compiled.AppendAvro, compiled.AppendJSON} {
 				out, err := encode([]byte("kept"), ref)
-				var refused *shape.FieldError
-				require.ErrorAs(t, err, &refused)
+				var rejected *shape.FieldError
+				require.ErrorAs(t, err, &rejected)
 				require.EqualError(t, err, c.want)
 				require.Equal(t, "kept", string(out))
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// enrollment returns about 300 bytes of event data, nested as most events are.
+// enrollment returns event data of about 300 bytes with nested records.
 func enrollment() CourseEnrollmentCreated {
 	start := time.Date(2024, 9, 25, 23, 59, 58, 123456000, time.UTC)
 	end := time.Date(2026, 6, 12, 23, 59, 58, 123456000, time.UTC)
@@ -40,8 +40,8 @@ func enrollment() CourseEnrollmentCreated {
 	}}
 }
 
-// handWritten is the encoder that a careful programmer would write for
-// CourseEnrollmentCreated, checking the same things.
+// handWritten is an encoder for CourseEnrollmentCreated without package shape. It makes the same
+// checks.
 type handWritten struct{ dst []byte }
 
 func (w *handWritten) long(v int64) {
@@ -50,7 +50,7 @@ func (w *handWritten) long(v int64) {
 
 func (w *handWritten) string(s string) {
 	if !utf8.ValidString(s) {
-		panic("found bytes that are not UTF-8")
+		panic("found invalid UTF-8")
 	}
 	w.long(int64(len(s)))
 	w.dst = append(w.dst, s...)

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// topRecord is the name of the outermost record, whatever the Go type is called.
+// topRecord is the name of the outermost record. It does not depend on the Go type.
 const topRecord = "CloudEvent"
 
-// wantStruct says what event data is.
+// wantStruct is what Compile accepts as event data.
 const wantStruct = "a struct whose fields are the arguments of the event"
 
-// analyse turns t into a tree of nodes.
+// analyse returns the tree of nodes for t. The error is a *TypeError.
 func analyse(t reflect.Type) (*node, error) {
 	a := analysis{
 		nodes:   map[reflect.Type]*node{},
@@ -29,7 +29,7 @@ func analyse(t reflect.Type) (*node, error) {
 	case t == reflect.TypeFor[time.Time](), text != nil:
 		a.fault("", wantStruct, "found %v, which is written as text", t)
 	case isGeneric(t):
-		a.fault("", "a declared type that is not generic", "found the generic type %v", t)
+		a.fault("", "a declared type without type parameters", "found the generic type %v", t)
 	default:
 		a.nodes[t] = nil
 		root.fields = a.fields(t, "")
@@ -42,8 +42,8 @@ func analyse(t reflect.Type) (*node, error) {
 
 // analysis is the state of one walk over a type.
 type analysis struct {
-	nodes   map[reflect.Type]*node  // nil while the type is being analysed
-	records map[string]reflect.Type // by record name
+	nodes   map[reflect.Type]*node  // a nil node marks a type whose analysis is in progress
+	records map[string]reflect.Type // by the name of the record
 	faults  []FieldError
 }
 
@@ -53,8 +53,8 @@ func (a *analysis) fault(path, want, format string, args ...any) {
 	}
 }
 
-// node analyses t, found at path. The node of a type with faults is not used. Such a
-// type is analysed again wherever it appears, so that every field at fault is reported.
+// node returns the node for t, the type of the value at path. It analyses a type with faults
+// again wherever the type appears, so that every field at fault is reported.
 func (a *analysis) node(t reflect.Type, path string) *node {
 	n, known := a.nodes[t]
 	if known {
@@ -81,7 +81,7 @@ func (a *analysis) analyse(t reflect.Type, path string) *node {
 	case reflect.TypeFor[time.Time]():
 		return &node{form: timeForm}
 	case reflect.TypeFor[time.Duration]():
-		a.fault(path, "an integer with the unit in its name", "found time.Duration, whose unit would be lost")
+		a.fault(path, "an integer with the unit in its name", "found time.Duration, which has no unit on the wire")
 		return &node{}
 	}
 	if text, embedded := textMethodsOf(t); text != nil {
@@ -89,9 +89,9 @@ func (a *analysis) analyse(t reflect.Type, path string) *node {
 			a.embeddedText(t, embedded, path)
 		}
 		if isNullable(t) {
-			a.fault(path, "a pointer to the type that it wraps", "found %v, which has no text for null", t)
+			a.fault(path, "a pointer to the type that it wraps", "found %v, whose text cannot express null", t)
 		}
-		return &node{form: textForm, text: text, validate: receiverOf[validator](t)}
+		return &node{form: textForm, text: text, validate: methodOf[validator](t)}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -103,21 +103,21 @@ func (a *analysis) analyse(t reflect.Type, path string) *node {
 	case reflect.Struct:
 		return a.record(t, path)
 	default:
-		form, ok := scalars(t)
+		form, ok := scalarForm(t)
 		if !ok {
-			a.fault(path, instead(t.Kind()), "found %v", t)
+			a.fault(path, alternative(t.Kind()), "found %v", t)
 		}
-		return &node{form: form, validate: receiverOf[validator](t)}
+		return &node{form: form, validate: methodOf[validator](t)}
 	}
 }
 
-// embeddedText reports a struct t whose text form can be that of its embedded field.
+// embeddedText reports a struct t that embeds a type with a text form.
 func (a *analysis) embeddedText(t, embedded reflect.Type, path string) {
-	a.fault(path, "a field with a name in place of the embedded one", "found %v, which embeds %v, a type with a text form", t, embedded)
+	a.fault(path, "a named field instead of the embedded one", "found %v, which embeds %v, a type with a text form", t, embedded)
 }
 
-// scalars returns the form of Go's own scalar types.
-func scalars(t reflect.Type) (form, bool) {
+// scalarForm returns the form of a type whose kind is scalar. ok is false for other kinds.
+func scalarForm(t reflect.Type) (f form, ok bool) {
 	switch t.Kind() {
 	case reflect.Bool:
 		return boolean, true
@@ -151,8 +151,8 @@ func scalars(t reflect.Type) (form, bool) {
 	}
 }
 
-// instead says what to use for a kind that has no wire form.
-func instead(k reflect.Kind) string {
+// alternative returns what to use instead of a type of kind k, which has no form.
+func alternative(k reflect.Kind) string {
 	switch k {
 	case reflect.Uint, reflect.Uint64, reflect.Uintptr:
 		return "int64, uint32 or string, since integers on the wire are signed 64-bit"
@@ -163,7 +163,7 @@ func instead(k reflect.Kind) string {
 	case reflect.Complex64, reflect.Complex128:
 		return "a struct of two floats, or a type with MarshalText"
 	default:
-		return "a type that can be on the wire, or the tag `avro:\"-\"`"
+		return "a supported type, or the tag `avro:\"-\"`"
 	}
 }
 
@@ -178,9 +178,9 @@ func (a *analysis) pointer(t reflect.Type, path string) *node {
 
 func (a *analysis) slice(t reflect.Type, path string) *node {
 	elem := t.Elem()
-	// A byte with methods is a scalar of its own, and a slice of them a list.
-	if elem.Kind() == reflect.Uint8 && !hasText(elem) && receiverOf[validator](elem) == nil {
-		return &node{form: bytesForm, validate: receiverOf[validator](t)}
+	// A slice of a byte type with a text form or Validate is a list of scalars.
+	if elem.Kind() == reflect.Uint8 && !hasTextForm(elem) && methodOf[validator](elem) == nil {
+		return &node{form: bytesForm, validate: methodOf[validator](t)}
 	}
 	return &node{form: list, elem: a.node(elem, path+"[]")}
 }
@@ -190,16 +190,16 @@ func (a *analysis) mapping(t reflect.Type, path string) *node {
 	switch {
 	case key.Kind() != reflect.String:
 		a.fault(path, "keys of a string type", "found a map with keys of type %v", key)
-	case hasText(key):
+	case hasTextForm(key):
 		a.fault(path, "keys of a string type without a text form", "found a map with keys of type %v, which has a text form", key)
 	}
-	return &node{form: mapping, elem: a.node(t.Elem(), path+"[...]"), validate: receiverOf[validator](key)}
+	return &node{form: mapping, elem: a.node(t.Elem(), path+"[...]"), validate: methodOf[validator](key)}
 }
 
 func (a *analysis) record(t reflect.Type, path string) *node {
 	n := &node{form: record, name: a.recordName(t, path)}
 	if first, taken := a.records[n.name]; taken && first != t && n.name != "" {
-		a.fault(path, wantRecordName, "found record name %q of %v, which %v has too", n.name, t, first)
+		a.fault(path, wantRecordName, "found record name %q of %v, also the name of %v", n.name, t, first)
 	} else {
 		a.records[n.name] = t
 	}
@@ -207,13 +207,14 @@ func (a *analysis) record(t reflect.Type, path string) *node {
 	return n
 }
 
-// wantRecordName says how to change the name of a record.
-const wantRecordName = "another name, by a field _ struct{} `avro:\"OtherName\"`"
+// wantRecordName is how to set the name of a record.
+const wantRecordName = "another name, set by a field _ struct{} `avro:\"OtherName\"`"
 
-// recordName returns the name of the record t, or "" after a fault.
+// recordName returns the name of the record t. It reports a fault and returns "" if t has no
+// valid name.
 func (a *analysis) recordName(t reflect.Type, path string) string {
 	if isGeneric(t) {
-		a.fault(path, "a declared type that is not generic", "found the generic type %v", t)
+		a.fault(path, "a declared type without type parameters", "found the generic type %v", t)
 		return ""
 	}
 	name := t.Name()
@@ -235,13 +236,13 @@ func (a *analysis) recordName(t reflect.Type, path string) string {
 	return name
 }
 
-// fields analyses the fields of struct t, which is found at path.
+// fields returns the fields of the struct t, the type of the value at path.
 func (a *analysis) fields(t reflect.Type, path string) []field {
 	fields := a.flatten(t, path, field{})
 	first := map[string]string{}
 	for _, f := range fields {
 		if other, taken := first[f.name]; taken {
-			a.fault(joinPath(path, f.goPath), "another wire name", "found wire name %q, which %s has too", f.name, joinPath(path, other))
+			a.fault(joinPath(path, f.goPath), "another wire name", "found wire name %q, also that of %s", f.name, joinPath(path, other))
 			continue
 		}
 		first[f.name] = f.goPath
@@ -249,8 +250,8 @@ func (a *analysis) fields(t reflect.Type, path string) []field {
 	return fields
 }
 
-// flatten returns the fields of t, those of embedded structs in their place.
-// within is the embedded field that t belongs to.
+// flatten returns the fields of t, with the fields of an embedded struct in its place. If t is
+// embedded, within is the field that holds it.
 func (a *analysis) flatten(t reflect.Type, path string, within field) []field {
 	var fields []field
 	for f := range t.Fields() {
@@ -259,16 +260,16 @@ func (a *analysis) flatten(t reflect.Type, path string, within field) []field {
 			offset: within.offset + f.Offset,
 			index:  append(within.index[:len(within.index):len(within.index)], f.Index...),
 		}
-		name, off := wireName(f)
+		name, omitted := wireName(f)
 		fieldPath := joinPath(path, here.goPath)
 		switch {
-		case f.Name == "_" || off:
+		case f.Name == "_" || omitted:
 		case f.Anonymous && name == "":
 			fields = append(fields, a.embedded(f, path, here)...)
 		case !f.IsExported():
 			a.fault(fieldPath, "an exported field, or the tag `avro:\"-\"`", "found an unexported field")
 		case name == "":
-			a.fault(fieldPath, "an avro or json tag with one", "found a field without a wire name")
+			a.fault(fieldPath, "a wire name in an avro or json tag", "found a field without a wire name")
 		case !isAvroName(name):
 			a.fault(fieldPath, "ASCII letters, digits and underscores, not starting with a digit", "found wire name %q", name)
 		default:
@@ -280,23 +281,22 @@ func (a *analysis) flatten(t reflect.Type, path string, within field) []field {
 	return fields
 }
 
-// embedded returns the fields of the embedded field f, described by here.
+// embedded returns the fields of the embedded field f. here has its place in the outer struct.
 func (a *analysis) embedded(f reflect.StructField, path string, here field) []field {
 	fieldPath := joinPath(path, here.goPath)
 	switch {
 	case f.Type.Kind() == reflect.Pointer:
-		a.fault(fieldPath, "an embedded struct, or a field with a name", "found an embedded pointer")
-	case f.Type.Kind() != reflect.Struct, f.Type == reflect.TypeFor[time.Time](), hasText(f.Type):
-		a.fault(fieldPath, "an avro or json tag with a wire name", "found an embedded %v, which has no fields on the wire", f.Type)
+		a.fault(fieldPath, "an embedded struct, or a named field", "found an embedded pointer")
+	case f.Type.Kind() != reflect.Struct, f.Type == reflect.TypeFor[time.Time](), hasTextForm(f.Type):
+		a.fault(fieldPath, "a wire name in an avro or json tag", "found an embedded %v, which has no fields on the wire", f.Type)
 	default:
 		return a.flatten(f.Type, path, here)
 	}
 	return nil
 }
 
-// wireName returns the wire name that the tags of f give, and whether they
-// leave f off the wire.
-func wireName(f reflect.StructField) (name string, off bool) {
+// wireName returns the wire name in the tags of f, and whether they omit f.
+func wireName(f reflect.StructField) (name string, omitted bool) {
 	for _, key := range []string{"avro", "json"} {
 		tag := f.Tag.Get(key)
 		if name, _, _ = strings.Cut(tag, ","); name != "" {
@@ -306,10 +306,10 @@ func wireName(f reflect.StructField) (name string, off bool) {
 	return "", false
 }
 
-// isGeneric reports whether t is an instance of a generic type.
+// isGeneric reports whether t is an instantiated generic type.
 func isGeneric(t reflect.Type) bool { return strings.Contains(t.Name(), "[") }
 
-// isAvroName reports whether name is a name by the Avro specification.
+// isAvroName reports whether name is valid under the Avro specification.
 func isAvroName(name string) bool {
 	for i, c := range []byte(name) {
 		letter := c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z'
@@ -320,7 +320,7 @@ func isAvroName(name string) bool {
 	return name != ""
 }
 
-// isAvroType reports whether name means a type in every Avro schema.
+// isAvroType reports whether name is the name of a built-in Avro type.
 func isAvroType(name string) bool {
 	switch name {
 	case "null", "boolean", "int", "long", "float", "double", "bytes", "string",
@@ -331,8 +331,8 @@ func isAvroType(name string) bool {
 	}
 }
 
-// isNullable reports whether t is a struct with a field Valid bool, as sql.Null and types like
-// it are. Such a type with a text form has no text that means null.
+// isNullable reports whether t is a struct with a field Valid bool, as sql.Null and
+// uuid.NullUUID have.
 func isNullable(t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return false

@@ -37,14 +37,14 @@ type (
 
 func (k TextKey) MarshalText() ([]byte, error) { return []byte(k), nil }
 
-func TestCompileRefuses(t *testing.T) {
+func TestCompileReportsTypesThatCannotBeEventData(t *testing.T) {
 	t.Parallel()
 	const path = "F"
 	for name, c := range map[string]struct {
 		value any
 		want  []fault
 	}{
-		"a type that is no struct": {
+		"a type that is not a struct": {
 			7, []fault{{"", "found int; want a struct whose fields"}},
 		},
 		"a pointer to a struct": {
@@ -64,7 +64,7 @@ func TestCompileRefuses(t *testing.T) {
 				F int `json:",omitempty"`
 			}{}, []fault{{path, "without a wire name"}},
 		},
-		"a field with a name that Avro refuses": {
+		"a field with a name that Avro does not allow": {
 			struct {
 				F int `avro:"first-name"`
 			}{}, []fault{{path, `wire name "first-name"`}},
@@ -84,17 +84,17 @@ func TestCompileRefuses(t *testing.T) {
 				f int `avro:"f"`
 			}{}, []fault{{"f", "unexported"}},
 		},
-		"a name twice": {
+		"a duplicate name": {
 			struct {
 				F int `avro:"x"`
 				G int `json:"x"`
-			}{}, []fault{{"G", `wire name "x", which F has too`}},
+			}{}, []fault{{"G", `wire name "x", also that of F`}},
 		},
-		"a name twice, once in an embedded struct": {
+		"a duplicate name in an embedded struct": {
 			struct {
 				CourseData
 				G string `avro:"display_name"`
-			}{}, []fault{{"G", `wire name "display_name", which CourseData.DisplayName has too`}},
+			}{}, []fault{{"G", `wire name "display_name", also that of CourseData.DisplayName`}},
 		},
 		"an embedded pointer": {
 			struct{ *CourseData }{}, []fault{{"CourseData", "embedded pointer"}},
@@ -119,7 +119,7 @@ func TestCompileRefuses(t *testing.T) {
 		"a channel":         {field[chan int](), []fault{{path, "found chan int"}}},
 		"an unsafe pointer": {field[unsafe.Pointer](), []fault{{path, "found unsafe.Pointer"}}},
 		"an array":          {field[[3]int](), []fault{{path, "found [3]int; want a slice"}}},
-		"a duration":        {field[time.Duration](), []fault{{path, "found time.Duration, whose unit"}}},
+		"a duration":        {field[time.Duration](), []fault{{path, "found time.Duration, which has no unit"}}},
 		"a named time": {
 			field[Stamp](), []fault{
 				{"F.wall", "unexported"}, {"F.ext", "unexported"}, {"F.loc", "unexported"},
@@ -142,7 +142,7 @@ func TestCompileRefuses(t *testing.T) {
 		"a generic type as a record": {
 			field[Box[int]](), []fault{{path, "generic type"}},
 		},
-		"a record name that Avro refuses": {
+		"a record name that Avro does not allow": {
 			field[Ünïcode](), []fault{{path, "record name \"Ünïcode\""}},
 		},
 		"a record name that is an Avro type": {
@@ -153,11 +153,11 @@ func TestCompileRefuses(t *testing.T) {
 		"a record with the name of the event": {
 			field[CloudEvent](), []fault{{path, `record name "CloudEvent"`}},
 		},
-		"two types under one record name": {
+		"two types with one record name": {
 			struct {
 				F CourseData `avro:"f"`
 				G Taken      `avro:"g"`
-			}{}, []fault{{"G", `record name "CourseData" of shape_test.Taken, which shape_test.CourseData has too`}},
+			}{}, []fault{{"G", `record name "CourseData" of shape_test.Taken, also the name of shape_test.CourseData`}},
 		},
 		"recursion": {
 			field[Recursive](), []fault{{"F.Children[]", "shape_test.Recursive, which contains itself"}},
@@ -190,24 +190,24 @@ func TestCompileRefuses(t *testing.T) {
 			t.Parallel()
 			goType := reflect.TypeOf(c.value)
 			_, err := shape.Compile(goType)
-			var refused *shape.TypeError
-			require.ErrorAs(t, err, &refused)
-			require.Equal(t, goType, refused.Type)
-			require.Len(t, refused.Fields, len(c.want), "%v", err)
+			var rejected *shape.TypeError
+			require.ErrorAs(t, err, &rejected)
+			require.Equal(t, goType, rejected.Type)
+			require.Len(t, rejected.Fields, len(c.want), "%v", err)
 			for i, want := range c.want {
-				require.Equal(t, want.path, refused.Fields[i].Path)
-				require.Contains(t, refused.Fields[i].Error(), want.text)
-				require.NotEmpty(t, refused.Fields[i].Want)
-				require.Contains(t, err.Error(), refused.Fields[i].Error())
+				require.Equal(t, want.path, rejected.Fields[i].Path)
+				require.Contains(t, rejected.Fields[i].Error(), want.text)
+				require.NotEmpty(t, rejected.Fields[i].Want)
+				require.Contains(t, err.Error(), rejected.Fields[i].Error())
 			}
 		})
 	}
 }
 
-// fault is the path of a fault and a part of its text.
+// fault is the path of a fault and part of its text.
 type fault struct{ path, text string }
 
-func TestCompileReportsEveryFieldOfOneFaultyType(t *testing.T) {
+func TestCompileReportsEveryFieldOfAFaultyType(t *testing.T) {
 	t.Parallel()
 	type inner struct {
 		Bad any `avro:"bad"`
@@ -231,10 +231,10 @@ func TestCompileReportsEveryFieldOfOneFaultyType(t *testing.T) {
 	require.Equal(t, []string{"A", "B[...]", "C[]", "D", "E", "F[]", "G.Bad", "H[].Bad"}, paths)
 }
 
-func TestCompileBoundsTheFaultsOfOneType(t *testing.T) {
+func TestCompileReportsAtMostAThousandFaults(t *testing.T) {
 	t.Parallel()
 	faulty := reflect.TypeFor[any]()
-	for range 5 { // 4^5 fields at fault
+	for range 5 { // makes 4^5 fields at fault
 		var fields []reflect.StructField
 		for i := range 4 {
 			name := string(rune('A' + i))
@@ -248,15 +248,15 @@ func TestCompileBoundsTheFaultsOfOneType(t *testing.T) {
 	require.Len(t, rejected.Fields, 1000)
 }
 
-func TestCompileRejectsTypesWhoseNullHasNoText(t *testing.T) {
+func TestCompileRejectsNullableTypesWithATextForm(t *testing.T) {
 	t.Parallel()
 	_, err := shape.Compile(reflect.TypeFor[struct {
 		Amount nullText `avro:"amount"`
 	}]())
-	require.ErrorContains(t, err, "Amount: found shape_test.nullText, which has no text for null; want a pointer to the type that it wraps")
+	require.ErrorContains(t, err, "Amount: found shape_test.nullText, whose text cannot express null; want a pointer to the type that it wraps")
 }
 
-// nullText is like decimal.NullDecimal and uuid.NullUUID.
+// nullText has the methods and fields of decimal.NullDecimal and uuid.NullUUID.
 type nullText struct {
 	Value string
 	Valid bool
@@ -269,16 +269,16 @@ func field[T any]() any {
 	return reflect.New(oneField(reflect.TypeFor[T]())).Elem().Interface()
 }
 
-// oneField returns a struct type with one field F, f on the wire.
+// oneField returns a struct type with one field F, whose wire name is f.
 func oneField(t reflect.Type) reflect.Type {
 	return reflect.StructOf([]reflect.StructField{{Name: "F", Type: t, Tag: `avro:"f"`}})
 }
 
-func TestSchemaOf(t *testing.T) {
+func TestSchemaOfEveryForm(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		value any
-		want  string // the fields
+		want  string // the fields of the record
 	}{
 		"no field":           {struct{}{}, `[]`},
 		"a boolean":          {field[bool](), `[{"name": "f", "type": "boolean"}]`},
@@ -305,7 +305,7 @@ func TestSchemaOf(t *testing.T) {
 			`[{"default": null, "name": "f", "type": ["null", {"fields": [], "name": "CourseData", "type": "record"}]},` +
 				` {"name": "g", "type": {"type": "map", "values": "CourseData"}}]`,
 		},
-		"the avro tag before the json tag, and no option": {
+		"the avro tag before the json tag, without options": {
 			struct {
 				F int `avro:"a,omitempty" json:"b"`
 				G int `json:"c,omitempty,string"`
@@ -313,7 +313,7 @@ func TestSchemaOf(t *testing.T) {
 			}{},
 			`[{"name": "a", "type": "long"}, {"name": "c", "type": "long"}, {"name": "d", "type": "long"}]`,
 		},
-		"fields left off the wire": {
+		"omitted fields": {
 			struct {
 				F int    `avro:"f"`
 				_ func() // blank
@@ -326,7 +326,7 @@ func TestSchemaOf(t *testing.T) {
 		"an embedded struct in its place": {
 			struct {
 				F     int `avro:"f"`
-				Taken     // no fields, and its record name means nothing here
+				Taken     // has no fields; its record name has no effect
 				base
 				G int `avro:"g"`
 			}{},
@@ -335,7 +335,7 @@ func TestSchemaOf(t *testing.T) {
 		"an embedded generic struct": {
 			struct{ BoxedInt }{}, `[{"name": "value", "type": "long"}]`,
 		},
-		"an embedded struct with a name of its own": {
+		"an embedded struct with a tag": {
 			struct {
 				Taken     `avro:"taken"`
 				time.Time `avro:"at"`
@@ -358,7 +358,7 @@ type base struct {
 	Inner bool `avro:"inner"`
 }
 
-func TestRecordsOfManyReferencesAreDefinedOnce(t *testing.T) {
+func TestSchemaDefinesEveryRecordOnce(t *testing.T) {
 	t.Parallel()
 	// Each type refers to the one before it twice.
 	goType := reflect.TypeFor[[]string]()

@@ -13,17 +13,18 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-// maxFaults is how many faults of a text are reported.
+// maxFaults is the largest number of faults that are reported for one type or text.
 const maxFaults = 1000
 
-// DecodeJSON decodes a JSON object on wire names into dst, a settable struct of
-// the compiled type. It takes what [Type.AppendJSON] writes and nothing looser:
-// no unknown, duplicate or missing fields, no null but for a nullable, integers
-// within range and without fraction, text in UTF-8. Only a nullable, a list and
-// a map may be missing; they are then nil. Fields left off the wire keep their
-// value. Validate methods are not called.
+// DecodeJSON decodes a JSON object with wire names into dst, a settable struct of the compiled
+// type. It accepts the form that [Type.AppendJSON] writes, with the fields in any order. Unknown,
+// duplicate and missing fields, null for a value that is not nullable, integers out of range or
+// with a fraction, and invalid UTF-8 are faults. A nullable, a list or a map may be missing;
+// DecodeJSON sets it to nil. It does not change fields with the tag "-" and does not call
+// Validate methods.
 //
-// The error is a [*DecodeError] with every fault; dst then holds anything.
+// The error is a [*DecodeError] with the faults of the text. The content of dst is then
+// undefined.
 func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
 	d := decoder{text: jsonpos.NewReader(data)}
 	d.value(t.root, "", d.text.Next(), dst)
@@ -37,9 +38,8 @@ func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
 	return nil
 }
 
-// decoder is the state of decoding one text. After a fault it goes on with the
-// next value; after the last fault that it reports, and after a fault of
-// syntax, it only returns. How deep it recurses is up to the type, not the text.
+// decoder decodes one text. After a fault it continues with the next value. After a syntax error,
+// or maxFaults faults, it stops. Its recursion is as deep as the type, whatever the text.
 type decoder struct {
 	text   *jsonpos.Reader
 	faults []FieldError
@@ -56,7 +56,7 @@ func (d *decoder) add(at jsonpos.Position, fault FieldError) {
 	}
 }
 
-// next returns the next token, and End once it is of no use to go on.
+// next returns the next token. It returns End after maxFaults faults.
 func (d *decoder) next() jsonpos.Token {
 	if len(d.faults) == maxFaults {
 		return jsonpos.Token{Kind: jsonpos.End}
@@ -64,7 +64,7 @@ func (d *decoder) next() jsonpos.Token {
 	return d.text.Next()
 }
 
-// value decodes the value that token starts, which is found at path, into dst.
+// value decodes the value at path, whose first token is token, into dst.
 func (d *decoder) value(n *node, path string, token jsonpos.Token, dst reflect.Value) {
 	if n.form == nullable {
 		if token.Kind == jsonpos.Null {
@@ -77,7 +77,7 @@ func (d *decoder) value(n *node, path string, token jsonpos.Token, dst reflect.V
 	}
 	kind, want := jsonKind(n.form)
 	switch {
-	case token.Kind == jsonpos.End: // the fault of syntax says it
+	case token.Kind == jsonpos.End: // DecodeJSON reports the syntax error
 	case token.Kind != kind:
 		d.fault(path, token.Position, "found "+token.Kind.String(), want)
 		d.text.Skip(token)
@@ -96,7 +96,7 @@ func (d *decoder) value(n *node, path string, token jsonpos.Token, dst reflect.V
 	}
 }
 
-// jsonKind returns the JSON value that a form is written as, and its name.
+// jsonKind returns the kind of JSON value for a form, and the phrase for it in messages.
 func jsonKind(f form) (jsonpos.Kind, string) {
 	switch f {
 	case boolean:
@@ -194,8 +194,8 @@ func (d *decoder) mapping(n *node, path string, dst reflect.Value) {
 	}
 }
 
-// setLeaf sets dst to the value of a literal or of the text of a string. If it cannot, it
-// returns what was found, without the value, and what is wanted.
+// setLeaf sets dst to the value of text, which is a literal or the content of a string. If text
+// is not a value of the leaf, setLeaf returns what was found, without text, and what is allowed.
 func setLeaf(n *node, text string, dst reflect.Value) (found, want string) {
 	switch n.form {
 	case boolean:
@@ -223,7 +223,7 @@ func setLeaf(n *node, text string, dst reflect.Value) (found, want string) {
 	case timeForm:
 		t, err := ParseTime(text)
 		if err != nil {
-			return "a string that is not a time", timeFormat
+			return "a string that is not a time", wantTime
 		}
 		dst.Set(reflect.ValueOf(t))
 	case textForm:
@@ -243,7 +243,7 @@ func notInteger(text string, want reflect.Type) (string, string) {
 
 func setBytes(text string, dst reflect.Value) (found, want string) {
 	b, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(text) { // the decoder accepts line breaks
+	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(text) { // DecodeString ignores line breaks
 		return "a string that is not base64", "standard base64 with padding"
 	}
 	dst.SetBytes(b)
@@ -252,7 +252,7 @@ func setBytes(text string, dst reflect.Value) (found, want string) {
 
 func setText(n *node, text string, dst reflect.Value) (found, want string) {
 	if !n.text.decodes {
-		return "a string for " + n.goType.String() + ", which cannot be read from text", "a type with a method UnmarshalText of its own"
+		return "a string for " + n.goType.String() + ", which does not declare UnmarshalText", "a type that declares UnmarshalText"
 	}
 	u, _ := reflect.TypeAssert[encoding.TextUnmarshaler](dst.Addr())
 	if err := u.UnmarshalText([]byte(text)); err != nil {

@@ -35,7 +35,7 @@ type everything struct {
 	Off string `avro:"-"`
 }
 
-// readText is a text type that can be read.
+// readText has a text form and UnmarshalText.
 type readText struct{ n int }
 
 func (r readText) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(r.n), 10), nil }
@@ -64,7 +64,7 @@ func decode[T any](t *testing.T, text string) (T, error) {
 	return data, err
 }
 
-func TestDecodeJSON(t *testing.T) {
+func TestDecodeJSONReadsEveryForm(t *testing.T) {
 	t.Parallel()
 	got, err := decode[everything](t, everythingJSON)
 	require.NoError(t, err)
@@ -80,14 +80,14 @@ func TestDecodeJSON(t *testing.T) {
 	}, got)
 }
 
-func TestDecodeJSONTakesFieldsInAnyOrder(t *testing.T) {
+func TestDecodeJSONAcceptsFieldsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	got, err := decode[CourseData](t, ` { "display_name":"b" , "course_key" :"a"}`)
 	require.NoError(t, err)
 	require.Equal(t, CourseData{CourseKey: "a", DisplayName: "b"}, got)
 }
 
-func TestDecodeJSONSetsWhatIsMissingToNil(t *testing.T) {
+func TestDecodeJSONSetsMissingNullablesListsAndMapsToNil(t *testing.T) {
 	t.Parallel()
 	type event struct {
 		List     []int          `avro:"list"`
@@ -103,7 +103,7 @@ func TestDecodeJSONSetsWhatIsMissingToNil(t *testing.T) {
 	require.Equal(t, event{Off: "kept"}, data)
 }
 
-func TestDecodeJSONReplacesWhatWasThere(t *testing.T) {
+func TestDecodeJSONReplacesListsAndMaps(t *testing.T) {
 	t.Parallel()
 	type event struct {
 		List []int          `avro:"list"`
@@ -119,67 +119,67 @@ func TestDecodeJSONReplacesWhatWasThere(t *testing.T) {
 	require.Equal(t, map[string]int{"a": 1}, entries)
 }
 
-func TestDecodeJSONRefuses(t *testing.T) {
+func TestDecodeJSONReportsPositionPathFoundAndWant(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		value any // of a field f
 		text  string
 		want  string
 	}{
-		"a null":                   {true, `{"f": null}`, "line 1, column 7: f: found null; want a boolean"},
-		"a null list":              {[]int{}, `{"f": null}`, "line 1, column 7: f: found null; want a list"},
-		"a null map":               {map[string]int{}, `{"f": null}`, "line 1, column 7: f: found null; want an object"},
-		"a string for a number":    {1, `{"f": "1"}`, "line 1, column 7: f: found a string; want an integer"},
-		"a number for a string":    {"", `{"f": 1}`, "line 1, column 7: f: found a number; want a string"},
-		"a number for a boolean":   {true, `{"f": 1}`, "line 1, column 7: f: found a number; want a boolean"},
-		"a boolean for a float":    {1.5, `{"f": true}`, "line 1, column 7: f: found a boolean; want a number"},
-		"an object for a list":     {[]int{}, `{"f": {"a": [1, {}]}}`, "line 1, column 7: f: found an object; want a list"},
-		"a list for a record":      {base{}, `{"f": [[{}], 2]}`, "line 1, column 7: f: found a list; want an object"},
-		"a number for a time":      {time.Time{}, `{"f": 1}`, "line 1, column 7: f: found a number; want a string with a time"},
-		"a list for bytes":         {[]byte{}, `{"f": [1]}`, "line 1, column 7: f: found a list; want a string in standard base64"},
-		"a fraction":               {1, `{"f": 1.5}`, "line 1, column 7: f: found a number with a fraction or exponent; want an integer"},
-		"a whole fraction":         {1, `{"f": 1.0}`, "line 1, column 7: f: found a number with a fraction or exponent; want an integer"},
-		"an exponent":              {1, `{"f": 1e3}`, "line 1, column 7: f: found a number with a fraction or exponent; want an integer"},
-		"an int8 out of range":     {int8(0), `{"f": 128}`, "line 1, column 7: f: found an integer out of range; want the range of int8"},
-		"an int64 out of range":    {1, `{"f": 9223372036854775808}`, "line 1, column 7: f: found an integer out of range; want the range of int"},
-		"a negative uint8":         {uint8(0), `{"f": -1}`, "line 1, column 7: f: found an integer out of range; want the range of uint8"},
-		"a float64 out of range":   {1.5, `{"f": 1e400}`, "line 1, column 7: f: found a number out of range; want the range of float64"},
-		"a float32 out of range":   {float32(1), `{"f": 1e39}`, "line 1, column 7: f: found a number out of range; want the range of float32"},
-		"bytes without padding":    {[]byte{}, `{"f": "AA"}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
-		"bytes with line breaks":   {[]byte{}, `{"f": "AA\n=="}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
-		"bytes with bits to spare": {[]byte{}, `{"f": "AB=="}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
-		"bytes for URLs":           {[]byte{}, `{"f": "_-8="}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
-		"no time":                  {time.Time{}, `{"f": "secret"}`, "line 1, column 7: f: found a string that is not a time; want 2006-01-02T15:04:05.000000+00:00"},
-		"text that its type minds": {readText{}, `{"f": "13"}`, "line 1, column 7: f: found a string that is not a valid shape_test.readText"},
-		"text that cannot be read": {TextKey(""), `{"f": "13"}`, "line 1, column 7: f: found a string for shape_test.TextKey, which cannot be read from text; want a type with a method UnmarshalText of its own"},
-		"invalid UTF-8":            {"", "{\"f\": \"a\xff\"}", "line 1, column 7: f: found invalid UTF-8; want text in UTF-8"},
-		"half a surrogate pair":    {"", `{"f": "\ud83d"}`, "line 1, column 7: f: found half of a surrogate pair; want text in UTF-8"},
-		"invalid UTF-8 in a key":   {map[string]int{}, "{\"f\": {\"a\xff\": 1}}", "line 1, column 8: f[...]: found invalid UTF-8 in a key; want text in UTF-8"},
-		"a missing field":          {1, "{\n }", "line 2, column 2: f: missing; want an integer"},
+		"a null":                       {true, `{"f": null}`, "line 1, column 7: f: found null; want a boolean"},
+		"a null list":                  {[]int{}, `{"f": null}`, "line 1, column 7: f: found null; want a list"},
+		"a null map":                   {map[string]int{}, `{"f": null}`, "line 1, column 7: f: found null; want an object"},
+		"a string for a number":        {1, `{"f": "1"}`, "line 1, column 7: f: found a string; want an integer"},
+		"a number for a string":        {"", `{"f": 1}`, "line 1, column 7: f: found a number; want a string"},
+		"a number for a boolean":       {true, `{"f": 1}`, "line 1, column 7: f: found a number; want a boolean"},
+		"a boolean for a float":        {1.5, `{"f": true}`, "line 1, column 7: f: found a boolean; want a number"},
+		"an object for a list":         {[]int{}, `{"f": {"a": [1, {}]}}`, "line 1, column 7: f: found an object; want a list"},
+		"a list for a record":          {base{}, `{"f": [[{}], 2]}`, "line 1, column 7: f: found a list; want an object"},
+		"a number for a time":          {time.Time{}, `{"f": 1}`, "line 1, column 7: f: found a number; want a string with a time"},
+		"a list for bytes":             {[]byte{}, `{"f": [1]}`, "line 1, column 7: f: found a list; want a string in standard base64"},
+		"a fraction":                   {1, `{"f": 1.5}`, "line 1, column 7: f: found a number with a fraction or exponent; want an integer"},
+		"a fraction of zero":           {1, `{"f": 1.0}`, "line 1, column 7: f: found a number with a fraction or exponent; want an integer"},
+		"an exponent":                  {1, `{"f": 1e3}`, "line 1, column 7: f: found a number with a fraction or exponent; want an integer"},
+		"an int8 out of range":         {int8(0), `{"f": 128}`, "line 1, column 7: f: found an integer out of range; want the range of int8"},
+		"an int64 out of range":        {1, `{"f": 9223372036854775808}`, "line 1, column 7: f: found an integer out of range; want the range of int"},
+		"a negative uint8":             {uint8(0), `{"f": -1}`, "line 1, column 7: f: found an integer out of range; want the range of uint8"},
+		"a float64 out of range":       {1.5, `{"f": 1e400}`, "line 1, column 7: f: found a number out of range; want the range of float64"},
+		"a float32 out of range":       {float32(1), `{"f": 1e39}`, "line 1, column 7: f: found a number out of range; want the range of float32"},
+		"bytes without padding":        {[]byte{}, `{"f": "AA"}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
+		"bytes with line breaks":       {[]byte{}, `{"f": "AA\n=="}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
+		"bytes with trailing bits":     {[]byte{}, `{"f": "AB=="}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
+		"bytes in the URL alphabet":    {[]byte{}, `{"f": "_-8="}`, "line 1, column 7: f: found a string that is not base64; want standard base64 with padding"},
+		"a string without a time":      {time.Time{}, `{"f": "secret"}`, "line 1, column 7: f: found a string that is not a time; want a time such as 2006-01-02T15:04:05.000000+00:00"},
+		"text that its type rejects":   {readText{}, `{"f": "13"}`, "line 1, column 7: f: found a string that is not a valid shape_test.readText"},
+		"a type without UnmarshalText": {TextKey(""), `{"f": "13"}`, "line 1, column 7: f: found a string for shape_test.TextKey, which does not declare UnmarshalText; want a type that declares UnmarshalText"},
+		"invalid UTF-8":                {"", "{\"f\": \"a\xff\"}", "line 1, column 7: f: found invalid UTF-8; want text in UTF-8"},
+		"half of a surrogate pair":     {"", `{"f": "\ud83d"}`, "line 1, column 7: f: found half of a surrogate pair; want text in UTF-8"},
+		"invalid UTF-8 in a key":       {map[string]int{}, "{\"f\": {\"a\xff\": 1}}", "line 1, column 8: f[...]: found invalid UTF-8 in a key; want text in UTF-8"},
+		"a missing field":              {1, "{\n }", "line 2, column 2: f: missing; want an integer"},
 		"a missing field of a record": {
 			CourseData{}, `{"f": {"course_key": "a"}}`, "line 1, column 25: f.display_name: missing; want a string",
 		},
 		"an unknown field": {1, `{"f": 1, "ff": [[{}]]}`, `line 1, column 10: unknown field "ff"`},
-		"an unknown field like a known one": {
+		"an unknown field similar to a known one": {
 			base{}, `{"f": {"inner": true, "iner": 1}}`, `line 1, column 23: f: unknown field "iner" (did you mean "inner"?)`,
 		},
 		"a very long unknown field": {
 			1, `{"f": 1, "` + strings.Repeat("x", 500) + `": 1}`, `line 1, column 10: unknown field "` + strings.Repeat("x", 80) + `…"`,
 		},
-		"a field again":           {1, `{"f": 1, "f": "x"}`, "line 1, column 10: f: duplicate key"},
-		"a key again":             {map[string]int{}, `{"f": {"a": 1, "a": 1}}`, "line 1, column 16: f[...]: duplicate key"},
-		"a field in another case": {base{}, `{"f": {"Inner": true}}`, "line 1, column 8: f: unknown field \"Inner\" (did you mean \"inner\"?)\nline 1, column 21: f.inner: missing; want a boolean"},
-		"a fault in an item":      {[][]int{}, `{"f": [[1], [2, "3"]]}`, "line 1, column 17: f[1][1]: found a string; want an integer"},
-		"a fault in an entry":     {map[string]int{}, `{"f": {"secret": null}}`, "line 1, column 18: f[...]: found null; want an integer"},
-		"a fault in a nullable":   {&base{}, `{"f": {"inner": 1}}`, "line 1, column 17: f.inner: found a number; want a boolean"},
-		"columns in characters":   {[]int{}, "{\n\"f\": [\"é😀\", 1]}", "line 2, column 7: f[0]: found a string; want an integer"},
-		"no text":                 {1, ``, "line 1, column 1: found the end of the text; want a JSON value"},
-		"null":                    {1, `null`, "line 1, column 1: found null; want an object"},
-		"a list":                  {1, `[1]`, "line 1, column 1: found a list; want an object"},
-		"text that ends early":    {1, `{"f": 1`, "line 1, column 8: found the end of the text; want a comma or the end of the object"},
-		"two objects":             {1, `{"f": 1} {"f": 1}`, "line 1, column 10: found character '{'; want nothing after the outermost value"},
-		"a comma at the end":      {[]int{}, `{"f": [1,]}`, "line 1, column 10: found character ']'; want a JSON value"},
-		"a fault of syntax in what is unknown": {
+		"a duplicate field":        {1, `{"f": 1, "f": "x"}`, "line 1, column 10: f: duplicate key"},
+		"a duplicate key of a map": {map[string]int{}, `{"f": {"a": 1, "a": 1}}`, "line 1, column 16: f[...]: duplicate key"},
+		"a field in another case":  {base{}, `{"f": {"Inner": true}}`, "line 1, column 8: f: unknown field \"Inner\" (did you mean \"inner\"?)\nline 1, column 21: f.inner: missing; want a boolean"},
+		"a fault in an item":       {[][]int{}, `{"f": [[1], [2, "3"]]}`, "line 1, column 17: f[1][1]: found a string; want an integer"},
+		"a fault in an entry":      {map[string]int{}, `{"f": {"secret": null}}`, "line 1, column 18: f[...]: found null; want an integer"},
+		"a fault in a nullable":    {&base{}, `{"f": {"inner": 1}}`, "line 1, column 17: f.inner: found a number; want a boolean"},
+		"columns in characters":    {[]int{}, "{\n\"f\": [\"é😀\", 1]}", "line 2, column 7: f[0]: found a string; want an integer"},
+		"an empty text":            {1, ``, "line 1, column 1: found the end of the text; want a JSON value"},
+		"null":                     {1, `null`, "line 1, column 1: found null; want an object"},
+		"a list":                   {1, `[1]`, "line 1, column 1: found a list; want an object"},
+		"text that ends early":     {1, `{"f": 1`, "line 1, column 8: found the end of the text; want a comma or the end of the object"},
+		"two objects":              {1, `{"f": 1} {"f": 1}`, "line 1, column 10: found character '{'; want nothing after the outermost value"},
+		"a comma at the end":       {[]int{}, `{"f": [1,]}`, "line 1, column 10: found character ']'; want a JSON value"},
+		"a syntax error in an unknown field": {
 			1, `{"g": [1, }`, "line 1, column 2: unknown field \"g\"\nline 1, column 11: found character '}'; want a JSON value",
 		},
 	} {
@@ -189,25 +189,25 @@ func TestDecodeJSONRefuses(t *testing.T) {
 			compiled, err := shape.Compile(goType)
 			require.NoError(t, err)
 			err = compiled.DecodeJSON([]byte(c.text), reflect.New(goType).Elem())
-			var refused *shape.DecodeError
-			require.ErrorAs(t, err, &refused)
+			var rejected *shape.DecodeError
+			require.ErrorAs(t, err, &rejected)
 			require.EqualError(t, err, c.want)
 			require.NotContains(t, err.Error(), "secret")
 		})
 	}
 }
 
-func TestDecodeJSONReportsEveryFaultInOrder(t *testing.T) {
+func TestDecodeJSONReportsFaultsInTheOrderOfTheText(t *testing.T) {
 	t.Parallel()
 	_, err := decode[everything](t, `{
 	"bool": 1, "int8": 1000, "bool": true,
 	"list": ["a", 1, "b"], "map": {"a": [1], "b": null},
 	"record": {"iner": [{}], "inner": 2}, "time": "now"
 }`)
-	var refused *shape.DecodeError
-	require.ErrorAs(t, err, &refused)
+	var rejected *shape.DecodeError
+	require.ErrorAs(t, err, &rejected)
 	var got []string
-	for _, f := range refused.Fields {
+	for _, f := range rejected.Fields {
 		got = append(got, fmt.Sprintf("%d:%d %s", f.Line, f.Column, f.Path))
 	}
 	require.Equal(t, []string{
@@ -217,7 +217,7 @@ func TestDecodeJSONReportsEveryFaultInOrder(t *testing.T) {
 	}, got)
 }
 
-func TestDecodeJSONOfHostileText(t *testing.T) {
+func TestDecodeJSONRejectsDeepNesting(t *testing.T) {
 	t.Parallel()
 	const depth = 100_000
 	for name, text := range map[string]string{
@@ -231,20 +231,20 @@ func TestDecodeJSONOfHostileText(t *testing.T) {
 			_, err := decode[struct {
 				F [][]int `avro:"f"`
 			}](t, text)
-			var refused *shape.DecodeError
-			require.ErrorAs(t, err, &refused)
+			var rejected *shape.DecodeError
+			require.ErrorAs(t, err, &rejected)
 		})
 	}
 }
 
-func TestDecodeJSONReportsAThousandFaultsAtMost(t *testing.T) {
+func TestDecodeJSONReportsAtMostAThousandFaults(t *testing.T) {
 	t.Parallel()
 	_, err := decode[struct {
 		F []CourseData `avro:"f"`
 	}](t, `{"f": [`+strings.Repeat(`{"x": {}},`, 100000)+`{}]}`)
-	var refused *shape.DecodeError
-	require.ErrorAs(t, err, &refused)
-	require.Len(t, refused.Fields, 1000)
+	var rejected *shape.DecodeError
+	require.ErrorAs(t, err, &rejected)
+	require.Len(t, rejected.Fields, 1000)
 }
 
 func FuzzDecodeJSON(f *testing.F) {
@@ -261,9 +261,9 @@ func FuzzDecodeJSON(f *testing.F) {
 			return
 		}
 		if data.String == "" {
-			data.String = "no key is empty"
+			data.String = "not empty" // CourseKey rejects an empty key
 		}
-		delete(data.Map, "") // nor one in a map
+		delete(data.Map, "")
 		written, err := compiled.AppendJSON(nil, shape.RefOf(&data))
 		require.NoError(t, err)
 		require.NoError(t, compiled.DecodeJSON(written, reflect.ValueOf(&again).Elem()))
@@ -278,14 +278,14 @@ func FuzzDecodeJSON(f *testing.F) {
 	})
 }
 
-// checkFaults checks that the faults lie within the text.
+// checkFaults checks that the position of every fault is within the text.
 func checkFaults(t *testing.T, text string, err error) {
 	t.Helper()
-	var refused *shape.DecodeError
-	require.ErrorAs(t, err, &refused)
-	require.NotEmpty(t, refused.Fields)
+	var rejected *shape.DecodeError
+	require.ErrorAs(t, err, &rejected)
+	require.NotEmpty(t, rejected.Fields)
 	lines := strings.Split(text, "\n")
-	for _, fault := range refused.Fields {
+	for _, fault := range rejected.Fields {
 		require.LessOrEqual(t, fault.Line, len(lines))
 		require.LessOrEqual(t, fault.Column, len([]rune(lines[fault.Line-1]))+1)
 		require.NotEmpty(t, fault.Found)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// CourseKey is a named string that checks itself, as platform keys do.
+// CourseKey is a named string with a Validate method, as the keys of the platform are.
 type CourseKey string
 
 var errEmptyKey = errors.New("found an empty key")

@@ -7,28 +7,30 @@ import (
 	"strings"
 )
 
-// FieldError is one fault of a type, of a value, or of a JSON text. It never contains
-// the value.
+// FieldError is one fault in a Go type, in event data, or in JSON text. It does not contain the
+// value.
 type FieldError struct {
-	// Path names the field. In a type it is the path of Go names, as in
-	// "Enrollment.User.ID". In a value or text it is the path of wire names, as in
-	// "answer.parts[2]". The items of a list type are "[]". The values of a map are
-	// "[...]", since the key of an entry is event data. Path is empty for the whole.
+	// Path is the dotted path to the field. A fault in a type has a path of Go names, such as
+	// "Enrollment.User.ID". A fault in data or text has a path of wire names, such as
+	// "answer.parts[2]". In a type, "[]" stands for the items of a list. "[...]" stands for
+	// the keys and values of a map, since keys are event data. An empty Path is the outermost
+	// value.
 	Path string
-	// Line and Column are the place in the text, counted from 1, columns in
-	// characters. They are 0 if there is no text.
+	// Line and Column are the position in the JSON text, counted from 1, columns in
+	// characters. They are 0 without a text.
 	Line, Column int
-	// Found says what was found.
+	// Found is what was found. It may be empty if Err is set.
 	Found string
-	// Want says what is allowed. It may be empty.
+	// Want is what is allowed, or empty.
 	Want string
-	// Nearest is the known name that is most similar to the one found, or empty.
+	// Nearest is the known name that is most similar to the name found, or empty.
 	Nearest string
-	// Err is the error of a Validate, MarshalText or AppendText method, or nil.
+	// Err is the error that a Validate, MarshalText or AppendText method returned, or nil.
 	Err error
 }
 
-// Error returns the fault on one line.
+// Error returns the position, the path, what was found, what is allowed and the nearest name,
+// without the parts that are empty.
 func (e *FieldError) Error() string {
 	text := e.Found
 	if e.Err != nil {
@@ -52,7 +54,7 @@ func (e *FieldError) Error() string {
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// FieldErrors returns the faults in an error of this package. It returns nil for other errors.
+// FieldErrors returns the faults in err, or nil if err is not an error of this package.
 func FieldErrors(err error) []FieldError {
 	if e, ok := errors.AsType[*FieldError](err); ok {
 		return []FieldError{*e}
@@ -66,27 +68,27 @@ func FieldErrors(err error) []FieldError {
 	return nil
 }
 
-// TypeError reports a type that cannot be event data.
+// TypeError reports that a Go type cannot be event data.
 type TypeError struct {
 	// Type is the type given to Compile.
 	Type reflect.Type
-	// Fields are all faults, in the order of the fields.
+	// Fields are the faults in the order of the fields, at most 1000.
 	Fields []FieldError
 }
 
-// Error has a line for the type and one for each fault.
+// Error returns a line for the type and a line for each fault.
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("type %v cannot be event data:\n%s", e.Type, lines(e.Fields))
 }
 
-// DecodeError reports a JSON text that is not event data of the type.
+// DecodeError reports that a JSON text cannot be decoded into the type.
 type DecodeError struct {
-	// Fields are the faults of the text in its order. The list ends at the first fault
-	// of syntax, or at the thousandth fault, so that a hostile text cannot exhaust memory.
+	// Fields are the faults in the order of the text. They end with the first syntax error
+	// and are at most 1000, so that a hostile text cannot exhaust memory.
 	Fields []FieldError
 }
 
-// Error has a line for each fault.
+// Error returns a line for each fault.
 func (e *DecodeError) Error() string { return lines(e.Fields) }
 
 func lines(fields []FieldError) string {
@@ -97,19 +99,19 @@ func lines(fields []FieldError) string {
 	return strings.Join(texts, "\n")
 }
 
-// KeyError reports a path that is not a key path.
+// KeyError reports that a path is not a key path of the type.
 type KeyError struct {
-	// Path is the path as given.
+	// Path is the path passed to [Type.Key].
 	Path string
-	// Found says which segment is at fault.
+	// Found is the segment at fault and its fault.
 	Found string
-	// Want says what is allowed there.
+	// Want is what is allowed in its place.
 	Want string
 	// Nearest is the most similar key path, or empty.
 	Nearest string
 }
 
-// Error names the path, the fault, and the nearest key path.
+// Error returns the path, the fault, what is allowed and the nearest key path.
 func (e *KeyError) Error() string {
 	text := fmt.Sprintf("key path %q: %s; want %s", e.Path, e.Found, e.Want)
 	if e.Nearest != "" {

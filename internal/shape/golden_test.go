@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// goldenFile is one file of testdata/golden/events: what the reference wrote.
+// goldenFile is one file of testdata/golden/events, recorded from the reference.
 type goldenFile struct {
 	EventType string `json:"event_type"`
 	Schema    string `json:"schema"`
@@ -30,8 +30,8 @@ type goldenFile struct {
 	} `json:"samples"`
 }
 
-// goldenTypes are the event types of the golden data that are declared in this
-// package; together they have every form that the event types use.
+// goldenTypes returns the types of this package that have golden data. Together they have every
+// form that the catalogue uses.
 func goldenTypes() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		"org.openedx.learning.course.enrollment.created.v1":     reflect.TypeFor[CourseEnrollmentCreated](),
@@ -42,7 +42,7 @@ func goldenTypes() map[string]reflect.Type {
 	}
 }
 
-func TestGoldenData(t *testing.T) {
+func TestEncodingEqualsTheGoldenData(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../testdata/golden/events/*.json")
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestGoldenData(t *testing.T) {
 			checkGolden(t, file, goType)
 		})
 	}
-	require.Len(t, types, found, "every event type declared here has a golden file")
+	require.Len(t, types, found, "every type of goldenTypes has a golden file")
 }
 
 func checkGolden(t *testing.T, file goldenFile, goType reflect.Type) {
@@ -87,8 +87,8 @@ func checkGolden(t *testing.T, file goldenFile, goType reflect.Type) {
 		for _, want := range sample.Keys {
 			key, err := compiled.Key(want.Path)
 			if want.Error != "" {
-				var refused *shape.KeyError
-				require.ErrorAs(t, err, &refused, want.Path)
+				var rejected *shape.KeyError
+				require.ErrorAs(t, err, &rejected, want.Path)
 				continue
 			}
 			require.NoError(t, err)

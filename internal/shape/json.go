@@ -7,11 +7,11 @@ import (
 	"unsafe"
 )
 
-var errNotFinite = &FieldError{Found: "found NaN or an infinity", Want: "a finite number, which JSON can write"}
+var errNotFinite = &FieldError{Found: "found NaN or an infinity", Want: "a finite number"}
 
-// AppendJSON appends the value as a JSON object on wire names, in wire order,
-// to dst. Bytes are in standard base64, times and texts are strings. The error
-// is a [*FieldError]; dst is then returned as it was.
+// AppendJSON appends the value to dst as a JSON object with wire names, in the order of the
+// fields, and returns the extended slice. It writes bytes in standard base64, and times and texts
+// as strings. The error is a [*FieldError]; AppendJSON then returns dst unchanged.
 func (t *Type) AppendJSON(dst []byte, r Ref) ([]byte, error) {
 	out, fault := t.program.appendJSON(dst, r.p)
 	if fault != nil {
@@ -70,7 +70,7 @@ func (o *op) appendJSON(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) {
 	}
 }
 
-// appendJSONFloat appends v as JavaScript and encoding/json write it.
+// appendJSONFloat appends v in the form of JavaScript and encoding/json.
 func (o *op) appendJSONFloat(dst []byte, v float64, bits int) ([]byte, *FieldError) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil, o.fail(errNotFinite)
@@ -99,7 +99,7 @@ func (o *op) appendJSONText(dst []byte, at unsafe.Pointer) ([]byte, *FieldError)
 	}
 	for i := start; i < len(dst); i++ {
 		if mustEscape(dst[i]) {
-			// The rest is written anew, with escapes, from a copy.
+			// Append the rest again with escapes, from a copy.
 			rest := string(dst[i:])
 			return append(appendEscaped(dst[:i], rest), '"'), nil
 		}
@@ -150,12 +150,12 @@ func (o *op) appendJSONMap(dst []byte, at unsafe.Pointer) ([]byte, *FieldError) 
 	return append(dst, '}'), nil
 }
 
-// appendJSONString appends s, which is UTF-8, in quotes.
+// appendJSONString appends s in quotes. s must be valid UTF-8.
 func appendJSONString(dst []byte, s string) []byte {
 	return append(appendEscaped(append(dst, '"'), s), '"')
 }
 
-// appendEscaped appends s with the escapes that JSON demands and no others.
+// appendEscaped appends s with only the escapes that JSON requires.
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	for i := range len(s) {

@@ -11,34 +11,34 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-func TestAppendJSON(t *testing.T) {
+func TestAppendJSONWritesEveryForm(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		value any
 		want  string
 	}{
-		"a boolean":            {true, `true`},
-		"the least int64":      {int64(math.MinInt64), `-9223372036854775808`},
-		"the largest uint32":   {uint32(math.MaxUint32), `4294967295`},
-		"an int8":              {int8(-128), `-128`},
-		"a float":              {1.25, `1.25`},
-		"a whole float":        {float32(3), `3`},
-		"bytes":                {[]byte{0, 255, 62}, `"AP8+"`},
-		"nil bytes":            {[]byte(nil), `""`},
-		"a string":             {"a", `"a"`},
-		"what HTML would mind": {"<a href=\"&\">\u2028é\x7f", "\"<a href=\\\"&\\\">\u2028é\x7f\""},
-		"control characters":   {"\x00\x1f\b\f\n\r\t\\", `"\u0000\u001f\u0008\u000c\n\r\t\\"`},
-		"a time":               {time.Date(2026, 1, 2, 3, 4, 5, 6000, shape.Naive), `"2026-01-02T03:04:05.000006"`},
-		"a null":               {(*int)(nil), `null`},
-		"a nullable":           {new(7), `7`},
-		"a nullable record":    {&Taken{}, `{}`},
-		"a nil list":           {[]int(nil), `[]`},
-		"a list":               {[]int{1, 2}, `[1,2]`},
-		"a list of records":    {[]base{{true}, {}}, `[{"inner":true},{"inner":false}]`},
-		"a nil map":            {map[string]string(nil), `{}`},
-		"a map":                {map[string]string{"b": "2", "a\"": "1"}, `{"a\"":"1","b":"2"}`},
-		"a map to records":     {map[string]base{"a": {true}}, `{"a":{"inner":true}}`},
-		"records side by side": {sides{}, `{"l":{"inner":false},"e":{},"r":{"inner":false}}`},
+		"a boolean":                    {true, `true`},
+		"the least int64":              {int64(math.MinInt64), `-9223372036854775808`},
+		"the largest uint32":           {uint32(math.MaxUint32), `4294967295`},
+		"an int8":                      {int8(-128), `-128`},
+		"a float":                      {1.25, `1.25`},
+		"a whole float":                {float32(3), `3`},
+		"bytes":                        {[]byte{0, 255, 62}, `"AP8+"`},
+		"nil bytes":                    {[]byte(nil), `""`},
+		"a string":                     {"a", `"a"`},
+		"characters that HTML escapes": {"<a href=\"&\">\u2028é\x7f", "\"<a href=\\\"&\\\">\u2028é\x7f\""},
+		"control characters":           {"\x00\x1f\b\f\n\r\t\\", `"\u0000\u001f\u0008\u000c\n\r\t\\"`},
+		"a time":                       {time.Date(2026, 1, 2, 3, 4, 5, 6000, shape.Naive()), `"2026-01-02T03:04:05.000006"`},
+		"a null":                       {(*int)(nil), `null`},
+		"a nullable":                   {new(7), `7`},
+		"a nullable record":            {&Taken{}, `{}`},
+		"a nil list":                   {[]int(nil), `[]`},
+		"a list":                       {[]int{1, 2}, `[1,2]`},
+		"a list of records":            {[]base{{true}, {}}, `[{"inner":true},{"inner":false}]`},
+		"a nil map":                    {map[string]string(nil), `{}`},
+		"a map":                        {map[string]string{"b": "2", "a\"": "1"}, `{"a\"":"1","b":"2"}`},
+		"a map to records":             {map[string]base{"a": {true}}, `{"a":{"inner":true}}`},
+		"records side by side":         {sides{}, `{"l":{"inner":false},"e":{},"r":{"inner":false}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +56,7 @@ type sides struct {
 	R base  `avro:"r"`
 }
 
-func TestAppendJSONWritesFloatsAsTheStandardLibrary(t *testing.T) {
+func TestAppendJSONWritesFloatsAsEncodingJSONDoes(t *testing.T) {
 	t.Parallel()
 	for _, value := range []any{
 		0.0, math.Copysign(0, -1), 1.0, -1.0, 0.1, 1e20, 1e21, -1e21, 1e-6, 1e-7, 9.999999e-7, 1e-10, 1e100, 1e-100,
@@ -72,7 +72,7 @@ func TestAppendJSONWritesFloatsAsTheStandardLibrary(t *testing.T) {
 	}
 }
 
-func TestAppendJSONRefusesWhatIsNoNumber(t *testing.T) {
+func TestAppendJSONRejectsNaNAndInfinities(t *testing.T) {
 	t.Parallel()
 	for _, value := range []any{math.NaN(), math.Inf(1), math.Inf(-1), float32(math.Inf(1)), []float64{math.NaN()}} {
 		compiled, ref := compileField(t, value)
@@ -80,6 +80,6 @@ func TestAppendJSONRefusesWhatIsNoNumber(t *testing.T) {
 		require.ErrorContains(t, err, "found NaN or an infinity")
 		require.Equal(t, "kept", string(out))
 		_, err = compiled.AppendAvro(nil, ref)
-		require.NoError(t, err, "Avro has them")
+		require.NoError(t, err, "Avro encodes them")
 	}
 }

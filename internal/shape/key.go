@@ -11,22 +11,22 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-// Key reads one scalar out of event data, to be the event's key. It is
-// immutable and safe for concurrent use.
+// Key reads the event key, one scalar, from event data. It is immutable and safe for concurrent
+// use.
 //
-// No pointer, list or map lies on the way to a key, so that every event has
-// one: it is a value at a fixed place in the event data.
+// The path of a key has no pointer, list or map, so that every event has a key at the same
+// offset.
 type Key struct {
 	path    string
-	name    string // its last segment
+	name    string // the last segment of path
 	program *program
 	goType  reflect.Type
 }
 
-// wantKey says what a key path ends in.
+// wantKey is what Key accepts.
 const wantKey = "a path to a string, integer, boolean, float, bytes or time that is never null"
 
-// Key compiles the dotted path of wire names. The error is a [*KeyError].
+// Key returns the key at path, a dotted path of wire names. The error is a [*KeyError].
 func (t *Type) Key(path string) (*Key, error) {
 	if path == "" {
 		return nil, &KeyError{Found: "found an empty path", Want: wantKey}
@@ -48,7 +48,7 @@ func (t *Type) Key(path string) (*Key, error) {
 	}
 	p := &program{}
 	(&assembler{}).add(p, n, offset, path, "")
-	p.ops[0].validate = nil // the event data was validated when it was encoded
+	p.ops[0].validate = nil // the caller has encoded, and so validated, the event data
 	return &Key{path: path, name: name, program: p, goType: n.goType}, nil
 }
 
@@ -57,8 +57,8 @@ func (k *Key) Value(r Ref) any {
 	return reflect.NewAt(k.goType, unsafe.Add(r.p, k.program.ops[0].offset)).Elem().Interface()
 }
 
-// keyFault returns why the field f, which segment names, cannot be part of a key path,
-// and what is wanted. It returns nothing if the field can.
+// keyFault returns the fault of segment, which names the field f of within, and what is allowed.
+// It returns empty strings if f can be part of a key path. f is nil if the field is unknown.
 func keyFault(within *node, f *field, segment string) (found, want string) {
 	switch {
 	case within.form != record:
@@ -80,16 +80,16 @@ func keyFault(within *node, f *field, segment string) (found, want string) {
 	}
 }
 
-// keyError returns the error for path. A path that ends too early is nearest to
-// the first one that it is the beginning of, one that ends in a known name to
-// those that end in it too.
+// keyError returns the error for path. If key paths start with path, Nearest is the first of
+// them. Otherwise, if key paths end with the last segment of path, it is the most similar of
+// those. Otherwise it is the most similar key path.
 func (t *Type) keyError(path, found, want string) *KeyError {
 	paths := t.KeyPaths()
 	near := nearest.Name(path, slices.Values(paths))
 	end := path[strings.LastIndexByte(path, '.')+1:]
-	alike := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !strings.HasSuffix(p, "."+end) })
-	if len(alike) > 0 {
-		near = cmp.Or(nearest.Name(path, slices.Values(alike)), alike[0])
+	sameEnd := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !strings.HasSuffix(p, "."+end) })
+	if len(sameEnd) > 0 {
+		near = cmp.Or(nearest.Name(path, slices.Values(sameEnd)), sameEnd[0])
 	}
 	inside := func(p string) bool { return strings.HasPrefix(p, path+".") }
 	if i := slices.IndexFunc(paths, inside); i >= 0 {
@@ -98,7 +98,7 @@ func (t *Type) keyError(path, found, want string) *KeyError {
 	return &KeyError{Path: path, Found: found, Want: want, Nearest: near}
 }
 
-// KeyPaths returns every path that [Type.Key] accepts, in wire order.
+// KeyPaths returns every path that [Type.Key] accepts, in the order of the fields.
 func (t *Type) KeyPaths() []string { return keyPaths(nil, t.root, "") }
 
 func keyPaths(paths []string, n *node, path string) []string {
@@ -113,22 +113,22 @@ func keyPaths(paths []string, n *node, path string) []string {
 	return paths
 }
 
-// Path returns the path as it was given to [Type.Key].
+// Path returns the path passed to [Type.Key].
 func (k *Key) Path() string { return k.path }
 
 // AvroType returns the Avro type of the key: "string", "long", "boolean",
 // "double" or "bytes".
 func (k *Key) AvroType() string { return k.program.ops[0].form.avro() }
 
-// Schema returns the text of the key's Avro schema, which the event bus takes
-// from the field: {"name": "course_key", "type": "string"}.
+// Schema returns the text of the Avro schema of the key. The event bus writes the field of the
+// record as the schema: {"name": "course_key", "type": "string"}.
 func (k *Key) Schema() string {
 	return `{"name": "` + k.name + `", "type": "` + k.AvroType() + `"}`
 }
 
-// AppendAvro appends the Avro encoding of the key of the event data r to dst. r must
-// have been encoded, and so validated, before. The error is a [*FieldError]; AppendAvro
-// then returns dst unchanged.
+// AppendAvro appends the Avro encoding of the key of the event data r to dst and returns the
+// extended slice. It does not call Validate: the caller must have encoded r before. The error is
+// a [*FieldError]; AppendAvro then returns dst unchanged.
 func (k *Key) AppendAvro(dst []byte, r Ref) ([]byte, error) {
 	out, fault := appendAvro(dst, k.program.ops, r.p)
 	if fault != nil {
@@ -137,9 +137,9 @@ func (k *Key) AppendAvro(dst []byte, r Ref) ([]byte, error) {
 	return out, nil
 }
 
-// AppendText appends the key of the event data r to dst as plain text: strings, times,
-// text forms and bytes as they are, numbers and booleans as in JSON. The other
-// rules are those of AppendAvro.
+// AppendText appends the key of the event data r to dst as plain text and returns the extended
+// slice: strings, times, text forms and bytes without quotes or escapes, numbers and booleans as
+// in JSON. Like AppendAvro, it does not call Validate and returns dst unchanged with an error.
 func (k *Key) AppendText(dst []byte, r Ref) ([]byte, error) {
 	o := &k.program.ops[0]
 	at := unsafe.Add(r.p, o.offset)

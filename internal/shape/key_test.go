@@ -16,7 +16,7 @@ type Embedded struct {
 	Active bool `avro:"active"`
 }
 
-// keyed has a key of every kind.
+// keyed has a key of each Avro type.
 type keyed struct {
 	Course CourseData `avro:"course"`
 	Inner  struct {
@@ -40,11 +40,11 @@ func compileKeyed(t *testing.T) *shape.Type {
 	return compiled
 }
 
-func TestKey(t *testing.T) {
+func TestKeyIsReadFromTheData(t *testing.T) {
 	t.Parallel()
 	data := keyed{Course: CourseData{CourseKey: "course-v1:a+b+c"}, Count: 300, Ratio: 0.5, Embedded: Embedded{true}}
 	data.Inner.Text = "a \"text\""
-	data.Inner.At = time.Date(2026, 1, 2, 3, 4, 5, 0, shape.Naive)
+	data.Inner.At = time.Date(2026, 1, 2, 3, 4, 5, 0, shape.Naive())
 	data.Inner.Bytes = []byte{1, 0xff}
 	for path, c := range map[string]struct {
 		avroType, avro, text string
@@ -79,7 +79,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-func TestKeyPathsAreThoseThatWork(t *testing.T) {
+func TestKeyAcceptsExactlyTheKeyPaths(t *testing.T) {
 	t.Parallel()
 	compiled := compileKeyed(t)
 	paths := compiled.KeyPaths()
@@ -94,10 +94,10 @@ func TestKeyPathsAreThoseThatWork(t *testing.T) {
 	}
 }
 
-func TestKeyRefuses(t *testing.T) {
+func TestKeyErrorNamesTheSegmentAndTheNearestPath(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		path, problem, nearest string
+		path, found, nearest string
 	}{
 		"an empty path":               {"", "found an empty path", ""},
 		"an empty segment":            {"course..course_key", "found an empty segment", "course.course_key"},
@@ -106,33 +106,33 @@ func TestKeyRefuses(t *testing.T) {
 		"an unknown field": {
 			"course.curse_key", `unknown field "curse_key"`, "course.course_key",
 		},
-		"a known field elsewhere":    {"inner.display_name", `unknown field "display_name"`, "course.display_name"},
-		"an unknown field like none": {"xyzzy", `unknown field "xyzzy"`, ""},
-		"a Go name":                  {"Count", `unknown field "Count"`, "count"},
-		"a name with a space":        {"count ", `unknown field "count "`, "count"},
-		"a record":                   {"inner", `"inner" is a record`, "inner.text"},
-		"a nullable":                 {"course.start", `"start" is nullable`, ""},
-		"a path through a nullable":  {"teacher.id", `"teacher" is nullable`, ""},
-		"a list":                     {"tags", `"tags" is a list`, ""},
-		"a path through a list":      {"tags.0", `"tags" is a list`, ""},
-		"a map":                      {"labels", `"labels" is a map`, ""},
-		"a path through a map":       {"labels.x", `"labels" is a map`, ""},
-		"a path that goes on":        {"count.x", `"x" follows a value that is not a record`, "count"},
+		"a field of another record":              {"inner.display_name", `unknown field "display_name"`, "course.display_name"},
+		"an unknown field without a similar one": {"xyzzy", `unknown field "xyzzy"`, ""},
+		"a Go name":                              {"Count", `unknown field "Count"`, "count"},
+		"a name with a space":                    {"count ", `unknown field "count "`, "count"},
+		"a record":                               {"inner", `"inner" is a record`, "inner.text"},
+		"a nullable":                             {"course.start", `"start" is nullable`, ""},
+		"a path through a nullable":              {"teacher.id", `"teacher" is nullable`, ""},
+		"a list":                                 {"tags", `"tags" is a list`, ""},
+		"a path through a list":                  {"tags.0", `"tags" is a list`, ""},
+		"a map":                                  {"labels", `"labels" is a map`, ""},
+		"a path through a map":                   {"labels.x", `"labels" is a map`, ""},
+		"a path through a scalar":                {"count.x", `"x" follows a value that is not a record`, "count"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := compileKeyed(t).Key(c.path)
-			var refused *shape.KeyError
-			require.ErrorAs(t, err, &refused)
-			require.Equal(t, c.path, refused.Path)
-			require.Contains(t, refused.Found, c.problem)
-			require.Equal(t, c.nearest, refused.Nearest)
-			require.Contains(t, err.Error(), refused.Found)
+			var rejected *shape.KeyError
+			require.ErrorAs(t, err, &rejected)
+			require.Equal(t, c.path, rejected.Path)
+			require.Contains(t, rejected.Found, c.found)
+			require.Equal(t, c.nearest, rejected.Nearest)
+			require.Contains(t, err.Error(), rejected.Found)
 		})
 	}
 }
 
-func TestKeyRejectsWhatHasNoEncoding(t *testing.T) {
+func TestKeyReportsValuesThatCannotBeEncoded(t *testing.T) {
 	t.Parallel()
 	var data keyed
 	data.Course.DisplayName = "\xff"
@@ -140,7 +140,7 @@ func TestKeyRejectsWhatHasNoEncoding(t *testing.T) {
 	compiled := compileKeyed(t)
 	key, err := compiled.Key("course.display_name")
 	require.NoError(t, err)
-	const want = "course.display_name: found bytes that are not UTF-8; want text in UTF-8"
+	const want = "course.display_name: found invalid UTF-8; want text in UTF-8"
 	out, err := key.AppendAvro([]byte("kept"), shape.RefOf(&data))
 	require.EqualError(t, err, want)
 	require.Equal(t, "kept", string(out))

@@ -27,7 +27,7 @@ func loadInt(f form, p unsafe.Pointer) int64 {
 	}
 }
 
-// slice is how a slice of any type is kept in memory.
+// slice is the memory layout of a slice of any type.
 type slice struct {
 	data     unsafe.Pointer
 	len, cap int
@@ -36,14 +36,14 @@ type slice struct {
 // entry is one entry of a map.
 type entry struct {
 	key   string
-	text  string         // the value in a map of strings
-	value unsafe.Pointer // to the value in any other map
+	text  string         // the value, in a map[string]string
+	value unsafe.Pointer // points to the value, in other maps
 }
 
-// fewEntries is the number of entries of a map that are sorted on the stack.
+// fewEntries is the number of map entries that need no allocation to be sorted.
 const fewEntries = 16
 
-// entries appends the entries of the map at p to buf, in bytewise order of keys.
+// entries appends the entries of the map at p to buf, sorted by the bytes of the keys.
 func (e *elem) entries(buf []entry, p unsafe.Pointer) []entry {
 	if e.strings {
 		m := *(*map[string]string)(p)

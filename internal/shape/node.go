@@ -2,8 +2,8 @@ package shape
 
 import "reflect"
 
-// form is how values of a type are kept in memory and written. The programs
-// have one instruction for each form but record.
+// form is how values of a type are kept in memory and written. Programs have one instruction
+// for each form except record.
 type form uint8
 
 const (
@@ -27,7 +27,7 @@ const (
 	record
 )
 
-// avro returns the name of the Avro type of a leaf.
+// avro returns the name of the Avro type of a leaf, and "" for other forms.
 func (f form) avro() string {
 	switch f {
 	case boolean:
@@ -45,22 +45,22 @@ func (f form) avro() string {
 	return ""
 }
 
-// isLeaf tells scalars from nullables, lists, maps and records.
+// isLeaf reports whether the form is a scalar: not a nullable, list, map or record.
 func (f form) isLeaf() bool { return f < nullable }
 
-// node describes one Go type. Nodes of equal types are shared.
+// node describes one Go type. A tree has one node for each type.
 type node struct {
 	form   form
 	goType reflect.Type
-	elem   *node   // what a nullable, list or map holds
+	elem   *node   // of the values in a nullable, list or map
 	fields []field // of a record, in wire order
 	name   string  // of a record
 
-	validate *receiver[validator] // of a leaf, or of a map's keys; nil for none
-	text     *textMethods         // of a textForm
+	validate *method[validator] // of a leaf, or of the keys of a map; nil without Validate
+	text     *textMethods       // of a textForm
 }
 
-// field is one field of a record, embedded structs dissolved.
+// field is one field of a record. The fields of an embedded struct are fields of the record.
 type field struct {
 	name   string // on the wire
 	goPath string // as in "UserData.ID"
@@ -69,7 +69,7 @@ type field struct {
 	node   *node
 }
 
-// field returns the field with the wire name given, or nil.
+// field returns the field with the given wire name, or nil.
 func (n *node) field(name string) *field {
 	for i := range n.fields {
 		if n.fields[i].name == name {
@@ -79,7 +79,7 @@ func (n *node) field(name string) *field {
 	return nil
 }
 
-// names returns the wire names of a record's fields.
+// names returns the wire names of the fields of a record.
 func (n *node) names() []string {
 	names := make([]string, len(n.fields))
 	for i, f := range n.fields {
@@ -88,7 +88,7 @@ func (n *node) names() []string {
 	return names
 }
 
-// joinPath appends a step to a dotted path. A step may be an index, or empty.
+// joinPath appends step to a dotted path. A step is a name, an index or empty.
 func joinPath(path, step string) string {
 	if path == "" || step == "" || step[0] == '[' {
 		return path + step

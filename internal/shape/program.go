@@ -2,40 +2,40 @@ package shape
 
 import "reflect"
 
-// program writes values of one type. It runs over memory that starts at a base
-// address; nested structs are dissolved into offsets from there.
+// program encodes the values of one type. Its offsets are relative to the address of the value,
+// also those of values in nested structs.
 type program struct {
 	ops  []op
-	tail string // JSON text after the last value: closing braces
+	tail string // the closing braces of the JSON text
 }
 
-// op writes one value that is not a record.
+// op encodes one value that is not a record.
 type op struct {
 	form     form
 	offset   uintptr
-	validate *receiver[validator] // of a leaf
-	text     *textMethods         // of a textForm
-	elem     *elem                // of a nullable, list or map
-	lead     string               // JSON text before the value: names and braces
-	path     string               // wire path from the start of the program
+	validate *method[validator] // of a leaf
+	text     *textMethods       // of a textForm
+	elem     *elem              // of a nullable, list or map
+	lead     string             // JSON text before the value: braces, commas and names
+	path     string             // of wire names, from the value of the program
 }
 
-// elem is what a nullable, list or map holds.
+// elem describes the values in a nullable, list or map.
 type elem struct {
 	program     *program
-	size        uintptr              // from one item of a list to the next
-	mapType     reflect.Type         // of the map that holds it
-	validateKey *receiver[validator] // of that map's keys
-	strings     bool                 // the map is a map[string]string
+	size        uintptr            // of one value
+	mapType     reflect.Type       // of the map, for a map
+	validateKey *method[validator] // of the keys of the map
+	strings     bool               // whether mapType is map[string]string
 }
 
-// assemble makes the program for values of n.
+// assemble returns the program for values of n.
 func assemble(n *node) *program {
 	a := assembler{programs: map[*node]*program{}}
 	return a.program(n)
 }
 
-// assembler makes one program for each node, however often it is referred to.
+// assembler builds one program for each node.
 type assembler struct{ programs map[*node]*program }
 
 func (a *assembler) program(n *node) *program {
@@ -48,8 +48,8 @@ func (a *assembler) program(n *node) *program {
 	return p
 }
 
-// add appends to p what writes the value of n at offset. lead is the JSON text
-// that goes before it; add returns the one that goes after it.
+// add appends to p the instructions for the value of n at offset. lead is the JSON text before
+// the value. add returns the JSON text between the value and the next one.
 func (a *assembler) add(p *program, n *node, offset uintptr, path, lead string) string {
 	if n.form == record {
 		separator := "{"

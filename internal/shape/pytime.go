@@ -4,33 +4,36 @@ import (
 	"time"
 )
 
-// Naive is the location of a time without an offset. It is told from UTC by its
-// identity: a time is naive if its Location is this very pointer.
-//
-//nolint:gochecknoglobals // a constant in all but name, as time.UTC is
-var Naive = time.FixedZone("naive", 0)
+//nolint:gochecknoglobals // its pointer identifies naive times
+var naive = time.FixedZone("naive", 0)
+
+// Naive returns the location of times without an offset. A time is naive if its Location is this
+// pointer; other locations with offset zero have the offset +00:00.
+func Naive() *time.Location { return naive }
 
 var (
-	errZeroTime = &FieldError{Found: "found the zero time", Want: "a time; an optional one is a *time.Time"}
-	errYear     = &FieldError{Found: "found a year outside 1 to 9999", Want: "a year within"}
-	errOffset   = &FieldError{Found: "found an offset from UTC of a day or more", Want: "a smaller one"}
-	errNotTime  = &FieldError{Found: "found text that is not a time", Want: timeFormat}
+	errZeroTime = &FieldError{Found: "found the zero time", Want: "a time, or a field of type *time.Time for an optional one"}
+	errYear     = &FieldError{Found: "found a year out of range", Want: "a year from 1 to 9999"}
+	errOffset   = &FieldError{Found: "found a UTC offset of 24 hours or more", Want: "an offset of less than 24 hours"}
+	errNotTime  = &FieldError{Found: "found text that is not a time", Want: wantTime}
 )
 
-// timeFormat shows the form of a time in messages.
-const timeFormat = "2006-01-02T15:04:05.000000+00:00"
+// wantTime is the form of a time in messages.
+const wantTime = "a time such as 2006-01-02T15:04:05.000000+00:00"
 
-// AppendTime appends t as Python's isoformat writes it: with its own offset, or
-// none in the location [Naive]; UTC is +00:00. The fraction is absent when it is
-// zero and has six digits otherwise. Nanoseconds are cut to microseconds. The
-// year must be 1 to 9999, the offset less than a day. The zero time is an error: it
-// almost always means that a field was not set.
+// AppendTime appends t in the form of Python's isoformat and returns the extended slice. It
+// writes the offset of t, +00:00 for UTC, and no offset in the location [Naive]. It truncates t
+// to microseconds and writes either no fraction or six digits.
+//
+// AppendTime returns dst unchanged and an error if the year is not from 1 to 9999, if the offset
+// is 24 hours or more, or if t is the zero time, which almost always means that a field was not
+// set.
 func AppendTime(dst []byte, t time.Time) ([]byte, error) {
 	year, month, day := t.Date()
 	switch {
 	case year < 1 || year > 9999:
 		return dst, errYear
-	case year == 1 && t == time.Time{}: //nolint:staticcheck // a time in another location was set on purpose
+	case year == 1 && t == time.Time{}: //nolint:staticcheck // IsZero is true in every location; the zero time is in UTC
 		return dst, errZeroTime
 	}
 	offset := 0
@@ -55,7 +58,7 @@ func AppendTime(dst []byte, t time.Time) ([]byte, error) {
 		high, middle, low := micros/10000, micros/100%100, micros%100
 		dst = append(dst, '.', tens(high), ones(high), tens(middle), ones(middle), tens(low), ones(low))
 	}
-	if t.Location() == Naive {
+	if t.Location() == naive {
 		return dst, nil
 	}
 	return appendOffset(dst, offset), nil
@@ -79,15 +82,15 @@ func appendOffset(dst []byte, offset int) []byte {
 	return dst
 }
 
-// tens and ones are the digits of n, which is below 100.
+// tens and ones return the digits of n, which must be below 100.
 func tens(n int) byte { return '0' + uint8(n)/10 } //nolint:gosec // below 100
 func ones(n int) byte { return '0' + uint8(n)%10 } //nolint:gosec // below 100
 
-// ParseTime reads what [AppendTime] writes, and what RFC 3339 and Python's
-// fromisoformat take in that form: a space for the T, Z for the offset, seconds
-// in the offset, one to nine digits of fraction, which are cut to six. A time
-// without offset is in the location [Naive], one with offset zero in [time.UTC].
-// The error does not repeat the text.
+// ParseTime parses the form that [AppendTime] writes. As RFC 3339 and Python's fromisoformat do,
+// it also accepts a space or t for the T, Z for the offset, seconds in the offset, a comma before
+// the fraction, and one to nine digits of fraction, which it truncates to six. A time without an
+// offset is in the location [Naive], a time with offset zero in [time.UTC]. The error does not
+// contain the text.
 func ParseTime(text string) (time.Time, error) {
 	p := timeParser{rest: text, ok: true}
 	year := p.number()*100 + p.number()
@@ -110,19 +113,19 @@ func ParseTime(text string) (time.Time, error) {
 		return time.Time{}, errYear
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, location)
-	if t.Month() != time.Month(month) {
-		return time.Time{}, errNotTime // the month has no such day, and Date went on to another
+	if t.Month() != time.Month(month) { // the month has no such day; Date moved to another month
+		return time.Time{}, errNotTime
 	}
 	return t, nil
 }
 
-// timeParser takes a text apart from its front, until something is missing.
+// timeParser consumes a text from its start. ok is false after the first mismatch.
 type timeParser struct {
 	rest string
 	ok   bool
 }
 
-// number takes two digits.
+// number consumes two digits and returns their value.
 func (p *timeParser) number() int {
 	if !p.ok || len(p.rest) < 2 || !isDigit(p.rest[0]) || !isDigit(p.rest[1]) {
 		p.ok = false
@@ -133,7 +136,7 @@ func (p *timeParser) number() int {
 	return n
 }
 
-// oneOf takes one of the characters given.
+// oneOf consumes and returns the next character, which must be one of chars.
 func (p *timeParser) oneOf(chars string) byte {
 	for i := range len(chars) {
 		if p.has(chars[i]) {
@@ -144,7 +147,7 @@ func (p *timeParser) oneOf(chars string) byte {
 	return 0
 }
 
-// has takes the character given, if it is there.
+// has consumes char if it is the next character, and reports whether it is.
 func (p *timeParser) has(char byte) bool {
 	if !p.ok || p.rest == "" || p.rest[0] != char {
 		return false
@@ -153,8 +156,8 @@ func (p *timeParser) has(char byte) bool {
 	return true
 }
 
-// fraction takes a fraction, if there is one, and returns it in nanoseconds,
-// cut to microseconds.
+// fraction consumes an optional fraction and returns it in nanoseconds, truncated to
+// microseconds.
 func (p *timeParser) fraction() int {
 	if !p.has('.') && !p.has(',') {
 		return 0
@@ -175,10 +178,10 @@ func (p *timeParser) fraction() int {
 	return micros * 1000
 }
 
-// offset takes an offset, if there is one.
+// offset consumes an optional offset and returns its location.
 func (p *timeParser) offset() *time.Location {
 	if p.rest == "" {
-		return Naive
+		return naive
 	}
 	sign := p.oneOf("+-Zz")
 	if sign == 'Z' || sign == 'z' {

@@ -9,7 +9,7 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-func TestAppendTime(t *testing.T) {
+func TestAppendTimeWritesPythonsIsoformat(t *testing.T) {
 	t.Parallel()
 	kathmandu := time.FixedZone("", (5*60+45)*60)
 	for want, at := range map[string]time.Time{
@@ -18,8 +18,8 @@ func TestAppendTime(t *testing.T) {
 		"2026-01-02T03:04:05.500000+00:00": time.Date(2026, 1, 2, 3, 4, 5, 500000000, time.UTC),
 		"2026-01-02T03:04:05.000001+00:00": time.Date(2026, 1, 2, 3, 4, 5, 1000, time.UTC),
 		"2026-01-02T03:04:06+00:00":        time.Date(2026, 1, 2, 3, 4, 6, 999, time.UTC),
-		"2026-01-02T03:04:05":              time.Date(2026, 1, 2, 3, 4, 5, 0, shape.Naive),
-		"2026-01-02T03:04:05.000100":       time.Date(2026, 1, 2, 3, 4, 5, 100000, shape.Naive),
+		"2026-01-02T03:04:05":              time.Date(2026, 1, 2, 3, 4, 5, 0, shape.Naive()),
+		"2026-01-02T03:04:05.000100":       time.Date(2026, 1, 2, 3, 4, 5, 100000, shape.Naive()),
 		"2026-01-02T03:04:05+05:45":        time.Date(2026, 1, 2, 3, 4, 5, 0, kathmandu),
 		"2026-01-02T03:04:05-00:30":        time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", -1800)),
 		"2026-01-02T03:04:05+01:02:03":     time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3723)),
@@ -27,7 +27,7 @@ func TestAppendTime(t *testing.T) {
 		"2026-01-02T03:04:05+23:59:59":     time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 86399)),
 		"2026-01-02T03:04:05.000002+00:00": time.Date(2026, 1, 2, 3, 4, 5, 2000, time.FixedZone("naive", 0)),
 		"0001-01-01T00:00:01+00:00":        time.Time{}.Add(time.Second),
-		"0001-01-01T00:00:00":              time.Date(1, 1, 1, 0, 0, 0, 0, shape.Naive),
+		"0001-01-01T00:00:00":              time.Date(1, 1, 1, 0, 0, 0, 0, shape.Naive()),
 		"9999-12-31T23:59:59.999999+00:00": time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
 		"1969-12-31T23:59:58.000001-01:02": time.Date(1969, 12, 31, 23, 59, 58, 1000, time.FixedZone("", -62*60)),
 		"1970-01-01T00:00:01+01:00":        time.Date(1970, 1, 1, 0, 0, 1, 0, time.FixedZone("", 3600)),
@@ -43,24 +43,24 @@ func TestAppendTime(t *testing.T) {
 	}
 }
 
-func TestAppendTimeRefuses(t *testing.T) {
+func TestAppendTimeReportsTimesOutOfRange(t *testing.T) {
 	t.Parallel()
-	for name, at := range map[string]time.Time{
-		"found a year outside 1 to 9999; want a year within":            time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
-		"found a year outside 1 to 9999; want a year":                   time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC),
-		"found a year outside":                                          time.Date(-1, 1, 1, 0, 0, 0, 0, shape.Naive),
-		"found the zero time; want a time":                              {},
-		"found a year outside 1":                                        time.Time{}.In(time.FixedZone("", -1)),
-		"found an offset from UTC of a day or more; want a smaller one": time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 86400)),
-		"found an offset from UTC of a day or more":                     time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", -86400)),
+	for want, at := range map[string]time.Time{
+		"found a year out of range; want a year from 1 to 9999":                        time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"found a year out of range; want a year from 1":                                time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC),
+		"found a year out of range; want":                                              time.Date(-1, 1, 1, 0, 0, 0, 0, shape.Naive()),
+		"found the zero time; want a time":                                             {},
+		"found a year out of range":                                                    time.Time{}.In(time.FixedZone("", -1)),
+		"found a UTC offset of 24 hours or more; want an offset of less than 24 hours": time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 86400)),
+		"found a UTC offset of 24 hours or more":                                       time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", -86400)),
 	} {
 		out, err := shape.AppendTime([]byte("kept"), at)
-		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, want)
 		require.Equal(t, "kept", string(out))
 	}
 }
 
-func TestParseTime(t *testing.T) {
+func TestParseTimeAcceptsIsoformatAndRFC3339(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{
 		"2026-01-02T03:04:05Z":           time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
@@ -70,8 +70,8 @@ func TestParseTime(t *testing.T) {
 		"2026-01-02T03:04:05.5Z":         time.Date(2026, 1, 2, 3, 4, 5, 500000000, time.UTC),
 		"2026-01-02T03:04:05,25Z":        time.Date(2026, 1, 2, 3, 4, 5, 250000000, time.UTC),
 		"2026-01-02T03:04:05.123456789Z": time.Date(2026, 1, 2, 3, 4, 5, 123456000, time.UTC),
-		"2026-01-02T03:04:05":            time.Date(2026, 1, 2, 3, 4, 5, 0, shape.Naive),
-		"2024-02-29T00:00:00":            time.Date(2024, 2, 29, 0, 0, 0, 0, shape.Naive),
+		"2026-01-02T03:04:05":            time.Date(2026, 1, 2, 3, 4, 5, 0, shape.Naive()),
+		"2024-02-29T00:00:00":            time.Date(2024, 2, 29, 0, 0, 0, 0, shape.Naive()),
 		"2026-01-02T03:04:05+05:45":      time.Date(2026, 1, 1, 21, 19, 5, 0, time.UTC).In(time.FixedZone("", 20700)),
 		"2026-01-02T03:04:05-23:59:59":   time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", -86399)),
 	} {
@@ -82,12 +82,12 @@ func TestParseTime(t *testing.T) {
 		_, wantOffset := want.Zone()
 		require.Equal(t, wantOffset, gotOffset, text)
 		if wantOffset == 0 {
-			require.Same(t, want.Location(), got.Location(), "%s: naive and UTC are told apart", text)
+			require.Same(t, want.Location(), got.Location(), "%s: a naive time is not in UTC", text)
 		}
 	}
 }
 
-func TestParseTimeRefuses(t *testing.T) {
+func TestParseTimeRejectsOtherForms(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"", "2026", "2026-01-02", "2026-01-02T03:04", "20260102T030405", "2026-01-02T03:04:05.", "2026-01-02T03:04:05.Z",

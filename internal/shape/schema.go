@@ -2,15 +2,15 @@ package shape
 
 import "reflect"
 
-// docOfEvents is the doc attribute that every schema of the event bus carries.
-const docOfEvents = "Avro Event Format for CloudEvents created with openedx_events/schema"
+// schemaDoc is the doc attribute of every schema of the event bus.
+const schemaDoc = "Avro Event Format for CloudEvents created with openedx_events/schema"
 
-// Schema returns the text of the Avro schema of t, as a record CloudEvent in
-// the namespace given. It is the canonical text that schema registries compare:
-// keys sorted, one space after each colon and comma.
+// Schema returns the text of the Avro schema of t: a record CloudEvent in the given namespace.
+// Schema registries compare this text byte for byte. Its keys are sorted, with one space after
+// each colon and comma.
 func (t *Type) Schema(namespace string) string {
 	w := schemaWriter{make([]byte, 0, 1024), map[reflect.Type]bool{}}
-	w.write(`{"doc": "`, docOfEvents, `", "fields": `)
+	w.write(`{"doc": "`, schemaDoc, `", "fields": `)
 	w.fields(t.root)
 	w.write(`, "name": "`, topRecord, `", "namespace": `)
 	w.text = appendJSONString(w.text, namespace)
@@ -18,8 +18,8 @@ func (t *Type) Schema(namespace string) string {
 	return string(w.text)
 }
 
-// schemaWriter writes schema text and remembers which records it has defined:
-// the second time, a record's name stands for it.
+// schemaWriter writes the text of a schema. It defines a record once and then refers to it by
+// name.
 type schemaWriter struct {
 	text    []byte
 	defined map[reflect.Type]bool

@@ -1,41 +1,49 @@
-// Package shape compiles a Go type into everything that puts its values on the
-// wire: the text of its Avro schema, its Avro and JSON bytes, its decoding from
-// JSON, and the accessors of its event keys.
+// Package shape compiles the Go type of event data. A compiled type has an Avro schema,
+// encodes values as Avro and JSON, decodes them from JSON, and reads their event keys.
 //
-// [Compile] walks the type once, by reflection, into a tree of nodes and the
-// tree into a flat program: nested structs are dissolved into absolute offsets,
-// so that encoding is one loop over instructions that read memory directly.
-// This is the one package of the module that uses unsafe.
+// [Compile] builds a tree of nodes from the type by reflection, and from the tree a flat
+// program with one instruction for each value that is not a record. Each instruction holds the
+// offset of its value, so that encoding is one loop that reads memory directly. No other package
+// of the module uses unsafe.
 //
-// # What a type may be
+// # Types
 //
-// Event data is a struct. A field's wire name is its avro tag, else its json
-// tag, up to a comma; a field with neither is a fault, and so is an unexported
-// one. The tag "-" leaves a field off the wire. What follows the comma has no
-// effect: every field is always on the wire. Embedded structs without a tag
-// dissolve into the struct around them.
+// Event data is a struct. The wire name of a field is the part before the comma of its avro
+// tag, or of its json tag if it has no avro tag. Compile reports a field without a wire name
+// and an unexported field as faults. The tag "-" omits a field. Options after the comma are
+// ignored: a field without the tag "-" is always written. The fields of an embedded struct
+// without a tag become fields of the outer struct.
 //
 //	Go                                        Avro
 //	bool                                      boolean
 //	int, int8 … int64, uint8, uint16, uint32  long
 //	float32, float64                          double
 //	string and named strings                  string
-//	time.Time                                 string, as Python's isoformat writes it
-//	a type with a text form of its own        string
+//	time.Time                                 string, in the form of Python's isoformat
+//	a type with a text form                   string
 //	[]byte                                    bytes
 //	other slices                              array; nil is empty
-//	maps with string keys                     map, in bytewise order of keys; nil is empty
+//	maps with string keys                     map, sorted by the bytes of the keys; nil is empty
 //	structs                                   record, named after the type
-//	a pointer to any of these                 null or it, with null as the default
+//	a pointer to any of these                 union of null and the type, with default null
 //
-// A type has a text form of its own if it, or a pointer to it, declares
-// MarshalText or AppendText itself; one that it has from an embedded field does
-// not count. A field such as
+// A type has a text form if it, or a pointer to it, has the method MarshalText or AppendText.
+// A struct with a text form must not embed a type with a text form: reflection cannot tell
+// whose method it is. A struct with a text form must not have a field Valid bool, as sql.Null
+// has: its text cannot express null.
+//
+// The field
 //
 //	_ struct{} `avro:"LtiProviderLaunchData"`
 //
-// names the record where the Go name differs. The Validate() error method of a
-// type that becomes a scalar is called whenever one of its values is encoded.
+// sets the name of a record to one other than the Go name.
+//
+// # Values
+//
+// Encoding calls the method Validate() error of every scalar whose type has one, and of the keys
+// of maps. The zero [time.Time] is an error, since it almost always means that a field was not
+// set; an optional time is a *time.Time. The same instant in a location other than UTC, such as
+// [Naive], is valid.
 package shape
 
 import (
@@ -43,15 +51,14 @@ import (
 	"unsafe"
 )
 
-// Type is a compiled type of event data. It is immutable and safe for
-// concurrent use.
+// Type is a compiled type of event data. It is immutable and safe for concurrent use.
 type Type struct {
 	root    *node
 	program *program
 }
 
-// Compile compiles the event data type t. The error is a [*TypeError] with
-// every fault of t, in the order of its fields.
+// Compile compiles t, a type of event data. The error is a [*TypeError] with the faults of t in
+// the order of its fields.
 func Compile(t reflect.Type) (*Type, error) {
 	root, err := analyse(t)
 	if err != nil {
@@ -60,14 +67,14 @@ func Compile(t reflect.Type) (*Type, error) {
 	return &Type{root: root, program: assemble(root)}, nil
 }
 
-// Ref refers to the value to encode.
+// Ref is a reference to the value to encode.
 type Ref struct{ p unsafe.Pointer }
 
-// RefOf refers to *p.
+// RefOf returns a reference to *p.
 func RefOf[T any](p *T) Ref { return Ref{unsafe.Pointer(p)} }
 
-// RefOfValue refers to v, which must be addressable. It is for data whose type
-// is known at run time only.
+// RefOfValue returns a reference to v, which must be addressable. Use it if the type of the data
+// is known only at run time.
 func RefOfValue(v reflect.Value) Ref {
 	return Ref{v.Addr().UnsafePointer()}
 }

@@ -7,37 +7,37 @@ import (
 	"unsafe"
 )
 
-// validator is implemented by a leaf type that rejects some of its values.
+// validator is implemented by leaf types that restrict their values.
 type validator interface{ Validate() error }
 
-// receiver calls a method of interface I on leaves of one type.
-type receiver[I any] struct {
+// method gives access to the method of interface I on leaves of one type.
+type method[I any] struct {
 	goType reflect.Type
-	copies bool // the method belongs to *goType and gets a copy, since it may change the value
+	copies bool // the method has a pointer receiver; it gets a copy, which it may change
 }
 
-// receiverOf returns the receiver for I's method on t or *t, nil if neither has it.
-func receiverOf[I any](t reflect.Type) *receiver[I] {
+// methodOf returns the method of I on t or *t, or nil if neither has it.
+func methodOf[I any](t reflect.Type) *method[I] {
 	want := reflect.TypeFor[I]()
 	switch {
 	case t.Kind() == reflect.Interface, t.Kind() == reflect.Pointer:
 		return nil
 	case t.Implements(want):
-		return &receiver[I]{goType: t}
+		return &method[I]{goType: t}
 	case reflect.PointerTo(t).Implements(want):
-		return &receiver[I]{goType: t, copies: true}
+		return &method[I]{goType: t, copies: true}
 	default:
 		return nil
 	}
 }
 
-// of returns the leaf at p as an I. The I is a pointer, so that it costs no allocation: a
-// pointer has the methods of its type too, and a method with a value receiver gets a copy.
-func (r *receiver[I]) of(p unsafe.Pointer) I {
-	leaf := reflect.NewAt(r.goType, p)
-	if r.copies {
+// on returns the leaf at p as an I. The I holds a pointer, which needs no allocation. A method
+// with a value receiver gets a copy of the leaf.
+func (m *method[I]) on(p unsafe.Pointer) I {
+	leaf := reflect.NewAt(m.goType, p)
+	if m.copies {
 		original := leaf.Elem()
-		leaf = reflect.New(r.goType)
+		leaf = reflect.New(m.goType)
 		leaf.Elem().Set(original)
 	}
 	i, _ := reflect.TypeAssert[I](leaf)
@@ -46,20 +46,20 @@ func (r *receiver[I]) of(p unsafe.Pointer) I {
 
 // textMethods is the text form of a type.
 type textMethods struct {
-	appendText  *receiver[encoding.TextAppender] // preferred; nil for none
-	marshalText *receiver[encoding.TextMarshaler]
-	decodes     bool // has UnmarshalText
+	appendText  *method[encoding.TextAppender] // used if it is not nil
+	marshalText *method[encoding.TextMarshaler]
+	decodes     bool // whether the type has UnmarshalText
 }
 
-// textMethodsOf returns the text form of t, nil if t has none. It also returns the
-// embedded field of t that has a text form, if there is one. The methods of t can then be those
-// of the field, and reflection cannot tell. A struct type without a name has no methods but those of
-// its fields.
+// textMethodsOf returns the text form of t, or nil if t has no text form. embedded is the type
+// of an embedded field that has a text form, or nil. A method of t can then be that of the field;
+// reflection cannot tell. The methods of an anonymous struct type are always those of its
+// fields.
 func textMethodsOf(t reflect.Type) (m *textMethods, embedded reflect.Type) {
 	if t.Name() == "" && t.Kind() == reflect.Struct {
 		return nil, nil
 	}
-	appendText, marshalText := receiverOf[encoding.TextAppender](t), receiverOf[encoding.TextMarshaler](t)
+	appendText, marshalText := methodOf[encoding.TextAppender](t), methodOf[encoding.TextMarshaler](t)
 	if appendText == nil && marshalText == nil {
 		return nil, nil
 	}
@@ -72,7 +72,7 @@ func textMethodsOf(t reflect.Type) (m *textMethods, embedded reflect.Type) {
 	return m, embedded
 }
 
-// embeds returns the type of an embedded field of t that has the method of I, or nil.
+// embeds returns the type of the first embedded field of t that implements I, or nil.
 func embeds[I any](t reflect.Type) reflect.Type {
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -85,23 +85,23 @@ func embeds[I any](t reflect.Type) reflect.Type {
 	return nil
 }
 
-// hasText reports whether t has a text form.
-func hasText(t reflect.Type) bool {
+// hasTextForm reports whether t has a text form.
+func hasTextForm(t reflect.Type) bool {
 	m, _ := textMethodsOf(t)
 	return m != nil
 }
 
-var errLostText = errors.New("AppendText returned less than it was given")
+var errShortText = errors.New("AppendText returned fewer bytes than it received")
 
 // appendTo appends the text of the leaf at p.
 func (m *textMethods) appendTo(dst []byte, p unsafe.Pointer) ([]byte, error) {
 	if m.appendText != nil {
-		text, err := m.appendText.of(p).AppendText(dst)
+		text, err := m.appendText.on(p).AppendText(dst)
 		if err == nil && len(text) < len(dst) {
-			err = errLostText
+			err = errShortText
 		}
 		return text, err
 	}
-	text, err := m.marshalText.of(p).MarshalText()
+	text, err := m.marshalText.on(p).MarshalText()
 	return append(dst, text...), err
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// The types below have a text form in every way there is.
+// The types below declare their text form in each possible way.
 type (
 	valueText    struct{ n int32 }
 	pointerText  struct{ n int32 }
 	appendedText struct{ n int32 }
-	pointerWide  struct{ p *int }    // of the size of a pointer
-	mapText      map[string]struct{} // a pointer inside
+	pointerWide  struct{ p *int }    // as wide as a pointer
+	mapText      map[string]struct{} // represented by a pointer
 	UUID         [16]byte
 )
 
@@ -41,7 +41,7 @@ func (v pointerWide) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "wi
 func (v mapText) MarshalText() ([]byte, error)     { return fmt.Appendf(nil, "map of %d", len(v)), nil }
 func (v UUID) AppendText(b []byte) ([]byte, error) { return hex.AppendEncode(b, v[:]), nil }
 
-// The types below embed one with a text form.
+// The types below embed a type with a text form.
 type (
 	Promoted        struct{ valueText }
 	PromotedPointer struct{ *valueText }
@@ -60,7 +60,7 @@ func (o *OwnPointer) MarshalText() ([]byte, error) {
 func (t OwnTime) MarshalText() ([]byte, error)          { return t.Time.MarshalText() }
 func (o OwnAppend) AppendText(b []byte) ([]byte, error) { return append(b, "own append"...), nil }
 
-func TestTextForm(t *testing.T) {
+func TestTextFormIsEncodedAsAString(t *testing.T) {
 	t.Parallel()
 	seven := 7
 	for name, c := range map[string]struct {
@@ -71,10 +71,10 @@ func TestTextForm(t *testing.T) {
 		"a pointer receiver":                 {pointerText{7}, "pointer 7"},
 		"a pointer to a pointer receiver":    {&pointerText{7}, "pointer 7"},
 		"AppendText rather than MarshalText": {appendedText{7}, "appended 7"},
-		"a type of the size of a pointer":    {pointerWide{&seven}, "wide 7"},
+		"a type as wide as a pointer":        {pointerWide{&seven}, "wide 7"},
 		"a map":                              {mapText{"a": {}, "b": {}}, "map of 2"},
 		"an array":                           {UUID{0xff, 15: 1}, "ff000000000000000000000000000001"},
-		"one of the standard library":        {*big.NewInt(1 << 40), "1099511627776"},
+		"a type of the standard library":     {*big.NewInt(1 << 40), "1099511627776"},
 		"text of 63 bytes":                   {TextKey(strings.Repeat("x", 63)), strings.Repeat("x", 63)},
 		"text of 64 bytes":                   {TextKey(strings.Repeat("x", 64)), strings.Repeat("x", 64)},
 		"long text":                          {TextKey(strings.Repeat("é", 5000)), strings.Repeat("é", 5000)},
@@ -109,30 +109,30 @@ func TestTextForm(t *testing.T) {
 	}
 }
 
-func TestTextFormOfAnEmbeddedFieldIsAmbiguous(t *testing.T) {
+func TestCompileRejectsStructsThatEmbedATextForm(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
-		"an embedded struct":            Promoted{},
-		"an embedded pointer":           PromotedPointer{},
-		"a struct embedded in one":      PromotedDeep{},
-		"an embedded time":              promotedTime{},
-		"a method of its own beside it": Own{},
-		"a pointer method of its own":   OwnPointer{},
-		"a method beside a time":        OwnTime{},
-		"AppendText beside MarshalText": OwnAppend{},
+		"an embedded struct":                            Promoted{},
+		"an embedded pointer":                           PromotedPointer{},
+		"two levels of embedding":                       PromotedDeep{},
+		"an embedded time":                              promotedTime{},
+		"a struct with its own method":                  Own{},
+		"a struct with its own pointer method":          OwnPointer{},
+		"an embedded time and an own method":            OwnTime{},
+		"an embedded MarshalText and an own AppendText": OwnAppend{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := shape.Compile(oneField(reflect.TypeOf(value)))
-			require.ErrorContains(t, err, "a type with a text form; want a field with a name in place of the embedded one")
+			require.ErrorContains(t, err, "a type with a text form; want a named field instead of the embedded one")
 			_, err = shape.Compile(reflect.TypeOf(value))
-			require.ErrorContains(t, err, "want a field with a name in place of the embedded one")
+			require.ErrorContains(t, err, "want a named field instead of the embedded one")
 		})
 	}
 }
 
-// compileField compiles a struct with the field F of value's type, and returns
-// it with a Ref to one that holds value.
+// compileField compiles a struct with one field F of the type of value. It returns the compiled
+// type and a Ref to a struct that holds value.
 func compileField(t *testing.T, value any) (*shape.Type, shape.Ref) {
 	t.Helper()
 	goType := oneField(reflect.TypeOf(value))
@@ -143,7 +143,7 @@ func compileField(t *testing.T, value any) (*shape.Type, shape.Ref) {
 	return compiled, shape.RefOfValue(data)
 }
 
-// The types below refuse some of their values.
+// The types below have a Validate method that rejects odd numbers.
 type (
 	evenValue   int64
 	evenPointer int32
@@ -169,29 +169,29 @@ func (v evenText) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d", 
 func (v evenMap) Validate() error               { return even(int64(len(v))) }
 func (v evenMap) MarshalText() ([]byte, error)  { return []byte("{}"), nil }
 
-func TestValidateIsCalled(t *testing.T) {
+func TestEncodingCallsValidateOfEveryLeaf(t *testing.T) {
 	t.Parallel()
 	odd := evenValue(1)
 	for name, c := range map[string]struct {
 		value any
-		path  string // of the fault, "" for none
+		path  string // of the fault, or "" without a fault
 	}{
-		"on a value receiver":             {evenValue(3), "f"},
-		"on a pointer receiver":           {evenPointer(3), "f"},
-		"on a text type":                  {evenText{3}, "f"},
-		"on a type as wide as a pointer":  {evenMap{"a": 1}, "f"},
-		"on a named string":               {CourseKey(""), "f"},
-		"on a nullable that is present":   {&odd, "f"},
-		"on the items of a list":          {[]evenValue{2, 4, 5}, "f[2]"},
-		"on the items of lists of lists":  {[][]evenPointer{{}, {2, 3}}, "f[1][1]"},
-		"on the items of a list of bytes": {[]evenByte{2, 3}, "f[1]"},
-		"on the values of a map":          {map[string]evenValue{"a": 3}, "f[...]"},
-		"on the keys of a map":            {map[CourseKey]string{"": "x"}, "f[...]"},
-		"on the keys of any map":          {map[CourseKey]bool{"": true}, "f[...]"},
-		"on strings in a map":             {map[string]CourseKey{"a": ""}, "f[...]"},
-		"and accepts":                     {[]evenValue{2, 4}, ""},
-		"but not on a null":               {(*evenValue)(nil), ""},
-		"and accepts keys of a map":       {map[CourseKey]evenValue{"a": 2}, ""},
+		"on a value receiver":                 {evenValue(3), "f"},
+		"on a pointer receiver":               {evenPointer(3), "f"},
+		"on a text type":                      {evenText{3}, "f"},
+		"on a type as wide as a pointer":      {evenMap{"a": 1}, "f"},
+		"on a named string":                   {CourseKey(""), "f"},
+		"on a nullable that is present":       {&odd, "f"},
+		"on the items of a list":              {[]evenValue{2, 4, 5}, "f[2]"},
+		"on the items of lists of lists":      {[][]evenPointer{{}, {2, 3}}, "f[1][1]"},
+		"on the items of a list of bytes":     {[]evenByte{2, 3}, "f[1]"},
+		"on the values of a map":              {map[string]evenValue{"a": 3}, "f[...]"},
+		"on the keys of a map":                {map[CourseKey]string{"": "x"}, "f[...]"},
+		"on the keys of a map to booleans":    {map[CourseKey]bool{"": true}, "f[...]"},
+		"on named strings in a map":           {map[string]CourseKey{"a": ""}, "f[...]"},
+		"with valid items":                    {[]evenValue{2, 4}, ""},
+		"not on a null":                       {(*evenValue)(nil), ""},
+		"with valid keys and values of a map": {map[CourseKey]evenValue{"a": 2}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,49 +204,49 @@ func TestValidateIsCalled(t *testing.T) {
 				return
 			}
 			for _, err := range []error{avroErr, jsonErr} {
-				var refused *shape.FieldError
-				require.ErrorAs(t, err, &refused)
-				require.Equal(t, c.path, refused.Path)
+				var rejected *shape.FieldError
+				require.ErrorAs(t, err, &rejected)
+				require.Equal(t, c.path, rejected.Path)
 				require.True(t, errors.Is(err, errOdd) || errors.Is(err, errEmptyKey))
 			}
 		})
 	}
 }
 
-// hoarder's methods keep what they are given.
-type hoarder struct {
+// keeper has a method that keeps its receiver's text.
+type keeper struct {
 	text string
 	kept *[]string
 }
 
-func (h hoarder) MarshalText() ([]byte, error) {
-	*h.kept = append(*h.kept, h.text)
+func (k keeper) MarshalText() ([]byte, error) {
+	*k.kept = append(*k.kept, k.text)
 	return nil, nil
 }
 
-type pointerHoarder struct {
+type pointerKeeper struct {
 	text string
-	kept *[]*pointerHoarder
+	kept *[]*pointerKeeper
 }
 
-func (h *pointerHoarder) MarshalText() ([]byte, error) {
-	*h.kept = append(*h.kept, h)
+func (k *pointerKeeper) MarshalText() ([]byte, error) {
+	*k.kept = append(*k.kept, k)
 	return nil, nil
 }
 
-func TestMethodsMayKeepWhatTheyAreGiven(t *testing.T) {
+func TestTextMethodsMayKeepTheirReceiver(t *testing.T) {
 	t.Parallel()
 	type event struct {
-		Value   hoarder        `avro:"value"`
-		Pointer pointerHoarder `avro:"pointer"`
+		Value   keeper        `avro:"value"`
+		Pointer pointerKeeper `avro:"pointer"`
 	}
 	compiled, err := shape.Compile(reflect.TypeFor[event]())
 	require.NoError(t, err)
 	var kept []string
-	var keptPointers []*pointerHoarder
+	var keptPointers []*pointerKeeper
 	encode := func(text []byte) {
-		// Short strings made of bytes are on the stack if nobody keeps them.
-		data := event{hoarder{string(text), &kept}, pointerHoarder{string(text), &keptPointers}}
+		// A short string of bytes is on the stack unless it escapes.
+		data := event{keeper{string(text), &kept}, pointerKeeper{string(text), &keptPointers}}
 		_, err := compiled.AppendAvro(nil, shape.RefOf(&data))
 		require.NoError(t, err)
 	}
@@ -271,7 +271,7 @@ func useStack(depth int) byte {
 	return useStack(depth-1) + fill[depth%64]
 }
 
-func TestStackMayGrowWhileEncoding(t *testing.T) {
+func TestStackMayGrowDuringEncoding(t *testing.T) {
 	t.Parallel()
 	type event struct {
 		Deep  stackUser `avro:"deep"`
@@ -280,7 +280,7 @@ func TestStackMayGrowWhileEncoding(t *testing.T) {
 	compiled, err := shape.Compile(reflect.TypeFor[event]())
 	require.NoError(t, err)
 	done := make(chan string)
-	go func() { // on a small stack of its own
+	go func() { // with a new, small stack
 		data := event{stackUser{5000}, strings.Repeat("x", 3)}
 		out, err := compiled.AppendAvro(nil, shape.RefOf(&data))
 		if err != nil {
@@ -299,15 +299,15 @@ func (s stackUser) MarshalText() ([]byte, error) {
 	return []byte("deep"), nil
 }
 
-func TestTextFaults(t *testing.T) {
+func TestEncodingReportsFaultsOfTextForms(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		value any
 		want  string
 	}{
-		"an error of MarshalText":              {failingText{}, "f: refused"},
-		"text that is not UTF-8":               {TextKey("a\xff"), "f: found bytes that are not UTF-8; want text in UTF-8"},
-		"AppendText that loses what was there": {losingText{}, "f: AppendText returned less than it was given"},
+		"an error of MarshalText":          {failingText{}, "f: invalid text"},
+		"text that is not UTF-8":           {TextKey("a\xff"), "f: found invalid UTF-8; want text in UTF-8"},
+		"AppendText that drops the prefix": {droppingText{}, "f: AppendText returned fewer bytes than it received"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -323,14 +323,14 @@ func TestTextFaults(t *testing.T) {
 }
 
 type (
-	failingText struct{}
-	losingText  struct{}
+	failingText  struct{}
+	droppingText struct{}
 )
 
-func (failingText) MarshalText() ([]byte, error)     { return nil, errors.New("refused") }
-func (losingText) AppendText([]byte) ([]byte, error) { return nil, nil }
+func (failingText) MarshalText() ([]byte, error)       { return nil, errors.New("invalid text") }
+func (droppingText) AppendText([]byte) ([]byte, error) { return nil, nil }
 
-func TestValueIsACopy(t *testing.T) {
+func TestRefValueReturnsACopy(t *testing.T) {
 	t.Parallel()
 	data := CourseData{DisplayName: "before"}
 	got := shape.RefOf(&data).Value(reflect.TypeFor[CourseData]())

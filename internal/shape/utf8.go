@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// isUTF8 is [utf8.ValidString]. Most texts of an event are short and ASCII: of
-// those the last bytes are looked at together too, if need be a second time,
-// which takes a fifth of the instructions.
+// isUTF8 reports whether s is valid UTF-8. It reads eight bytes at a time: most strings of an
+// event are short and ASCII, and [utf8.ValidString] reads those byte by byte. The last eight bytes
+// may overlap bytes that were read before.
 func isUTF8(s string) bool {
 	var all uint64
 	if last := len(s) - 8; last < 0 {

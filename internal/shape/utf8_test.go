@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Texts are looked at eight bytes at a time, the last ones perhaps twice.
-func TestEveryByteOfATextIsLookedAt(t *testing.T) {
+// The encoder checks eight bytes at a time, and the last bytes possibly twice.
+func TestEncodingChecksEveryByteForUTF8(t *testing.T) {
 	t.Parallel()
 	for length := range 40 {
 		text := strings.Repeat("x", length)
