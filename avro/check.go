@@ -9,26 +9,25 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// SchemaError reports a text that is no Avro schema.
+// SchemaError reports that a text is not a valid Avro schema.
 type SchemaError struct {
 	// Name is the name of the schema.
 	Name string
-	// Err says what is wrong with its text.
+	// Err is the fault of its text.
 	Err error
 }
 
-// Error names the schema and the fault.
+// Error returns the name of the schema and the fault.
 func (e *SchemaError) Error() string { return fmt.Sprintf("schema %q: %v", e.Name, e.Err) }
 
-// Unwrap returns the cause.
+// Unwrap returns Err.
 func (e *SchemaError) Unwrap() error { return e.Err }
 
-// Check reports, as a [*SchemaError], why a strict reader would refuse the
-// schema. Readers differ: the event bus itself takes every event type, but one
-// with a hyphen in its name is no Avro namespace, and schema registries refuse it.
+// Check returns a [*SchemaError] if a strict reader rejects schema, and nil otherwise. Readers
+// differ: the event bus accepts every event type, but schema registries reject one with a hyphen,
+// which is not allowed in an Avro namespace.
 //
-// The schemas of a [signalcast.Route] can be given as they are: nil, which
-// stands for no schema, has no fault.
+// Check returns nil if schema is nil, as the schemas of a [signalcast.Route] can be.
 func Check(schema *signalcast.Schema) error {
 	if schema == nil {
 		return nil
@@ -39,14 +38,14 @@ func Check(schema *signalcast.Schema) error {
 	return nil
 }
 
-// parse parses the text with nothing else known: a schema that was seen before
-// cannot lend it names.
+// parse parses text with an empty cache, so that it cannot refer to names that another schema
+// defined.
 func parse(text string) (hamba.Schema, error) {
-	return hamba.ParseWithCache(text, "", &hamba.SchemaCache{}) //nolint:wrapcheck // the callers say which schema
+	return hamba.ParseWithCache(text, "", &hamba.SchemaCache{}) //nolint:wrapcheck // the callers wrap it with the name of the schema
 }
 
-// parseLenient parses the text whatever its namespace is, which does not show
-// in the bytes that it describes.
+// parseLenient parses text and ignores an invalid namespace of the outermost type. The encoding
+// does not depend on the namespace.
 func parseLenient(text string) (hamba.Schema, error) {
 	schema, err := parse(text)
 	if err == nil {
@@ -57,7 +56,7 @@ func parseLenient(text string) (hamba.Schema, error) {
 		return nil, err
 	}
 	delete(attributes, "namespace")
-	bare, _ := json.Marshal(attributes) // it was parsed from JSON
+	bare, _ := json.Marshal(attributes) // cannot fail: attributes were parsed from JSON
 	schema, bareErr := parse(string(bare))
 	if bareErr != nil {
 		return nil, err

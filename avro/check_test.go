@@ -9,7 +9,7 @@ import (
 	"github.com/signalcast/signalcast/avro"
 )
 
-func TestCheckAcceptsWhatRoutesHave(t *testing.T) {
+func TestCheckAcceptsTheSchemasOfRoutes(t *testing.T) {
 	t.Parallel()
 	for name, schema := range map[string]*signalcast.Schema{
 		"no schema":            nil,
@@ -23,11 +23,11 @@ func TestCheckAcceptsWhatRoutesHave(t *testing.T) {
 	}
 }
 
-func TestCheckRefusesWhatIsNoSchema(t *testing.T) {
+func TestCheckRejectsInvalidSchemas(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"nothing":                  ``,
-		"text that is no JSON":     `{"type": "record"`,
+		"an empty text":            ``,
+		"text that is not JSON":    `{"type": "record"`,
 		"an unknown type":          `{"name": "x", "type": "datetime"}`,
 		"a record without a name":  `{"type": "record", "fields": []}`,
 		"a field without a type":   `{"type": "record", "name": "R", "fields": [{"name": "a"}]}`,
@@ -44,7 +44,7 @@ func TestCheckRefusesWhatIsNoSchema(t *testing.T) {
 	}
 }
 
-func TestSchemasDoNotLendEachOtherNames(t *testing.T) {
+func TestSchemasDoNotShareNames(t *testing.T) {
 	t.Parallel()
 	defines := &signalcast.Schema{Text: `{"type": "record", "name": "Course", "fields": []}`}
 	uses := &signalcast.Schema{Text: `{"type": "record", "name": "R", "fields": [{"name": "a", "type": "Course"}]}`}

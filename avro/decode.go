@@ -12,20 +12,20 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// DecodeError reports bytes that are not what their schema describes.
+// DecodeError reports that bytes do not encode a value of their schema.
 type DecodeError struct {
-	// Schema is the name of the schema, empty where there is none.
+	// Schema is the name of the schema, or empty without a schema.
 	Schema string
-	// Path names the value at fault by wire names. The items of a list are
-	// numbered, as in "answer.parts[2]"; a value of a map is "options[...]",
-	// since its key is event data. It is empty for the bytes as a whole.
+	// Path is the dotted path of wire names to the value at fault. An item of a list has its
+	// index, as in "answer.parts[2]". The keys and values of a map are "options[...]", since
+	// keys are event data. An empty Path is the outermost value.
 	Path string
-	// Err says what was found, without the data. It is [io.ErrUnexpectedEOF]
-	// where the bytes end within the value.
+	// Err is the fault, without the data. It is [io.ErrUnexpectedEOF] if the bytes end within
+	// the value.
 	Err error
 }
 
-// Error names the schema, the value and the fault.
+// Error returns the name of the schema, the path and the fault.
 func (e *DecodeError) Error() string {
 	if e.Path == "" {
 		return fmt.Sprintf("bytes of %q: %v", e.Schema, e.Err)
@@ -33,20 +33,19 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("bytes of %q: %s: %v", e.Schema, e.Path, e.Err)
 }
 
-// Unwrap returns the cause.
+// Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
 var (
-	errNoSchema     = errors.New("found no schema; only bytes with a schema can be decoded")
-	errTrailing     = errors.New("found bytes after the value, want none")
-	errNotUTF8      = errors.New("found a string that is not UTF-8")
-	errNegative     = errors.New("found a length below zero")
+	errNoSchema     = errors.New("found no schema; want a schema")
+	errTrailing     = errors.New("found bytes after the value; want only the value")
+	errNotUTF8      = errors.New("found invalid UTF-8; want text in UTF-8")
+	errNegative     = errors.New("found a negative length; want 0 or more")
 	errTooManyItems = errors.New("found a list or map with more items than the bytes can hold")
 )
 
-// Decode returns the one value that data holds, without any framing around it:
-// a message's value with its [signalcast.Envelope.ValueSchema], or its key with
-// its [signalcast.Message.KeySchema].
+// Decode decodes data, the encoding of one value without framing: the value of a message with its
+// [signalcast.Envelope.ValueSchema], or the key with its [signalcast.Message.KeySchema].
 //
 //	Avro               Go
 //	record, map        map[string]any
@@ -57,14 +56,13 @@ var (
 //	boolean            bool
 //	bytes              []byte
 //	null               nil
-//	a union            the value itself
+//	union              the value itself
 //
-// These are the types that signals' schemas are made of; others are an error.
-// Lists, maps and bytes are never nil. The value shares no memory with data.
+// The schemas of signals have no other types. Decode returns an error for them. Lists, maps and
+// bytes are never nil. The value shares no memory with data.
 //
-// The error is a [*DecodeError], or a [*SchemaError] where the schema's text is
-// none. A namespace that is not legal in Avro is no error here: it does not show
-// in the bytes.
+// The error is a [*DecodeError], or a [*SchemaError] if the text is not a valid schema. Decode
+// accepts an invalid namespace, since the encoding does not depend on it.
 func Decode(schema *signalcast.Schema, data []byte) (any, error) {
 	if schema == nil {
 		return nil, &DecodeError{Err: errNoSchema}
@@ -84,21 +82,21 @@ func Decode(schema *signalcast.Schema, data []byte) (any, error) {
 	return value, nil
 }
 
-// maxEmptyItems is how many items may take no bytes: records without fields.
+// maxEmptyItems is the largest number of items without bytes, such as records without fields.
 const maxEmptyItems = 1 << 16
 
-// decoder walks a schema and reads one value. The library's own decoding is not
-// used since it takes bytes that end early for complete, makes room for as many
-// items as the bytes claim to have, and wraps some nullable values but not others.
+// decoder reads one value of a schema. It replaces the decoding of the library, which accepts
+// bytes that end early, allocates as many items as the bytes claim to have, and wraps only some
+// nullable values.
 type decoder struct {
 	schema string
 	reader *hamba.Reader
-	length int64 // of all bytes
-	items  int64 // how many more items of lists and maps there may be
+	length int64 // of the bytes to decode
+	items  int64 // largest number of further items of lists and maps
 }
 
 func newDecoder(schema string, data []byte) *decoder {
-	config := hamba.WithReaderConfig(hamba.Config{}.Freeze()) // else it is shared with the program
+	config := hamba.WithReaderConfig(hamba.Config{}.Freeze()) // the default would be shared with the program
 	length := int64(len(data))
 	return &decoder{
 		schema: schema,
@@ -192,7 +190,7 @@ func (d *decoder) union(schema *hamba.UnionSchema, path string) (any, error) {
 	}
 	branches := int64(len(schema.Types()))
 	if branch < 0 || branch >= branches {
-		return nil, d.fail(path, fmt.Errorf("found branch %d of a union that has %d", branch, branches))
+		return nil, d.fail(path, fmt.Errorf("found branch %d of a union; want 0 to %d", branch, branches-1))
 	}
 	return d.value(schema.Types()[branch], path)
 }
@@ -211,7 +209,7 @@ func (d *decoder) scalar(avroType, path string) (any, error) {
 	case "bytes":
 		return d.bytes(path)
 	default:
-		return nil, d.fail(path, fmt.Errorf("found Avro type %q, which no signal has", avroType))
+		return nil, d.fail(path, fmt.Errorf("found Avro type %q; want a type of a signal's schema", avroType))
 	}
 	return value, d.check(path)
 }
@@ -240,7 +238,7 @@ func (d *decoder) bytes(path string) ([]byte, error) {
 	return b, d.check(path)
 }
 
-// check returns what went wrong with the value at path, as far as the reader knows.
+// check returns the error of the reader as a fault of the value at path, or nil.
 func (d *decoder) check(path string) error {
 	err := d.reader.Error
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// faultySchema has each type that bytes can contradict.
+// faultySchema has each type whose encoding can be invalid.
 const faultySchema = `{"type": "record", "name": "Faulty", "namespace": "org.example", "fields": [
 	{"name": "flag", "type": "boolean"},
 	{"name": "inner", "type": {"type": "record", "name": "Inner", "fields": [
@@ -25,7 +25,7 @@ const faultySchema = `{"type": "record", "name": "Faulty", "namespace": "org.exa
 	]}}
 ]}`
 
-func TestBytesThatContradictTheirSchema(t *testing.T) {
+func TestDecodeReportsBytesThatDoNotMatchTheSchema(t *testing.T) {
 	t.Parallel()
 	huge := string([]byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}) // 1<<63 - 1
 	least := string([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
@@ -34,19 +34,19 @@ func TestBytesThatContradictTheirSchema(t *testing.T) {
 		path  string
 		fault string
 	}{
-		"a boolean of 2":                      {"\x02\x00\x00\x00", "flag", "invalid bool"},
-		"a long that does not end":            {"\x00" + string(bytes.Repeat([]byte{0xff}, 11)), "inner.names", "unexpected EOF"},
-		"a string of negative length":         {"\x00\x02\x01", "inner.names[0]", "below zero"},
-		"a string longer than the bytes":      {"\x00\x02" + huge, "inner.names[0]", "unexpected EOF"},
-		"a string that is not UTF-8":          {"\x00\x04\x02a\x02\xff\x00\x00\x00", "inner.names[1]", "UTF-8"},
-		"a key that is not UTF-8":             {"\x00\x00\x02\x02\xff\x00\x00\x00", "inner.options[...]", "UTF-8"},
-		"a branch that the union lacks":       {"\x00\x00\x02\x02k\x04\x00\x00", "inner.options[...]", "branch 2 of a union that has 2"},
-		"a branch below zero":                 {"\x00\x00\x02\x02k\x01\x00\x00", "inner.options[...]", "branch -1"},
-		"endlessly many strings":              {"\x00" + huge, "inner.names", "more items"},
-		"endlessly many items without bytes":  {"\x00\x00\x00" + huge, "inner.nothings", "more items"},
-		"block after block of empty items":    {"\x00\x00\x00" + strings.Repeat("\x80\x80\x08", 2), "inner.nothings", "more items"},
-		"a count whose negative is no number": {"\x00" + least + "\x00", "inner.names", "more items"},
-		"a byte after the value":              {"\x00\x00\x00\x00\x00", "", "after the value"},
+		"a boolean of 2":                        {"\x02\x00\x00\x00", "flag", "invalid bool"},
+		"a long that does not end":              {"\x00" + string(bytes.Repeat([]byte{0xff}, 11)), "inner.names", "unexpected EOF"},
+		"a string of negative length":           {"\x00\x02\x01", "inner.names[0]", "negative length"},
+		"a string longer than the bytes":        {"\x00\x02" + huge, "inner.names[0]", "unexpected EOF"},
+		"a string that is not UTF-8":            {"\x00\x04\x02a\x02\xff\x00\x00\x00", "inner.names[1]", "UTF-8"},
+		"a key that is not UTF-8":               {"\x00\x00\x02\x02\xff\x00\x00\x00", "inner.options[...]", "UTF-8"},
+		"a branch that the union does not have": {"\x00\x00\x02\x02k\x04\x00\x00", "inner.options[...]", "branch 2 of a union; want 0 to 1"},
+		"a negative branch":                     {"\x00\x00\x02\x02k\x01\x00\x00", "inner.options[...]", "branch -1"},
+		"a huge count of strings":               {"\x00" + huge, "inner.names", "more items"},
+		"a huge count of items without bytes":   {"\x00\x00\x00" + huge, "inner.nothings", "more items"},
+		"several blocks of empty items":         {"\x00\x00\x00" + strings.Repeat("\x80\x80\x08", 2), "inner.nothings", "more items"},
+		"a count that cannot be negated":        {"\x00" + least + "\x00", "inner.names", "more items"},
+		"a byte after the value":                {"\x00\x00\x00\x00\x00", "", "after the value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestBytesThatContradictTheirSchema(t *testing.T) {
 	}
 }
 
-func TestBytesThatEndEarly(t *testing.T) {
+func TestDecodeReportsBytesThatEndEarly(t *testing.T) {
 	t.Parallel()
 	for _, s := range subjects(t) {
 		seed := make([]byte, 400)
@@ -76,7 +76,7 @@ func TestBytesThatEndEarly(t *testing.T) {
 	}
 }
 
-func TestListsInSeveralBlocksWithSizes(t *testing.T) {
+func TestDecodeReadsListsInSeveralBlocksWithSizes(t *testing.T) {
 	t.Parallel()
 	schema := &signalcast.Schema{Text: `{"type": "array", "items": "long"}`}
 	decoded, err := avro.Decode(schema, []byte("\x02\x0e\x03\x04\x10\x12\x00"))
@@ -84,29 +84,29 @@ func TestListsInSeveralBlocksWithSizes(t *testing.T) {
 	require.Equal(t, []any{int64(7), int64(8), int64(9)}, decoded)
 }
 
-func TestTypesThatNoSignalHas(t *testing.T) {
+func TestDecodeRejectsTypesThatSignalsDoNotHave(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`"int"`, `"float"`, `{"type": "fixed", "name": "F", "size": 1}`, `{"type": "enum", "name": "E", "symbols": ["A"]}`} {
 		_, err := avro.Decode(&signalcast.Schema{Text: text}, []byte{0, 0, 0, 0})
 		var fault *avro.DecodeError
 		require.ErrorAs(t, err, &fault)
-		require.ErrorContains(t, err, "no signal has")
+		require.ErrorContains(t, err, "want a type of a signal's schema")
 	}
 }
 
-func TestBytesWithoutSchema(t *testing.T) {
+func TestDecodeRejectsAMissingOrInvalidSchema(t *testing.T) {
 	t.Parallel()
 	_, err := avro.Decode(nil, []byte("{}"))
 	var noSchema *avro.DecodeError
 	require.ErrorAs(t, err, &noSchema)
 
 	_, err = avro.Decode(&signalcast.Schema{Name: "key", Text: `{"name": "key", "type": "uuid"}`}, nil)
-	var noAvro *avro.SchemaError
-	require.ErrorAs(t, err, &noAvro)
-	require.Equal(t, "key", noAvro.Name)
+	var invalid *avro.SchemaError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, "key", invalid.Name)
 }
 
-func TestDecodedValuesShareNoMemory(t *testing.T) {
+func TestDecodedValuesShareNoMemoryWithTheBytes(t *testing.T) {
 	t.Parallel()
 	schema := &signalcast.Schema{Text: `{"type": "array", "items": "bytes"}`}
 	data := []byte("\x04\x02a\x02b\x00")
@@ -118,8 +118,7 @@ func TestDecodedValuesShareNoMemory(t *testing.T) {
 	require.Equal(t, []any{[]byte("a"), []byte("b")}, list)
 }
 
-// FuzzDecode checks that no bytes do harm, and that what decodes means the same
-// to another library.
+// FuzzDecode checks that Decode does not panic, and that another library decodes the same value.
 func FuzzDecode(f *testing.F) {
 	all := subjects(f)
 	for i, s := range all {

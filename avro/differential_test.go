@@ -17,7 +17,7 @@ import (
 
 const namespace = "org.example.sample.v1"
 
-// subject is one type with everything that can encode or decode it.
+// subject is one type with its encoder and those of two other libraries.
 type subject struct {
 	goType reflect.Type
 	shape  *shape.Type
@@ -52,7 +52,7 @@ func subjects(tb testing.TB) []subject {
 	return all
 }
 
-func TestTwoOtherLibrariesAgreeWithTheEncoder(t *testing.T) {
+func TestEncoderAgreesWithTwoOtherLibraries(t *testing.T) {
 	t.Parallel()
 	for _, s := range subjects(t) {
 		t.Run(s.goType.Name(), func(t *testing.T) {
@@ -80,7 +80,7 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// check makes a value out of seed and compares what everybody makes of it.
+// check makes a value from seed and compares its encodings and decodings.
 func (s subject) check(t *testing.T, seed []byte) {
 	t.Helper()
 	data := reflect.New(s.goType).Elem()
@@ -122,8 +122,8 @@ func (s subject) checkDecoders(t *testing.T, want any, encoded []byte) {
 	require.Equal(t, exact(tagged(s.hamba, want)), exact(byHamba))
 }
 
-// checkEncoders compares with what the others encode: the bytes where they have
-// no choice, else the value.
+// checkEncoders compares encoded with the encodings of the other libraries: byte for byte if
+// sameBytes is set, and otherwise by the decoded value, since the others write maps in any order.
 func (s subject) checkEncoders(t *testing.T, want any, encoded []byte, sameBytes bool) {
 	t.Helper()
 	byTwmb, err := s.twmb.Encode(want)

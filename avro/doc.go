@@ -1,10 +1,8 @@
-// Package avro looks at Avro from the other side: it decodes what signalcast
-// writes, to explain and test it, and checks schemas as a strict reader would.
-// Programs that only send events do without it.
+// Package avro decodes the Avro that signalcast writes and checks its schemas by the rules of a
+// strict reader. It serves tests and tools; a program that only sends events does not need it.
 //
-// It stands on [github.com/hamba/avro/v2] with every cache and setting its own,
-// so nothing that a program does with that library shows here, or the other way
-// round. That library is no longer maintained and not made for hostile input:
-// never feed this package bytes or schemas from somebody you do not trust. The
-// limits it has are there to make an accident an error rather than a crash.
+// Package avro uses [github.com/hamba/avro/v2] with its own caches and settings, independent of
+// other uses of that library in the program. That library is no longer maintained and is not safe
+// for hostile input: do not pass this package bytes or schemas from an untrusted source. Its
+// limits turn damaged input into an error instead of a crash.
 package avro

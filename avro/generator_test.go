@@ -10,10 +10,10 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// generator makes values out of bytes. When they are used up the values are zero.
+// generator makes values from bytes. After the last byte it makes zero values.
 type generator struct {
 	bytes      []byte
-	singleMaps bool // maps have one entry at most, so that all encoders agree on its order
+	singleMaps bool // maps have at most one entry, so that all encoders write the same bytes
 }
 
 func (g *generator) byte() byte {
@@ -93,7 +93,7 @@ func (g *generator) float() float64 {
 	return math.Float64frombits(g.uint64())
 }
 
-// text makes UTF-8 whose length now and then takes two or three bytes on the wire.
+// text makes UTF-8. The length of some texts takes two or three bytes on the wire.
 func (g *generator) text() string {
 	pieces := []string{"a", "Z", "7", " ", "\x00", "\"\\", "é", "漢", "😀", "\u2028"}
 	var b strings.Builder
@@ -127,7 +127,7 @@ func (g *generator) time() time.Time {
 func (g *generator) fillSlice(v reflect.Value) {
 	length := g.below(5)
 	if length == 0 && g.byte()%2 == 0 {
-		return // nil is as good as empty
+		return // nil is encoded as empty
 	}
 	if g.byte() == 1 {
 		length *= 50

@@ -13,10 +13,10 @@ import (
 	"github.com/signalcast/signalcast/avro"
 )
 
-// illegalNamespace is the event type whose name is no Avro namespace, for its hyphen.
+// illegalNamespace is an event type with a hyphen, which Avro does not allow in a namespace.
 const illegalNamespace = "org.openedx.enterprise.subsidy.redemption-reversed.v1"
 
-// goldenFile is one file of testdata/golden/events: what the reference wrote.
+// goldenFile is one file of testdata/golden/events, recorded from the reference.
 type goldenFile struct {
 	EventType string `json:"event_type"`
 	Schema    string `json:"schema"`
@@ -48,7 +48,7 @@ func goldenFiles(t *testing.T) []goldenFile {
 	return files
 }
 
-func TestBytesOfTheReferenceDecodeToItsData(t *testing.T) {
+func TestDecodeReadsTheBytesOfTheReference(t *testing.T) {
 	t.Parallel()
 	for _, file := range goldenFiles(t) {
 		t.Run(file.EventType, func(t *testing.T) {
@@ -76,7 +76,7 @@ func requireDecodes(t *testing.T, want, schema, inHex string) {
 	require.JSONEq(t, want, string(text))
 }
 
-func TestOneSchemaOfTheReferenceIsRefusedByStrictReaders(t *testing.T) {
+func TestCheckRejectsOneSchemaOfTheReference(t *testing.T) {
 	t.Parallel()
 	for _, file := range goldenFiles(t) {
 		err := avro.Check(&signalcast.Schema{Name: file.EventType + ".CloudEvent", Text: file.Schema})

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// plain says, apart from all encoders, what a consumer gets for the value v.
+// plain returns the value that a consumer decodes for v. It does not use an encoder.
 func plain(v reflect.Value) any {
 	switch value := v.Interface().(type) {
 	case time.Time:
@@ -88,7 +88,7 @@ func isoFormat(t time.Time) string {
 	return t.Format(layout)
 }
 
-// field returns the value at a dotted path of a plain value.
+// field returns the value at a dotted path in a plain value.
 func field(value any, path string) any {
 	for name := range strings.SplitSeq(path, ".") {
 		value = value.(map[string]any)[name]
@@ -96,8 +96,8 @@ func field(value any, path string) any {
 	return value
 }
 
-// tagged returns a plain value as hamba gives and takes it: in a union, records,
-// lists and maps are in a map with their type's name.
+// tagged returns a plain value in the form of hamba/avro: a record, list or map in a union is
+// wrapped in a map with the name of its type.
 func tagged(schema hamba.Schema, value any) any {
 	switch s := schema.(type) {
 	case *hamba.RefSchema:
@@ -141,7 +141,7 @@ func tagged(schema hamba.Schema, value any) any {
 
 type floatBits uint64
 
-// exact replaces floats by their bits, so that NaN equals itself and -0 is not 0.
+// exact replaces floats with their bits, so that NaN equals NaN and -0 does not equal 0.
 func exact(value any) any {
 	switch v := value.(type) {
 	case float64:

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sampleTypes are event data types that together have everything the wire has.
+// sampleTypes returns event data types that together have every Avro type of signals.
 func sampleTypes() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[Scalars](),
@@ -18,7 +18,7 @@ func sampleTypes() []reflect.Type {
 
 type Level string
 
-// Title is written as text, short or long.
+// Title has a text form.
 type Title struct{ Text string }
 
 func (t Title) MarshalText() ([]byte, error) { return []byte(t.Text), nil }
@@ -76,7 +76,7 @@ type Collections struct {
 	MaybeMaps map[string]*map[string]*int64 `avro:"maybe_maps"`
 }
 
-// CoursePublished nests records, one of them embedded and one known by name later on.
+// CoursePublished has nested records, an embedded struct, and a record that occurs twice.
 type CoursePublished struct {
 	Course    Course    `avro:"course"`
 	Publisher Person    `avro:"publisher"`
