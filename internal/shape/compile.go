@@ -66,7 +66,7 @@ func (a *analysis) node(t reflect.Type, path string) *node {
 	}
 	a.nodes[t] = nil
 	before := len(a.faults)
-	n = a.analyse(t, path)
+	n = a.newNode(t, path)
 	n.goType = t
 	if len(a.faults) == before || before == maxFaults {
 		a.nodes[t] = n
@@ -76,7 +76,8 @@ func (a *analysis) node(t reflect.Type, path string) *node {
 	return n
 }
 
-func (a *analysis) analyse(t reflect.Type, path string) *node {
+// newNode analyses t, the type of the value at path. It does not set goType.
+func (a *analysis) newNode(t reflect.Type, path string) *node {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return &node{form: timeForm}
@@ -84,12 +85,14 @@ func (a *analysis) analyse(t reflect.Type, path string) *node {
 		a.fault(path, "an integer with the unit in its name", "found time.Duration, which has no unit on the wire")
 		return &node{}
 	}
-	if text, embedded := textMethodsOf(t); text != nil {
+	text, embedded := textMethodsOf(t)
+	if isNull(t) && (text != nil || !hasWireNames(t)) {
+		a.fault(path, "a pointer to the type that it wraps", "found %v, which would not be null on the wire", t)
+		return &node{}
+	}
+	if text != nil {
 		if embedded != nil {
 			a.embeddedText(t, embedded, path)
-		}
-		if isNullable(t) {
-			a.fault(path, "a pointer to the type that it wraps", "found %v, whose text cannot express null", t)
 		}
 		return &node{form: textForm, text: text, validate: methodOf[validator](t)}
 	}
@@ -331,12 +334,22 @@ func isAvroType(name string) bool {
 	}
 }
 
-// isNullable reports whether t is a struct with a field Valid bool, as sql.Null and
+// isNull reports whether t is a struct with a field Valid bool, as sql.NullString and
 // uuid.NullUUID have.
-func isNullable(t reflect.Type) bool {
+func isNull(t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return false
 	}
 	f, ok := t.FieldByName("Valid")
 	return ok && f.Type.Kind() == reflect.Bool
+}
+
+// hasWireNames reports whether a field of the struct t has a tag with a wire name.
+func hasWireNames(t reflect.Type) bool {
+	for f := range t.Fields() {
+		if name, _ := wireName(f); name != "" {
+			return true
+		}
+	}
+	return false
 }

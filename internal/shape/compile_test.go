@@ -1,6 +1,7 @@
 package shape_test
 
 import (
+	"database/sql"
 	"encoding"
 	"fmt"
 	"reflect"
@@ -248,12 +249,33 @@ func TestCompileReportsAtMostAThousandFaults(t *testing.T) {
 	require.Len(t, rejected.Fields, 1000)
 }
 
-func TestCompileRejectsNullableTypesWithATextForm(t *testing.T) {
+func TestCompileRejectsTypesWithAFieldValid(t *testing.T) {
 	t.Parallel()
 	_, err := shape.Compile(reflect.TypeFor[struct {
-		Amount nullText `avro:"amount"`
+		Amount nullText        `avro:"amount"`
+		Name   sql.NullString  `avro:"name"`
+		Count  sql.Null[int64] `avro:"count"`
+		Times  []sql.NullTime  `avro:"times"`
+		Ticket ticket          `avro:"ticket"`
 	}]())
-	require.ErrorContains(t, err, "Amount: found shape_test.nullText, whose text cannot express null; want a pointer to the type that it wraps")
+	var rejected *shape.TypeError
+	require.ErrorAs(t, err, &rejected)
+	var found []string
+	for _, f := range rejected.Fields {
+		require.Equal(t, "a pointer to the type that it wraps", f.Want)
+		found = append(found, f.Path+": "+f.Found)
+	}
+	require.Equal(t, []string{
+		"Amount: found shape_test.nullText, which would not be null on the wire",
+		"Name: found sql.NullString, which would not be null on the wire",
+		"Count: found sql.Null[int64], which would not be null on the wire",
+		"Times[]: found sql.NullTime, which would not be null on the wire",
+	}, found)
+}
+
+// ticket has a field Valid that is on the wire.
+type ticket struct {
+	Valid bool `avro:"valid"`
 }
 
 // nullText has the methods and fields of decimal.NullDecimal and uuid.NullUUID.

@@ -29,8 +29,8 @@
 //
 // A type has a text form if it, or a pointer to it, has the method MarshalText or AppendText.
 // A struct with a text form must not embed a type with a text form: reflection cannot tell
-// whose method it is. A struct with a text form must not have a field Valid bool, as sql.Null
-// has: its text cannot express null.
+// whose method it is. Types such as sql.NullString and uuid.NullUUID, with a field Valid bool, are
+// faults: their values would never be null on the wire. Use a pointer instead.
 //
 // The field
 //
