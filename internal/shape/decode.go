@@ -39,7 +39,7 @@ func (t *Type) DecodeJSON(data []byte, dst reflect.Value) error {
 }
 
 // decoder decodes one text. After a fault it continues with the next value. After a syntax error,
-// or maxFaults faults, it stops. Its recursion is as deep as the type, whatever the text.
+// or maxFaults faults, it stops. It recurses at most as deep as the type.
 type decoder struct {
 	text   *jsonpos.Reader
 	faults []FieldError
