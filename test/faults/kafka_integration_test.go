@@ -19,20 +19,21 @@ import (
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
 	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/test/faults"
 )
 
-func openFranz(t testing.TB, c franz.Config) backend {
+func openFranz(t testing.TB, c kafkaconfig.Config) backend {
 	t.Helper()
 	b, err := franz.New(c)
 	require.NoError(t, err)
 	return b
 }
 
-func openKafka(t testing.TB, c franz.Config) backend {
+func openKafka(t testing.TB, c kafkaconfig.Config) backend {
 	t.Helper()
-	b, err := kafka.New(kafka.Config(c))
+	b, err := kafka.New(c)
 	require.NoError(t, err)
 	return b
 }
@@ -60,7 +61,7 @@ func kafkaTarget(name string, brokers []string, registry *faults.Proxy, client s
 		allowed: allowed,
 		open: func(t testing.TB) backend {
 			t.Helper()
-			return open(t, franz.Config{
+			return open(t, kafkaconfig.Config{
 				Brokers: brokers, SchemaRegistry: "http://" + registry.Addr() + "/apis/ccompat/v7", RegisterOnUse: true,
 				BufferMessages: bufferMessages, BufferBytes: bufferBytes,
 				RequestTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,

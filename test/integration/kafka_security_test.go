@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/backends/franz"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
@@ -22,10 +22,10 @@ const patience = 3 * time.Second
 
 func TestKafkaOverTLS(t *testing.T) {
 	t.Parallel()
-	cases := map[string]func(t *testing.T, c *franz.Config){
-		"PLAIN":                func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN") },
-		"SCRAM-SHA-256":        func(t *testing.T, c *franz.Config) { withPassword(t, c, "SCRAM-SHA-256") },
-		"SCRAM-SHA-512":        func(t *testing.T, c *franz.Config) { withPassword(t, c, "SCRAM-SHA-512") },
+	cases := map[string]func(t *testing.T, c *kafkaconfig.Config){
+		"PLAIN":                func(t *testing.T, c *kafkaconfig.Config) { withPassword(t, c, "PLAIN") },
+		"SCRAM-SHA-256":        func(t *testing.T, c *kafkaconfig.Config) { withPassword(t, c, "SCRAM-SHA-256") },
+		"SCRAM-SHA-512":        func(t *testing.T, c *kafkaconfig.Config) { withPassword(t, c, "SCRAM-SHA-512") },
 		"a client certificate": withCertificate,
 	}
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
@@ -33,7 +33,7 @@ func TestKafkaOverTLS(t *testing.T) {
 		for name, secure := range cases {
 			t.Run(name+" delivers events", func(t *testing.T) {
 				t.Parallel()
-				config := franz.Config{}
+				config := kafkaconfig.Config{}
 				secure(t, &config)
 				_, err := sendRegistration(t, client, config)
 				require.NoError(t, err)
@@ -45,36 +45,39 @@ func TestKafkaOverTLS(t *testing.T) {
 func TestKafkaRejectsConnection(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
-		config func(t *testing.T, c *franz.Config)
+		config func(t *testing.T, c *kafkaconfig.Config)
 		reason string
 	}{
 		"wrong password with PLAIN": {
-			config: func(t *testing.T, c *franz.Config) { withPassword(t, c, "PLAIN"); c.SASLPassword = "wrong-password" },
+			config: func(t *testing.T, c *kafkaconfig.Config) {
+				withPassword(t, c, "PLAIN")
+				c.SASLPassword = "wrong-password"
+			},
 			reason: "access is denied",
 		},
 		"wrong password with SCRAM-SHA-256": {
-			config: func(t *testing.T, c *franz.Config) {
+			config: func(t *testing.T, c *kafkaconfig.Config) {
 				withPassword(t, c, "SCRAM-SHA-256")
 				c.SASLPassword = "wrong-password"
 			},
 			reason: "access is denied",
 		},
 		"wrong password with SCRAM-SHA-512": {
-			config: func(t *testing.T, c *franz.Config) {
+			config: func(t *testing.T, c *kafkaconfig.Config) {
 				withPassword(t, c, "SCRAM-SHA-512")
 				c.SASLPassword = "wrong-password"
 			},
 			reason: "access is denied",
 		},
 		"unknown authority": {
-			config: func(t *testing.T, c *franz.Config) {
+			config: func(t *testing.T, c *kafkaconfig.Config) {
 				withPassword(t, c, "PLAIN")
 				c.TLS = trusting(t, "KAFKA", "other-ca.pem")
 			},
 			reason: "certificate signed by unknown authority",
 		},
 		"missing client certificate": {
-			config: func(t *testing.T, c *franz.Config) { withCertificate(t, c); c.TLS.Certificates = nil },
+			config: func(t *testing.T, c *kafkaconfig.Config) { withCertificate(t, c); c.TLS.Certificates = nil },
 			reason: "tls: bad certificate",
 		},
 	}
@@ -83,7 +86,7 @@ func TestKafkaRejectsConnection(t *testing.T) {
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				config := franz.Config{DeliveryTimeout: patience}
+				config := kafkaconfig.Config{DeliveryTimeout: patience}
 				c.config(t, &config)
 
 				began := time.Now()
@@ -102,7 +105,7 @@ func TestKafkaRejectsConnection(t *testing.T) {
 }
 
 // withPassword configures c for the listener that requires a password.
-func withPassword(t *testing.T, c *franz.Config, mechanism string) {
+func withPassword(t *testing.T, c *kafkaconfig.Config, mechanism string) {
 	t.Helper()
 	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_SASL_BROKERS")}
 	c.TLS = trusting(t, "KAFKA", "ca.pem")
@@ -112,7 +115,7 @@ func withPassword(t *testing.T, c *franz.Config, mechanism string) {
 }
 
 // withCertificate configures c for the listener that requires a client certificate.
-func withCertificate(t *testing.T, c *franz.Config) {
+func withCertificate(t *testing.T, c *kafkaconfig.Config) {
 	t.Helper()
 	c.Brokers = []string{setting(t, "SIGNALCAST_TEST_KAFKA_TLS_BROKERS")}
 	c.TLS = trusting(t, "KAFKA", "ca.pem")
@@ -122,7 +125,7 @@ func withCertificate(t *testing.T, c *franz.Config) {
 }
 
 // sendRegistration sends one event as JSON and returns the log.
-func sendRegistration(t *testing.T, client kafkaClient, config franz.Config) (log string, err error) {
+func sendRegistration(t *testing.T, client kafkaClient, config kafkaconfig.Config) (log string, err error) {
 	t.Helper()
 	var text bytes.Buffer
 	config.Logger = slog.New(slog.NewTextHandler(&text, nil))

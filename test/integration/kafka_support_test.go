@@ -16,19 +16,20 @@ import (
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
 	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
 // kafkaClient is one of the two backends for Kafka, which share a configuration.
 type kafkaClient struct {
 	name string
-	new  func(franz.Config) (signalcast.Backend, error)
+	new  func(kafkaconfig.Config) (signalcast.Backend, error)
 }
 
 func kafkaClients() []kafkaClient {
 	return []kafkaClient{
-		{"franz-go", func(c franz.Config) (signalcast.Backend, error) { return franz.New(c) }},
-		{"kafka-go", func(c franz.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) }},
+		{"franz-go", func(c kafkaconfig.Config) (signalcast.Backend, error) { return franz.New(c) }},
+		{"kafka-go", func(c kafkaconfig.Config) (signalcast.Backend, error) { return kafka.New(c) }},
 	}
 }
 
@@ -44,9 +45,9 @@ func withEachKafkaClient(t *testing.T, test func(t *testing.T, client kafkaClien
 }
 
 // kafkaConfig returns a configuration with the broker and the schema registry of the tests.
-func kafkaConfig(t *testing.T) franz.Config {
+func kafkaConfig(t *testing.T) kafkaconfig.Config {
 	t.Helper()
-	return franz.Config{
+	return kafkaconfig.Config{
 		Brokers:        []string{setting(t, "SIGNALCAST_TEST_KAFKA_BROKERS")},
 		SchemaRegistry: setting(t, "SIGNALCAST_TEST_REGISTRY_URL"),
 	}
