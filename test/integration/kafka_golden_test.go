@@ -109,7 +109,7 @@ func TestNewDispatcherRejectsEventTypeThatIsNotAnAvroNamespace(t *testing.T) {
 		_, err = signalcast.NewDispatcher(t.Context(), openedxRegistry(t), config, backend)
 
 		require.ErrorContains(t, err, hyphenated)
-		require.ErrorContains(t, err, `"redemption-reversed" is illegal`)
+		require.ErrorContains(t, err, `found "redemption-reversed" in the namespace`)
 	})
 }
 
