@@ -2,28 +2,27 @@ package signalcast
 
 import "encoding/json"
 
-// MaxConfigBytes is the largest text that the parsers of configurations take: 16 MiB.
+// MaxConfigBytes is the largest JSON text of a configuration: 16 MiB.
 const MaxConfigBytes = 16 << 20
 
-// ProducerConfig says which events leave the process: event type → topic → settings.
-// It is the setting EVENT_BUS_PRODUCER_CONFIG of the Open edX event bus.
+// ProducerConfig says which events leave the process: event type → topic → settings. The
+// Open edX event bus calls it EVENT_BUS_PRODUCER_CONFIG.
 //
-// Topics are named without the prefix, see [WithTopicPrefix].
-// A ProducerConfig is a plain map: not safe for changes during use. Functions
-// of this package neither change nor keep the ones they are given.
+// Topics are without the prefix. See [WithTopicPrefix]. A ProducerConfig is a plain map
+// and must not be changed while it is used. The functions of this package neither
+// change nor keep their arguments.
 type ProducerConfig map[string]map[string]TopicConfig
 
-// TopicConfig holds the settings of one event type for one topic. Nil means
-// "inherit" when configurations are merged and "missing" when they are validated.
+// TopicConfig holds the settings of one event type for one topic. Nil means "inherit" in
+// a merge and "missing" in a validation.
 type TopicConfig struct {
-	// EventKeyField is the dotted path of the event key in the event's data:
-	// "enrollment.course.course_key". Events with equal keys keep their order.
+	// EventKeyField is the key path, such as "enrollment.course.course_key". Events with
+	// equal keys keep their order.
 	EventKeyField *string `json:"event_key_field,omitempty"`
-	// Enabled says whether events go to this topic.
+	// Enabled says whether events are published to this topic.
 	Enabled *bool `json:"enabled,omitempty"`
-	// Keyless true says that events have no key there, which an empty
-	// EventKeyField never says. EventKeyField and Keyless answer one question:
-	// in a merge, a layer that gives either replaces both.
+	// Keyless true means that messages have no key. An empty EventKeyField is an error.
+	// In a merge, a layer that sets EventKeyField or Keyless replaces both.
 	Keyless *bool `json:"keyless,omitempty"`
 }
 
@@ -36,16 +35,15 @@ const (
 
 func topicFields() []string { return []string{fieldKey, fieldEnabled, fieldKeyless} }
 
-// MarshalJSON writes the form that [ParseProducerConfig] reads. Nil maps are
-// written as empty objects, settings that are nil are left out.
+// MarshalJSON writes the form that [ParseProducerConfig] parses. It writes nil maps as
+// empty objects and leaves out nil settings.
 func (c ProducerConfig) MarshalJSON() ([]byte, error) {
 	type plain map[string]map[string]TopicConfig
 	return json.Marshal(plain(MergeProducerConfigs(c))) //nolint:wrapcheck // nothing in it can fail
 }
 
-// UnmarshalJSON replaces c with what [ParseProducerConfig] makes of the text.
-// Positions in errors count from the start of the object itself. On an error c
-// is unchanged.
+// UnmarshalJSON replaces c by the result of [ParseProducerConfig]. Positions in errors
+// count from the start of the object. On an error, c is unchanged.
 func (c *ProducerConfig) UnmarshalJSON(text []byte) error {
 	parsed, err := ParseProducerConfig(text)
 	if err == nil {
@@ -54,9 +52,8 @@ func (c *ProducerConfig) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// ConfigPath names one place of a [ProducerConfig]: an event type, one of its
-// topics, or one of a topic's settings by its name in JSON. What lies deeper
-// than the place is empty.
+// ConfigPath is a place in a [ProducerConfig]: an event type, a topic, or a setting by its name
+// in JSON. Deeper fields are empty.
 type ConfigPath struct {
 	EventType, Topic, Field string
 }

@@ -142,7 +142,7 @@ func (l *problemList) truncate() {
 	}
 }
 
-// err returns a *ValidationError with the problems, or nil if there are none.
+// err returns a *ValidationError with the problems, or nil.
 func (l *problemList) err() error {
 	if len(l.list) == 0 {
 		return nil

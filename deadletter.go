@@ -44,7 +44,7 @@ func (d *Dispatcher) deadLetterBackend() Backend {
 	return d.backend
 }
 
-// deadLetterRoute returns the route of the messages of r that fail, nil if there is none. It
+// deadLetterRoute returns the route of the messages of r that fail, or nil. It
 // has no such route itself, so that a dead letter does not become another one.
 func (d *Dispatcher) deadLetterRoute(r *route, c *counters) *route {
 	if d.options.deadLetter == "" {

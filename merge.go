@@ -2,13 +2,12 @@ package signalcast
 
 import "maps"
 
-// MergeProducerConfigs lays configurations over one another: of each setting of
-// each topic the last one given holds. Event types and topics are added, never
-// removed; enabled: false switches a topic off. EventKeyField and Keyless are
-// replaced together, as the two answers to one question.
+// MergeProducerConfigs merges configurations: for each setting of each topic, the last
+// configuration that sets it decides. Event types and topics are added, never removed;
+// enabled: false stops a topic. EventKeyField and Keyless are replaced together.
 //
-// It is a pure function: the inputs are unchanged and share no memory with the
-// result, which is never nil, nor are its maps. Merging is associative.
+// MergeProducerConfigs is a pure function: it neither changes its arguments nor shares memory with
+// them. The result and its maps are never nil. Merging is associative.
 func MergeProducerConfigs(base ProducerConfig, overrides ...ProducerConfig) ProducerConfig {
 	merged := make(ProducerConfig, len(base))
 	merged.overlay(base)
@@ -18,7 +17,7 @@ func MergeProducerConfigs(base ProducerConfig, overrides ...ProducerConfig) Prod
 	return merged
 }
 
-// overlay lays c over merged, which owns all of its memory.
+// overlay merges c into merged, which owns all of its memory.
 func (merged ProducerConfig) overlay(c ProducerConfig) {
 	for eventType, topics := range c {
 		into := merged[eventType]
@@ -35,7 +34,7 @@ func (merged ProducerConfig) overlay(c ProducerConfig) {
 	}
 }
 
-// overlaid returns t, which owns its settings, with those of over.
+// overlaid returns t, which owns its settings, with the settings of over.
 func (t TopicConfig) overlaid(over TopicConfig) TopicConfig {
 	if over.EventKeyField != nil || over.Keyless != nil {
 		t.EventKeyField, t.Keyless = written(t.EventKeyField, over.EventKeyField), written(t.Keyless, over.Keyless)
@@ -46,7 +45,7 @@ func (t TopicConfig) overlaid(over TopicConfig) TopicConfig {
 	return t
 }
 
-// written returns a pointer to a copy of *from, at the place of into if there is one.
+// written returns a pointer to a copy of *from. It reuses into, if it is not nil.
 func written[T any](into, from *T) *T {
 	switch {
 	case from == nil:
@@ -59,21 +58,20 @@ func written[T any](into, from *T) *T {
 	}
 }
 
-// Layer is one of several configurations to be merged, with a name.
+// Layer is one of several configurations to merge, with a name.
 type Layer struct {
-	// Name says where the configuration is from, in problems and origins: a
-	// file name, "environment".
+	// Name identifies the layer in problems and origins: a file name, or "environment".
 	Name string
 	// Config is the configuration.
 	Config ProducerConfig
-	// Positions says where in the text of the layer its event types, topics
-	// and settings stand. [ParseLayer] fills it. It may be nil or have gaps.
+	// Positions are the places of event types, topics and settings in the text of the
+	// layer. [ParseLayer] sets it. It may be nil or incomplete.
 	Positions map[ConfigPath]Position
 }
 
-// MergeLayers is [MergeProducerConfigs] for layers, the first one being the
-// base. The provenance remembers which layer gave each value. Both results
-// share no memory with the layers.
+// MergeLayers is [MergeProducerConfigs] for layers. The first layer is the base. The
+// provenance tells which layer set each value. The results share no memory with the
+// layers.
 func MergeLayers(layers ...Layer) (ProducerConfig, *Provenance) {
 	merged := ProducerConfig{}
 	p := &Provenance{layers: make([]Layer, len(layers))}

@@ -49,7 +49,7 @@ type Schema struct {
 // know are zero.
 type Receipt struct {
 	// ID is the broker's name for the message, such as the ID of a Redis stream
-	// entry. It is empty if there is none.
+	// entry. It is empty if the broker gives no name.
 	ID string
 	// Partition and Offset are the place in a Kafka topic. They are valid only if
 	// HasOffset is true.

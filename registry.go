@@ -255,7 +255,7 @@ func notRegistered(eventType string) error {
 	return fmt.Errorf("event type %q: %w", eventType, ErrNotRegistered)
 }
 
-// lookup returns the signal of an event type, nil if there is none.
+// lookup returns the signal of an event type, or nil.
 func (r *Registry) lookup(eventType string) *entry {
 	if r == nil {
 		return nil

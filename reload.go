@@ -77,7 +77,7 @@ func (t *routeTable) changeSince(old *routeTable) Change {
 	return Change{publicRoutes(started), publicRoutes(stopped), publicRoutes(rekeyed)}
 }
 
-// publicRoutes returns copies of routes, nil if there are none.
+// publicRoutes returns copies of routes, or nil for no routes.
 func publicRoutes(routes []*route) []Route {
 	if len(routes) == 0 {
 		return nil

@@ -21,7 +21,7 @@ type Route struct {
 	// ContentType is the media type that the codec writes.
 	ContentType string
 	// ValueSchema and KeySchema are the schemas of the messages. The messages will
-	// carry the same pointers. Nil if there is none.
+	// carry the same pointers. Nil without a schema.
 	ValueSchema, KeySchema *Schema
 }
 
@@ -33,7 +33,7 @@ type route struct {
 	key        *KeyField // nil for a keyless topic
 	keyIndex   int       // of key in signalRoutes.keys
 	counters   *counters
-	deadLetter *route // of messages that fail; nil if there is none
+	deadLetter *route // of messages that fail, or nil
 }
 
 // signalRoutes are the routes of one signal.
@@ -74,7 +74,7 @@ func (t *routeTable) serving(e *entry) *signalRoutes {
 	return nil
 }
 
-// configured returns the routes of a signal, nil if there are none.
+// configured returns the routes of a signal, or nil.
 func (t *routeTable) configured(e *entry) *signalRoutes {
 	if e.index >= len(t.bySignal) {
 		return nil // registered later

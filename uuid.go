@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// UUID identifies an event (RFC 9562). The zero value is the nil UUID, which
-// no event may carry.
+// UUID identifies an event (RFC 9562). The zero value is the nil UUID, which is not valid
+// as the ID of an event.
 //
-// As a field of event data a UUID is a string on the wire; an optional one is a *UUID.
+// In event data, a UUID is a string on the wire. An optional one is a *UUID.
 type UUID [16]byte
 
 // NewUUID returns a version 7 UUID of the current time: 48 bits of milliseconds,
@@ -28,7 +28,7 @@ func newUUID(now time.Time) UUID {
 	return id
 }
 
-// ParseUUID reads the 36-character form, in either case.
+// ParseUUID parses the 36-character form, in upper or lower case.
 func ParseUUID(s string) (UUID, error) {
 	var id UUID
 	return id, id.UnmarshalText([]byte(s))
@@ -52,10 +52,10 @@ func (id UUID) AppendText(b []byte) ([]byte, error) {
 // MarshalText returns the 36-character form in lower case. It never fails.
 func (id UUID) MarshalText() ([]byte, error) { return id.AppendText(make([]byte, 0, 36)) }
 
-var errUUID = errors.New("not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+var errUUID = errors.New("found text of another form; want a UUID such as 0190a2b4-9f3c-7b1e-8d44-1f2e3a4b5c6d")
 
-// UnmarshalText reads the 36-character form, in either case.
-// After an error, id is unchanged.
+// UnmarshalText parses the 36-character form, in upper or lower case. On an error, id is
+// unchanged.
 func (id *UUID) UnmarshalText(text []byte) error {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return errUUID

@@ -1,5 +1,5 @@
 package signalcast
 
-// Version is the version of this library, as events carry it unless
-// [WithSourceLib] says otherwise.
+// Version returns the version of this library. Events carry it, unless [WithSourceLib] sets
+// another one.
 func Version() string { return "0.1.0" }
