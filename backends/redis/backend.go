@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
+	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
 
 var _ signalcast.Backend = (*Backend)(nil)
@@ -34,8 +35,8 @@ type Backend struct {
 	batchMessages   int
 	deliveryTimeout time.Duration
 
-	// start serves a stream on a goroutine of its own, stop makes these
-	// goroutines give up, and serving waits for them.
+	// start serves a stream in its own goroutine. stop makes these goroutines give up.
+	// serving waits for them.
 	start   func(*stream)
 	stop    context.CancelFunc
 	serving sync.WaitGroup
@@ -43,7 +44,7 @@ type Backend struct {
 	mu      sync.Mutex
 	streams map[string]*stream // those with messages
 
-	// producers and numbered name messages to servers that recognise repetitions.
+	// producers and numbered identify messages for servers that recognise duplicates.
 	producers []string
 	numbered  int64
 
@@ -67,13 +68,13 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialed := &links{open: map[*link]struct{}{}}
-	client := newClient(c, dialed)
+	conns := rawconn.New()
+	client := newClient(c, conns)
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Backend{
 		place:           place,
 		client:          client,
-		sessions:        newSessions(client, dialed, c.Pipelines, c.ReadTimeout),
+		sessions:        newSessions(client, conns, c.Pipelines, c.ReadTimeout),
 		buffer:          backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
@@ -141,7 +142,7 @@ func (b *Backend) shutDown(ctx context.Context) error {
 	b.stop()
 	// Closing the connections ends every wait for a reply. The client would first wait for
 	// the replies of Sentinels.
-	b.sessions.links.close()
+	b.sessions.conns.CloseAll()
 	closeErr := b.client.Close()
 	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // does not block for long now
 	b.serving.Wait()

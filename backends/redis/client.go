@@ -9,11 +9,13 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
 
-// newClient returns a client for the servers that c names, whose connections
-// dialed knows. It connects when it is first used.
-func newClient(c Config, dialed *links) redis.UniversalClient {
+// newClient returns a client for the servers of c. Its connections are in conns. It connects
+// at the first use.
+func newClient(c Config, conns *rawconn.Set) redis.UniversalClient {
 	options := &redis.UniversalOptions{
 		Addrs:            c.Addrs,
 		MasterName:       c.MasterName,
@@ -22,17 +24,17 @@ func newClient(c Config, dialed *links) redis.UniversalClient {
 		SentinelUsername: c.SentinelUsername,
 		SentinelPassword: c.SentinelPassword,
 		DB:               c.DB,
-		Dialer:           dialer(c, dialed),
+		Dialer:           dialer(c, conns),
 		DialerRetries:    1,
-		// The backend tries again itself, for as long as it may take.
+		// The backend retries itself.
 		MaxRetries:   -1,
 		DialTimeout:  c.DialTimeout,
 		ReadTimeout:  c.ReadTimeout,
 		WriteTimeout: c.ReadTimeout,
-		// The deadline that a caller of Prepare sets.
+		// For the deadline of Prepare.
 		ContextTimeoutEnabled: true,
 		PoolSize:              c.Pipelines,
-		// The client itself logs in and asks short questions.
+		// The client itself sends short commands only.
 		ReadBufferSize:           4 << 10,
 		WriteBufferSize:          4 << 10,
 		PipelinePoolSize:         -1,
@@ -49,10 +51,10 @@ func newClient(c Config, dialed *links) redis.UniversalClient {
 	}
 }
 
-// dialer returns a function that connects as c says. A failure to connect shows
-// when the connection is used: go-redis prints the errors of a dialer to stderr,
-// and after some of them dials in the background.
-func dialer(c Config, dialed *links) func(ctx context.Context, network, addr string) (net.Conn, error) {
+// dialer returns a function that connects as c configures. A failure to connect is returned by
+// the first use of the connection: go-redis prints the errors of a dialer to stderr, and
+// dials in the background after some of them.
+func dialer(c Config, conns *rawconn.Set) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	timeout, tlsConfig := c.DialTimeout, c.TLS
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		plain := &net.Dialer{Timeout: timeout}
@@ -64,11 +66,11 @@ func dialer(c Config, dialed *links) func(ctx context.Context, network, addr str
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return dialed.add(conn), nil
+		return conns.Add(conn), nil
 	}
 }
 
-// unconnected is a connection that could not be made.
+// unconnected stands for a connection that failed.
 type unconnected struct{ err error }
 
 func (c unconnected) Read([]byte) (int, error)         { return 0, c.err }

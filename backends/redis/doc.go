@@ -1,25 +1,27 @@
-// Package redis publishes messages to Redis streams: one topic is one stream,
-// one message is one XADD with exactly the fields of the Open edX event bus,
-// so that its Python consumers read them.
+// Package redis publishes messages to Redis streams. A topic is a stream. A message is one XADD
+// with exactly the fields of the Open edX event bus, so that its Python consumers read it.
 //
 //	backend, err := redis.New(redis.Config{URL: "redis://localhost:6379/0"})
 //
-// Messages wait in a buffer that is bounded in messages and bytes. What waits
-// for a stream is written in batches, in the order in which it was published;
-// several streams are written at the same time. A batch is a transaction, so
-// that a server that rejects one message in the middle of it takes none of those
-// behind it; and a transaction is only prepared while the one before it is
-// carried out, and committed when that is acknowledged. So the order of a stream
-// holds whatever fails. A message that was not acknowledged is written again until it is, or
-// until Config.DeliveryTimeout has passed since it was published.
+// # Order
 //
-// A connection that breaks before the answer has come leaves it open whether
-// the batch was written. It is then written again: nothing is lost, and
-// entries may be there twice, with the same id field. Backend.PossibleDuplicates
-// counts them. Servers from Redis 8.6 on can tell a repeated XADD from a new one;
-// the backend asks each server and uses it where it is there.
+// Messages wait in a buffer that is bounded in messages and bytes. The messages of a stream
+// are written in batches, in the order in which they were published. Several streams are
+// written at the same time. A batch is a transaction: if the server rejects one
+// message, it does not execute those behind it. The next transaction is prepared while the
+// server executes one, and committed when that one is acknowledged. So the order of a
+// stream is kept, retries included.
 //
-// The event key is not written, as in the reference; the order of a stream
-// holds for all its keys. Streams are trimmed to about Config.MaxLen entries,
-// read or not: see Config.OnTrim.
+// # Retries and duplicates
+//
+// A message that is not acknowledged is retried until Config.DeliveryTimeout. If a connection
+// breaks before the reply, the outcome of the batch is unknown. The batch is written again:
+// no message is lost, and a stream may have two entries with the same id field.
+// Backend.PossibleDuplicates counts them. Redis 8.6 and newer recognise a repeated XADD; the
+// backend asks each server and uses it if it can.
+//
+// # Keys and trimming
+//
+// The event key is not written, as in the Open edX event bus. The order of a stream holds for
+// all keys. Streams are trimmed to about Config.MaxLen entries, read or not. See Config.OnTrim.
 package redis

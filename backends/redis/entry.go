@@ -4,10 +4,10 @@ import (
 	"strconv"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis/internal/resp"
 )
 
-// Entry holds the fields of one stream entry, in the order in which they are
-// written: type, id, source, time, minorversion, sourcehost, sourcelib, event_data.
+// Entry holds the fields of one stream entry, in the order of the wire: type, id, source, time, minorversion, sourcehost, sourcelib, event_data.
 type Entry struct {
 	Type         string
 	ID           string
@@ -19,8 +19,8 @@ type Entry struct {
 	EventData    []byte
 }
 
-// NewEntry returns the stream entry that stores m. It shares m's memory.
-// The message key is not part of it: the event bus does not write it to Redis.
+// NewEntry returns the stream entry of m. It shares the memory of m. The key is not a
+// field: the event bus does not write it to Redis.
 func NewEntry(m *signalcast.Message) Entry {
 	e := m.Event
 	return Entry{
@@ -30,28 +30,28 @@ func NewEntry(m *signalcast.Message) Entry {
 	}
 }
 
-// entryFields is how many fields an entry has.
+// entryFields is the number of fields of an entry.
 const entryFields = 8
 
-// appendEntry appends the fields that NewEntry tells, as arguments of a command,
-// up to the event data itself.
+// appendEntry appends the fields of NewEntry as arguments of a command, up to the event
+// data itself.
 func appendEntry(b []byte, e *signalcast.Envelope) []byte {
 	var space [64]byte
 	b = append(b, "$4\r\ntype\r\n"...)
-	b = appendBulk(b, e.EventType)
+	b = resp.AppendBulk(b, e.EventType)
 	b = append(b, "$2\r\nid\r\n"...)
 	text, _ := e.ID.AppendText(space[:0]) // never fails
-	b = appendBulk(b, text)
+	b = resp.AppendBulk(b, text)
 	b = append(b, "$6\r\nsource\r\n"...)
-	b = appendBulk(b, e.Source)
+	b = resp.AppendBulk(b, e.Source)
 	b = append(b, "$4\r\ntime\r\n"...)
-	b = appendBulk(b, e.AppendTime(space[:0]))
+	b = resp.AppendBulk(b, e.AppendTime(space[:0]))
 	b = append(b, "$12\r\nminorversion\r\n"...)
-	b = appendBulkInt(b, e.MinorVersion)
+	b = resp.AppendInt(b, e.MinorVersion)
 	b = append(b, "$10\r\nsourcehost\r\n"...)
-	b = appendBulk(b, e.SourceHost)
+	b = resp.AppendBulk(b, e.SourceHost)
 	b = append(b, "$9\r\nsourcelib\r\n"...)
-	b = appendBulk(b, e.SourceLib)
+	b = resp.AppendBulk(b, e.SourceLib)
 	b = append(b, "$10\r\nevent_data\r\n$"...)
 	b = strconv.AppendInt(b, int64(len(e.Value)), 10)
 	return append(b, "\r\n"...)

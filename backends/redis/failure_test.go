@@ -294,7 +294,7 @@ func TestStreamsBehindAServerThatHangsFailInTime(t *testing.T) {
 	failure := waiting.failure(t)
 	require.Equal(t, signalcast.FateNotWritten, failure.Fate)
 	require.ErrorIs(t, failure, signalcast.ErrDeliveryTimeout)
-	require.ErrorContains(t, failure, "all connections were in use")
+	require.ErrorContains(t, failure, "all connections are in use")
 }
 
 func TestPrepareAsksTheServer(t *testing.T) {

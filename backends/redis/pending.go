@@ -14,19 +14,18 @@ type pending struct {
 	place    backendkit.Room
 	accepted time.Time
 
-	// producer and number name the message to servers that recognise repetitions.
+	// producer and number identify the message for servers that recognise duplicates.
 	producer *string
 	number   int64
-	// lost says that an attempt to write it ended without an answer; unguarded
-	// that the server of one of these attempts could not recognise a repetition.
+	// lost is true if an attempt ended without a reply. unguarded is true if the server of
+	// such an attempt does not recognise duplicates.
 	lost, unguarded bool
 }
 
-// overhead is what a waiting message occupies beside its value and key, in bytes.
+// overhead is the memory of a waiting message besides its value and key, in bytes.
 const overhead = 1024
 
-// fate says whether the message may have been written, given that its last
-// attempt was not.
+// fate returns the fate of a message whose last attempt did not write it.
 func (p *pending) fate() signalcast.Fate {
 	if p.lost {
 		return signalcast.FateUnknown

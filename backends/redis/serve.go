@@ -10,13 +10,13 @@ import (
 	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
-// serve writes what waits for the stream until there is nothing more. When ctx
-// ends it gives up the rest. After each failure it tries half as many messages: one
-// that ends the connection, too large for the server say, takes no others with it.
+// serve writes the messages of the stream until none is left. When ctx ends, it gives up the
+// rest. It halves the batch after each failure, so that a message that ends the
+// connection, because it is too large for the server, does not hold others back.
 func (b *Backend) serve(ctx context.Context, s *stream) {
 	var (
-		failures int   // attempts in a row after which something has to be tried again
-		cause    error // why the last one failed
+		failures int   // failed attempts in a row
+		cause    error // of the last failure
 	)
 	for b.refill(s) {
 		b.expire(ctx, s, cause)
@@ -25,7 +25,7 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		}
 		wrote, err := b.attempt(ctx, s, max(1, b.batchMessages>>failures))
 		if ctx.Err() != nil {
-			continue // err may be due to that; cause says what went wrong before
+			continue // err may come from the end of ctx; cause is from before
 		}
 		cause = err
 		switch {
@@ -43,8 +43,8 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 	}
 }
 
-// expire fails the messages of the next batch whose time is up, and all of it
-// when ctx has ended, each with the cause that kept it.
+// expire fails the messages of the next batch that have timed out, or all of them if ctx has
+// ended, with the cause of the last failure.
 func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
 	closed, reason := ctx.Err() != nil, signalcast.ErrDeliveryTimeout
 	if closed {
@@ -55,7 +55,7 @@ func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
 	}
 	now := time.Now()
 	batch := s.batch(0, b.batchMessages)
-	b.settle(s, len(batch), func(i int) verdict {
+	b.complete(s, len(batch), func(i int) verdict {
 		if !closed && now.Sub(batch[i].accepted) < b.deliveryTimeout {
 			return undecided
 		}
@@ -63,15 +63,14 @@ func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
 	})
 }
 
-// attempt writes what waits until something has to be tried again, or nothing is
-// left, or another stream is to have its turn. It reports whether any message was
-// written, and why the attempt failed if another one is to wait a little. Its
-// first batch has at most that many messages.
+// attempt writes messages until one must be retried, none is left, or another stream waits
+// for the connection. wrote reports whether a message was written. cause is the reason to pause
+// before the next attempt. The first batch has at most the given number of messages.
 func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote bool, cause error) {
 	session, err := b.sessions.get(ctx, s.name, s.waiting()[0].accepted.Add(b.deliveryTimeout))
 	if err != nil {
 		if !heals(err) {
-			b.settle(s, len(s.batch(0, b.batchMessages)), func(int) verdict { return failed(err) })
+			b.complete(s, len(s.batch(0, b.batchMessages)), func(int) verdict { return failed(err) })
 		}
 		return false, err
 	}
@@ -84,13 +83,13 @@ func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote b
 	return wrote, cause
 }
 
-// write writes batch after batch. While the server carries out one, the next is
-// prepared, but not behind a small one: what made larger ones fail may be next.
+// write writes one batch after the other. While the server executes one, the next is prepared,
+// except after failures: the message that made larger batches fail may be next.
 func (b *Backend) write(ctx context.Context, s *stream, session *session, messages int) (wrote bool, cause error) {
 	batch := s.batch(0, messages)
 	b.countRepeated(batch, session)
 	session.send(batch, b.maxLen)
-	look := false // at the consumers, for which nothing may be prepared
+	look := false // check the consumers, which requires that nothing is prepared
 	for {
 		count, next := len(batch), []pending(nil)
 		if !look && messages == b.batchMessages {
@@ -102,13 +101,13 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 				cause = o.err
 			}
 		}
-		// Only now is it certain that nothing of the next batch overtakes.
+		// Only now it is certain that no message of the next batch overtakes.
 		if cause == nil && len(next) > 0 {
 			b.countRepeated(next, session)
 			session.commit()
 		}
 		batch = s.waiting()[:count]
-		b.settle(s, count, func(i int) verdict {
+		b.complete(s, count, func(i int) verdict {
 			err := outcomes[i].err
 			switch {
 			case err == nil:
@@ -138,12 +137,12 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 	}
 }
 
-// minPrepared is how many messages are worth a transaction of their own. Fewer
-// wait until the batch in front of them is written, and for more to come.
+// minPrepared is the smallest number of messages that are prepared. Fewer wait for the batch
+// before them, and for more messages.
 const minPrepared = 8
 
-// prepare prepares the batch behind the one in flight and returns it. There is
-// none where the server may reject transactions, or another stream waits for a connection.
+// prepare prepares the batch behind the one in flight and returns it. It returns none if the
+// server may reject transactions, or if another stream waits for a connection.
 func (b *Backend) prepare(s *stream, inFlight int, session *session) ([]pending, error) {
 	if !session.transacts || b.sessions.wanting.Load() > 0 {
 		return nil, nil
@@ -156,7 +155,7 @@ func (b *Backend) prepare(s *stream, inFlight int, session *session) ([]pending,
 	return next, session.prepare(next, b.maxLen)
 }
 
-// countRepeated counts the messages of a batch that may be written for the second time.
+// countRepeated counts the messages of a batch that may be written again.
 func (b *Backend) countRepeated(batch []pending, session *session) {
 	for i := range batch {
 		p := &batch[i]

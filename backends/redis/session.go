@@ -10,58 +10,59 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
+	"github.com/signalcast/signalcast/backends/redis/internal/resp"
 )
 
-// sessions hands out checked connections, a bounded number at a time.
+// sessions is a bounded pool of verified connections.
 type sessions struct {
 	client  redis.UniversalClient
-	links   *links
+	conns   *rawconn.Set
 	timeout time.Duration // of each wait for a server
 	permits chan struct{}
-	// wanting counts the streams that wait for a permit.
+	// wanting is the number of streams that wait for a permit.
 	wanting atomic.Int64
 
 	mu   sync.Mutex
 	idle []*session
 }
 
-// session is one connection to one server, used by one goroutine at a time.
+// session is one connection to one server. One goroutine at a time uses it.
 type session struct {
 	node *redis.Client
 	conn *redis.Conn
-	// wire is the same connection, for writing entries. Whoever uses conn or wire
-	// reads all the answers.
-	wire wire
-	// idempotent says that the server recognises an XADD that it has seen before.
+	// wire is the same connection, for writing entries. A user of conn or wire must
+	// read all replies.
+	wire resp.Conn
+	// idempotent is true if the server recognises a repeated XADD.
 	idempotent bool
-	// usedAt is when the server last answered.
+	// usedAt is the time of the last reply.
 	usedAt time.Time
-	// transacts says that the server took the last MULTI.
+	// transacts is true if the server accepted the last MULTI.
 	transacts bool
 
-	// transaction says that the batch in flight is one, unsent why it could not
-	// be written as a whole.
+	// transaction is true if the batch in flight is a transaction. unsent is the error of
+	// writing it.
 	transaction bool
 	unsent      error
 	outcomes    []outcome // the memory of receive
 }
 
-// trusted is how long after its last answer a connection is used without asking
-// whether it still works. Losing a batch on a dead connection would leave its
-// outcome open.
+// trusted is how long after its last reply a connection is used without a check. A batch that
+// is lost on a dead connection has an unknown outcome.
 const trusted = time.Second
 
-func newSessions(client redis.UniversalClient, dialed *links, limit int, timeout time.Duration) *sessions {
-	return &sessions{client: client, links: dialed, timeout: timeout, permits: make(chan struct{}, limit)}
+func newSessions(client redis.UniversalClient, conns *rawconn.Set, limit int, timeout time.Duration) *sessions {
+	return &sessions{client: client, conns: conns, timeout: timeout, permits: make(chan struct{}, limit)}
 }
 
-// errBusy says that a message found no connection in its time: other streams
-// were waiting for a server that does not answer.
-var errBusy = errors.New("all connections were in use")
+// errBusy means that no connection became free before the delivery timeout: other streams
+// wait for a server that does not reply.
+var errBusy = errors.New("all connections are in use")
 
-// get returns a working connection to the server that holds the stream. While
-// all are in use it waits for one, until the deadline. When it fails, nothing has
-// been written.
+// get returns a working connection to the server of the stream. If all are in use, it waits
+// for one until the deadline. If it returns an error, no entry was written.
 func (p *sessions) get(ctx context.Context, stream string, deadline time.Time) (*session, error) {
 	select {
 	case p.permits <- struct{}{}:
@@ -86,13 +87,13 @@ func (p *sessions) get(ctx context.Context, stream string, deadline time.Time) (
 	return s, nil
 }
 
-// put takes back a session that works.
+// put returns a working session to the pool.
 func (p *sessions) put(s *session) {
 	s.usedAt = time.Now()
 	p.mu.Lock()
 	p.idle = append(p.idle, s)
 	var oldest *session
-	if len(p.idle) > cap(p.permits) { // of several nodes
+	if len(p.idle) > cap(p.permits) { // to several nodes
 		oldest = p.idle[0]
 		p.idle = slices.Delete(p.idle, 0, 1)
 	}
@@ -103,8 +104,8 @@ func (p *sessions) put(s *session) {
 	<-p.permits
 }
 
-// retire takes back a session whose server failed or rejected. In a cluster the
-// stream may have moved, behind a Sentinel the master: both are looked up again.
+// retire closes a session whose server failed or rejected a command. In a cluster, the stream
+// may have moved, so the client reloads its view.
 func (p *sessions) retire(ctx context.Context, s *session) {
 	s.close()
 	if cluster, ok := p.client.(*redis.ClusterClient); ok {
@@ -126,7 +127,7 @@ func (p *sessions) open(ctx context.Context, stream string) (*session, error) {
 		if err := p.check(ctx, s); err == nil {
 			return s, nil
 		}
-		s.close() // closed by the server while idle: a new one may do
+		s.close() // the server may have closed it while idle
 	}
 	s = &session{node: node, conn: node.EphemeralConn()}
 	if err := p.check(ctx, s); err != nil {
@@ -136,7 +137,7 @@ func (p *sessions) open(ctx context.Context, stream string) (*session, error) {
 	return s, nil
 }
 
-// node returns the client of the server that holds the stream.
+// node returns the client of the server of the stream.
 func (p *sessions) node(ctx context.Context, stream string) (*redis.Client, error) {
 	switch client := p.client.(type) {
 	case *redis.Client:
@@ -144,11 +145,11 @@ func (p *sessions) node(ctx context.Context, stream string) (*redis.Client, erro
 	case *redis.ClusterClient:
 		return client.MasterForKey(ctx, stream) //nolint:wrapcheck // wrapped where it is reported
 	default:
-		return nil, errors.ErrUnsupported // newClient makes no others
+		return nil, errors.ErrUnsupported // newClient returns no other client
 	}
 }
 
-// takeIdle returns the session to node that was used last, or nil.
+// takeIdle removes the session to node that was used last from the pool and returns it, or nil.
 func (p *sessions) takeIdle(node *redis.Client) *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,27 +162,27 @@ func (p *sessions) takeIdle(node *redis.Client) *session {
 	return nil
 }
 
-// check asks whether the connection works, and whether the server offers what
-// Redis 8.6 brought: XCFGSET sets up the recognition of repeated XADDs.
+// check verifies that the connection works. It also asks whether the server has XCFGSET, the
+// sign of Redis 8.6, which recognises a repeated XADD.
 func (p *sessions) check(ctx context.Context, s *session) error {
 	var reply any
-	mark := p.links.mark()
-	err := guarded(func() (err error) {
-		reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET", mark).Result()
-		return err //nolint:wrapcheck // wrapped where it is reported
+	conn, err := p.conns.Find(func(mark string) error {
+		return guarded(func() (err error) {
+			reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET", mark).Result()
+			return err //nolint:wrapcheck // wrapped where it is reported
+		})
 	})
-	link := p.links.take(mark)
-	if link == nil { // it was not asked: what is rejected is the database, or to name the master
+	if conn == nil { // the command was not sent: connecting or logging in failed
 		if err == nil {
-			err = errNoLink
+			err = errUnknownConn
 		}
 		return err
 	}
-	if s.wire.in == nil {
-		s.wire = newWire(link.Conn, p.timeout)
+	if s.wire.In == nil {
+		s.wire = resp.NewConn(conn, p.timeout)
 	}
 	if err != nil && isReply(err) {
-		// The user may not ask, or the server knows no COMMAND INFO: it answers.
+		// The user may not send it, or the server does not know COMMAND INFO: it replies.
 		code, text := splitReply(err)
 		if code == "NOPERM" || code == "ERR" && strings.HasPrefix(text, "unknown") {
 			err = nil
@@ -192,23 +193,22 @@ func (p *sessions) check(ctx context.Context, s *session) error {
 	return err
 }
 
-// errNoLink says that the client wrote to a connection that it did not dial here.
-var errNoLink = errors.New("the client's connection is not known")
+// errUnknownConn means that the client wrote to a connection that the backend did not dial.
+var errUnknownConn = errors.New("unknown connection")
 
-// guarded makes a call of the client and turns its panic into an error. go-redis
-// makes room for whatever length a server announces, and panics where no memory
-// has that many addresses.
+// guarded calls the client and returns its panic as an error. go-redis allocates any length
+// that a server announces, and panics if the length is impossible.
 func guarded(call func() error) (err error) {
 	defer func() {
 		if recover() != nil {
-			err = errNonsense
+			err = resp.ErrProtocol
 		}
 	}()
 	return call()
 }
 
-// unread reports that answers came to nothing that was asked.
-func (s *session) unread() bool { return s.wire.in.Buffered() > 0 }
+// unread reports whether there are replies without a command.
+func (s *session) unread() bool { return s.wire.In.Buffered() > 0 }
 
-// close ends the connection.
+// close closes the connection.
 func (s *session) close() { _ = s.conn.Close() }

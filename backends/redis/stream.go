@@ -6,32 +6,31 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// stream is the queue of one stream while it has messages. One goroutine serves
-// it, which is what keeps its order.
+// stream is the queue of one stream while it has messages. One goroutine serves it, which
+// keeps its order.
 type stream struct {
 	name string
-	// arriving are the messages that the goroutine has not looked at, numbered
-	// how many of them there have been.
+	// arriving are the messages that the goroutine has not seen. numbered is the number of
+	// messages so far.
 	arriving []pending
 	numbered int
-	// queue are the messages that it has looked at, from head on those without an outcome.
+	// queue are the messages that it has seen. Those from head on have no outcome.
 	queue []pending
 	head  int
 }
 
 const (
-	// batchBytes is how many bytes of values a batch has when it is not made larger.
+	// batchBytes is the number of bytes of values after which a batch ends.
 	batchBytes = 1 << 20
 
-	// idempotencyIDs is how many messages share one producer name. A server
-	// recognises the last 100 of each by default.
+	// idempotencyIDs is the number of messages that share a producer name. By default, a
+	// server recognises the last 100 of each.
 	idempotencyIDs = 64
-	// idempotencyTime is how long it recognises them.
+	// idempotencyTime is how long the server recognises them.
 	idempotencyTime = 100 * time.Second
 )
 
-// enqueue hands p to the goroutine that serves its stream, and starts it where
-// there is none.
+// enqueue gives p to the goroutine of its stream, and starts the goroutine if it does not run.
 func (b *Backend) enqueue(p pending) {
 	name := p.message.Topic
 	b.mu.Lock()
@@ -49,8 +48,8 @@ func (b *Backend) enqueue(p pending) {
 	s.arriving = append(s.arriving, p)
 }
 
-// refill adds what has arrived to what waits. When there is nothing at all, the
-// stream ends.
+// refill moves arriving messages to the queue. It removes the stream and returns false if
+// there are no messages.
 func (b *Backend) refill(s *stream) (more bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,10 +68,10 @@ func (b *Backend) refill(s *stream) (more bool) {
 	return true
 }
 
-// waiting are the messages without an outcome, in order.
+// waiting returns the messages without an outcome, in order.
 func (s *stream) waiting() []pending { return s.queue[s.head:] }
 
-// batch returns the messages behind the first skip that make up a batch.
+// batch returns the next batch of at most the given number of messages, after skip others.
 func (s *stream) batch(skip, messages int) []pending {
 	waiting := s.waiting()[skip:]
 	bytes := 0
@@ -85,20 +84,20 @@ func (s *stream) batch(skip, messages int) []pending {
 	return waiting[:min(messages, len(waiting))]
 }
 
-// verdict is what is to be reported about a message.
+// verdict is the decision about one message.
 type verdict struct {
 	decided bool
-	id      string // of the entry, where the message was written
-	err     error  // why it was not; nil where it was
+	id      string // of the entry, if the message was written
+	err     error  // nil if the message was written
 }
 
 var undecided verdict //nolint:gochecknoglobals // a constant
 
 func failed(err error) verdict { return verdict{decided: true, err: err} }
 
-// settle reports the fate of those of the first messages that are decided. The
-// others go on waiting, in order.
-func (b *Backend) settle(s *stream, count int, decide func(i int) verdict) {
+// complete reports the outcomes of the decided messages among the first count. The others
+// keep waiting, in order.
+func (b *Backend) complete(s *stream, count int, decide func(i int) verdict) {
 	batch := s.waiting()[:count]
 	left := 0
 	for i := range batch {

@@ -3,15 +3,17 @@ package redis
 import (
 	"errors"
 	"strconv"
+
+	"github.com/signalcast/signalcast/backends/redis/internal/resp"
 )
 
-// The methods in this file write batches of messages of one stream. Several
-// messages are one transaction: when the server rejects one of them, out of
-// memory say, none behind it overtakes it. For the same reason a batch is carried
-// out only when all before it was; but it may be prepared by then.
+// The methods in this file write batches of messages of one stream. A batch of several
+// messages is a transaction: if the server rejects one of them, for lack of memory for
+// example, later ones do not overtake it. For the same reason, a batch is executed only after all
+// earlier ones are acknowledged. It may be prepared before.
 
-// outcome is what the server answered to one XADD: the ID of the new entry, or
-// an error, which says that nothing was written if it is a reply and leaves it open else.
+// outcome is the reply to one XADD: the ID of the new entry, or an error. After an error
+// reply, nothing was written. After any other error, the outcome is unknown.
 type outcome struct {
 	id  string
 	err error
@@ -24,7 +26,7 @@ const (
 	exec  = "*1\r\n$4\r\nEXEC\r\n"
 )
 
-// send writes a batch that is to be carried out at once. Its failure is told by receive.
+// send writes a batch that the server executes at once. receive returns its errors.
 func (s *session) send(batch []pending, maxLen int64) {
 	s.transaction = len(batch) > 1
 	if s.transaction {
@@ -33,34 +35,34 @@ func (s *session) send(batch []pending, maxLen int64) {
 		return
 	}
 	s.add(&batch[0], maxLen)
-	s.unsent = s.wire.out.Flush()
+	s.unsent = s.wire.Out.Flush()
 }
 
-// prepare writes a batch that is carried out with commit, and not at all if the
-// connection ends before.
+// prepare writes a batch that the server executes on commit, and not at all if the connection
+// ends before.
 func (s *session) prepare(batch []pending, maxLen int64) error {
 	s.begin(batch, maxLen)
-	return s.wire.out.Flush() //nolint:wrapcheck // wrapped where it is reported
+	return s.wire.Out.Flush() //nolint:wrapcheck // wrapped where it is reported
 }
 
 func (s *session) begin(batch []pending, maxLen int64) {
-	_, _ = s.wire.out.WriteString(multi) // Flush tells the errors of all that was written
+	_, _ = s.wire.Out.WriteString(multi) // Flush returns the error of every write before it
 	for i := range batch {
 		s.add(&batch[i], maxLen)
 	}
 }
 
-// commit has the prepared batch carried out. Its failure is told by receive.
+// commit makes the server execute the prepared batch. receive returns its errors.
 func (s *session) commit() {
 	s.transaction = true
-	_, _ = s.wire.out.WriteString(exec)
-	s.unsent = s.wire.out.Flush()
+	_, _ = s.wire.Out.WriteString(exec)
+	s.unsent = s.wire.Out.Flush()
 }
 
-// add writes the XADD that stores p, with the arguments of the reference in its order.
+// add writes the XADD of p, with the arguments of the reference in its order.
 func (s *session) add(p *pending, maxLen int64) {
-	const mostEntries = 1024 // have fewer bytes without the event data
-	out := s.wire.out
+	const mostEntries = 1024 // most entries have fewer bytes without the event data
+	out := s.wire.Out
 	if out.Available() < mostEntries {
 		_ = out.Flush()
 	}
@@ -74,25 +76,25 @@ func (s *session) add(p *pending, maxLen int64) {
 	b := append(out.AvailableBuffer(), '*')
 	b = strconv.AppendInt(b, int64(arguments), 10)
 	b = append(b, "\r\n$4\r\nXADD\r\n"...)
-	b = appendBulk(b, p.message.Topic)
+	b = resp.AppendBulk(b, p.message.Topic)
 	if s.idempotent {
 		b = append(b, "$4\r\nIDMP\r\n"...)
-		b = appendBulk(b, *p.producer)
-		b = appendBulkInt(b, p.number)
+		b = resp.AppendBulk(b, *p.producer)
+		b = resp.AppendInt(b, p.number)
 	}
 	if maxLen > 0 {
 		b = append(b, "$6\r\nMAXLEN\r\n$1\r\n~\r\n"...)
-		b = appendBulkInt(b, maxLen)
+		b = resp.AppendInt(b, maxLen)
 	}
 	b = append(b, "$1\r\n*\r\n"...)
 	b = appendEntry(b, p.message.Event)
 	_, _ = out.Write(b)
-	_, _ = out.Write(p.message.Event.Value) // which may be too large to be copied
+	_, _ = out.Write(p.message.Event.Value) // may be too large to copy
 	_, _ = out.WriteString("\r\n")
 }
 
-// receive returns the outcomes of the batch of that size that was sent or
-// committed, in the same order. They are valid until it is called again.
+// receive returns the outcomes of the batch that was sent or committed, in its order. They are
+// valid until the next call.
 func (s *session) receive(count int) []outcome {
 	if count > len(s.outcomes) {
 		s.outcomes = make([]outcome, count)
@@ -115,12 +117,12 @@ func (s *session) receive(count int) []outcome {
 }
 
 func (s *session) receiveTransaction(outcomes []outcome) error {
-	err := s.wire.status()
+	err := s.wire.Status()
 	s.transacts = err == nil
 	if isReply(err) {
-		// The user may XADD and not MULTI: each message was written on its own.
+		// The user may send XADD but not MULTI: each message was written on its own.
 		if err = s.receiveIDs(outcomes); err == nil {
-			if err = s.wire.status(); isReply(err) { // to EXEC
+			if err = s.wire.Status(); isReply(err) { // to EXEC
 				err = nil
 			}
 		}
@@ -130,13 +132,13 @@ func (s *session) receiveTransaction(outcomes []outcome) error {
 		return err
 	}
 	for i := range outcomes {
-		err := s.wire.status()
+		err := s.wire.Status()
 		if err != nil && !isReply(err) {
 			return err
 		}
-		outcomes[i] = outcome{err: err} // why the transaction is rejected
+		outcomes[i] = outcome{err: err} // the cause of a rejected transaction
 	}
-	kind, length, err := s.wire.line()
+	kind, length, err := s.wire.Line()
 	switch {
 	case isReply(err):
 		for i := range outcomes {
@@ -153,20 +155,20 @@ func (s *session) receiveTransaction(outcomes []outcome) error {
 	return s.receiveIDs(outcomes)
 }
 
-// idsTogether is how many IDs share the memory of one string.
+// idsTogether is the number of IDs that share the memory of one string.
 const idsTogether = 32
 
-// receiveIDs reads the answers to that many XADDs.
+// receiveIDs reads one reply to XADD for each outcome.
 func (s *session) receiveIDs(outcomes []outcome) error {
 	for len(outcomes) > 0 {
 		group := outcomes[:min(len(outcomes), idsTogether)]
 		outcomes = outcomes[len(group):]
-		var space [idsTogether * longestID]byte
+		var space [idsTogether * resp.MaxID]byte
 		var ends [idsTogether]int
 		text := space[:0]
 		for i := range group {
 			var err error
-			if text, err = s.wire.appendID(text); err != nil && !isReply(err) {
+			if text, err = s.wire.AppendID(text); err != nil && !isReply(err) {
 				return err
 			}
 			group[i].err, ends[i] = err, len(text)
