@@ -112,7 +112,7 @@ func TestBackendGetsTheLoggerOfTheDispatcher(t *testing.T) {
 	b := loggingBackend{backend{prepare: func([]signalcast.Route) error { prepared = len(got); return nil }}, &got}
 	s.dispatch(t, ordersTo("orders"), b, signalcast.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
 	require.Equal(t, 1, prepared, "before Prepare")
-	got[0].Info("from the backend")
+	got[0].InfoContext(t.Context(), "from the backend")
 	require.Contains(t, out.String(), "from the backend")
 }
 

@@ -13,5 +13,5 @@ type CloseOnce struct{ once closing.Once }
 // Do runs f in the first call and returns its error. Every other call waits for the
 // first and returns the same error, or returns an error that wraps ctx.Err() if ctx ends first.
 func (o *CloseOnce) Do(ctx context.Context, f func() error) error {
-	return o.once.Do(ctx, f) //nolint:wrapcheck // the error of f
+	return o.once.Do(ctx, f)
 }

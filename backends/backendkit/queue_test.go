@@ -98,9 +98,9 @@ func TestLogRecoversCallbacksAndUsesTheDispatchersLoggerIfItHasNone(t *testing.T
 	require.Equal(t, int64(1), with.Panics())
 
 	without := backendkit.NewLog(nil)
-	without.Logger().Info("nowhere")
+	without.Logger().InfoContext(t.Context(), "nowhere")
 	without.UseLogger(dispatcher)
-	without.Logger().Info("somewhere")
+	without.Logger().InfoContext(t.Context(), "somewhere")
 	require.NotContains(t, dispatchers.String(), "nowhere")
 	require.Contains(t, dispatchers.String(), "somewhere")
 }

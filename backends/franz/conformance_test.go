@@ -10,7 +10,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func open(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(franz.Config(c)) }
+func open(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(c) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

@@ -70,7 +70,7 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 	if err := checkTopic(m.Topic); err != nil {
 		return err
 	}
-	return b.Queue.Publish(ctx, m, done) //nolint:wrapcheck // the queue says what happened
+	return b.Queue.Publish(ctx, m, done)
 }
 
 // write appends the messages of each topic to its file. Messages whose file cannot be opened
@@ -82,7 +82,7 @@ func (b *Backend) write(_ context.Context, batch []*backendkit.Entry) error {
 	}
 	var cause error
 	for topic, entries := range byTopic {
-		file, err := os.OpenFile(filepath.Join(b.dir, topic+".jsonl"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+		file, err := os.OpenFile(filepath.Join(b.dir, topic+".jsonl"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600) //nolint:gosec // checkTopic checked the topic
 		if err != nil {
 			cause = err
 			continue

@@ -21,8 +21,8 @@ import (
 func TestAllocations(t *testing.T) {
 	const messages, most = 5000, 0.2
 	for name, open := range map[string]kafkatest.Open{
-		"franz": func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(franz.Config(c)) },
-		"kafka": func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) },
+		"franz": func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(c) },
+		"kafka": func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster, registry, s := kafkatest.NewCluster(t), kafkatest.NewRegistry(t), newSchemas()

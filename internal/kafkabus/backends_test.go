@@ -19,10 +19,10 @@ func forEachBackend(t *testing.T, test func(t *testing.T, open kafkatest.Open)) 
 	t.Helper()
 	t.Run("franz", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(franz.Config(c)) })
+		test(t, func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(c) })
 	})
 	t.Run("kafka", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) })
+		test(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) })
 	})
 }

@@ -85,9 +85,9 @@ func TestConfigsNeverShowSecrets(t *testing.T) {
 		SASLMechanism: "PLAIN", SASLUsername: "name", SASLPassword: "very-secret",
 		SchemaRegistry: "https://registry.example.org/path", SchemaRegistryUsername: "name", SchemaRegistryPassword: "very-secret",
 	}
-	inFranz, err := franz.New(franz.Config(config))
+	inFranz, err := franz.New(config)
 	require.NoError(t, err)
-	inKafka, err := kafka.New(kafka.Config(config))
+	inKafka, err := kafka.New(config)
 	require.NoError(t, err)
 	leaky := kafkabus.Config{Brokers: []string{"user:very-secret@kafka.example.org:9093", "kafka.example.org:9093"}, SchemaRegistry: "https://user:very-secret@registry.example.org"}
 	for _, shown := range []any{config, leaky, inFranz, inKafka} {

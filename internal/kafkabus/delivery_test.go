@@ -291,7 +291,7 @@ func TestBrokersForgetTheProducer(t *testing.T) {
 func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
-	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(kafka.Config(c)) }, // franz-go fails all of it
+	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) }, // franz-go fails all of it
 		kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 5 * soon})
 	delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 	var code atomic.Int32

@@ -55,7 +55,7 @@ func TestMalformedRegistryResponseIsRetried(t *testing.T) {
 				answer(w, r)
 			}))
 			t.Cleanup(registry.Close)
-			b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(franz.Config(c)) }, kafkabus.Config{
+			b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(c) }, kafkabus.Config{
 				Brokers: []string{nowhere}, SchemaRegistry: registry.URL,
 				SchemaRegistryUsername: "name", SchemaRegistryPassword: password, RequestTimeout: time.Second,
 			})

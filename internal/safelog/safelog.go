@@ -41,14 +41,20 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, r) //nolint:wrapcheck // a handler in front of another
 }
 
-func (h handler) WithAttrs(attrs []slog.Attr) (next slog.Handler) {
-	next = h // a handler that panics here goes on without the attributes
-	defer h.recover()
-	return handler{h.next.WithAttrs(attrs), h.onPanic}
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.with(func() slog.Handler { return h.next.WithAttrs(attrs) })
 }
 
-func (h handler) WithGroup(name string) (next slog.Handler) {
-	next = h
-	defer h.recover()
-	return handler{h.next.WithGroup(name), h.onPanic}
+func (h handler) WithGroup(name string) slog.Handler {
+	return h.with(func() slog.Handler { return h.next.WithGroup(name) })
+}
+
+// with returns a handler around the result of derive, or h if derive panics.
+func (h handler) with(derive func() slog.Handler) slog.Handler {
+	derived := h
+	func() {
+		defer h.recover()
+		derived.next = derive()
+	}()
+	return derived
 }

@@ -67,18 +67,18 @@ func AppendInt(b []byte, n int64) []byte {
 // without a reply.
 var ErrProtocol = errors.New("malformed reply; the outcome is unknown")
 
-// ErrorReply is an error reply of the server.
-type ErrorReply string
+// ReplyError is an error reply of the server.
+type ReplyError string
 
 // Error returns the text of the reply.
-func (r ErrorReply) Error() string { return string(r) }
+func (r ReplyError) Error() string { return string(r) }
 
 // RedisError makes r a redis.Error, as the error replies that go-redis reads are.
-func (ErrorReply) RedisError() {}
+func (ReplyError) RedisError() {}
 
 // Line reads a line, the start of every reply and the whole of most. It returns the first
 // byte and the rest. The rest is valid until the next call. An error reply is returned as an
-// ErrorReply.
+// ReplyError.
 func (c Conn) Line() (kind byte, rest []byte, err error) {
 	line, err := c.In.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -92,7 +92,7 @@ func (c Conn) Line() (kind byte, rest []byte, err error) {
 		return 0, nil, ErrProtocol
 	}
 	if line[0] == '-' {
-		return 0, nil, ErrorReply(line[1:])
+		return 0, nil, ReplyError(line[1:])
 	}
 	return line[0], line[1:], nil
 }

@@ -30,7 +30,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]error{
 		"+OK\r\n":                          nil,
-		"-ERR no\r\n":                      resp.ErrorReply("ERR no"),
+		"-ERR no\r\n":                      resp.ReplyError("ERR no"),
 		":1\r\n":                           resp.ErrProtocol,
 		"+OK\n":                            resp.ErrProtocol,
 		"\r\n":                             resp.ErrProtocol,
@@ -46,7 +46,7 @@ func TestAppendID(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]error{
 		"$3\r\n1-2\r\n":                     nil,
-		"-NOPERM no\r\n":                    resp.ErrorReply("NOPERM no"),
+		"-NOPERM no\r\n":                    resp.ReplyError("NOPERM no"),
 		"$-1\r\n":                           resp.ErrProtocol,
 		"$99999999999\r\n":                  resp.ErrProtocol,
 		"$42\r\n" + strings.Repeat("x", 44): resp.ErrProtocol,
