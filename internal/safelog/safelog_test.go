@@ -63,7 +63,7 @@ func TestNewRecoversEveryPanicOfTheHandler(t *testing.T) {
 				return a
 			}})
 			logger := safelog.New(slog.New(panicking{handler, in}), func() { panics++ })
-			logger.With("a", 1).WithGroup("g").InfoContext(t.Context(), "hello", "b", 2)
+			logger.With(slog.Int("a", 1)).WithGroup("g").InfoContext(t.Context(), "hello", slog.Int("b", 2))
 			require.Equal(t, want, out.String())
 			require.Equal(t, in != "", panics == 1, "%d", panics)
 		})
