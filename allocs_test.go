@@ -14,7 +14,7 @@ import (
 // Not parallel: other tests would be counted too.
 //
 //nolint:paralleltest // AllocsPerRun counts the whole process
-func TestAllocations(t *testing.T) {
+func TestAllocationsOfAnEvent(t *testing.T) {
 	data := order{Number: "17", Customer: customer{4, "a@example.org"}, Items: []string{"x", "y"}, Note: new("gift")}
 	for name, c := range map[string]struct {
 		topics  []string

@@ -72,7 +72,7 @@ func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 	})
 }
 
-func TestFinishedCloseIsNotFailedByAnEndedContext(t *testing.T) {
+func TestCloseIgnoresAnEndedContextWhenNothingIsPending(t *testing.T) {
 	t.Parallel()
 	for range 50 { // select would choose at random
 		s := openShop(t, []string{"orders"})
@@ -96,7 +96,7 @@ func TestCloseAndFlushReturnTheErrorOfTheBackend(t *testing.T) {
 	require.Equal(t, 1, closes)
 }
 
-func TestBlockedSendIsEndedByClose(t *testing.T) {
+func TestCloseEndsABlockedSend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)

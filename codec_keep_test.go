@@ -39,7 +39,7 @@ func deepen(n int) int {
 	return deepen(n-1) + int(room[n%len(room)])
 }
 
-func TestCodecMayKeepDataUnused(t *testing.T) {
+func TestCodecMayIgnoreItsData(t *testing.T) {
 	t.Parallel()
 	type data struct {
 		Name string `avro:"name"`

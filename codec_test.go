@@ -74,7 +74,7 @@ func TestEventIsEncodedOnceForManyTopics(t *testing.T) {
 	require.Equal(t, int64(3), codec.values.Load(), "what is not published is not encoded")
 }
 
-func TestCallerMayChangeTheDataAfterwards(t *testing.T) {
+func TestCallerMayChangeTheDataAfterSend(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var taken *signalcast.Message
@@ -98,7 +98,7 @@ func TestCallerMayChangeTheDataAfterwards(t *testing.T) {
 	require.Zero(t, d.Stats().Pending)
 }
 
-func TestJSONCodec(t *testing.T) {
+func TestJSONCodecWritesObjectsAndPlainKeys(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	d := s.dispatch(t, signalcast.ProducerConfig{orderPlaced: {
@@ -134,7 +134,7 @@ func TestJSONCodec(t *testing.T) {
 
 // Value and keys lie side by side: what a backend appends to one of them, as to
 // frame it, must not be written over the next.
-func TestAppendingToAMessageChangesNoOther(t *testing.T) {
+func TestMessagesDoNotShareMemoryBehindTheirEnds(t *testing.T) {
 	t.Parallel()
 	for name, codec := range map[string]signalcast.Codec{"Avro": signalcast.Avro(), "JSON": signalcast.JSON()} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func (valueCodec) AppendValue(dst []byte, data signalcast.Data) ([]byte, error) 
 	return append(dst, text...), err
 }
 
-func TestCodecMayWorkOnTheGoValue(t *testing.T) {
+func TestCodecMayUseTheGoValue(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"}, signalcast.WithCodec(valueCodec{}))
 	data := order{Number: "17", Items: []string{"x"}}

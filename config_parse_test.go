@@ -101,7 +101,7 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 	}
 }
 
-func TestSeveralProblemsAreCountedFirst(t *testing.T) {
+func TestErrorBeginsWithTheNumberOfProblems(t *testing.T) {
 	t.Parallel()
 	_, err := signalcast.ParseProducerConfig([]byte(`{"a": 1, "b": 2}`))
 	require.EqualError(t, err, "2 problems in the configuration:\n"+
@@ -115,7 +115,7 @@ func TestProblemsNameTheLayer(t *testing.T) {
 	require.EqualError(t, err, "site.json:2:2: a: found a number; want an object of topics")
 }
 
-func TestHostileTextCannotMakeTheErrorGrow(t *testing.T) {
+func TestHostileTextDoesNotMakeTheErrorGrow(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	text.WriteString(`{"first": 1`)
@@ -133,7 +133,7 @@ func TestHostileTextCannotMakeTheErrorGrow(t *testing.T) {
 	require.True(t, strings.HasSuffix(err.Error(), "\nand 9001 more"))
 }
 
-func TestDeepNestingIsOnlyAFault(t *testing.T) {
+func TestDeepNestingIsAFault(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("[", 1_000_000) + strings.Repeat("]", 1_000_000)
 	_, err := signalcast.ParseProducerConfig([]byte(`{"e": {"t": {"enabled": ` + deep + `, "keyless": 1}}}`))

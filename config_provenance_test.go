@@ -67,7 +67,7 @@ func TestLocateNamesTheLayerThatSetTheValue(t *testing.T) {
 	require.Equal(t, err, provenance.Locate(err), "problems with a source keep it")
 }
 
-func TestProvenanceKeepsNothingOfTheLayers(t *testing.T) {
+func TestProvenanceSharesNoMemoryWithLayers(t *testing.T) {
 	t.Parallel()
 	layer := mustParseLayer(t, "a.json", `{"e": {"t": {"enabled": true}}}`)
 	_, provenance := signalcast.MergeLayers(layer)
@@ -90,7 +90,7 @@ func TestLocateReachesIntoWrappedErrors(t *testing.T) {
 		problemLines(t, located))
 }
 
-func TestLocateLeavesOtherErrorsAlone(t *testing.T) {
+func TestLocateReturnsOtherErrorsUnchanged(t *testing.T) {
 	t.Parallel()
 	_, provenance := signalcast.MergeLayers()
 	other := errors.New("another fault")

@@ -19,7 +19,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestMessageThatFailedIsPublishedOnceMore(t *testing.T) {
+func TestFailedMessageBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]memory.Fault{
 		"not written":             {Err: failing.Err, Fate: signalcast.FateNotWritten},
@@ -51,7 +51,7 @@ func TestMessageThatFailedIsPublishedOnceMore(t *testing.T) {
 	}
 }
 
-func TestDeadLetterIsInTheBackendsHandsBeforeTheFailureIsKnown(t *testing.T) {
+func TestDeadLetterIsAcceptedBeforeWaitReturns(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend.Hold()
@@ -76,7 +76,7 @@ func TestDeadLetterIsInTheBackendsHandsBeforeTheFailureIsKnown(t *testing.T) {
 	require.Equal(t, int64(1), d.Stats().DeadLetters)
 }
 
-func TestWithoutASuffixNothingIsPublishedTwice(t *testing.T) {
+func TestEmptySuffixPublishesNoDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"}, signalcast.WithDeadLetter(""))
 	s.backend.Inject(memory.Fault{Err: failing.Err})
@@ -84,7 +84,7 @@ func TestWithoutASuffixNothingIsPublishedTwice(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 1, Failed: 1}, s.dispatcher.Stats())
 }
 
-func TestWhatTheSenderStillHoldsIsNoDeadLetter(t *testing.T) {
+func TestRejectedAndInvalidAreNotDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var offered []string
@@ -100,7 +100,7 @@ func TestWhatTheSenderStillHoldsIsNoDeadLetter(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Rejected: 1, Invalid: 1}, d.Stats())
 }
 
-func TestDeadLetterThatFailsIsReportedAndNoMore(t *testing.T) {
+func TestFailedDeadLetterIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		publish func(context.Context) error // of dead letters; nil takes them
@@ -206,7 +206,7 @@ func TestCloseGivesUpDeadLettersWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestTopicsOfDeadLettersAreCheckedAtStart(t *testing.T) {
+func TestDeadLetterTopicsArePrepared(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	rejected := errors.New("no such topic")
@@ -251,7 +251,7 @@ func TestDeadLettersMayHaveABackendOfTheirOwn(t *testing.T) {
 	})
 }
 
-func TestBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
+func TestDeadLetterBackendIsPreparedAndClosedLast(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var done []string
@@ -287,7 +287,7 @@ func TestBackendOfDeadLettersIsCheckedAndClosedLast(t *testing.T) {
 	require.EqualError(t, err, "new dispatcher: WithDeadLetterBackend: found no WithDeadLetter; want its suffix for the topics")
 }
 
-func TestTopicOfDeadLettersIsNoConfiguredTopic(t *testing.T) {
+func TestDeadLetterTopicMustNotBeConfigured(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]signalcast.DispatcherOption{
 		"of the same backend":                           nil,
@@ -330,7 +330,7 @@ func TestDeadLetterOutlivesItsRoute(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 2, Delivered: 1, Failed: 1, DeadLetters: 1}, s.dispatcher.Stats())
 }
 
-func TestEveryMessageThatFailedHasOneDeadLetterInTheLedger(t *testing.T) {
+func TestEveryFailedMessageHasOneDeadLetter(t *testing.T) {
 	t.Parallel()
 	const senders, events = 8, 200
 	s := newShop(t)

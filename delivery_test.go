@@ -55,7 +55,7 @@ func TestDeliveryOfAnEventWithoutTopicsIsDone(t *testing.T) {
 	}
 }
 
-func TestFateOfAMessage(t *testing.T) {
+func TestBackendErrorDecidesTheFate(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
@@ -101,7 +101,7 @@ func TestFateOfAMessage(t *testing.T) {
 	}
 }
 
-func TestWhatABackendSaysAroundAFateIsKept(t *testing.T) {
+func TestErrorAroundADeliveryErrorIsKept(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.dispatch(t, ordersTo("orders"), backend{
@@ -161,7 +161,7 @@ func TestPartialAcceptanceIsADelivery(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 4, Delivered: 2, Failed: 2, Rejected: 2}, d.Stats())
 }
 
-func TestContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
+func TestContextThatEndsWhileWaitingGivesFatePending(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault memory.Fault
@@ -197,7 +197,7 @@ func TestContextThatEndsWhileWaitingLeavesTheMessagePending(t *testing.T) {
 	}
 }
 
-func TestContextThatHasEnded(t *testing.T) {
+func TestSendWithAnEndedContext(t *testing.T) {
 	t.Parallel()
 	t.Run("does not keep a message from a buffer with room", func(t *testing.T) {
 		t.Parallel()
@@ -247,7 +247,7 @@ func TestFullBufferBlocksUntilThereIsRoomOrContextEnds(t *testing.T) {
 	})
 }
 
-func TestFullBufferThatFailsFastIsRejectedAtOnce(t *testing.T) {
+func TestFullBufferThatFailsFastRejectsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(1, 60), memory.FailFast())
@@ -367,7 +367,7 @@ func TestHooksReturnBeforeWaitDoes(t *testing.T) {
 	})
 }
 
-func TestDeliveryMayBeAskedByManyAtOnce(t *testing.T) {
+func TestDeliveryIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a", "b"})
 	s.backend.Hold()

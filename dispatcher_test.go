@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestNewDispatcherRejects(t *testing.T) {
+func TestNewDispatcherRejectsInvalidArguments(t *testing.T) {
 	t.Parallel()
 	unhappy := errors.New("topic name is too long")
 	invalid := ordersTo("orders")
@@ -69,7 +69,7 @@ func TestNewDispatcherRejects(t *testing.T) {
 	}
 }
 
-func TestRegistryThatNoEventCouldCarryIsRejected(t *testing.T) {
+func TestNewDispatcherRejectsInvalidRegistryOptions(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		opt  signalcast.RegistryOption
@@ -88,7 +88,7 @@ func TestRegistryThatNoEventCouldCarryIsRejected(t *testing.T) {
 	}
 }
 
-func TestBackendIsShownTheCompleteTable(t *testing.T) {
+func TestPrepareGetsTheCompleteRouteTable(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var shown []signalcast.Route
@@ -170,7 +170,7 @@ func TestEachTopicHasItsOwnKey(t *testing.T) {
 	require.Nil(t, m[3].KeySchema)
 }
 
-func TestConfigurationIsNotKept(t *testing.T) {
+func TestDispatcherDoesNotKeepTheConfiguration(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	c := ordersTo("orders")
@@ -182,7 +182,7 @@ func TestConfigurationIsNotKept(t *testing.T) {
 	require.Equal(t, "\x0417", string(s.backend.Messages()[0].Key))
 }
 
-func TestEventThatCannotBeEncodedIsRejected(t *testing.T) {
+func TestEventThatCannotBeEncodedIsInvalid(t *testing.T) {
 	t.Parallel()
 	var rejected []error
 	var log bytes.Buffer
@@ -215,7 +215,7 @@ func TestEventThatCannotBeEncodedIsRejected(t *testing.T) {
 	require.NotContains(t, log.String()+err.Error(), "s3cret")
 }
 
-func TestLogTellsFailuresWithoutPayload(t *testing.T) {
+func TestLogHasFailuresWithoutEventData(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	s := openShop(t, []string{"orders"}, signalcast.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
@@ -233,7 +233,7 @@ func TestLogTellsFailuresWithoutPayload(t *testing.T) {
 	require.NotContains(t, log.String(), "s3cret")
 }
 
-func TestEveryDispatcherServesEveryEvent(t *testing.T) {
+func TestEveryDispatcherPublishesEveryEvent(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	first := s.dispatch(t, ordersTo("a"), backend{publish: reject})
@@ -264,7 +264,7 @@ func TestEveryDispatcherServesEveryEvent(t *testing.T) {
 	require.Zero(t, fourth.Stats())
 }
 
-func TestOneCodecMayRejectWhatAnotherWrites(t *testing.T) {
+func TestOneDispatcherPublishesIfTheCodecOfAnotherFails(t *testing.T) {
 	t.Parallel()
 	type reading struct {
 		Degrees float64 `avro:"degrees"`
@@ -282,7 +282,7 @@ func TestOneCodecMayRejectWhatAnotherWrites(t *testing.T) {
 	require.Equal(t, []string{"readings"}, topicsOf(s.backend.Messages()))
 }
 
-func TestOneDispatcherMayRejectWhatAnotherTakes(t *testing.T) {
+func TestOneDispatcherAcceptsWhatAnotherRejects(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.dispatch(t, ordersTo("a"), backend{}, signalcast.WithCodec(&countingCodec{Codec: signalcast.Avro(), failKeys: true}))

@@ -26,7 +26,7 @@ func received() signalcast.Metadata {
 	}
 }
 
-func TestMetadataThatConsumersCannotReadIsRejected(t *testing.T) {
+func TestInvalidMetadataIsAnEncodeError(t *testing.T) {
 	t.Parallel()
 	kathmandu := time.FixedZone("", 5*3600+45*60)
 	for name, c := range map[string]struct {
@@ -78,7 +78,7 @@ func TestMetadataThatConsumersCannotReadIsRejected(t *testing.T) {
 	}
 }
 
-func TestTimeGivenIsWrittenInUTC(t *testing.T) {
+func TestWithTimeWritesUTC(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		given time.Time
@@ -106,7 +106,7 @@ func TestTimeGivenIsWrittenInUTC(t *testing.T) {
 	}
 }
 
-func TestEventsOwnTimeIsWhatIsWritten(t *testing.T) {
+func TestReceiversGetTheTimeThatIsWritten(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	require.NoError(t, s.send(t, order{}))
@@ -136,7 +136,7 @@ func TestTimeThatCannotBeWrittenIsRejected(t *testing.T) {
 	}
 }
 
-func TestWithMetadataSendsExactlyThat(t *testing.T) {
+func TestWithMetadataSendsItUnchanged(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	require.NoError(t, s.send(t, order{}, signalcast.WithMetadata(received())))
@@ -184,7 +184,7 @@ func TestEventFromTheBusGoesToReceiversOnly(t *testing.T) {
 	}
 }
 
-func TestMetadataJSONIsTheReferences(t *testing.T) {
+func TestMetadataJSONEqualsThatOfTheReference(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "golden", "events", "*.json"))
 	require.NoError(t, err)
@@ -215,7 +215,7 @@ func TestMetadataJSONIsTheReferences(t *testing.T) {
 	}
 }
 
-func TestJSONOfAnEventHasNoData(t *testing.T) {
+func TestJSONOfAnEventHasNoEventData(t *testing.T) {
 	t.Parallel()
 	m := received()
 	want, err := json.Marshal(m)
@@ -228,7 +228,7 @@ func TestJSONOfAnEventHasNoData(t *testing.T) {
 	require.Equal(t, string(want), string(envelope))
 }
 
-func TestMetadataJSONRejects(t *testing.T) {
+func TestMetadataRejectsInvalidJSON(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"an unknown attribute":        {`{"event_tpye": "x"}`, "event_tpye"},

@@ -60,7 +60,7 @@ func TestEveryHookOfEverySetIsCalled(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Accepted: 2, Delivered: 1, Failed: 1, Rejected: 1, Invalid: 1}, d.Stats())
 }
 
-func TestHookThatPanicsStopsNothing(t *testing.T) {
+func TestHookPanicIsRecovered(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(10, 100))
@@ -82,7 +82,7 @@ func (panickingHandler) Enabled(context.Context, slog.Level) bool { return true 
 
 func (panickingHandler) Handle(context.Context, slog.Record) error { panic("handler") }
 
-func TestLogHandlerThatPanicsStopsNothing(t *testing.T) {
+func TestLogHandlerPanicIsRecovered(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	calls := map[string]int{}

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-func TestEventOf10MiB(t *testing.T) {
+func TestEventOf10MiBIsDelivered(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.backend = memory.New(memory.WithBuffer(0, 16<<20))
@@ -52,7 +52,7 @@ func manyShop(t *testing.T) (*signalcast.Registry, []*signalcast.Signal[order], 
 	return registry, signals, config
 }
 
-func TestTenThousandEventTypes(t *testing.T) {
+func TestTenThousandEventTypesCanBeConfigured(t *testing.T) {
 	t.Parallel()
 	registry, signals, config := manyShop(t)
 	text, err := config.MarshalJSON()

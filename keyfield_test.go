@@ -28,7 +28,7 @@ type keyed struct {
 
 const keyedEvent = "org.example.keyed.v1"
 
-func TestEveryKeyFieldWorks(t *testing.T) {
+func TestEveryKeyPathHasAKey(t *testing.T) {
 	t.Parallel()
 	signal := signalcast.NewSignal[keyed](keyedEvent)
 	s := newShop(t)
@@ -73,7 +73,7 @@ func TestEveryKeyFieldWorks(t *testing.T) {
 	}
 }
 
-func TestPathThatIsNoKeyIsRejectedWhereverItStands(t *testing.T) {
+func TestInvalidKeyPathsAreRejected(t *testing.T) {
 	t.Parallel()
 	for path, wants := range map[string][]string{
 		"":             {"empty"},
@@ -106,7 +106,7 @@ func TestPathThatIsNoKeyIsRejectedWhereverItStands(t *testing.T) {
 	}
 }
 
-func TestKeyMayBeLarge(t *testing.T) {
+func TestLargeKeysArePublished(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.dispatch(t, ordersTo("a", "b"), s.backend, signalcast.WithCodec(signalcast.JSON()))

@@ -148,7 +148,7 @@ func TestHooksSeeTheirMessageInTheLedger(t *testing.T) {
 	}
 }
 
-func TestPendingIsTheBackendsCount(t *testing.T) {
+func TestPendingEqualsTheCountOfTheBackend(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a", "b"})
 	s.backend.Hold()

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestMergingEqualsTheReference(t *testing.T) {
+func TestMergeEqualsThatOfTheReference(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("docs/merging.md")
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestMergingEqualsTheReference(t *testing.T) {
 	require.Equal(t, 5, merged)
 }
 
-func TestMergeProducerConfigs(t *testing.T) {
+func TestLastConfigurationThatSetsAValueDecides(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
@@ -71,7 +71,7 @@ func TestMergeProducerConfigs(t *testing.T) {
 	}
 }
 
-func TestMergingNothingIsEmptyNotNil(t *testing.T) {
+func TestMergeOfNothingIsEmptyAndNotNil(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, signalcast.ProducerConfig{}, signalcast.MergeProducerConfigs(nil, nil))
 	require.Equal(t, signalcast.ProducerConfig{"e": {}}, signalcast.MergeProducerConfigs(signalcast.ProducerConfig{"e": nil}))

@@ -38,7 +38,7 @@ func TestPlanIsWhatSendJSONPublishes(t *testing.T) {
 	}
 }
 
-func TestPlanReachesNoReceiver(t *testing.T) {
+func TestPlanCallsNoReceiver(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	connect(t, s, func(context.Context, signalcast.Event[order]) error { t.Error("a receiver was called"); return nil })
@@ -48,7 +48,7 @@ func TestPlanReachesNoReceiver(t *testing.T) {
 	require.Empty(t, s.backend.Messages())
 }
 
-func TestPlanOfAnEventThatGoesNowhereIsEmpty(t *testing.T) {
+func TestPlanWithoutEnabledRoutesIsEmpty(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
 	messages, err := s.dispatcher.Plan(orderPlaced, []byte(orderJSON))
@@ -56,7 +56,7 @@ func TestPlanOfAnEventThatGoesNowhereIsEmpty(t *testing.T) {
 	require.Empty(t, messages)
 }
 
-func TestPlanOfAnEventThatCannotBeEncodedSaysSo(t *testing.T) {
+func TestPlanReturnsEncodeErrors(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"}, signalcast.WithCodec(&countingCodec{Codec: signalcast.Avro(), failKeys: true}))
 	_, err := s.dispatcher.Plan(orderPlaced, []byte(orderJSON))

@@ -28,7 +28,7 @@ type (
 	}
 )
 
-func TestRegisterRejects(t *testing.T) {
+func TestRegisterRejectsInvalidSignals(t *testing.T) {
 	t.Parallel()
 	var none *signalcast.Signal[order]
 	for name, c := range map[string]struct {
@@ -102,7 +102,7 @@ func TestRegisterReportsAllFaultsAtOnceSorted(t *testing.T) {
 	require.Equal(t, want, r.Register(faulty...).Error(), "the same faults give the same text")
 }
 
-func TestClashNamesBothPlaces(t *testing.T) {
+func TestDuplicateEventTypeNamesBothPlaces(t *testing.T) {
 	t.Parallel()
 	first, second := signalcast.NewSignal[order](orderPlaced), signalcast.NewSignal[customer](orderPlaced)
 	places := regexp.MustCompile(`registry_test\.go:\d+`)
@@ -146,7 +146,7 @@ func TestTypeThatEmbedsASignalIsADefinition(t *testing.T) {
 	require.NoError(t, wrapped.Send(t.Context(), r, order{}))
 }
 
-func TestSignalRegisteredLaterIsServedByTheNextReload(t *testing.T) {
+func TestReloadServesSignalsThatWereRegisteredLater(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	later := signalcast.NewSignal[customer]("org.example.customer.joined.v1")
@@ -162,7 +162,7 @@ func TestSignalRegisteredLaterIsServedByTheNextReload(t *testing.T) {
 	require.Equal(t, []string{"customers"}, topicsOf(s.backend.Messages()))
 }
 
-func TestSignalsAreRegisteredWhileOthersSend(t *testing.T) {
+func TestRegisterIsSafeWhileEventsAreSent(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	var group sync.WaitGroup
@@ -187,7 +187,7 @@ func TestSignalsAreRegisteredWhileOthersSend(t *testing.T) {
 	require.Len(t, s.backend.Messages(), 200)
 }
 
-func TestRegistryFillsInTheMetadata(t *testing.T) {
+func TestRegistrySetsTheMetadata(t *testing.T) {
 	t.Parallel()
 	host, err := os.Hostname()
 	require.NoError(t, err)
@@ -233,7 +233,7 @@ func TestRegistryFillsInTheMetadata(t *testing.T) {
 	}
 }
 
-func TestIDOfTheProgramsOwnIsNotNil(t *testing.T) {
+func TestWithIDsMustNotReturnTheNilUUID(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, signalcast.WithIDs(func() signalcast.UUID { return signalcast.UUID{} }))
 	s.dispatch(t, ordersTo("orders"), s.backend)
@@ -262,7 +262,7 @@ func TestSendJSONSendsLikeSend(t *testing.T) {
 	require.Equal(t, sent[0], sent[1])
 }
 
-func TestNameThatIsNotRegisteredIsNearOneThatIs(t *testing.T) {
+func TestErrNotRegisteredSuggestsTheNearestName(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	for name, want := range map[string]string{
@@ -277,7 +277,7 @@ func TestNameThatIsNotRegisteredIsNearOneThatIs(t *testing.T) {
 	}
 }
 
-func TestSendJSONRejects(t *testing.T) {
+func TestSendJSONRejectsInvalidData(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text string

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Not parallel, as TestAllocations.
+// Not parallel, as TestAllocationsOfAnEvent.
 //
 //nolint:paralleltest // AllocsPerRun counts the whole process
 func TestAllocationsOfAConfiguration(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestReloadTellsWhatHasChanged(t *testing.T) {
+func TestReloadReturnsTheChange(t *testing.T) {
 	t.Parallel()
 	joined := signalcast.NewSignal[customer]("org.example.customer.joined.v1")
 	keyed := func(path string) signalcast.TopicConfig {
@@ -60,7 +60,7 @@ func names(routes []signalcast.Route) string {
 	return strings.Join(all, ", ")
 }
 
-func TestBadConfigurationChangesNothing(t *testing.T) {
+func TestReloadOfAnInvalidConfigurationChangesNothing(t *testing.T) {
 	t.Parallel()
 	unhappy := errors.New("no such topic")
 	for name, c := range map[string]struct {
@@ -175,7 +175,7 @@ func TestReloadIsAtomic(t *testing.T) {
 	require.Len(t, s.backend.Messages(), int(stats.Accepted))
 }
 
-func TestEventIsServedByTheTableItBeganWith(t *testing.T) {
+func TestEventKeepsItsRouteTable(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var d *signalcast.Dispatcher
@@ -194,7 +194,7 @@ func TestEventIsServedByTheTableItBeganWith(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "x", "y"}, topicsOf(s.backend.Messages()))
 }
 
-func TestReloadsWaitForEachOtherAsLongAsTheyMay(t *testing.T) {
+func TestReloadWaitsForAnotherUntilItsContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
@@ -225,7 +225,7 @@ func TestReloadsWaitForEachOtherAsLongAsTheyMay(t *testing.T) {
 	})
 }
 
-func TestContextThatHasEndedKeepsTheConfiguration(t *testing.T) {
+func TestReloadWithAnEndedContextChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a"})
 	for range 50 { // select would choose at random
@@ -235,7 +235,7 @@ func TestContextThatHasEndedKeepsTheConfiguration(t *testing.T) {
 	}
 }
 
-func TestNothingIsReloadedAfterClose(t *testing.T) {
+func TestReloadAfterCloseReturnsErrClosed(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a"})
 	require.NoError(t, s.dispatcher.Close(t.Context()))
@@ -244,7 +244,7 @@ func TestNothingIsReloadedAfterClose(t *testing.T) {
 	require.ErrorIs(t, s.send(t, order{}), signalcast.ErrClosed)
 }
 
-func TestCloseWinsOverAReloadInProgress(t *testing.T) {
+func TestCloseEndsAReloadInProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)

@@ -14,7 +14,7 @@ import (
 
 // A reload takes over what has not changed, so every way to get to a
 // configuration is compared with a dispatcher that begins with it.
-func TestTableDoesNotDependOnTheOnesBefore(t *testing.T) {
+func TestRouteTableDoesNotDependOnEarlierOnes(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	paths := []*string{nil, new("number"), new("customer.id"), new("customer.email")}
@@ -82,7 +82,7 @@ func changeBetween(before, after []signalcast.Route) (change signalcast.Change) 
 	return change
 }
 
-func TestSignalRegisteredLaterCanBeConfigured(t *testing.T) {
+func TestReloadConfiguresSignalsThatWereRegisteredLater(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	early := signalcast.NewSignal[order]("org.example.order.a.v1") // sorts before the other
@@ -113,7 +113,7 @@ func TestSignalsOfOneTypeShareTheSchemaOfAKey(t *testing.T) {
 	require.Contains(t, routes[1].ValueSchema.Text, `"namespace": "`+orderPlaced+`"`)
 }
 
-func TestDispatchersMadeAtTheSameTimeAgreeOnKeys(t *testing.T) {
+func TestConcurrentDispatchersShareKeyFields(t *testing.T) {
 	t.Parallel()
 	config := ordersTo("orders")
 	config[orderPlaced]["by-customer"] = signalcast.TopicConfig{EventKeyField: new("customer.id"), Enabled: new(true)}

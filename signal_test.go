@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestSignalDescribesItself(t *testing.T) {
+func TestSignalHasItsDescription(t *testing.T) {
 	t.Parallel()
 	s := signalcast.NewSignal[order](orderPlaced, signalcast.WithMinorVersion(3), signalcast.WithDoc("An order."))
 	var d signalcast.Definition = s
@@ -135,7 +135,7 @@ func TestSendRequiresTheRegisteredSignalItself(t *testing.T) {
 	require.Empty(t, s.backend.Messages())
 }
 
-func TestErrorAboutASignalNamesItsEventType(t *testing.T) {
+func TestErrNotRegisteredNamesTheEventType(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	require.ErrorContains(t, s.send(t, order{}), orderPlaced)
@@ -160,7 +160,7 @@ func TestReceiversAreCalledInOrderBeforeSendReturns(t *testing.T) {
 	require.Equal(t, []string{"first 17", "second 17", "third 17"}, calls)
 }
 
-func TestReceiversGetTheSendersContext(t *testing.T) {
+func TestReceiversGetTheContextOfTheSender(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	s := newShop(t, signalcast.LocalOnly())
@@ -208,7 +208,7 @@ func TestReceiverMayDisconnectItselfAndSendAndConnect(t *testing.T) {
 	require.Len(t, s.backend.Messages(), 2)
 }
 
-func TestReceiverThatDisconnectsDuringAnEventHidesItFromNoOther(t *testing.T) {
+func TestDisconnectDuringAnEventKeepsTheEventForOthers(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, signalcast.LocalOnly())
 	var calls []string
@@ -229,7 +229,7 @@ func TestReceiverThatDisconnectsDuringAnEventHidesItFromNoOther(t *testing.T) {
 	require.Equal(t, []string{"second", "third"}, calls[3:])
 }
 
-func TestConnectRejectsWhatCannotReceive(t *testing.T) {
+func TestConnectRejectsInvalidReceivers(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	_, err := s.placed.Connect(s.registry, nil)
@@ -241,7 +241,7 @@ func TestConnectRejectsWhatCannotReceive(t *testing.T) {
 	require.ErrorIs(t, err, signalcast.ErrNotRegistered)
 }
 
-func TestReceiverThatFailsStopsNoOther(t *testing.T) {
+func TestFailedReceiverDoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret-payload"
 	full := errors.New("disk full")
@@ -269,7 +269,7 @@ func TestReceiverThatFailsStopsNoOther(t *testing.T) {
 	require.ErrorIs(t, failures[2], full, "a panic with an error unwraps to it")
 	for _, failure := range failures {
 		require.Equal(t, orderPlaced, failure.EventType)
-		require.Contains(t, failure.Receiver, "TestReceiverThatFailsStopsNoOther")
+		require.Contains(t, failure.Receiver, "TestFailedReceiverDoesNotStopOthers")
 		require.ErrorContains(t, err, failure.Error())
 	}
 }
@@ -289,7 +289,7 @@ func TestDeliveryHoldsTheErrorsOfReceivers(t *testing.T) {
 	}
 }
 
-func TestReceiversGetEventsThatNoTopicTook(t *testing.T) {
+func TestReceiversGetEventsThatNoBackendAccepted(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.dispatch(t, ordersTo("orders"), backend{publish: reject})
@@ -299,7 +299,7 @@ func TestReceiversGetEventsThatNoTopicTook(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-func TestReceiversAreConnectedWhileOthersSend(t *testing.T) {
+func TestConnectIsSafeWhileEventsAreSent(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"orders"})
 	var group sync.WaitGroup

@@ -87,7 +87,7 @@ func TestUUIDTextRoundTrips(t *testing.T) {
 	require.Equal(t, "00000000-0000-0000-0000-000000000000", signalcast.UUID{}.String())
 }
 
-func TestParseUUIDRejects(t *testing.T) {
+func TestParseUUIDRejectsOtherForms(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"nothing":            "",

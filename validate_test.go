@@ -11,7 +11,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-func TestWhatTheReferenceRejectsIsRejected(t *testing.T) {
+func TestValidateRejectsWhatTheReferenceRejects(t *testing.T) {
 	t.Parallel()
 	registry := configRegistry(t)
 	accepted := []string{}
@@ -106,7 +106,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 	require.EqualError(t, signalcast.ProducerConfig{}.Validate(nil), "found a nil registry; want the registry of the configured signals")
 }
 
-func TestHostileNamesCannotMakeAProblemLong(t *testing.T) {
+func TestHostileNamesDoNotMakeAProblemLong(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1<<20)
 	err := signalcast.ProducerConfig{

@@ -15,7 +15,7 @@ import (
 )
 
 //nolint:paralleltest // AllocsPerRun counts the whole process
-func TestMessagesCostNoAllocationOfTheirOwn(t *testing.T) {
+func TestMessagesCostNoAllocation(t *testing.T) {
 	const count, together = 10_000, 32 // IDs share memory
 	b := newBackend(t, redis.Config{URL: "redis://" + thriftyServer(t), BufferMessages: count})
 	m := newMessage("s", 1)

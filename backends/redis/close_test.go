@@ -53,7 +53,7 @@ func TestCloseOnItsDeadlineGivesEveryMessageItsFate(t *testing.T) {
 	require.Zero(t, b.Unacknowledged())
 }
 
-func TestCloseTellsWhatKeptTheMessages(t *testing.T) {
+func TestCloseNamesTheCauseOfPendingMessages(t *testing.T) {
 	t.Parallel()
 	free := listen(t)
 	require.NoError(t, free.Close())

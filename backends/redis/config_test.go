@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestConfigIsCheckedBeforeAnything(t *testing.T) {
+func TestNewReportsEveryFaultOfAConfig(t *testing.T) {
 	t.Parallel()
 	const url = "redis://localhost"
 	tests := map[string]struct {
@@ -124,7 +124,7 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestURLAndFieldsSayTheSame(t *testing.T) {
+func TestURLAndFieldsConfigureTheSameClient(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	server.RequireUserAuth("app", "right")

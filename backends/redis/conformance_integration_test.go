@@ -66,7 +66,7 @@ func TestConformanceOverRealServers(t *testing.T) {
 	}
 }
 
-func TestServerWithACertificateThatIsNotTrustedFailsAtOnce(t *testing.T) {
+func TestUntrustedCertificateFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "--tls")
 	b := newBackend(t, redis.Config{URL: s.tlsURL})

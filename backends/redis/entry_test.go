@@ -28,7 +28,7 @@ type golden struct {
 	} `json:"entries"`
 }
 
-func TestCommandsAreThoseOfTheReference(t *testing.T) {
+func TestCommandsEqualThoseOfTheReference(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join("..", "..", "testdata", "golden", "redis", "*.json"))
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func message(t *testing.T, stream string, fields map[string]string) *signalcast.
 	}}
 }
 
-func TestTrimmingIsAsConfigured(t *testing.T) {
+func TestMaxLenConfiguresTrimming(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		maxLen int64

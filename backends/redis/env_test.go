@@ -8,7 +8,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestConfigFromTheSettingsOfTheEventBus(t *testing.T) {
+func TestConfigFromEnvReadsTheSettingsOfTheEventBus(t *testing.T) {
 	t.Parallel()
 	const url = "redis://:secret@redis.example:6379/2"
 	for name, c := range map[string]struct {

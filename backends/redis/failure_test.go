@@ -31,7 +31,7 @@ func during(name string, from, to int64, does fault) func([]string) fault {
 	}
 }
 
-func TestRefusalsThatHealAreTriedAgain(t *testing.T) {
+func TestTemporaryRejectionsAreRetried(t *testing.T) {
 	t.Parallel()
 	for _, reply := range []string{
 		"OOM command not allowed when used memory > 'maxmemory'.",
@@ -74,7 +74,7 @@ func TestRefusalsThatHealAreTriedAgain(t *testing.T) {
 	}
 }
 
-func TestRefusalsThatCannotHealFailAtOnce(t *testing.T) {
+func TestPermanentRejectionsFailAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, reply := range []string{
 		"WRONGTYPE Operation against a key holding the wrong kind of value",
@@ -101,7 +101,7 @@ func TestRefusalsThatCannotHealFailAtOnce(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatAreRejectedFailAtOnce(t *testing.T) {
+func TestRejectedCredentialsFailAtOnce(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	server.RequireAuth("right")
@@ -115,7 +115,7 @@ func TestCredentialsThatAreRejectedFailAtOnce(t *testing.T) {
 	require.NotContains(t, failure.Error(), "wrong@")
 }
 
-func TestStreamThatFailsDoesNotHoldOthers(t *testing.T) {
+func TestFailingStreamDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{misbehave: func(command []string) fault {
 		if command[0] == "XADD" && command[1] == "bad" {
@@ -132,7 +132,7 @@ func TestStreamThatFailsDoesNotHoldOthers(t *testing.T) {
 	require.Empty(t, bad.delivered)
 }
 
-func TestLostReplies(t *testing.T) {
+func TestLostRepliesAreRetriedAndCounted(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		fake      *fake
@@ -191,7 +191,7 @@ func TestLostReplies(t *testing.T) {
 	}
 }
 
-func TestUserThatMayNotUseTransactionsWritesWithoutThem(t *testing.T) {
+func TestUserWithoutMultiWritesWithoutTransactions(t *testing.T) {
 	t.Parallel()
 	denied := fault{reply: "-NOPERM User app has no permissions to run the 'multi' command\r\n"}
 	server := startFake(t, &fake{misbehave: during("MULTI", 1, 1e9, denied)})
@@ -203,7 +203,7 @@ func TestUserThatMayNotUseTransactionsWritesWithoutThem(t *testing.T) {
 	require.Zero(t, requireOrdered(t, server.values("s"), 1000))
 }
 
-func TestRefusalsWithoutTransactionsAreTriedAgain(t *testing.T) {
+func TestRejectionsWithoutTransactionsAreRetried(t *testing.T) {
 	t.Parallel()
 	denied := fault{reply: "-NOPERM User app has no permissions to run the 'multi' command\r\n"}
 	rejected := during("XADD", 50, 150, fault{reply: "-OOM command not allowed\r\n"})
@@ -222,7 +222,7 @@ func TestRefusalsWithoutTransactionsAreTriedAgain(t *testing.T) {
 	require.Zero(t, b.PossibleDuplicates())
 }
 
-func TestServerThatIsDownAtTheStart(t *testing.T) {
+func TestServerMayBeDownAtTheStart(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	b := newBackend(t, redis.Config{URL: "redis://" + server.Addr()})
@@ -236,7 +236,7 @@ func TestServerThatIsDownAtTheStart(t *testing.T) {
 	require.Zero(t, b.PossibleDuplicates(), "nothing was sent before the connection stood")
 }
 
-func TestDeliveryTimeout(t *testing.T) {
+func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 	t.Parallel()
 	t.Run("a message that was never sent was not written", func(t *testing.T) {
 		t.Parallel()
@@ -280,7 +280,7 @@ func TestDeliveryTimeout(t *testing.T) {
 	})
 }
 
-func TestStreamsBehindAServerThatHangsFailInTime(t *testing.T) {
+func TestStreamsThatWaitForAConnectionFailInTime(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{hang: true})})
 	b := newBackend(t, redis.Config{
@@ -297,7 +297,7 @@ func TestStreamsBehindAServerThatHangsFailInTime(t *testing.T) {
 	require.ErrorContains(t, failure, "all connections are in use")
 }
 
-func TestPrepareAsksTheServer(t *testing.T) {
+func TestPrepareChecksTheTypesOfKeys(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	require.NoError(t, server.Set("text", "x"))
@@ -321,7 +321,7 @@ func TestPrepareAsksTheServer(t *testing.T) {
 	require.ErrorContains(t, rejected.Prepare(t.Context(), routes), "WRONGPASS")
 }
 
-func TestRefusalsBeforeTheConnectionIsUsedFailAtOnce(t *testing.T) {
+func TestRejectedLoginsFailAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, reply := range []string{
 		"NOPERM User app has no permissions to run the command",
@@ -355,7 +355,7 @@ func TestRefusalsBeforeTheConnectionIsUsedFailAtOnce(t *testing.T) {
 	}
 }
 
-func TestOneOfSeveralSentinelsThatRejects(t *testing.T) {
+func TestOneSentinelMayReject(t *testing.T) {
 	t.Parallel()
 	rejects := startFake(t, &fake{misbehave: during("sentinel", 1, 1e9, fault{reply: "-NOPERM no\r\n"})})
 	var master *fake

@@ -36,7 +36,7 @@ type numbered struct {
 // key; entries that are there again were counted; the memory stays bounded.
 //
 //nolint:paralleltest // it measures the heap of the process
-func TestNoEventIsLostOrOutOfOrder(t *testing.T) {
+func TestFaultsLoseAndReorderNoEvent(t *testing.T) {
 	tests := map[string]struct {
 		options []string
 		proxied *proxy

@@ -16,7 +16,7 @@ type thing struct {
 
 // The room of a message is free when its hook has returned, so a hook that waited
 // for room in a full buffer would wait for itself.
-func TestHookSendsWithoutWaitingForRoom(t *testing.T) {
+func TestHookMaySendWithoutWaitingForRoom(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{})
 	b := newBackend(t, redis.Config{URL: server.url(), BufferMessages: 1})

@@ -23,7 +23,7 @@ import (
 // password is what no text may show.
 const password = "s3cret-passw0rd"
 
-func TestPasswordsThatAreRejectedAreNotShown(t *testing.T) {
+func TestErrorsDoNotContainPasswords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]redis.Config{
 		"in the URL":                       {URL: "redis://app:" + password + "@"},
@@ -55,7 +55,7 @@ func TestPasswordsThatAreRejectedAreNotShown(t *testing.T) {
 	}
 }
 
-func TestServerThatQuotesTheHandshake(t *testing.T) {
+func TestErrorsDoNotContainAQuotedHandshake(t *testing.T) {
 	t.Parallel()
 	// Redis 5 knows no HELLO, says so and quotes its arguments, which hold the password.
 	var quoted atomic.Bool
@@ -82,7 +82,7 @@ func TestServerThatQuotesTheHandshake(t *testing.T) {
 	require.NotContains(t, f.failure(t).Error()+log.String(), password)
 }
 
-func TestServerThatTalksNonsenseIsGivenUp(t *testing.T) {
+func TestMalformedRepliesEndTheConnection(t *testing.T) {
 	t.Parallel()
 	line := func(text string) func(net.Conn) { return func(c net.Conn) { _, _ = c.Write([]byte(text)) } }
 	for name, answer := range map[string]func(net.Conn){
@@ -144,7 +144,7 @@ func TestReplyOfInvalidLengthEndsTheConnection(t *testing.T) {
 	}
 }
 
-func TestSurplusReplyDoesNotCountForAnotherMessage(t *testing.T) {
+func TestUnexpectedReplyIsNotUsedForAnotherMessage(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{misbehave: during("XADD", 1, 1, fault{reply: "$3\r\n8-8\r\n$3\r\n9-9\r\n"})})
 	b := newBackend(t, redis.Config{URL: server.url()})
@@ -156,7 +156,7 @@ func TestSurplusReplyDoesNotCountForAnotherMessage(t *testing.T) {
 	require.Equal(t, map[string]string{"0": "8-8", "1": "1-1"}, f.delivered)
 }
 
-func TestServerThatTakesNoBytesIsGivenUp(t *testing.T) {
+func TestServerThatReadsNothingTimesOut(t *testing.T) {
 	t.Parallel()
 	published, ended := make(chan struct{}), make(chan struct{})
 	server := startFake(t, &fake{misbehave: func(command []string) fault {
@@ -238,7 +238,7 @@ type blob struct {
 	Data []byte `avro:"data"`
 }
 
-func TestEventOf10MiB(t *testing.T) {
+func TestEventOf10MiBIsDelivered(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	registry, stored := blobs(t)
@@ -255,7 +255,7 @@ func TestEventOf10MiB(t *testing.T) {
 	require.ErrorIs(t, stored.Send(t.Context(), registry, data), signalcast.ErrTooLarge, "20 MiB never fit into a buffer of 16")
 }
 
-func TestDeadLettersOfAKeyThatIsNotAStream(t *testing.T) {
+func TestDeadLettersOfAKeyOfAnotherTypeAreDelivered(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		buffer int

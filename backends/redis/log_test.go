@@ -9,7 +9,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestLogSaysThatAStreamWorksAgainOnceSomethingWasWritten(t *testing.T) {
+func TestLogReportsRecoveryAfterTheFirstWrite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		then  fault

@@ -12,7 +12,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestPermissionsThatAreNeeded(t *testing.T) {
+func TestDocumentedPermissionsAreEnough(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	trim := func(redis.Trim) {}

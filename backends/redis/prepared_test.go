@@ -37,7 +37,7 @@ func publishBehind(t *testing.T, does fault) (*redis.Backend, *fake, *fates) {
 	return b, server, f
 }
 
-func TestBatchIsPreparedWhileTheServerCarriesOutAnother(t *testing.T) {
+func TestNextBatchIsPreparedWhileOneIsExecuted(t *testing.T) {
 	t.Parallel()
 	b, server, f := publishBehind(t, fault{})
 	flush(t, b)
@@ -45,7 +45,7 @@ func TestBatchIsPreparedWhileTheServerCarriesOutAnother(t *testing.T) {
 	require.Zero(t, requireOrdered(t, server.values("s"), preparedCount))
 }
 
-func TestNothingOvertakesABatchThatIsRejected(t *testing.T) {
+func TestRejectedBatchIsNotOvertaken(t *testing.T) {
 	t.Parallel()
 	b, server, f := publishBehind(t, fault{reply: "-OOM command not allowed when used memory > 'maxmemory'.\r\n"})
 	flush(t, b)
@@ -74,7 +74,7 @@ func TestOrderIsKeptAfterALostReply(t *testing.T) {
 	}
 }
 
-func TestWhatWasOnlyPreparedWasNotWritten(t *testing.T) {
+func TestPreparedBatchWithoutCommitIsNotWritten(t *testing.T) {
 	t.Parallel()
 	b, server, f := publishBehind(t, fault{hang: true})
 	require.Eventually(t, func() bool { return server.asked("EXEC") == 2 }, patience, time.Millisecond)
@@ -93,7 +93,7 @@ func TestWhatWasOnlyPreparedWasNotWritten(t *testing.T) {
 	require.Len(t, f.failed, preparedCount-len(f.delivered))
 }
 
-func TestStreamThatIsAlwaysBusyLeavesConnectionsToOthers(t *testing.T) {
+func TestBusyStreamsShareConnections(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{})
 	b := newBackend(t, redis.Config{URL: server.url(), Pipelines: 1, BatchMessages: 20})
@@ -117,7 +117,7 @@ func TestStreamThatIsAlwaysBusyLeavesConnectionsToOthers(t *testing.T) {
 	f.requireDelivered(t, 1)
 }
 
-func TestMessageThatEndsTheConnectionTakesNoOthersWithIt(t *testing.T) {
+func TestMessageThatEndsTheConnectionFailsAlone(t *testing.T) {
 	t.Parallel()
 	published := make(chan struct{})
 	server := startFake(t, &fake{misbehave: func(command []string) fault {

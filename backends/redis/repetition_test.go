@@ -11,7 +11,7 @@ import (
 
 // The position of the arguments is that of the documentation of XADD:
 // key, IDMP producer number, MAXLEN ~ length, id.
-func TestMessagesAreNamedToServersThatRecogniseRepetitions(t *testing.T) {
+func TestIdempotentServersGetMessageNumbers(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{idempotent: true})
 	b := newBackend(t, redis.Config{URL: server.url(), BatchMessages: 1})
@@ -31,7 +31,7 @@ func TestMessagesAreNamedToServersThatRecogniseRepetitions(t *testing.T) {
 	require.Len(t, names, 201, "no two messages have the same name")
 }
 
-func TestBatchLargerThanTheServersMemoryIsRecognised(t *testing.T) {
+func TestBatchLargerThanTheIdempotencyWindowIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{2, 64, 100, 101, 512, 5000} {
 		t.Run(strconv.Itoa(size)+" messages", func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestOnlyServersWithATrustedCertificateAreSpokenTo(t *testing.T) {
+func TestOnlyTrustedServersAreUsed(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)
 	for name, c := range map[string]struct {

@@ -19,7 +19,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestStreamThatMovesToAnotherNodeOfACluster(t *testing.T) {
+func TestStreamMovesToAnotherNodeOfACluster(t *testing.T) {
 	t.Parallel()
 	const count = 20_000
 	ctx := context.Background()
@@ -81,7 +81,7 @@ func TestStreamThatMovesToAnotherNodeOfACluster(t *testing.T) {
 	require.Zero(t, requireOrdered(t, from.values(t, "stays"), 1000))
 }
 
-func TestMasterThatSentinelsReplace(t *testing.T) {
+func TestSentinelsReplaceTheMaster(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	master := startServer(t)

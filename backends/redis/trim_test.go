@@ -9,7 +9,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-func TestConsumersThatAreBehindAreReported(t *testing.T) {
+func TestOnTrimReportsConsumersThatAreBehind(t *testing.T) {
 	t.Parallel()
 	group := func(name, lag string) string {
 		return "*4\r\n+name\r\n+" + name + "\r\n+lag\r\n" + lag + "\r\n"
@@ -50,7 +50,7 @@ func TestConsumersThatAreBehindAreReported(t *testing.T) {
 	}
 }
 
-func TestStreamWithoutConsumersIsReportedWhenItIsFull(t *testing.T) {
+func TestOnTrimReportsAFullStreamWithoutConsumers(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{groups: "*0\r\n"})
 	var got []redis.Trim
@@ -66,7 +66,7 @@ func TestStreamWithoutConsumersIsReportedWhenItIsFull(t *testing.T) {
 	require.GreaterOrEqual(t, got[0].Unread, int64(800))
 }
 
-func TestOnTrimThatPanicsDoesNotStopWriting(t *testing.T) {
+func TestOnTrimPanicIsRecovered(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{groups: "*0\r\n"})
 	var log safeBuffer

@@ -26,7 +26,7 @@ func connected(t *testing.T, text string) resp.Conn {
 	return resp.NewConn(client, time.Minute)
 }
 
-func TestStatus(t *testing.T) {
+func TestStatusReadsOneReply(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]error{
 		"+OK\r\n":                          nil,
@@ -42,7 +42,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestAppendID(t *testing.T) {
+func TestAppendIDReadsAnEntryID(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]error{
 		"$3\r\n1-2\r\n":                     nil,
@@ -61,14 +61,14 @@ func TestAppendID(t *testing.T) {
 	}
 }
 
-func TestErrorRepliesAreThoseOfTheClient(t *testing.T) {
+func TestErrorRepliesEqualThoseOfTheClient(t *testing.T) {
 	t.Parallel()
 	_, _, err := connected(t, "-READONLY no\r\n").Line()
 	_, ok := errors.AsType[redis.Error](err)
 	require.True(t, ok)
 }
 
-func TestArguments(t *testing.T) {
+func TestAppendBulkAndAppendIntWriteArguments(t *testing.T) {
 	t.Parallel()
 	b := resp.AppendBulk(nil, "é")
 	b = resp.AppendBulk(b, []byte{})
