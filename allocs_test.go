@@ -21,12 +21,12 @@ func TestAllocationsOfAnEvent(t *testing.T) {
 		options []signalcast.RegistryOption
 		max     float64
 	}{
-		"to nobody":                     {nil, nil, 0},
-		"to nobody in a local registry": {nil, []signalcast.RegistryOption{signalcast.LocalOnly()}, 0},
-		"to one topic":                  {[]string{"a"}, nil, 2},
-		"to two topics":                 {[]string{"a", "b"}, nil, 4},
-		"to five topics":                {[]string{"a", "b", "c", "d", "e"}, nil, 7},
-		"to twelve topics":              {strings.Split("abcdefghijkl", ""), nil, 14},
+		"to no topic":                 {nil, nil, 0},
+		"to no topic, local registry": {nil, []signalcast.RegistryOption{signalcast.LocalOnly()}, 0},
+		"to one topic":                {[]string{"a"}, nil, 2},
+		"to two topics":               {[]string{"a", "b"}, nil, 4},
+		"to five topics":              {[]string{"a", "b", "c", "d", "e"}, nil, 7},
+		"to twelve topics":            {strings.Split("abcdefghijkl", ""), nil, 14},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, c.options...)

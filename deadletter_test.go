@@ -37,7 +37,7 @@ func TestFailedMessageBecomesADeadLetter(t *testing.T) {
 			fault.Topic = "prod-orders"
 			s.backend.Inject(fault)
 			failure := deliveryError(t, s.send(t, order{Number: "17", Items: []string{"tea"}}))
-			require.Equal(t, "prod-orders", failure.Topic, "the sender is told what failed")
+			require.Equal(t, "prod-orders", failure.Topic, "the sender gets the failure")
 			require.Equal(t, []string{"prod-mail", "not prod-orders", "prod-orders-dead"}, outcomes)
 
 			dead := s.backend.Messages("prod-orders-dead")

@@ -235,7 +235,7 @@ func TestMetadataRejectsInvalidJSON(t *testing.T) {
 		"an ID that is no UUID":       {`{"id": "17"}`, "UUID"},
 		"a time without an offset":    {`{"time": "2026-01-02T03:04:05"}`, "metadata.time"},
 		"a time with another offset":  {`{"time": "2026-01-02T03:04:05+05:45"}`, "metadata.time"},
-		"a time that is none":         {`{"time": "yesterday"}`, "metadata.time"},
+		"a malformed time":            {`{"time": "yesterday"}`, "metadata.time"},
 		"a version that is no list":   {`{"sourcelib": "11.2.0"}`, "sourcelib"},
 		"a minor version as a string": {`{"minorversion": "0"}`, "minorversion"},
 	} {

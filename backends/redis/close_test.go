@@ -18,7 +18,7 @@ import (
 
 func TestCloseOnItsDeadlineGivesEveryMessageItsFate(t *testing.T) {
 	t.Parallel()
-	// The first batch hangs within the server, what comes after it was never sent.
+	// The first batch hangs within the server. Later messages were never sent.
 	hanging := make(chan struct{}, 1)
 	server := startFake(t, &fake{misbehave: func(command []string) fault {
 		if command[0] == "XADD" {
@@ -43,8 +43,8 @@ func TestCloseOnItsDeadlineGivesEveryMessageItsFate(t *testing.T) {
 	require.Less(t, time.Since(began), patience)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "1000 messages")
-	require.NotContains(t, err.Error(), "close", "callers say so themselves")
-	require.Same(t, err, b.Close(t.Context()), "the second call returns what the first did")
+	require.NotContains(t, err.Error(), "close", "callers add that themselves")
+	require.Same(t, err, b.Close(t.Context()), "the second call returns the error of the first")
 
 	require.Equal(t, signalcast.FateUnknown, sent.failure(t).Fate)
 	require.Equal(t, signalcast.FateNotWritten, unsent.failure(t).Fate)
@@ -78,7 +78,7 @@ func TestCloseNamesTheCauseOfPendingMessages(t *testing.T) {
 	}
 }
 
-// lines is a buffer that several goroutines use.
+// lines is a buffer that is safe for concurrent use.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -99,7 +99,7 @@ func (l *lines) String() string {
 func TestCloseDoesNotWaitForServersThatHang(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		command string // which the server does not answer
+		command string // that the server does not reply to
 		config  func(address string) redis.Config
 	}{
 		"at the login":  {"hello", func(address string) redis.Config { return redis.Config{URL: "redis://" + address} }},

@@ -16,8 +16,8 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-// during returns a misbehave function that lets the n-th to the last command of
-// the name meet with the fault, counted from 1.
+// during returns a misbehave function that injects the fault into the n-th to the last
+// command of the name, counted from 1.
 func during(name string, from, to int64, does fault) func([]string) fault {
 	var seen atomic.Int64
 	return func(command []string) fault {
@@ -46,7 +46,7 @@ func TestTemporaryRejectionsAreRetried(t *testing.T) {
 		"MISCONF Errors writing to the AOF file: No space left on device",
 		"NOREPLICAS Not enough good replicas to write.",
 		"ERR max number of clients reached",
-		"SOMETHINGNEW that nobody knows yet",
+		"SOMETHINGNEW is an unknown code",
 	} {
 		code, _, _ := strings.Cut(reply, " ")
 		t.Run("one message meets "+code, func(t *testing.T) {
@@ -140,31 +140,31 @@ func TestLostRepliesAreRetriedAndCounted(t *testing.T) {
 		written   int // times that the lost batch was written
 		duplicate uint64
 	}{
-		"an answer lost after one message was written leaves a duplicate that is counted": {
+		"a reply lost after one message was written leaves a counted duplicate": {
 			fake: &fake{misbehave: during("XADD", 1, 1, fault{cutAfter: true})}, count: 1, written: 2, duplicate: 1,
 		},
-		"an answer lost before one message was written is counted as well": {
+		"a reply lost before one message was written is counted too": {
 			fake: &fake{misbehave: during("XADD", 1, 1, fault{cutBefore: true})}, count: 1, written: 1, duplicate: 1,
 		},
-		"an answer lost after a batch was written leaves duplicates in order": {
+		"a reply lost after a batch was written leaves duplicates in order": {
 			fake: &fake{misbehave: during("EXEC", 1, 1, fault{cutAfter: true})}, count: 1000,
 		},
-		"a connection that breaks within a transaction leaves nothing": {
+		"a connection that breaks within a transaction writes nothing": {
 			fake: &fake{misbehave: during("XADD", 100, 100, fault{cutBefore: true})}, count: 1000,
 		},
-		"garbage in place of an answer is taken as no answer": {
+		"a malformed reply counts as no reply": {
 			fake: &fake{misbehave: during("XADD", 1, 1, fault{reply: "HTTP/1.1 400 Bad Request\r\n\r\n"})}, count: 1, written: 1, duplicate: 1,
 		},
-		"garbage in place of the answer to a batch is taken as no answer": {
+		"a malformed reply to a batch counts as no reply": {
 			fake: &fake{misbehave: during("EXEC", 1, 1, fault{reply: "*1\r\n:7\r\n"})}, count: 1000,
 		},
-		"a server that hangs is left": {
+		"a server that hangs is disconnected": {
 			fake: &fake{misbehave: during("EXEC", 1, 1, fault{hang: true})}, count: 1000,
 		},
-		"a server that recognises repetitions leaves no duplicate of one message": {
+		"an idempotent server writes one message once": {
 			fake: &fake{idempotent: true, misbehave: during("XADD", 1, 1, fault{cutAfter: true})}, count: 1, written: 1,
 		},
-		"a server that recognises repetitions leaves no duplicates of a batch": {
+		"an idempotent server writes a batch once": {
 			fake: &fake{idempotent: true, misbehave: during("EXEC", 1, 3, fault{cutAfter: true})}, count: 1000,
 		},
 	}
@@ -233,7 +233,7 @@ func TestServerMayBeDownAtTheStart(t *testing.T) {
 	require.NoError(t, server.Restart())
 	flush(t, b)
 	f.requireDelivered(t, 100)
-	require.Zero(t, b.PossibleDuplicates(), "nothing was sent before the connection stood")
+	require.Zero(t, b.PossibleDuplicates(), "nothing was sent before the connection was established")
 }
 
 func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
@@ -252,7 +252,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 		require.Equal(t, signalcast.FateNotWritten, failure.Fate)
 		require.ErrorIs(t, failure, signalcast.ErrDeliveryTimeout)
 		var cause *net.OpError
-		require.ErrorAs(t, failure, &cause, "the error says what kept the message")
+		require.ErrorAs(t, failure, &cause, "the error has the last cause")
 	})
 	t.Run("a message whose answer was lost may have been written", func(t *testing.T) {
 		t.Parallel()
@@ -314,7 +314,7 @@ func TestPrepareChecksTheTypesOfKeys(t *testing.T) {
 	blocked := newBackend(t, redis.Config{URL: hanging.url(), ReadTimeout: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	require.NoError(t, blocked.Prepare(ctx, routes), "a server that cannot be asked is no reason to reject")
+	require.NoError(t, blocked.Prepare(ctx, routes), "an unreachable server does not fail Prepare")
 
 	server.RequireAuth("right")
 	rejected := newBackend(t, redis.Config{URL: "redis://:wrong@" + server.Addr()})

@@ -12,25 +12,25 @@ import (
 	"testing"
 )
 
-// fake is a small Redis that knows streams, transactions and, if it is told so,
-// repeated XADDs, and that misbehaves on demand.
+// fake is a small Redis with streams and transactions that misbehaves on demand. It can be
+// configured to recognise repeated XADDs.
 type fake struct {
 	listener   net.Listener
 	idempotent bool
-	groups     string // the answer to XINFO GROUPS
-	// misbehave is asked before each command is carried out; nil means never.
+	groups     string // the reply to XINFO GROUPS
+	// misbehave is called before each command is executed. Nil means no faults.
 	misbehave func(command []string) fault
 
 	mu       sync.Mutex
 	conns    []net.Conn
-	names    []string                // of all commands that came in
-	commands [][]string              // all that were received, handshake apart
+	names    []string                // of all commands that arrived
+	commands [][]string              // all executed commands, without the handshake
 	streams  map[string][]string     // event data by stream
 	seen     map[string][]repeatable // by stream and producer
 	entries  int
 }
 
-// repeatable is an XADD that the fake recognises when it comes again.
+// repeatable is an XADD that the fake recognises when it is repeated.
 type repeatable struct{ number, entry string }
 
 // recognised is how many XADDs of each producer Redis recognises by default.
@@ -38,11 +38,11 @@ const recognised = 100
 
 // fault is what a fake does instead of its work.
 type fault struct {
-	reply     string // sent in place of carrying the command out, where not empty
-	cutBefore bool   // the connection is cut, the command not carried out
-	cutAfter  bool   // the command is carried out and the connection cut, without an answer
-	hang      bool   // neither is anything done nor answered on this connection any more
-	// waits is for the next command: it has come in before anything else happens.
+	reply     string // sent instead of executing the command, unless empty
+	cutBefore bool   // the connection is closed before the command is executed
+	cutAfter  bool   // the connection is closed after the command was executed, without a reply
+	hang      bool   // nothing more is executed or sent on this connection
+	// waits delays the fault until the next command has arrived.
 	waits bool
 }
 
@@ -85,7 +85,7 @@ func (f *fake) values(stream string) []string {
 	return slices.Clone(f.streams[stream])
 }
 
-// asked returns how many commands of the given name came in, carried out or not.
+// asked returns the number of commands of the given name that arrived, executed or not.
 func (f *fake) asked(name string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,7 +97,7 @@ func (f *fake) asked(name string) (n int) {
 	return n
 }
 
-// received returns the commands of the given name that were carried out.
+// received returns the executed commands of the given name.
 func (f *fake) received(name string) [][]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,7 +197,7 @@ func (f *fake) execute(command []string) string {
 		return fmt.Sprintf(":%d\r\n", len(f.streams[command[1]]))
 	case "xinfo":
 		return f.groups
-	default: // hello among them: the client goes on without
+	default: // includes HELLO, which the client can do without
 		return fmt.Sprintf("-ERR unknown command '%s'\r\n", command[0])
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-// password is what no text may show.
+// password must not be in any text.
 const password = "s3cret-passw0rd"
 
 func TestErrorsDoNotContainPasswords(t *testing.T) {
@@ -29,7 +29,7 @@ func TestErrorsDoNotContainPasswords(t *testing.T) {
 		"in the URL":                       {URL: "redis://app:" + password + "@"},
 		"in the URL, for the default user": {URL: "redis://:" + password + "@"},
 		"in fields":                        {URL: "redis://", Username: "app", Password: password},
-		"of a user who does not exist":     {URL: "redis://", Username: "nobody", Password: password},
+		"of a user who does not exist":     {URL: "redis://", Username: "unknown", Password: password},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +47,7 @@ func TestErrorsDoNotContainPasswords(t *testing.T) {
 			flush(t, b)
 			failure := f.failure(t)
 			require.Equal(t, signalcast.FateNotWritten, failure.Fate)
-			require.NotErrorIs(t, failure, signalcast.ErrDeliveryTimeout, "it fails at once")
+			require.NotErrorIs(t, failure, signalcast.ErrDeliveryTimeout, "fails at once")
 			for _, text := range []string{err.Error(), failure.Error(), log.String()} {
 				require.NotContains(t, text, password)
 			}
@@ -57,7 +57,7 @@ func TestErrorsDoNotContainPasswords(t *testing.T) {
 
 func TestErrorsDoNotContainAQuotedHandshake(t *testing.T) {
 	t.Parallel()
-	// Redis 5 knows no HELLO, says so and quotes its arguments, which hold the password.
+	// Redis 5 does not know HELLO. Its error quotes the arguments, which hold the password.
 	var quoted atomic.Bool
 	server := startFake(t, &fake{misbehave: func(command []string) fault {
 		switch strings.ToUpper(command[0]) {
@@ -175,18 +175,18 @@ func TestServerThatReadsNothingTimesOut(t *testing.T) {
 	require.Eventually(t, func() bool { return server.asked("COMMAND") == 1 }, patience, time.Millisecond)
 	kept.publish(t, b, "s", 2, 2)
 	large := newMessage("s", 3)
-	large.Event.Value = make([]byte, 16<<20)                                              // more than fits on the way
+	large.Event.Value = make([]byte, 16<<20)                                              // more than the buffers of the connection hold
 	require.NoError(t, b.Publish(t.Context(), large, func(signalcast.Receipt, error) {})) // may fit later, alone
 	close(published)
 	flush(t, b)
 	f.requireDelivered(t, 1)
 	var cause *net.OpError
 	require.ErrorAs(t, kept.failure(t), &cause)
-	require.Equal(t, "write", cause.Op, "no answer is waited for in addition")
+	require.Equal(t, "write", cause.Op, "the backend does not also wait for a reply")
 }
 
-// answering serves connections with answer, once something was asked, until the
-// test ends. It returns the address.
+// answering listens until the test ends and writes answer to each connection that sent a
+// command. It returns the address.
 func answering(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
 	listener := listen(t)
@@ -306,7 +306,7 @@ func dispatch(t *testing.T, r *signalcast.Registry, b *redis.Backend, opts ...si
 	return d
 }
 
-// safeBuffer is a log that may be read while it is written.
+// safeBuffer is a buffer that is safe for concurrent use.
 type safeBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -16,9 +16,9 @@ const (
 	preparedCount = 5 * preparedBatch
 )
 
-// publishBehind publishes preparedCount messages to a server at which the second
-// transaction, a whole batch, meets with the fault, but not before the next batch
-// has begun to come in.
+// publishBehind publishes preparedCount messages to a server that injects the fault into the
+// second transaction, which is a whole batch. The fault comes after the next batch has begun
+// to arrive.
 func publishBehind(t *testing.T, does fault) (*redis.Backend, *fake, *fates) {
 	t.Helper()
 	does.waits = true
@@ -51,7 +51,7 @@ func TestRejectedBatchIsNotOvertaken(t *testing.T) {
 	flush(t, b)
 	f.requireDelivered(t, preparedCount)
 	require.Zero(t, requireOrdered(t, server.values("s"), preparedCount), "entries written twice")
-	require.Zero(t, b.PossibleDuplicates(), "what was rejected or only prepared was not written")
+	require.Zero(t, b.PossibleDuplicates(), "rejected and prepared messages were not written")
 }
 
 func TestOrderIsKeptAfterALostReply(t *testing.T) {
@@ -69,7 +69,7 @@ func TestOrderIsKeptAfterALostReply(t *testing.T) {
 			flush(t, b)
 			f.requireDelivered(t, preparedCount)
 			require.Equal(t, test.repeated, requireOrdered(t, server.values("s"), preparedCount))
-			require.EqualValues(t, preparedBatch, b.PossibleDuplicates(), "what was only prepared was not written")
+			require.EqualValues(t, preparedBatch, b.PossibleDuplicates(), "prepared messages were not written")
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-// patience bounds the waits for what must happen.
+// patience is how long tests wait for a condition that must become true.
 const patience = 30 * time.Second
 
 // newMessage returns a message for the stream, whose value is the decimal text of n.
@@ -43,7 +43,7 @@ func newBackend(t testing.TB, c redis.Config) *redis.Backend {
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = b.Close(ended) // what a test left is given up
+		_ = b.Close(ended) // gives up what the test left
 	})
 	return b
 }

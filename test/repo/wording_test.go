@@ -56,8 +56,8 @@ func TestTextsUsePlainWords(t *testing.T) {
 	odd := compiledWordings()
 	// Folders whose texts are not checked yet.
 	unchecked := []string{
-		".", "backends/backendtest", "backends/kafka", "backends/memory", "backends/redis", "cli",
-		"docs", "docs/decisions", "internal/kafkabus", "internal/kafkatest",
+		"backends/backendtest", "backends/kafka", "backends/memory", "cli",
+		"docs", "internal/kafkabus", "internal/kafkatest",
 	}
 	for _, file := range files(t, ".go", ".md", ".tmpl", ".sh", ".py", ".yml") {
 		if file == "CHANGELOG.md" || file == "test/repo/wording_test.go" || slices.Contains(unchecked, path.Dir(file)) {
