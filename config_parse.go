@@ -61,8 +61,8 @@ type configReader struct {
 	namePos Position // of the last name in configRules.at
 }
 
-func newConfigReader(source string, text []byte) *configReader {
-	r := &configReader{configRules: configRules{source: source}}
+func newConfigReader(layer string, text []byte) *configReader {
+	r := &configReader{configRules: configRules{layer: layer}}
 	if len(text) > MaxConfigBytes {
 		r.fault(CodeTooLarge, Position{}, fmt.Sprintf("found a text of %d bytes", len(text)), fmt.Sprintf("at most %d", MaxConfigBytes))
 		text = []byte("{}") // no further faults

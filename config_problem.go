@@ -14,7 +14,7 @@ const MaxProblems = 1000
 // ValidationError reports everything that is wrong with a configuration: with its
 // text, with its structure, or with its names and key paths.
 type ValidationError struct {
-	// Problems is sorted by source, position and path. It is never empty.
+	// Problems is sorted by layer, position and path. It is never empty.
 	Problems []Problem
 	// Omitted is the number of problems beyond the first [MaxProblems].
 	Omitted int
@@ -43,9 +43,9 @@ const (
 type Problem struct {
 	// Code is the kind of the problem.
 	Code ProblemCode
-	// Source is the name of the layer at fault, usually a file. It is empty if unknown.
-	Source string
-	// Position is the place in Source.
+	// Layer is the name of the layer at fault, usually a file. It is empty if unknown.
+	Layer string
+	// Position is the place in the text of the layer.
 	Position
 	// ConfigPath is the place in the configuration. For an unknown name it
 	// ends in that name, for a missing setting in the name of the setting.
@@ -96,21 +96,21 @@ func (p Problem) String() string {
 	return text.String()
 }
 
-// place returns source:line:column, without the parts that are unknown.
+// place returns layer:line:column, without the parts that are unknown.
 func (p Problem) place() string {
 	switch {
 	case p.Line == 0:
-		return p.Source
-	case p.Source == "":
+		return p.Layer
+	case p.Layer == "":
 		return fmt.Sprintf("line %d, column %d", p.Line, p.Column)
 	default:
-		return fmt.Sprintf("%s:%d:%d", p.Source, p.Line, p.Column)
+		return fmt.Sprintf("%s:%d:%d", p.Layer, p.Line, p.Column)
 	}
 }
 
 func compareProblems(a, b Problem) int {
 	return cmp.Or(
-		cmp.Compare(a.Source, b.Source),
+		cmp.Compare(a.Layer, b.Layer),
 		cmp.Compare(a.Line, b.Line),
 		cmp.Compare(a.Column, b.Column),
 		cmp.Compare(a.EventType, b.EventType),

@@ -7,11 +7,11 @@ import (
 )
 
 // Provenance tells which layer set each value of a merged configuration. It is
-// immutable and safe for concurrent use. A nil Provenance has no origins.
+// immutable and safe for concurrent use. A nil Provenance has no settings.
 type Provenance struct{ layers []Layer }
 
-// Origin is one layer that sets a place of a configuration.
-type Origin struct {
+// Setting is what one layer sets at one place of a configuration.
+type Setting struct {
 	// Layer is the layer's name.
 	Layer string
 	// Position is the place in the layer, zero when unknown.
@@ -23,36 +23,36 @@ type Origin struct {
 	Value string
 }
 
-// Origins returns the layers that set a field, in the order in which they were merged.
-// The last one decides; it overrides those before it. Merging replaces
-// event_key_field and keyless together, so both names return the origins of both.
+// Settings returns what each layer sets for a field, in the order in which the layers were
+// merged. The last setting decides and overrides the others. Merging replaces
+// event_key_field and keyless together, so both names return the settings of both.
 //
-// With an empty field, Origins returns the layers that name the topic. With an
-// empty topic, it returns the layers that name the event type.
-func (p *Provenance) Origins(eventType, topic, field string) []Origin {
+// With an empty field, Settings returns a Setting for each layer that names the topic. With
+// an empty topic, it returns one for each layer that names the event type.
+func (p *Provenance) Settings(eventType, topic, field string) []Setting {
 	if p == nil {
 		return nil
 	}
-	var origins []Origin
+	var settings []Setting
 	for _, l := range p.layers {
-		origins = append(origins, l.origins(ConfigPath{eventType, topic, field})...)
+		settings = append(settings, l.settings(ConfigPath{eventType, topic, field})...)
 	}
-	return origins
+	return settings
 }
 
-func (l *Layer) origins(path ConfigPath) []Origin {
+func (l *Layer) settings(path ConfigPath) []Setting {
 	topics, ok := l.Config[path.EventType]
 	if ok && path.Topic == "" {
-		return []Origin{{Layer: l.Name, Position: l.Positions[path]}}
+		return []Setting{{Layer: l.Name, Position: l.Positions[path]}}
 	}
 	t, ok := topics[path.Topic]
 	if ok && path.Field == "" {
-		return []Origin{{Layer: l.Name, Position: l.Positions[path]}}
+		return []Setting{{Layer: l.Name, Position: l.Positions[path]}}
 	}
-	var origins []Origin
+	var settings []Setting
 	add := func(field, value string) {
 		path.Field = field
-		origins = append(origins, Origin{l.Name, l.Positions[path], field, value})
+		settings = append(settings, Setting{l.Name, l.Positions[path], field, value})
 	}
 	switch path.Field {
 	case fieldEnabled:
@@ -67,14 +67,14 @@ func (l *Layer) origins(path ConfigPath) []Origin {
 			add(fieldKeyless, strconv.FormatBool(*t.Keyless))
 		}
 	}
-	return origins
+	return settings
 }
 
 // Locate returns err with the layer and the position of each problem of the
 // [*ValidationError] in it. A problem of a setting gets the position in the layer that
 // decided the setting. A problem of an event type, a topic or a missing setting gets
 // the position in the layer that named the event type or topic first. Problems that
-// have a source keep it.
+// have a layer keep it.
 //
 // Locate does not change err. It returns err itself if there is no ValidationError in it.
 // From errors that wrap the ValidationError, other than by [errors.Join], the
@@ -101,28 +101,28 @@ func (p *Provenance) Locate(err error) error {
 func (p *Provenance) located(invalid *ValidationError) *ValidationError {
 	located := &ValidationError{slices.Clone(invalid.Problems), invalid.Omitted}
 	for i := range located.Problems {
-		if problem := &located.Problems[i]; problem.Source == "" {
-			origin := p.decisive(problem.ConfigPath)
-			problem.Source, problem.Position = origin.Layer, origin.Position
+		if problem := &located.Problems[i]; problem.Layer == "" {
+			setting := p.decisive(problem.ConfigPath)
+			problem.Layer, problem.Position = setting.Layer, setting.Position
 		}
 	}
 	slices.SortStableFunc(located.Problems, compareProblems)
 	return located
 }
 
-// decisive returns the origin that a problem at path is about.
-func (p *Provenance) decisive(path ConfigPath) Origin {
+// decisive returns the setting that a problem at path is about.
+func (p *Provenance) decisive(path ConfigPath) Setting {
 	if path.Field != "" {
-		if origins := p.Origins(path.EventType, path.Topic, path.Field); len(origins) > 0 {
-			return origins[len(origins)-1]
+		if settings := p.Settings(path.EventType, path.Topic, path.Field); len(settings) > 0 {
+			return settings[len(settings)-1]
 		}
 	}
 	for _, parent := range []ConfigPath{{path.EventType, path.Topic, ""}, {path.EventType, "", ""}} {
-		if origins := p.Origins(parent.EventType, parent.Topic, ""); len(origins) > 0 {
-			return origins[0]
+		if settings := p.Settings(parent.EventType, parent.Topic, ""); len(settings) > 0 {
+			return settings[0]
 		}
 	}
-	return Origin{}
+	return Setting{}
 }
 
 // locatedError stands for an error that wraps a ValidationError.

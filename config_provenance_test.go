@@ -17,7 +17,7 @@ func mustParseLayer(t *testing.T, name, text string) signalcast.Layer {
 	return layer
 }
 
-func TestOriginsAreInLayerOrder(t *testing.T) {
+func TestSettingsAreInLayerOrder(t *testing.T) {
 	t.Parallel()
 	merged, provenance := signalcast.MergeLayers(
 		mustParseLayer(t, "base.json", "{\"e\": {\n  \"t\": {\"event_key_field\": \"a.b\", \"enabled\": false}}}"),
@@ -26,24 +26,24 @@ func TestOriginsAreInLayerOrder(t *testing.T) {
 	)
 	require.Equal(t, mustParse(t, `{"e": {"t": {"keyless": true, "enabled": true}, "u": {}}, "f": {}}`), merged)
 
-	key := []signalcast.Origin{
+	key := []signalcast.Setting{
 		{Layer: "base.json", Position: signalcast.Position{Line: 2, Column: 9}, Field: "event_key_field", Value: "a.b"},
 		{Layer: "site.json", Position: signalcast.Position{Line: 2, Column: 1}, Field: "keyless", Value: "true"},
 	}
-	require.Equal(t, key, provenance.Origins("e", "t", "event_key_field"))
-	require.Equal(t, key, provenance.Origins("e", "t", "keyless"))
-	require.Equal(t, []signalcast.Origin{
+	require.Equal(t, key, provenance.Settings("e", "t", "event_key_field"))
+	require.Equal(t, key, provenance.Settings("e", "t", "keyless"))
+	require.Equal(t, []signalcast.Setting{
 		{Layer: "base.json", Position: signalcast.Position{Line: 2, Column: 35}, Field: "enabled", Value: "false"},
 		{Layer: "code", Field: "enabled", Value: "true"},
-	}, provenance.Origins("e", "t", "enabled"))
-	require.Equal(t, []signalcast.Origin{
+	}, provenance.Settings("e", "t", "enabled"))
+	require.Equal(t, []signalcast.Setting{
 		{Layer: "base.json", Position: signalcast.Position{Line: 2, Column: 3}},
 		{Layer: "site.json", Position: signalcast.Position{Line: 1, Column: 8}},
 		{Layer: "code"},
-	}, provenance.Origins("e", "t", ""))
-	require.Equal(t, []signalcast.Origin{{Layer: "code"}}, provenance.Origins("f", "", ""))
+	}, provenance.Settings("e", "t", ""))
+	require.Equal(t, []signalcast.Setting{{Layer: "code"}}, provenance.Settings("f", "", ""))
 	for _, nowhere := range []signalcast.ConfigPath{{EventType: "x"}, {EventType: "e", Topic: "x"}, {EventType: "e", Topic: "u", Field: "enabled"}, {EventType: "e", Topic: "t", Field: "x"}} {
-		require.Empty(t, provenance.Origins(nowhere.EventType, nowhere.Topic, nowhere.Field))
+		require.Empty(t, provenance.Settings(nowhere.EventType, nowhere.Topic, nowhere.Field))
 	}
 }
 
@@ -71,10 +71,10 @@ func TestProvenanceSharesNoMemoryWithLayers(t *testing.T) {
 	t.Parallel()
 	layer := mustParseLayer(t, "a.json", `{"e": {"t": {"enabled": true}}}`)
 	_, provenance := signalcast.MergeLayers(layer)
-	before := provenance.Origins("e", "t", "enabled")
+	before := provenance.Settings("e", "t", "enabled")
 	clear(layer.Positions)
 	scribble(layer.Config)
-	require.Equal(t, before, provenance.Origins("e", "t", "enabled"))
+	require.Equal(t, before, provenance.Settings("e", "t", "enabled"))
 }
 
 func TestLocateReachesIntoWrappedErrors(t *testing.T) {
@@ -102,7 +102,7 @@ func TestLocateReturnsOtherErrorsUnchanged(t *testing.T) {
 	var unknown *signalcast.Provenance
 	invalid := signalcast.ProducerConfig{}.Validate(nil)
 	require.Equal(t, invalid, unknown.Locate(invalid))
-	require.Empty(t, unknown.Origins("e", "t", "enabled"))
+	require.Empty(t, unknown.Settings("e", "t", "enabled"))
 }
 
 func ExampleMergeLayers() {
@@ -122,7 +122,7 @@ func ExampleMergeLayers() {
 	}
 	merged, provenance := signalcast.MergeLayers(base, site)
 	fmt.Println("enabled:", *merged["org.example.user.created.v1"]["users"].Enabled)
-	for _, o := range provenance.Origins("org.example.user.created.v1", "users", "enabled") {
+	for _, o := range provenance.Settings("org.example.user.created.v1", "users", "enabled") {
 		fmt.Printf("%s, line %d: %s %s\n", o.Layer, o.Line, o.Field, o.Value)
 	}
 	// Output:

@@ -27,12 +27,12 @@ const (
 // reader of one form moves at through the configuration.
 type configRules struct {
 	problems problemList
-	source   string
+	layer    string
 	at       ConfigPath // the place being read
 }
 
 func (r *configRules) fault(code ProblemCode, pos Position, found, want string) {
-	r.problems.add(Problem{Code: code, Source: r.source, Position: pos, ConfigPath: r.at, Found: found, Want: want})
+	r.problems.add(Problem{Code: code, Layer: r.layer, Position: pos, ConfigPath: r.at, Found: found, Want: want})
 }
 
 // set stores the value of the setting at r.at, which must be one of fields.
@@ -40,7 +40,7 @@ func (r *configRules) fault(code ProblemCode, pos Position, found, want string) 
 func (r *configRules) set(t *TopicConfig, fields []string, name, value Position, v any) {
 	if !slices.Contains(fields, r.at.Field) {
 		r.problems.add(Problem{
-			Code: CodeUnknownField, Source: r.source, Position: name, ConfigPath: r.at,
+			Code: CodeUnknownField, Layer: r.layer, Position: name, ConfigPath: r.at,
 			Found: "unknown field", Want: oneOf(fields),
 			Nearest: nearest.Name(r.at.Field, slices.Values(fields)),
 		})

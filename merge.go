@@ -60,7 +60,7 @@ func written[T any](into, from *T) *T {
 
 // Layer is one of several configurations to merge, with a name.
 type Layer struct {
-	// Name identifies the layer in problems and origins: a file name, or "environment".
+	// Name identifies the layer in problems and settings: a file name, or "environment".
 	Name string
 	// Config is the configuration.
 	Config ProducerConfig

@@ -193,29 +193,29 @@ func FuzzMerge(f *testing.F) {
 		}
 		require.NoError(t, json.Unmarshal(wantText, &want))
 		for eventType, topics := range want {
-			require.NotEmpty(t, provenance.Origins(eventType, "", ""))
+			require.NotEmpty(t, provenance.Settings(eventType, "", ""))
 			for topic, settings := range topics {
-				require.NotEmpty(t, provenance.Origins(eventType, topic, ""))
-				requireDecided(t, provenance.Origins(eventType, topic, "enabled"), settings.Enabled)
+				require.NotEmpty(t, provenance.Settings(eventType, topic, ""))
+				requireDecided(t, provenance.Settings(eventType, topic, "enabled"), settings.Enabled)
 				if settings.EventKeyField == nil {
-					requireDecided(t, provenance.Origins(eventType, topic, "event_key_field"), settings.Keyless)
+					requireDecided(t, provenance.Settings(eventType, topic, "event_key_field"), settings.Keyless)
 				} else if settings.Keyless == nil {
-					requireDecided(t, provenance.Origins(eventType, topic, "keyless"), settings.EventKeyField)
+					requireDecided(t, provenance.Settings(eventType, topic, "keyless"), settings.EventKeyField)
 				}
 			}
 		}
 	})
 }
 
-// requireDecided checks that the last origin gave the final value.
-func requireDecided[T any](t *testing.T, origins []signalcast.Origin, value *T) {
+// requireDecided checks that the last setting has the value.
+func requireDecided[T any](t *testing.T, settings []signalcast.Setting, value *T) {
 	t.Helper()
 	if value == nil {
-		require.Empty(t, origins)
+		require.Empty(t, settings)
 		return
 	}
-	require.NotEmpty(t, origins)
-	require.Equal(t, fmt.Sprint(*value), origins[len(origins)-1].Value)
+	require.NotEmpty(t, settings)
+	require.Equal(t, fmt.Sprint(*value), settings[len(settings)-1].Value)
 }
 
 func ExampleMergeProducerConfigs() {

@@ -9,8 +9,8 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// SchemaError reports that a text is not a valid Avro schema.
-type SchemaError struct {
+// InvalidSchemaError reports that a text is not a valid Avro schema.
+type InvalidSchemaError struct {
 	// Name is the name of the schema.
 	Name string
 	// Err is the fault of its text.
@@ -18,12 +18,12 @@ type SchemaError struct {
 }
 
 // Error returns the name of the schema and the fault.
-func (e *SchemaError) Error() string { return fmt.Sprintf("schema %q: %v", e.Name, e.Err) }
+func (e *InvalidSchemaError) Error() string { return fmt.Sprintf("schema %q: %v", e.Name, e.Err) }
 
 // Unwrap returns Err.
-func (e *SchemaError) Unwrap() error { return e.Err }
+func (e *InvalidSchemaError) Unwrap() error { return e.Err }
 
-// Check returns a [*SchemaError] if a strict reader rejects schema, and nil otherwise. Readers
+// Check returns a [*InvalidSchemaError] if a strict reader rejects schema, and nil otherwise. Readers
 // differ: the event bus accepts every event type, but schema registries reject one with a hyphen,
 // which is not allowed in an Avro namespace.
 //
@@ -33,7 +33,7 @@ func Check(schema *signalcast.Schema) error {
 		return nil
 	}
 	if _, err := parse(schema.Text); err != nil {
-		return &SchemaError{Name: schema.Name, Err: err}
+		return &InvalidSchemaError{Name: schema.Name, Err: err}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func TestCheckRejectsInvalidSchemas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var fault *avro.SchemaError
+			var fault *avro.InvalidSchemaError
 			require.ErrorAs(t, avro.Check(&signalcast.Schema{Name: "R", Text: text}), &fault)
 			require.Equal(t, "R", fault.Name)
 		})

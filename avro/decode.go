@@ -61,7 +61,7 @@ var (
 // The schemas of signals have no other types. Decode returns an error for them. Lists, maps and
 // bytes are never nil. The value shares no memory with data.
 //
-// The error is a [*DecodeError], or a [*SchemaError] if the text is not a valid schema. Decode
+// The error is a [*DecodeError], or a [*InvalidSchemaError] if the text is not a valid schema. Decode
 // accepts an invalid namespace, since the encoding does not depend on it.
 func Decode(schema *signalcast.Schema, data []byte) (any, error) {
 	if schema == nil {
@@ -69,7 +69,7 @@ func Decode(schema *signalcast.Schema, data []byte) (any, error) {
 	}
 	parsed, err := parseLenient(schema.Text)
 	if err != nil {
-		return nil, &SchemaError{Name: schema.Name, Err: err}
+		return nil, &InvalidSchemaError{Name: schema.Name, Err: err}
 	}
 	d := newDecoder(schema.Name, data)
 	value, err := d.value(parsed, "")

@@ -101,7 +101,7 @@ func TestDecodeRejectsAMissingOrInvalidSchema(t *testing.T) {
 	require.ErrorAs(t, err, &noSchema)
 
 	_, err = avro.Decode(&signalcast.Schema{Name: "key", Text: `{"name": "key", "type": "uuid"}`}, nil)
-	var invalid *avro.SchemaError
+	var invalid *avro.InvalidSchemaError
 	require.ErrorAs(t, err, &invalid)
 	require.Equal(t, "key", invalid.Name)
 }

@@ -84,7 +84,7 @@ func TestCheckRejectsOneSchemaOfTheReference(t *testing.T) {
 			require.NoError(t, err)
 			continue
 		}
-		var fault *avro.SchemaError
+		var fault *avro.InvalidSchemaError
 		require.ErrorAs(t, err, &fault)
 		require.Equal(t, file.EventType+".CloudEvent", fault.Name)
 		require.ErrorContains(t, err, "redemption-reversed")

@@ -118,7 +118,7 @@ func TestFormatJSONEverywhere(t *testing.T) {
 		}
 	}
 	r := newProgram(t).run("merge", bad, "--format", "json")
-	require.JSONEq(t, `{"source": "`+bad+`", "line": 1, "column": 90, "event_type": "`+enrolled+`", "topic": "t", "field": "enabled",
+	require.JSONEq(t, `{"layer": "`+bad+`", "line": 1, "column": 90, "event_type": "`+enrolled+`", "topic": "t", "field": "enabled",
 		"found": "found a number", "code": "wrong_type", "want": "true or false, or null to inherit"}`, string(problems(t, r.errors)[0]))
 }
 

@@ -75,9 +75,9 @@ func TestWarnings(t *testing.T) {
 	require.Equal(t, cli.ExitProblems, r.code)
 	var report struct {
 		Problems, Warnings []struct {
-			Line                                       int
-			EventType                                  string `json:"event_type"`
-			Topic, Field, Found, Want, Source, Nearest string
+			Line                                      int
+			EventType                                 string `json:"event_type"`
+			Topic, Field, Found, Want, Layer, Nearest string
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(r.out), &report))
@@ -136,18 +136,18 @@ func TestWhoDecided(t *testing.T) {
 	var rows []struct {
 		Topic        string
 		Enabled, Key *struct {
-			Field, Value, Source string
-			Line                 int
+			Field, Value, Layer string
+			Line                int
 		}
-		Overridden []struct{ Field, Value, Source string }
+		Overridden []struct{ Field, Value, Layer string }
 	}
 	require.NoError(t, json.Unmarshal([]byte(newProgram(t).fine(t, "merge", "--explain", "--format", "json", base, site, last)), &rows))
 	require.Len(t, rows, 2)
 	require.Equal(t, "true", rows[0].Enabled.Value)
-	require.Equal(t, last, rows[0].Enabled.Source)
+	require.Equal(t, last, rows[0].Enabled.Layer)
 	require.Equal(t, "b", rows[0].Key.Value)
 	require.Equal(t, 1, rows[0].Key.Line)
-	require.Equal(t, []struct{ Field, Value, Source string }{
+	require.Equal(t, []struct{ Field, Value, Layer string }{
 		{"enabled", "false", base}, {"event_key_field", "a", base}, {"keyless", "true", site},
 	}, rows[0].Overridden)
 	require.Nil(t, rows[1].Enabled)

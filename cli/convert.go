@@ -59,7 +59,7 @@ func convert(name string, text []byte) (signalcast.ProducerConfig, error) {
 	config, err := signalcast.ConvertListConfig(text)
 	if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
 		for i := range invalid.Problems {
-			invalid.Problems[i].Source = name
+			invalid.Problems[i].Layer = name
 		}
 	}
 	return config, err

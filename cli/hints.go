@@ -21,14 +21,14 @@ func (s *session) hints(config *configfile.Loaded, problems []signalcast.Problem
 	for _, p := range problems {
 		switch {
 		case p.EventType == configfile.ProducerConfigVariable:
-			add(fmt.Sprintf("%s: remove the name %s; a configuration file holds its value only", p.Source, configfile.ProducerConfigVariable))
+			add(fmt.Sprintf("%s: remove the name %s; a configuration file holds its value only", p.Layer, configfile.ProducerConfigVariable))
 		case p.Code == signalcast.CodeUnknownEventType && p.Nearest == "" && s.catalogueOnly() && s.Unsupported[p.EventType] == "":
 			add("this command knows the event types of Open edX only; a service checks its own with a command of its own, see package cli")
 		case p.Code == signalcast.CodeMissing && p.Topic != "":
 			others := maps.Clone(config.Merged[p.EventType])
 			delete(others, p.Topic)
 			if near := nearest.Name(p.Topic, maps.Keys(others)); near != "" {
-				add(fmt.Sprintf("%s: topic %q: did you mean %q?", p.Source, p.Topic, near))
+				add(fmt.Sprintf("%s: topic %q: did you mean %q?", p.Layer, p.Topic, near))
 			}
 		}
 	}

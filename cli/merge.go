@@ -69,7 +69,7 @@ type value struct {
 	Value string `json:"value"`
 }
 
-func valueOf(o signalcast.Origin) value { return value{placeOf(o), o.Field, o.Value} }
+func valueOf(o signalcast.Setting) value { return value{placeOf(o), o.Field, o.Value} }
 
 func (v *value) String() string {
 	if v == nil {
@@ -94,7 +94,7 @@ func (v *value) named() string { return v.Field + " " + v.String() }
 // decide returns the settings of one event type and topic.
 func decide(config *configfile.Loaded, eventType, topic string) decision {
 	d := decision{EventType: eventType, Topic: topic, Overridden: []value{}}
-	enabled := config.Provenance.Origins(eventType, topic, "enabled")
+	enabled := config.Provenance.Settings(eventType, topic, "enabled")
 	for i, o := range enabled {
 		v := valueOf(o)
 		if i == len(enabled)-1 {
@@ -104,7 +104,7 @@ func decide(config *configfile.Loaded, eventType, topic string) decision {
 		}
 	}
 	// A layer that gives event_key_field or keyless replaces both.
-	keys := config.Provenance.Origins(eventType, topic, "event_key_field")
+	keys := config.Provenance.Settings(eventType, topic, "event_key_field")
 	for _, o := range keys {
 		v := valueOf(o)
 		switch last := keys[len(keys)-1]; {

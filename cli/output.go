@@ -106,20 +106,20 @@ func writeJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// place is a place in a source.
+// place is a place in the text of a layer.
 type place struct {
-	Source string `json:"source,omitempty"`
+	Layer  string `json:"layer,omitempty"`
 	Line   int    `json:"line,omitempty"`
 	Column int    `json:"column,omitempty"`
 }
 
-func placeOf(o signalcast.Origin) place { return place{o.Layer, o.Line, o.Column} }
+func placeOf(o signalcast.Setting) place { return place{o.Layer, o.Line, o.Column} }
 
 func (p place) String() string {
 	if p.Line == 0 {
-		return p.Source
+		return p.Layer
 	}
-	return fmt.Sprintf("%s:%d", p.Source, p.Line)
+	return fmt.Sprintf("%s:%d", p.Layer, p.Line)
 }
 
 // problem is the JSON form of a problem.
@@ -138,7 +138,7 @@ type problem struct {
 func problemsOf(problems []signalcast.Problem) []problem {
 	list := make([]problem, len(problems))
 	for i, p := range problems {
-		list[i] = problem{place{p.Source, p.Line, p.Column}, p.EventType, p.Topic, p.Field, string(p.Code), p.Found, p.Want, p.Nearest}
+		list[i] = problem{place{p.Layer, p.Line, p.Column}, p.EventType, p.Topic, p.Field, string(p.Code), p.Found, p.Want, p.Nearest}
 	}
 	return list
 }

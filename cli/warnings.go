@@ -20,7 +20,7 @@ func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route,
 		warnings = append(warnings, warnOfNothing(config)...)
 	}
 	slices.SortStableFunc(warnings, func(a, b signalcast.Problem) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ConfigPath.String(), b.ConfigPath.String()))
+		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ConfigPath.String(), b.ConfigPath.String()))
 	})
 	return warnings
 }
@@ -28,9 +28,9 @@ func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route,
 // located is a finding at the place that decided.
 func located(config *configfile.Loaded, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
 	p := signalcast.Problem{ConfigPath: at, Found: found + "; " + advice}
-	if origins := config.Provenance.Origins(at.EventType, at.Topic, at.Field); len(origins) > 0 {
-		last := origins[len(origins)-1]
-		p.Source, p.Position = last.Layer, last.Position
+	if settings := config.Provenance.Settings(at.EventType, at.Topic, at.Field); len(settings) > 0 {
+		last := settings[len(settings)-1]
+		p.Layer, p.Position = last.Layer, last.Position
 	}
 	return p
 }

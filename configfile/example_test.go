@@ -21,7 +21,7 @@ func ExampleLoad() {
 		fmt.Println(err)
 		return
 	}
-	for _, o := range config.Provenance.Origins("org.example.order.placed.v1", "orders", "enabled") {
+	for _, o := range config.Provenance.Settings("org.example.order.placed.v1", "orders", "enabled") {
 		fmt.Printf("%s:%d says %s\n", o.Layer, o.Line, o.Value)
 	}
 	// Output:

@@ -34,7 +34,7 @@ func fuzz(f *testing.F, ending string, parse func(string, []byte) (signalcast.La
 		if errors.As(err, &invalid) {
 			require.NotEmpty(t, invalid.Problems)
 			for _, p := range invalid.Problems {
-				require.Equal(t, "fuzz", p.Source)
+				require.Equal(t, "fuzz", p.Layer)
 				require.NotEmpty(t, p.Found)
 			}
 		} else {

@@ -103,11 +103,11 @@ func TestLaterSourcesDecideAndTheirPlaceIsKnown(t *testing.T) {
 	loaded, err := configfile.Load(shop(t), configfile.File(base), configfile.File(site))
 	require.NoError(t, err)
 	require.True(t, *loaded.Merged["org.example.order.placed.v1"]["orders"].Enabled)
-	origins := loaded.Provenance.Origins("org.example.order.placed.v1", "orders", "enabled")
-	require.Equal(t, []signalcast.Origin{
+	settings := loaded.Provenance.Settings("org.example.order.placed.v1", "orders", "enabled")
+	require.Equal(t, []signalcast.Setting{
 		{Layer: base, Position: signalcast.Position{Line: 1, Column: 76}, Field: "enabled", Value: "false"},
 		{Layer: site, Position: signalcast.Position{Line: 2, Column: 1}, Field: "enabled", Value: "true"},
-	}, origins)
+	}, settings)
 }
 
 func TestWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -21,12 +22,8 @@ import (
 var _ signalcast.Backend = (*Backend)(nil)
 
 // Backend publishes messages to Redis streams. All methods are safe for concurrent use.
-//
-// UseLogger sets the logger if Config.Logger is nil. Panics counts the recovered panics of the
-// log handler and of OnTrim.
 type Backend struct {
-	*backendkit.Log
-
+	log             *backendkit.Log
 	place           string
 	client          redis.UniversalClient
 	sessions        *sessions
@@ -79,13 +76,13 @@ func New(c Config) (*Backend, error) {
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
 		deliveryTimeout: c.DeliveryTimeout,
-		Log:             backendkit.NewLog(c.Logger),
+		log:             backendkit.NewLog(c.Logger),
 		stop:            stop,
 		streams:         map[string]*stream{},
 	}
 	b.start = func(s *stream) { b.serving.Go(func() { b.serve(ctx, s) }) }
 	if c.OnTrim != nil {
-		report := func(t Trim) { b.Protect("OnTrim", func() { c.OnTrim(t) }) }
+		report := func(t Trim) { b.log.Protect("OnTrim", func() { c.OnTrim(t) }) }
 		b.trims = &trimWatch{maxLen: c.MaxLen, report: report, streams: map[string]*watched{}}
 	}
 	name := rand.Text()
@@ -155,6 +152,12 @@ func (b *Backend) shutDown(ctx context.Context) error {
 		return nil
 	}
 }
+
+// UseLogger sets the logger if Config.Logger is nil. The dispatcher calls it.
+func (b *Backend) UseLogger(l *slog.Logger) { b.log.UseLogger(l) }
+
+// Panics returns the number of recovered panics of the log handler and of OnTrim.
+func (b *Backend) Panics() int64 { return b.log.Panics() }
 
 // Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Backend) Unacknowledged() int { return b.buffer.Len() }

@@ -32,13 +32,13 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		case cause != nil:
 			failures++
 			if failures == 1 {
-				b.Logger().WarnContext(ctx, "writing to the stream fails",
+				b.log.Logger().WarnContext(ctx, "writing to the stream fails",
 					slog.String("stream", s.name), slog.Any("error", cause))
 			}
 			b.pause(ctx, failures, s)
 		case failures > 0 && wrote:
 			failures = 0
-			b.Logger().InfoContext(ctx, "writing to the stream works again", slog.String("stream", s.name))
+			b.log.Logger().InfoContext(ctx, "writing to the stream works again", slog.String("stream", s.name))
 		}
 	}
 }

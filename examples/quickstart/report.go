@@ -87,8 +87,8 @@ func (r *report) of(eventType string) []row {
 
 // decided returns the layer and the line that set a field of a topic.
 func (r *report) decided(row row, field string) string {
-	origins := r.provenance.Origins(row.eventType, strings.TrimPrefix(row.topic, "dev-"), field)
-	last := origins[len(origins)-1]
+	settings := r.provenance.Settings(row.eventType, strings.TrimPrefix(row.topic, "dev-"), field)
+	last := settings[len(settings)-1]
 	if last.Line == 0 {
 		return last.Layer
 	}

@@ -15,8 +15,8 @@ import (
 // and reports the faults that only it can see. Layer applies the rules of
 // [signalcast.DecodeProducerConfig].
 type Document struct {
-	// Source is the name of the text in problems.
-	Source string
+	// Name is the name of the layer.
+	Name string
 	// Tree holds maps, lists and plain values.
 	Tree map[string]any
 	// Positions are those of the names in Tree.
@@ -26,8 +26,8 @@ type Document struct {
 }
 
 // New returns an empty document.
-func New(source string) *Document {
-	return &Document{Source: source, Tree: map[string]any{}, Positions: map[signalcast.ConfigPath]signalcast.Position{}}
+func New(name string) *Document {
+	return &Document{Name: name, Tree: map[string]any{}, Positions: map[signalcast.ConfigPath]signalcast.Position{}}
 }
 
 // Fits reports whether text has at most limit bytes. A larger text is a fault.
@@ -43,7 +43,7 @@ func (d *Document) Fits(text []byte, limit int) bool {
 // Fault adds a problem.
 func (d *Document) Fault(code signalcast.ProblemCode, at signalcast.ConfigPath, pos signalcast.Position, found, want string) {
 	d.problems = append(d.problems, signalcast.Problem{
-		Code: code, Source: d.Source, Position: pos, ConfigPath: at, Found: found, Want: want,
+		Code: code, Layer: d.Name, Position: pos, ConfigPath: at, Found: found, Want: want,
 	})
 }
 
@@ -63,14 +63,14 @@ func Child(at signalcast.ConfigPath, name string) signalcast.ConfigPath {
 // Layer returns the configuration. If there are problems, it returns the valid rest beside a
 // [*signalcast.ValidationError].
 func (d *Document) Layer() (signalcast.Layer, error) {
-	layer := signalcast.Layer{Name: d.Source, Positions: d.Positions}
+	layer := signalcast.Layer{Name: d.Name, Positions: d.Positions}
 	var err error
 	layer.Config, err = signalcast.DecodeProducerConfig(d.Tree)
 	found := signalcast.ValidationError{Problems: d.problems}
 	if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
 		found.Omitted = invalid.Omitted
 		for _, p := range invalid.Problems {
-			p.Source, p.Position = d.Source, d.position(p.ConfigPath)
+			p.Layer, p.Position = d.Name, d.position(p.ConfigPath)
 			found.Problems = append(found.Problems, p)
 			d.prune(p.ConfigPath)
 		}
@@ -115,7 +115,7 @@ func (d *Document) prune(at signalcast.ConfigPath) {
 func Sort(found *signalcast.ValidationError) {
 	slices.SortStableFunc(found.Problems, func(a, b signalcast.Problem) int {
 		return cmp.Or(
-			cmp.Compare(a.Source, b.Source),
+			cmp.Compare(a.Layer, b.Layer),
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.EventType, b.EventType),

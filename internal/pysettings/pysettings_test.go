@@ -107,7 +107,7 @@ func FuzzRead(f *testing.F) {
 		layer, err := pysettings.Read("fuzz", text)
 		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
 			for _, p := range invalid.Problems {
-				require.Equal(t, "fuzz", p.Source)
+				require.Equal(t, "fuzz", p.Layer)
 				require.NotEmpty(t, p.Code)
 				require.NotEmpty(t, p.Found)
 				require.Less(t, len(p.String()), 2000, "a problem is bounded")
