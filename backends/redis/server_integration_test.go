@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +16,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/test/ports"
 )
 
 // server is a real redis-server of one test.
@@ -31,7 +31,7 @@ type server struct {
 func startServer(t testing.TB, options ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
-	port := freePort(t)
+	port := ports.Pair(t)
 	s := &server{dir: dir, addr: "127.0.0.1:" + strconv.Itoa(port)}
 	s.url = "redis://" + s.addr
 	s.tlsURL = "rediss://127.0.0.1:" + strconv.Itoa(port+1)
@@ -79,27 +79,4 @@ func (s *server) values(t testing.TB, stream string) []string {
 		values[i] = fmt.Sprint(e.Values["event_data"])
 	}
 	return values
-}
-
-// freePort returns a port that is free now, and whose successor is. It is below
-// those that the system gives to outgoing connections, so that a server finds it
-// free again when it is restarted.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for {
-		port := 20_000 + 2*rand.N(6_000)
-		if free(t, port) && free(t, port+1) {
-			return port
-		}
-	}
-}
-
-func free(t testing.TB, port int) bool {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
-	if err != nil {
-		return false
-	}
-	require.NoError(t, l.Close())
-	return true
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/test/ports"
 )
 
 func TestStreamMovesToAnotherNodeOfACluster(t *testing.T) {
@@ -26,7 +27,7 @@ func TestStreamMovesToAnotherNodeOfACluster(t *testing.T) {
 	nodes := make([]*server, 2)
 	ids := make([]string, 2)
 	for i := range nodes {
-		nodes[i] = startServer(t, "--set", "cluster-enabled yes", "--set", fmt.Sprintf("cluster-port %d", freePort(t)))
+		nodes[i] = startServer(t, "--set", "cluster-enabled yes", "--set", fmt.Sprintf("cluster-port %d", ports.Pair(t)))
 		id, err := nodes[i].client.Do(ctx, "CLUSTER", "MYID").Text()
 		require.NoError(t, err)
 		ids[i] = id
@@ -122,7 +123,7 @@ func TestSentinelsReplaceTheMaster(t *testing.T) {
 // returns its address.
 func startSentinel(t *testing.T, master string) string {
 	t.Helper()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(ports.Pair(t))
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
 	require.NoError(t, os.WriteFile(config, []byte(strings.Join([]string{
 		"port " + port,

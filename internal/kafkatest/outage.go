@@ -3,10 +3,8 @@ package kafkatest
 import (
 	"context"
 	"fmt"
-	"net"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/internal/kafkabus"
+	"github.com/signalcast/signalcast/test/ports"
 )
 
 // Outage publishes 100,000 numbered events to a real broker, loses 8
@@ -31,7 +30,7 @@ func Outage(t *testing.T, open Open) {
 		bufferedBytes   = 16 << 20
 		allowedOverhead = 8
 	)
-	port := freePort(t)
+	port := strconv.Itoa(ports.Pair(t)) // the controller uses the next port
 	gate, addr := startProxy(t, "127.0.0.1:"+port)
 	server := StartServer(t, "--port", port, "--set", "num.partitions=6", "--set", "advertised.listeners=PLAINTEXT://"+addr)
 	b, err := open(kafkabus.Config{Brokers: []string{addr}, BufferBytes: bufferedBytes, RequestTimeout: 2 * time.Second})
@@ -158,17 +157,4 @@ func Numbered(topic string, key, n int) *signalcast.Message {
 			Value: strconv.AppendInt(nil, int64(n), 10), ContentType: "application/json",
 		},
 	}
-}
-
-// freePort returns a port that is free, and so is probably the next, which the
-// broker's controller takes.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	return port
 }

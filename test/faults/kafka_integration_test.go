@@ -22,6 +22,7 @@ import (
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/test/faults"
+	"github.com/signalcast/signalcast/test/ports"
 )
 
 func openFranz(t testing.TB, c kafkaconfig.Config) backend {
@@ -142,7 +143,7 @@ func startProxy(t *testing.T, upstream string) *faults.Proxy {
 func startKafka(t *testing.T, client string) (*target, []scenario) {
 	t.Helper()
 	registry := startRegistry(t)
-	port := freePort(t)
+	port := ports.Pair(t)
 	proxy := startProxy(t, fmt.Sprint("127.0.0.1:", port))
 	s := startServer(t, "kafka.sh", "kafka", "--port", strconv.Itoa(port),
 		"--set", "num.partitions=3", "--set", "advertised.listeners=PLAINTEXT://"+proxy.Addr())
@@ -169,12 +170,12 @@ func startCluster(t *testing.T, client string) (*target, []scenario) {
 	t.Helper()
 	const nodes = 3
 	registry := startRegistry(t)
-	var ports [nodes]int
+	var first [nodes]int // the controller of a broker uses the next port
 	var brokers, voters []string
 	for i := range nodes {
-		ports[i] = freePort(t)
-		brokers = append(brokers, fmt.Sprint("127.0.0.1:", ports[i]))
-		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports[i]+1))
+		first[i] = ports.Pair(t)
+		brokers = append(brokers, fmt.Sprint("127.0.0.1:", first[i]))
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, first[i]+1))
 	}
 	servers := map[int32]*server{}
 	ready := make(chan error, nodes)
@@ -183,7 +184,7 @@ func startCluster(t *testing.T, client string) (*target, []scenario) {
 		s := newServer(t, "kafka.sh", fmt.Sprint("kafka-", id))
 		servers[id] = s
 		go func() {
-			_, err := s.run("start", "--clean", "--port", strconv.Itoa(ports[i]),
+			_, err := s.run("start", "--clean", "--port", strconv.Itoa(first[i]),
 				"--set", fmt.Sprint("node.id=", id), "--set", "controller.quorum.voters="+strings.Join(voters, ","),
 				"--set", "num.partitions=3", "--set", "default.replication.factor=3", "--set", "min.insync.replicas=2")
 			ready <- err

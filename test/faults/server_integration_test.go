@@ -5,7 +5,6 @@ package faults_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -92,20 +91,4 @@ func (s *server) signal(signal syscall.Signal) error {
 		return err
 	}
 	return syscall.Kill(pid, signal)
-}
-
-// freePort returns a free port whose successor is free too. The controller of Kafka uses the successor.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		port := l.Addr().(*net.TCPAddr).Port
-		next, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
-		_ = l.Close()
-		if err == nil {
-			_ = next.Close()
-			return port
-		}
-	}
 }
