@@ -6,8 +6,10 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -292,3 +294,19 @@ func TestOneDispatcherAcceptsWhatAnotherRejects(t *testing.T) {
 }
 
 // 16 goroutines send to a backend with every kind of fault.
+
+func TestEventsOfOneGoroutineKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a", "b"})
+	s.backend.Inject(memory.Fault{Delay: time.Microsecond, Times: 50})
+	for i := range 200 {
+		s.sendAsync(t, order{Number: strconv.Itoa(i)})
+	}
+	require.NoError(t, s.dispatcher.Flush(t.Context()))
+	for _, topic := range []string{"a", "b"} {
+		for i, m := range s.backend.Messages(topic) {
+			require.Equal(t, strconv.Itoa(i), string(m.Key[1:])[:len(strconv.Itoa(i))])
+		}
+		require.Len(t, s.backend.Messages(topic), 200)
+	}
+}

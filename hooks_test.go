@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,4 +128,40 @@ func TestZeroOptionsHaveNoEffect(t *testing.T) {
 	require.NoError(t, signal.Send(t.Context(), r, order{}, signalcast.SendOption{}))
 	require.Len(t, b.Messages(), 1)
 	require.NoError(t, d.Close(t.Context()))
+}
+
+func TestHookPanicReleasesWaiters(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]error{"delivered": nil, "failed": failing.Err} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t)
+				var dead []string
+				d := s.dispatch(t, ordersTo("a"), backend{
+					publish: func(_ context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+						if m.Topic != "a" {
+							dead = append(dead, m.Topic)
+							done(signalcast.Receipt{}, nil)
+							return nil
+						}
+						go func() {
+							defer func() { _ = recover() }() // as a client that guards its callbacks
+							done(signalcast.Receipt{}, fault)
+						}()
+						return nil
+					},
+				}, signalcast.WithDeadLetter("dead"), signalcast.WithHooks(signalcast.Hooks{
+					Delivered: func(m *signalcast.Message, _ signalcast.Receipt) {
+						if m.Topic == "a" {
+							panic("hook is broken")
+						}
+					},
+					Failed: func(*signalcast.DeliveryError) { panic("hook is broken") },
+				}))
+				require.ErrorIs(t, s.send(t, order{}), fault)
+				require.Equal(t, d.Stats().Failed, int64(len(dead)), "what failed is a dead letter all the same")
+			})
+		})
+	}
 }

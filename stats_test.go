@@ -1,7 +1,6 @@
 package signalcast_test
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"strconv"
@@ -16,22 +15,6 @@ import (
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/memory"
 )
-
-func TestEventsOfOneGoroutineKeepTheirOrder(t *testing.T) {
-	t.Parallel()
-	s := openShop(t, []string{"a", "b"})
-	s.backend.Inject(memory.Fault{Delay: time.Microsecond, Times: 50})
-	for i := range 200 {
-		s.sendAsync(t, order{Number: strconv.Itoa(i)})
-	}
-	require.NoError(t, s.dispatcher.Flush(t.Context()))
-	for _, topic := range []string{"a", "b"} {
-		for i, m := range s.backend.Messages(topic) {
-			require.Equal(t, strconv.Itoa(i), string(m.Key[1:])[:len(strconv.Itoa(i))])
-		}
-		require.Len(t, s.backend.Messages(topic), 200)
-	}
-}
 
 func TestLedgerHoldsAtEveryMoment(t *testing.T) {
 	t.Parallel()
@@ -161,40 +144,4 @@ func TestPendingEqualsTheCountOfTheBackend(t *testing.T) {
 	require.NoError(t, s.dispatcher.Flush(t.Context()))
 	require.Zero(t, s.dispatcher.Stats().Pending)
 	require.Zero(t, s.backend.Unacknowledged())
-}
-
-func TestHookThatPanicsReleasesWaiters(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]error{"delivered": nil, "failed": failing.Err} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newShop(t)
-				var dead []string
-				d := s.dispatch(t, ordersTo("a"), backend{
-					publish: func(_ context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
-						if m.Topic != "a" {
-							dead = append(dead, m.Topic)
-							done(signalcast.Receipt{}, nil)
-							return nil
-						}
-						go func() {
-							defer func() { _ = recover() }() // as a client that guards its callbacks
-							done(signalcast.Receipt{}, fault)
-						}()
-						return nil
-					},
-				}, signalcast.WithDeadLetter("dead"), signalcast.WithHooks(signalcast.Hooks{
-					Delivered: func(m *signalcast.Message, _ signalcast.Receipt) {
-						if m.Topic == "a" {
-							panic("hook is broken")
-						}
-					},
-					Failed: func(*signalcast.DeliveryError) { panic("hook is broken") },
-				}))
-				require.ErrorIs(t, s.send(t, order{}), fault)
-				require.Equal(t, d.Stats().Failed, int64(len(dead)), "what failed is a dead letter all the same")
-			})
-		})
-	}
 }
