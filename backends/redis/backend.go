@@ -12,11 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
-	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
 
 var _ signalcast.Backend = (*Backend)(nil)
@@ -25,8 +22,7 @@ var _ signalcast.Backend = (*Backend)(nil)
 type Backend struct {
 	log             *backendkit.Log
 	place           string
-	client          redis.UniversalClient
-	sessions        *sessions
+	servers         servers
 	buffer          *backendkit.Buffer
 	maxLen          int64
 	batchMessages   int
@@ -65,13 +61,10 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	conns := rawconn.New()
-	client := newClient(c, conns)
 	ctx, stop := context.WithCancel(context.Background())
 	b := &Backend{
 		place:           place,
-		client:          client,
-		sessions:        newSessions(client, conns, c.Pipelines, c.ReadTimeout),
+		servers:         newServers(c),
 		buffer:          backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxLen:          c.MaxLen,
 		batchMessages:   c.BatchMessages,
@@ -79,6 +72,9 @@ func New(c Config) (*Backend, error) {
 		log:             backendkit.NewLog(c.Logger),
 		stop:            stop,
 		streams:         map[string]*stream{},
+	}
+	if cluster := b.servers.cluster; cluster != nil {
+		b.serving.Go(func() { cluster.run(ctx) })
 	}
 	b.start = func(s *stream) { b.serving.Go(func() { b.serve(ctx, s) }) }
 	if c.OnTrim != nil {
@@ -137,10 +133,7 @@ func (b *Backend) shutDown(ctx context.Context) error {
 	err := b.buffer.Flush(ctx)
 	left := b.buffer.Len()
 	b.stop()
-	// Closing the connections ends every wait for a reply. The client would first wait for
-	// the replies of Sentinels.
-	b.sessions.conns.CloseAll()
-	closeErr := b.client.Close()
+	closeErr := b.servers.close()
 	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // does not block for long now
 	b.serving.Wait()
 	switch {

@@ -13,9 +13,9 @@ import (
 	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
 
-// newClient returns a client for the servers of c. Its connections are in conns. It connects
-// at the first use.
-func newClient(c Config, conns *rawconn.Set) redis.UniversalClient {
+// newClient returns a client for one server: the one of c, the master that Sentinels name, or
+// the node of a cluster at addr. Its connections are in conns. It connects at the first use.
+func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
 	options := &redis.UniversalOptions{
 		Addrs:            c.Addrs,
 		MasterName:       c.MasterName,
@@ -41,14 +41,13 @@ func newClient(c Config, conns *rawconn.Set) redis.UniversalClient {
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	switch {
-	case c.URL != "":
-		return redis.NewClient(options.Simple())
-	case c.MasterName != "":
+	if c.MasterName != "" {
 		return redis.NewFailoverClient(options.Failover())
-	default:
-		return redis.NewClusterClient(options.Cluster())
 	}
+	if addr != "" {
+		options.Addrs = []string{addr}
+	}
+	return redis.NewClient(options.Simple())
 }
 
 // dialer returns a function that connects as c configures. A failure to connect is returned by
@@ -66,7 +65,7 @@ func dialer(c Config, conns *rawconn.Set) func(ctx context.Context, network, add
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return conns.Add(conn), nil
+		return conns.Add(addr, conn), nil
 	}
 }
 

@@ -73,8 +73,8 @@ type Config struct {
 	// BatchMessages is the largest number of messages of one stream in a transaction. The
 	// server runs nothing else meanwhile, some microseconds for each message. 0 means 512.
 	BatchMessages int
-	// Pipelines is the largest number of streams that are written at the same time, each on
-	// its own connection. 0 means 8.
+	// Pipelines is the largest number of streams that are written to one server at the same
+	// time, each on its own connection. Each node of a cluster has as many. 0 means 8.
 	Pipelines int
 
 	// DeliveryTimeout is how long a message may wait for its acknowledgement, from when it

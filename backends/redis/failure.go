@@ -39,6 +39,16 @@ func heals(err error) bool {
 	}
 }
 
+// migratingTo returns the address of the node that an ASK reply names, or an empty string.
+func migratingTo(err error) string {
+	code, text := splitReply(err)
+	if code != "ASK" {
+		return ""
+	}
+	_, addr, _ := strings.Cut(text, " ") // after the slot
+	return addr
+}
+
 // splitReply returns the code of an error reply and the text after it. A rejected transaction
 // has the code of the reason, if the server gives one.
 func splitReply(err error) (code, text string) {

@@ -47,7 +47,7 @@ func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error 
 
 // typeOf returns the type of the key as TYPE does, and "none" if the user may not ask.
 func (b *Backend) typeOf(ctx context.Context, key string) (string, error) {
-	session, err := b.sessions.get(ctx, key, time.Now().Add(b.deliveryTimeout))
+	session, err := b.servers.get(ctx, &stream{name: key}, time.Now().Add(b.deliveryTimeout))
 	if err != nil {
 		return "", err
 	}
@@ -57,12 +57,12 @@ func (b *Backend) typeOf(ctx context.Context, key string) (string, error) {
 		return err //nolint:wrapcheck // only its kind matters
 	})
 	if err != nil {
-		b.sessions.retire(ctx, session)
+		b.servers.retire(session)
 		if isReply(err) { // the user may not ask
 			return "none", nil
 		}
 		return "", err
 	}
-	b.sessions.put(session)
+	session.node.put(session)
 	return holds, nil
 }

@@ -67,7 +67,7 @@ func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
 // for the connection. wrote reports whether a message was written. cause is the reason to pause
 // before the next attempt. The first batch has at most the given number of messages.
 func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote bool, cause error) {
-	session, err := b.sessions.get(ctx, s.name, s.waiting()[0].accepted.Add(b.deliveryTimeout))
+	session, err := b.servers.get(ctx, s, s.waiting()[0].accepted.Add(b.deliveryTimeout))
 	if err != nil {
 		if !heals(err) {
 			b.complete(s, len(s.batch(0, b.batchMessages)), func(int) verdict { return failed(err) })
@@ -75,10 +75,15 @@ func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote b
 		return false, err
 	}
 	wrote, cause = b.write(ctx, s, session, messages)
-	if cause != nil || session.unread() {
-		b.sessions.retire(ctx, session)
-	} else {
-		b.sessions.put(session)
+	if cause == nil && !session.unread() {
+		session.node.put(session)
+		return wrote, nil
+	}
+	b.servers.retire(session)
+	if session.asking {
+		s.migratingTo = "" // the slot may have stayed where it was
+	} else if s.migratingTo = migratingTo(cause); s.migratingTo != "" {
+		return wrote, nil // nothing was written; the next attempt asks there at once
 	}
 	return wrote, cause
 }
@@ -96,6 +101,7 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 			next, cause = b.prepare(s, count, session)
 		}
 		outcomes := session.receive(count)
+		session.progress()
 		for _, o := range outcomes {
 			if o.err != nil && heals(o.err) {
 				cause = o.err
@@ -144,7 +150,7 @@ const minPrepared = 8
 // prepare prepares the batch behind the one in flight and returns it. It returns none if the
 // server may reject transactions, or if another stream waits for a connection.
 func (b *Backend) prepare(s *stream, inFlight int, session *session) ([]pending, error) {
-	if !session.transacts || b.sessions.wanting.Load() > 0 {
+	if !session.transacts || session.asking || session.node.wanting.Load() > 0 {
 		return nil, nil
 	}
 	b.refill(s)
@@ -169,11 +175,26 @@ func (b *Backend) countRepeated(batch []pending, session *session) {
 	}
 }
 
-// pause waits before the next attempt, at most until the first message times out.
+// pause waits before the next attempt, at most until the first message times out or another node
+// of the cluster serves the stream.
 func (b *Backend) pause(ctx context.Context, failures int, s *stream) {
 	limit := time.Duration(0)
 	if waiting := s.waiting(); len(waiting) > 0 {
 		limit = max(1, time.Until(waiting[0].accepted.Add(b.deliveryTimeout)))
 	}
-	_ = backendkit.Pause(ctx, failures, limit) // the next attempt sees that ctx has ended
+	wait := backendkit.Backoff(failures)
+	if limit > 0 {
+		wait = min(wait, limit)
+	}
+	var left chan struct{} // blocks for ever for a single server
+	if s.node != nil {
+		left = s.node.left
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-left:
+	case <-ctx.Done(): // the next attempt sees it
+	}
 }

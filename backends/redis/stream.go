@@ -10,6 +10,10 @@ import (
 // keeps its order.
 type stream struct {
 	name string
+	// node is the node of a cluster that was used last, or nil. migratingTo is the address of the
+	// node that the slot of the stream is migrating to, or empty.
+	node        *node
+	migratingTo string
 	// arriving are the messages that the goroutine has not seen. numbered is the number of
 	// messages so far.
 	arriving []pending

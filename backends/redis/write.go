@@ -22,12 +22,16 @@ type outcome struct {
 var errUnexpectedReply = errors.New("unexpected reply")
 
 const (
-	multi = "*1\r\n$5\r\nMULTI\r\n"
-	exec  = "*1\r\n$4\r\nEXEC\r\n"
+	asking = "*1\r\n$6\r\nASKING\r\n"
+	multi  = "*1\r\n$5\r\nMULTI\r\n"
+	exec   = "*1\r\n$4\r\nEXEC\r\n"
 )
 
 // send writes a batch that the server executes at once. receive returns its errors.
 func (s *session) send(batch []pending, maxLen int64) {
+	if s.asking {
+		_, _ = s.wire.Out.WriteString(asking) // for the next command or transaction
+	}
 	s.transaction = len(batch) > 1
 	if s.transaction {
 		s.begin(batch, maxLen)
@@ -101,6 +105,9 @@ func (s *session) receive(count int) []outcome {
 	}
 	outcomes := s.outcomes[:count]
 	err := s.unsent
+	if err == nil && s.asking {
+		err = s.wire.Status()
+	}
 	switch {
 	case err != nil:
 	case s.transaction:

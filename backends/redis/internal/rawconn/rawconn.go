@@ -28,10 +28,10 @@ type Set struct {
 // New returns an empty set.
 func New() *Set { return &Set{open: map[*conn]struct{}{}} }
 
-// Add adds a connection that was dialed and returns it for the client to use. After CloseAll
-// the connection is closed at once.
-func (s *Set) Add(dialed net.Conn) net.Conn {
-	added := &conn{Conn: dialed, set: s}
+// Add adds a connection that was dialed to addr and returns it for the client to use. After
+// CloseAll the connection is closed at once.
+func (s *Set) Add(addr string, dialed net.Conn) net.Conn {
+	added := &conn{Conn: dialed, set: s, addr: addr}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -53,6 +53,18 @@ func (s *Set) CloseAll() {
 	clear(s.open)
 }
 
+// CloseTo closes the connections to addr that are open now.
+func (s *Set) CloseTo(addr string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for open := range s.open {
+		if open.addr == addr {
+			_ = open.Conn.Close()
+			delete(s.open, open)
+		}
+	}
+}
+
 const markPrefix = "signalcast-link-"
 
 // Find calls send with a mark, which send writes through the client as an argument of a command.
@@ -71,7 +83,8 @@ func (s *Set) Find(send func(mark string) error) (net.Conn, error) {
 type conn struct {
 	net.Conn
 
-	set *Set
+	set  *Set
+	addr string
 }
 
 // Write looks for a mark in the commands of the client, which are few and short.

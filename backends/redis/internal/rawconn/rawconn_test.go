@@ -23,7 +23,7 @@ func newClient(t *testing.T, set *rawconn.Set) *redis.Client {
 			if err != nil {
 				return nil, err
 			}
-			return set.Add(dialed), nil
+			return set.Add("server", dialed), nil
 		},
 	})
 	t.Cleanup(func() { _ = client.Close() })
