@@ -101,11 +101,11 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 		return fmt.Errorf("redis: found a value of %d bytes; want at most %d: %w",
 			len(m.Event.Value), maxValueBytes, signalcast.ErrTooLarge)
 	}
-	place, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Event.Value))+int64(len(m.Key)))
+	room, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Event.Value))+int64(len(m.Key)))
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
-	b.enqueue(pending{message: m, done: done, place: place, accepted: time.Now()})
+	b.enqueue(pending{message: m, done: done, room: room, accepted: time.Now()})
 	return nil
 }
 

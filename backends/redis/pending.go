@@ -11,7 +11,7 @@ import (
 type pending struct {
 	message  *signalcast.Message
 	done     func(signalcast.Receipt, error)
-	place    backendkit.Room
+	room     backendkit.Room
 	accepted time.Time
 
 	// producer and number identify the message for servers that recognise duplicates.

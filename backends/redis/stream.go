@@ -115,7 +115,7 @@ func (b *Backend) complete(s *stream, count int, decide func(i int) verdict) {
 		default:
 			p.done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: p.fate(), Err: v.err})
 		}
-		b.buffer.Release(p.place)
+		b.buffer.Release(p.room)
 		*p = pending{}
 	}
 	s.head += count - left
