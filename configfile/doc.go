@@ -13,14 +13,14 @@
 // # Rules of every language
 //
 // The rules are those of [signalcast.ParseProducerConfig]. Unknown fields, duplicate keys, wrong
-// types, empty names, and null in place of an object are errors. All problems are reported
+// types, empty names, and null in place of an object are errors. Load reports all problems
 // at once, each with its source, line and column.
 //
 // # YAML
 //
-// A text is one document of YAML 1.2. So true and false are booleans; yes and no are
-// strings. Names are strings. Aliases and merge keys (<<) are errors, so that each setting
-// is where it applies. A text without a document is an empty configuration.
+// A text is one document of YAML 1.2. The words true and false are booleans. The words yes, no, on
+// and off are strings. Aliases and merge keys (<<) are errors, so that each setting stands where it
+// applies. A text without a document is an empty configuration.
 //
 //	org.openedx.learning.course.enrollment.created.v1:
 //	  course-enrollments:
@@ -29,8 +29,8 @@
 //
 // # TOML
 //
-// An event type is one name. It contains dots, so it must be in quotes. A problem with a name
-// that its dots split says what to write instead.
+// An event type contains dots, so it must be in quotes. The error for an event type without quotes
+// shows the line to write instead.
 //
 //	["org.openedx.learning.course.enrollment.created.v1".course-enrollments]
 //	event_key_field = "enrollment.course.course_key"

@@ -7,7 +7,7 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// A platform's configuration in JSON, a site's in YAML, and the environment.
+// Load merges a configuration of the platform, one of the site, and an environment variable.
 func ExampleLoad() {
 	registry := signalcast.NewRegistry()
 	_ = registry.Register(signalcast.NewSignal[orderEvent]("org.example.order.placed.v1"))
@@ -22,14 +22,14 @@ func ExampleLoad() {
 		return
 	}
 	for _, o := range config.Provenance.Settings("org.example.order.placed.v1", "orders", "enabled") {
-		fmt.Printf("%s:%d says %s\n", o.Layer, o.Line, o.Value)
+		fmt.Printf("%s:%d: %s\n", o.Layer, o.Line, o.Value)
 	}
 	// Output:
-	// testdata/example/platform.json:2 says false
-	// testdata/example/site.yaml:3 says true
+	// testdata/example/platform.json:2: false
+	// testdata/example/site.yaml:3: true
 }
 
-// Every mistake of every file, in one run.
+// Load reports all problems of all files.
 func ExampleLoad_mistakes() {
 	registry := signalcast.NewRegistry()
 	_ = registry.Register(signalcast.NewSignal[orderEvent]("org.example.order.placed.v1"))
@@ -42,5 +42,5 @@ func ExampleLoad_mistakes() {
 	// Output:
 	// 2 problems in the configuration:
 	// testdata/example/mistakes.toml:2:1: org.example.order.placed.v1 → orders → enabled: found a string; want true or false, or null to inherit
-	// testdata/example/mistakes.toml:4:2: found org.example.order.shipped.v1.orders, which is 6 names; want an event type in quotes, which is one name: ["org.example.order.shipped.v1".orders]
+	// testdata/example/mistakes.toml:4:2: found 6 names: org.example.order.shipped.v1.orders; want the event type in quotes, as one name: ["org.example.order.shipped.v1".orders]
 }

@@ -16,8 +16,8 @@ func FuzzParseYAML(f *testing.F) { fuzz(f, "yaml", configfile.ParseYAML) }
 
 func FuzzParseTOML(f *testing.F) { fuzz(f, "toml", configfile.ParseTOML) }
 
-// fuzz checks what holds for every text: a parser answers with problems that
-// have places, or with a configuration that JSON can say too.
+// fuzz checks that a parser returns complete problems and positions, and a configuration that survives
+// JSON.
 func fuzz(f *testing.F, ending string, parse func(string, []byte) (signalcast.Layer, error)) {
 	f.Helper()
 	files, err := filepath.Glob("testdata/*/*." + ending)

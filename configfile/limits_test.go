@@ -14,8 +14,8 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// The section on limits in docs/configuration.md is made here.
-func TestDocumentedLimitsAreTheCompiledOnes(t *testing.T) {
+// limits writes the section on limits in docs/configuration.md.
+func TestDocumentedLimitsAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	const page = "../docs/configuration.md"
 	text, err := os.ReadFile(page)
@@ -34,23 +34,23 @@ func TestDocumentedLimitsAreTheCompiledOnes(t *testing.T) {
 
 func limits() string {
 	var b strings.Builder
-	b.WriteString("## Limits\n\nThese are compiled in. The settings of a topic:\n\n| setting | values |\n|---|---|\n")
+	b.WriteString("## Limits\n\nThe settings of a topic:\n\n| setting | values |\n|---|---|\n")
 	settings := reflect.TypeFor[signalcast.TopicConfig]()
 	for field := range settings.Fields() {
 		values := map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "a boolean"}[field.Type.Elem().Kind()]
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fmt.Fprintf(&b, "| `%s` | %s, or null to inherit |\n", name, values)
 	}
-	b.WriteString("\n| limit | value | constant |\n|---|---|---|\n")
+	b.WriteString("\nThe limits are constants of the packages:\n\n| limit | value | constant |\n|---|---|---|\n")
 	for _, l := range []struct {
 		what     string
 		value    int
 		unit     string
 		constant string
 	}{
-		{"text of JSON", signalcast.MaxConfigBytes >> 20, "MiB", "signalcast.MaxConfigBytes"},
-		{"text of YAML or TOML", configfile.MaxBytes >> 10, "KiB", "configfile.MaxBytes"},
-		{"problems listed in one error; further ones are counted", signalcast.MaxProblems, "", "signalcast.MaxProblems"},
+		{"size of a text in JSON", signalcast.MaxConfigBytes >> 20, "MiB", "signalcast.MaxConfigBytes"},
+		{"size of a text in YAML or TOML", configfile.MaxBytes >> 10, "KiB", "configfile.MaxBytes"},
+		{"problems that one error lists; it counts the others", signalcast.MaxProblems, "", "signalcast.MaxProblems"},
 	} {
 		fmt.Fprintf(&b, "| %s | %s | `%s` |\n", l.what, strings.TrimSpace(fmt.Sprint(l.value, " ", l.unit)), l.constant)
 	}

@@ -12,19 +12,19 @@ import (
 type Loaded struct {
 	// Merged is the merged configuration.
 	Merged signalcast.ProducerConfig
-	// Provenance tells which layer set each value of Merged.
+	// Provenance records which layer set each value of Merged.
 	Provenance *signalcast.Provenance
 	// Layers are the configurations of the sources, in their order.
 	Layers []signalcast.Layer
 }
 
-// Load reads the sources, merges them in their order, and validates the result against r. The
-// first source is the base. If r is nil, event types and key paths are not checked.
+// Load reads the sources, merges them in their order, and validates the result against r. A later
+// source overrides an earlier one. If r is nil, Load does not validate the merged configuration.
 //
 // The error joins a [*signalcast.ValidationError], with the problems of all sources and of the
 // merged configuration, and an error for each source that could not be read. Load does not report
-// a setting as missing if a source could not be read. Beside an error, Load
-// returns the valid rest of the sources, for further checks.
+// a setting as missing if a source could not be read. The result is never nil. Beside an error it
+// holds the valid parts of the sources.
 func Load(r *signalcast.Registry, sources ...Source) (*Loaded, error) {
 	var (
 		loaded   Loaded
@@ -51,7 +51,7 @@ func Load(r *signalcast.Registry, sources ...Source) (*Loaded, error) {
 		err := loaded.Provenance.Locate(loaded.Merged.Validate(r))
 		if errors.As(err, &invalid) {
 			found.Omitted += invalid.Omitted
-			found.Problems = append(found.Problems, ownProblems(invalid.Problems, found.Problems, complete)...)
+			found.Problems = append(found.Problems, withoutConsequences(invalid.Problems, found.Problems, complete)...)
 		}
 	}
 	if len(found.Problems) > 0 {
@@ -68,9 +68,9 @@ func Load(r *signalcast.Registry, sources ...Source) (*Loaded, error) {
 	}
 }
 
-// ownProblems leaves out settings that may be missing only because a source, or a part of
-// it around the setting, could not be read.
-func ownProblems(merged, sources []signalcast.Problem, complete bool) []signalcast.Problem {
+// withoutConsequences removes the missing settings that may be in a source, or in a part of a source,
+// that could not be read.
+func withoutConsequences(merged, sources []signalcast.Problem, complete bool) []signalcast.Problem {
 	return slices.DeleteFunc(merged, func(p signalcast.Problem) bool {
 		return p.Code == signalcast.CodeMissing && (!complete || slices.ContainsFunc(sources, func(s signalcast.Problem) bool {
 			return (s.EventType == "" || s.EventType == p.EventType) && (s.Topic == "" || s.Topic == p.Topic)

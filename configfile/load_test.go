@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-var update = flag.Bool("update", false, "write what is found to the files that tests compare with")
+var update = flag.Bool("update", false, "write the results to the files that tests compare with")
 
 type orderEvent struct {
 	Order order `avro:"order"`
@@ -35,7 +35,7 @@ func shop(t *testing.T) *signalcast.Registry {
 	return r
 }
 
-// write makes a file of the given name and returns its path.
+// write creates a file and returns its path.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -43,7 +43,7 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-func TestEveryFormatSaysTheSame(t *testing.T) {
+func TestAllLanguagesGiveTheSameConfiguration(t *testing.T) {
 	t.Parallel()
 	want := signalcast.ProducerConfig{
 		"org.example.order.placed.v1": {
@@ -70,8 +70,8 @@ func TestEveryFormatSaysTheSame(t *testing.T) {
 	}
 }
 
-// The text that testdata/problems holds beside each file is the error of loading it.
-func TestProblemsOfFiles(t *testing.T) {
+// Beside each file of testdata/problems is the error of loading it.
+func TestProblemsHaveTheirTextBesideTheFile(t *testing.T) {
 	t.Parallel()
 	registry := shop(t)
 	found := 0
@@ -96,7 +96,7 @@ func TestProblemsOfFiles(t *testing.T) {
 	require.Positive(t, found)
 }
 
-func TestLaterSourcesDecideAndTheirPlaceIsKnown(t *testing.T) {
+func TestLaterSourceOverridesAndProvenanceHasBothPlaces(t *testing.T) {
 	t.Parallel()
 	base := write(t, "base.json", `{"org.example.order.placed.v1": {"orders": {"event_key_field": "order.id", "enabled": false}}}`)
 	site := write(t, "site.toml", "['org.example.order.placed.v1'.orders]\nenabled = true\n")
@@ -110,7 +110,7 @@ func TestLaterSourcesDecideAndTheirPlaceIsKnown(t *testing.T) {
 	}, settings)
 }
 
-func TestWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {
+func TestUnknownNameIsReportedBesideAFaultOfAnotherFile(t *testing.T) {
 	t.Parallel()
 	base := write(t, "base.yaml", "org.example.order.placed.v1:\n  orders: {event_key_field: order.no, enabled: maybe}\n")
 	site := write(t, "site.yaml", "org.example.order.shpped.v1: {}\n")
@@ -121,31 +121,33 @@ func TestWrongNameIsFoundBesideAFaultOfAnotherFile(t *testing.T) {
 	require.NotContains(t, err.Error(), "missing")
 }
 
-func TestFileThatCannotBeReadIsReportedBesideTheProblemsOfOthers(t *testing.T) {
+func TestUnreadableFileIsReportedBesideTheProblemsOfOthers(t *testing.T) {
 	t.Parallel()
 	site := write(t, "site.yaml", "org.example.order.shpped.v1: {}\norg.example.order.placed.v1: {t: {enabled: true}}\n")
 	_, err := configfile.Load(shop(t), configfile.File("nowhere.json"), configfile.File(site))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "unknown event type")
-	require.NotContains(t, err.Error(), "missing", "what is missing may be in the file that is")
+	require.NotContains(t, err.Error(), "missing", "the unreadable file may have the missing setting")
 
+	_, err = configfile.Load(nil, configfile.File("settings"))
+	require.EqualError(t, err, "settings: found no extension; want .json, .yaml, .yml or .toml")
 	_, err = configfile.Load(nil, configfile.File("settings.ini"))
 	require.EqualError(t, err, `settings.ini: found the extension ".ini"; want .json, .yaml, .yml or .toml`)
 }
 
-func TestSourceOfOnesOwn(t *testing.T) {
+func TestLayersAndFunctionsAreSources(t *testing.T) {
 	t.Parallel()
 	own := signalcast.Layer{Name: "code", Config: signalcast.ProducerConfig{"org.example.order.placed.v1": {"t": {Enabled: new(true)}}}}
 	_, err := configfile.Load(shop(t), configfile.Layer(own))
 	require.EqualError(t, err,
 		"code: org.example.order.placed.v1 → t → event_key_field: missing; want a key path, or keyless: true for events without a key")
 
-	broken := errors.New("the store is away")
+	broken := errors.New("connection refused")
 	_, err = configfile.Load(nil, func() (signalcast.Layer, error) { return signalcast.Layer{}, broken })
 	require.ErrorIs(t, err, broken)
 }
 
-func TestTextsThatAreTooLarge(t *testing.T) {
+func TestLargeTextsAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{".yaml", ".toml"} {
 		fits := "#" + strings.Repeat("x", configfile.MaxBytes-2) + "\n"
@@ -158,7 +160,7 @@ func TestTextsThatAreTooLarge(t *testing.T) {
 	require.ErrorContains(t, err, "found a text of 16777217 bytes; want at most 16777216")
 }
 
-func TestMoreProblemsThanAreListed(t *testing.T) {
+func TestProblemsBeyondTheMaximumAreCounted(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"a.yaml": "{" + strings.Repeat("1: {},", 2*signalcast.MaxProblems) + "}",
@@ -172,7 +174,7 @@ func TestMoreProblemsThanAreListed(t *testing.T) {
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+func TestEnvironmentReadsJSONAndThePrefix(t *testing.T) {
 	t.Setenv(configfile.ProducerConfigVariable, "")
 	t.Setenv(configfile.TopicPrefixVariable, "stage")
 	require.Equal(t, "stage", configfile.TopicPrefix())

@@ -18,20 +18,18 @@ const (
 	TopicPrefixVariable = "EVENT_BUS_TOPIC_PREFIX"
 )
 
-// MaxBytes is the largest text in YAML or TOML: 256 KiB, enough for some thousand topics. The
-// parsers need much memory, and time that grows with the square of the
-// size. The limit for JSON is [signalcast.MaxConfigBytes].
+// MaxBytes is the size of the largest text in YAML or TOML: 256 KiB, enough for some thousand topics.
+// The time that the parsers need grows with the square of the size. The limit for JSON is
+// [signalcast.MaxConfigBytes].
 const MaxBytes = 256 << 10
 
-// Source reads the configuration of one layer. It returns a layer with a name for messages and,
-// if possible, positions.
+// Source reads one layer. The layer has a name for messages and, if possible, positions.
 //
-// A source that finds faults returns a [*signalcast.ValidationError] beside the valid rest
-// of the layer, so that [Load] can find further problems. With any other error, Load ignores
-// the layer.
+// A source that finds problems returns a [*signalcast.ValidationError] beside the valid part of the
+// layer, so that [Load] can find further problems. Load ignores a layer with any other error.
 type Source func() (signalcast.Layer, error)
 
-// File reads a file. The extension of its name sets the language: .json, .yaml, .yml or
+// File returns a source that reads a file. The extension selects the language: .json, .yaml, .yml or
 // .toml, in upper or lower case.
 func File(name string) Source {
 	return func() (signalcast.Layer, error) {
@@ -42,6 +40,8 @@ func File(name string) Source {
 			parse, limit = ParseYAML, MaxBytes
 		case ".toml":
 			parse, limit = ParseTOML, MaxBytes
+		case "", ".":
+			return signalcast.Layer{}, fmt.Errorf("%s: found no extension; want .json, .yaml, .yml or .toml", name)
 		default:
 			return signalcast.Layer{}, fmt.Errorf("%s: found the extension %q; want .json, .yaml, .yml or .toml", name, ending)
 		}
@@ -49,8 +49,8 @@ func File(name string) Source {
 		if err != nil {
 			return signalcast.Layer{}, err //nolint:wrapcheck // names the file
 		}
-		defer func() { _ = file.Close() }()                           // it was only read
-		text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1)) // one more, which the parser rejects
+		defer func() { _ = file.Close() }()                           // read only: nothing can be lost
+		text, err := io.ReadAll(io.LimitReader(file, int64(limit)+1)) // the parser rejects one byte more
 		if err != nil {
 			return signalcast.Layer{}, err //nolint:wrapcheck // names the file
 		}
@@ -58,8 +58,8 @@ func File(name string) Source {
 	}
 }
 
-// Environment reads a whole configuration in JSON from an environment variable. A
-// variable that is empty or not set is an empty configuration.
+// Environment returns a source that reads JSON from an environment variable. A variable that is
+// empty or not set is an empty configuration.
 func Environment(variable string) Source {
 	return func() (signalcast.Layer, error) {
 		text := os.Getenv(variable) //nolint:forbidigo // reading the environment is this package's job
@@ -70,13 +70,13 @@ func Environment(variable string) Source {
 	}
 }
 
-// Layer returns l, a configuration that the program already has.
+// Layer returns a source for a configuration that the program already has.
 func Layer(l signalcast.Layer) Source {
 	return func() (signalcast.Layer, error) { return l, nil }
 }
 
-// TopicPrefix returns the environment variable EVENT_BUS_TOPIC_PREFIX, for
-// [signalcast.WithTopicPrefix]. It returns an empty string if the variable is not set.
+// TopicPrefix returns the value of the environment variable EVENT_BUS_TOPIC_PREFIX, for
+// [signalcast.WithTopicPrefix]. It is empty if the variable is not set.
 func TopicPrefix() string {
 	return os.Getenv(TopicPrefixVariable) //nolint:forbidigo // reading the environment is this package's job
 }

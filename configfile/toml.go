@@ -17,9 +17,9 @@ import (
 	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// ParseTOML parses a layer with the given name in TOML. See the package documentation. The
-// error is a [*signalcast.ValidationError]. ParseTOML returns the valid rest of the layer
-// beside it.
+// ParseTOML parses a text in TOML, by the rules in the package documentation. name is the name of the
+// layer. The error is a [*signalcast.ValidationError]. ParseTOML returns the valid part of the
+// layer beside it.
 func ParseTOML(name string, text []byte) (signalcast.Layer, error) {
 	d := configtree.New(name)
 	if d.Fits(text, MaxBytes) {
@@ -28,8 +28,8 @@ func ParseTOML(name string, text []byte) (signalcast.Layer, error) {
 	return d.Layer()
 }
 
-// readTOML reads the tree with the decoder of the library, and the positions, which the
-// decoder does not give, with its parser.
+// readTOML reads the tree with the library's decoder. The decoder has no positions, so readTOML reads
+// them with the library's parser.
 func readTOML(d *configtree.Document, text []byte) {
 	if err := toml.Unmarshal(text, &d.Tree); err != nil {
 		tomlSyntax(d, text, err)
@@ -62,19 +62,19 @@ func tomlSyntax(d *configtree.Document, text []byte, err error) {
 	d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, fmt.Sprintf("found text that is not TOML: %v", err), "TOML 1.0")
 }
 
-// tomlWalk visits every name of a text, in order.
+// tomlWalk visits the names of a text in their order.
 type tomlWalk struct {
 	*configtree.Document
 	unstable.Parser
 	text []byte
 
-	offset, line, column int // of the last visited name
+	offset, line, column int // the position of the last visited name
 }
 
-// maxNames is the number of names of a path that are read.
+// maxNames is the number of names of a path that tomlWalk reads.
 const maxNames = 16
 
-// keyValue visits name = value in the object whose path is given.
+// keyValue visits the names of name = value. path is that of the object around it.
 func (w *tomlWalk) keyValue(path []string, node *unstable.Node) {
 	value := node.Value()
 	path = w.name(path, node.Key(), value.Kind == unstable.InlineTable)
@@ -88,7 +88,8 @@ func (w *tomlWalk) keyValue(path []string, node *unstable.Node) {
 	}
 }
 
-// name visits a dotted name in the object whose path is given, and returns its own path.
+// name visits a dotted name and returns its path. path is that of the object around it. object
+// reports whether the name has an object as its value.
 func (w *tomlWalk) name(path []string, parts unstable.Iterator, object bool) []string {
 	inherited := len(path)
 	path = slices.Clone(path)
@@ -113,14 +114,18 @@ func (w *tomlWalk) name(path []string, parts unstable.Iterator, object bool) []s
 		}
 	}
 	if split && (len(path) > 3 || object && len(path) == 3) {
-		w.Fault(signalcast.CodeUnknownField, signalcast.ConfigPath{}, first, fmt.Sprintf("found %s, which is %d names", strings.Join(path, "."), len(path)),
-			"an event type in quotes, which is one name: "+quoted(path, object))
+		at, meant := signalcast.ConfigPath{}, path
+		if path[0] == ProducerConfigVariable {
+			at.EventType, meant = path[0], path[1:]
+		}
+		w.Fault(signalcast.CodeUnknownField, at, first, fmt.Sprintf("found %d names: %s", len(path), strings.Join(path, ".")),
+			"the event type in quotes, as one name: "+quoted(meant, object))
 		delete(w.Tree, path[0])
 	}
 	return path
 }
 
-// advance maps an offset that is not before the last one.
+// advance returns the position of an offset, which must not be before that of the last call.
 func (w *tomlWalk) advance(offset int) signalcast.Position {
 	passed := w.text[w.offset:offset]
 	if n := bytes.Count(passed, []byte{'\n'}); n > 0 {
@@ -132,7 +137,7 @@ func (w *tomlWalk) advance(offset int) signalcast.Position {
 	return signalcast.Position{Line: w.line, Column: w.column}
 }
 
-// quoted returns the name that was probably meant. An event type ends in its version.
+// quoted returns the probable meaning of a dotted name, in TOML. An event type ends in its version.
 func quoted(path []string, object bool) string {
 	setting := ""
 	if !object {

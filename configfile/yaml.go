@@ -2,6 +2,7 @@ package configfile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"strconv"
@@ -13,9 +14,9 @@ import (
 	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// ParseYAML parses a layer with the given name in YAML. See the package documentation. The
-// error is a [*signalcast.ValidationError]. ParseYAML returns the valid rest of the layer
-// beside it.
+// ParseYAML parses a text in YAML, by the rules in the package documentation. name is the name of the
+// layer. The error is a [*signalcast.ValidationError]. ParseYAML returns the valid part of the
+// layer beside it.
 func ParseYAML(name string, text []byte) (signalcast.Layer, error) {
 	d := yamlReader{configtree.New(name)}
 	if d.Fits(text, MaxBytes) {
@@ -51,11 +52,11 @@ func (d yamlReader) document(root *yaml.Node) {
 	if tree, isObject := value.(map[string]any); isObject {
 		d.Tree = tree
 	} else if ok {
-		d.Fault(signalcast.CodeWrongType, signalcast.ConfigPath{}, at(root), "found no object", "an object of event types")
+		d.Fault(signalcast.CodeWrongType, signalcast.ConfigPath{}, at(root), "found "+kind(root), "an object of event types")
 	}
 }
 
-// value converts the value at path. ok is false after a fault.
+// value converts the value at path. It returns false after a fault.
 func (d yamlReader) value(node *yaml.Node, path signalcast.ConfigPath) (value any, ok bool) {
 	switch node.Kind {
 	case yaml.MappingNode:
@@ -77,7 +78,7 @@ func (d yamlReader) value(node *yaml.Node, path signalcast.ConfigPath) (value an
 		case "!!null":
 			return nil, true
 		case "!!int", "!!float":
-			return 0, true // which number does not matter
+			return 0, true // no setting is a number
 		case "!!bool":
 			var b bool
 			if node.Decode(&b) == nil {
@@ -89,13 +90,13 @@ func (d yamlReader) value(node *yaml.Node, path signalcast.ConfigPath) (value an
 	}
 }
 
-// fieldEnabled and fieldKeyless are the settings that are booleans.
+// The settings that are booleans.
 const (
 	fieldEnabled = "enabled"
 	fieldKeyless = "keyless"
 )
 
-// oldBoolean reports an unquoted word that is a boolean in YAML 1.1 and a string in YAML 1.2.
+// oldBoolean reports a word without quotes that is a boolean in YAML 1.1 and a string in YAML 1.2.
 func (d yamlReader) oldBoolean(node *yaml.Node, path signalcast.ConfigPath) bool {
 	meant := map[string]string{"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}[strings.ToLower(node.Value)]
 	if node.Style != 0 || meant == "" {
@@ -105,7 +106,7 @@ func (d yamlReader) oldBoolean(node *yaml.Node, path signalcast.ConfigPath) bool
 	return true
 }
 
-// object converts an object. It does not read below the level of settings.
+// object converts an object. It does not read objects inside settings.
 func (d yamlReader) object(node *yaml.Node, path signalcast.ConfigPath) map[string]any {
 	object := map[string]any{}
 	if path.Field != "" {
@@ -118,10 +119,10 @@ func (d yamlReader) object(node *yaml.Node, path signalcast.ConfigPath) map[stri
 			d.Fault(signalcast.CodeSyntax, path, at(key), "found an alias or a merge key", "the settings themselves")
 			continue
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
-			d.Fault(signalcast.CodeWrongType, path, at(key), "found a name of type "+strconv.Quote(key.ShortTag()), "a string, by quotes")
+			d.Fault(signalcast.CodeWrongType, path, at(key), "found a name of type "+strconv.Quote(key.ShortTag()), "a string in quotes")
 			continue
 		case key.Value == "":
-			object[""] = nil // the rules report it
+			object[""] = nil // Layer reports it
 			continue
 		}
 		name := configtree.Child(path, key.Value)
@@ -137,17 +138,24 @@ func (d yamlReader) object(node *yaml.Node, path signalcast.ConfigPath) map[stri
 	return object
 }
 
+// kind describes a value that is not an object.
+func kind(node *yaml.Node) string {
+	names := map[string]string{"!!seq": "a list", "!!null": "null", "!!str": "a string", "!!bool": "a boolean", "!!int": "a number", "!!float": "a number"}
+	return cmp.Or(names[node.ShortTag()], "a value of type "+strconv.Quote(node.ShortTag()))
+}
+
 func at(node *yaml.Node) signalcast.Position {
 	return signalcast.Position{Line: node.Line, Column: node.Column}
 }
 
-// syntax reports a text that is not YAML. The library calls a tab any character.
+// syntax reports a syntax error. For a tab in the indentation the error of the library is unclear, so
+// syntax looks for one itself.
 func (d yamlReader) syntax(text []byte, err error) {
 	found, pos := "found text that is not YAML", signalcast.Position{}
 	if fault, ok := errors.AsType[*yaml.LoadError](err); ok {
 		mark := fault.Mark
 		if fault.Stage == yaml.ScannerStage && fault.ContextMark.Line > 0 {
-			mark = fault.ContextMark // the start of a string or a name without an end
+			mark = fault.ContextMark // the start of an unterminated string or name
 		}
 		pos = signalcast.Position{Line: mark.Line, Column: mark.Column}
 		found += ": " + fault.Message
@@ -157,7 +165,7 @@ func (d yamlReader) syntax(text []byte, err error) {
 		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
 		if tab := bytes.IndexByte(indent, '\t'); tab >= 0 {
 			d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, signalcast.Position{Line: pos.Line, Column: tab + 1},
-				"found a tab", "spaces for indentation")
+				"found a tab in the indentation", "spaces")
 			return
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-func TestYAMLSyntaxFaultsNameTheirPlace(t *testing.T) {
+func TestYAMLSyntaxErrorsHaveTheirPosition(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]signalcast.Position{
 		"a:\n  b: 1\n c: 2\n":   {Line: 3, Column: 2},
@@ -33,7 +33,7 @@ func TestYAMLSyntaxFaultsNameTheirPlace(t *testing.T) {
 	}
 }
 
-func TestYAML11BooleansSayWhatIsWanted(t *testing.T) {
+func TestBooleansOfYAML11AreReportedWithTheWordToWrite(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{"yes": "true", "On": "true", "NO": "false", "off": "false"} {
 		_, err := configfile.ParseYAML("x", []byte("e:\n  t:\n    enabled: "+word+"\n"))

@@ -1,5 +1,5 @@
-// Package configtree is what readers of configurations in other languages than JSON share: a
-// tree of names and values with their positions, and the problems of one text.
+// Package configtree holds the tree of names and values, the positions and the problems of one
+// configuration text. The readers of YAML, TOML and Python share it.
 package configtree
 
 import (
@@ -11,15 +11,14 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Document is a text as the reader of one language sees it. The reader sets Tree and Positions,
-// and reports the faults that only it can see. Layer applies the rules of
-// [signalcast.DecodeProducerConfig].
+// Document is one configuration text. The reader of the language sets Tree and Positions, and reports
+// the faults of the language. Layer applies the rules of [signalcast.DecodeProducerConfig].
 type Document struct {
 	// Name is the name of the layer.
 	Name string
-	// Tree holds maps, lists and plain values.
+	// Tree is the value of the text. It consists of maps, lists and plain values.
 	Tree map[string]any
-	// Positions are those of the names in Tree.
+	// Positions are the positions of the names in Tree.
 	Positions map[signalcast.ConfigPath]signalcast.Position
 
 	problems []signalcast.Problem
@@ -30,7 +29,7 @@ func New(name string) *Document {
 	return &Document{Name: name, Tree: map[string]any{}, Positions: map[signalcast.ConfigPath]signalcast.Position{}}
 }
 
-// Fits reports whether text has at most limit bytes. A larger text is a fault.
+// Fits reports whether text has at most limit bytes. It adds a problem if not.
 func (d *Document) Fits(text []byte, limit int) bool {
 	if len(text) <= limit {
 		return true
@@ -47,7 +46,7 @@ func (d *Document) Fault(code signalcast.ProblemCode, at signalcast.ConfigPath, 
 	})
 }
 
-// Child returns the path of a name inside the place at.
+// Child returns the path of a name in the object at a path.
 func Child(at signalcast.ConfigPath, name string) signalcast.ConfigPath {
 	switch {
 	case at.EventType == "":
@@ -60,8 +59,8 @@ func Child(at signalcast.ConfigPath, name string) signalcast.ConfigPath {
 	return at
 }
 
-// Layer returns the configuration. If there are problems, it returns the valid rest beside a
-// [*signalcast.ValidationError].
+// Layer returns the configuration. If there are problems, the error is a
+// [*signalcast.ValidationError], and the configuration is the valid part of the text.
 func (d *Document) Layer() (signalcast.Layer, error) {
 	layer := signalcast.Layer{Name: d.Name, Positions: d.Positions}
 	var err error
@@ -74,7 +73,7 @@ func (d *Document) Layer() (signalcast.Layer, error) {
 			found.Problems = append(found.Problems, p)
 			d.prune(p.ConfigPath)
 		}
-		layer.Config, _ = signalcast.DecodeProducerConfig(d.Tree) // nil if not all problems were listed
+		layer.Config, _ = signalcast.DecodeProducerConfig(d.Tree) // nil if the error does not list all problems
 	}
 	if len(found.Problems) == 0 {
 		return layer, nil
@@ -83,7 +82,7 @@ func (d *Document) Layer() (signalcast.Layer, error) {
 	return layer, &found
 }
 
-// position returns the position of a name, or of the nearest one above it that has one.
+// position returns the position of the name at a path. A name without one has that of its object.
 func (d *Document) position(at signalcast.ConfigPath) signalcast.Position {
 	for _, path := range []signalcast.ConfigPath{at, {EventType: at.EventType, Topic: at.Topic}, {EventType: at.EventType}, {}} {
 		if pos, ok := d.Positions[path]; ok {
@@ -93,8 +92,8 @@ func (d *Document) position(at signalcast.ConfigPath) signalcast.Position {
 	return signalcast.Position{}
 }
 
-// prune removes the fault at a place: the empty name in it if there is one, otherwise the
-// whole place.
+// prune removes the value of a problem from the tree: the empty name in the object at the path if there
+// is one, or else the value at the path.
 func (d *Document) prune(at signalcast.ConfigPath) {
 	object, parent, last := d.Tree, map[string]any(nil), ""
 	for _, name := range []string{at.EventType, at.Topic, at.Field} {
@@ -111,7 +110,7 @@ func (d *Document) prune(at signalcast.ConfigPath) {
 	}
 }
 
-// Sort sorts the problems of several sources and omits those beyond signalcast.MaxProblems.
+// Sort sorts problems by place and removes those beyond signalcast.MaxProblems.
 func Sort(found *signalcast.ValidationError) {
 	slices.SortStableFunc(found.Problems, func(a, b signalcast.Problem) int {
 		return cmp.Or(
