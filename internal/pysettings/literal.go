@@ -1,18 +1,19 @@
 package pysettings
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/signalcast/signalcast"
 )
 
-// value is a literal, or a computed value.
+// value is a literal, or a value that is not converted.
 type value struct {
-	pos      signalcast.Position
-	computed string      // how, for messages; empty for a literal
-	plain    any         // a string, a bool, 0 for any number, nil for None
-	entries  []dictEntry // of a dict, or of a list, whose entries have no keys
-	kind     valueKind
+	pos     signalcast.Position
+	other   string      // describes a value that is not a literal; empty for a literal
+	plain   any         // a string, a bool, 0 for any number, nil for None
+	entries []dictEntry // entries of a dict or a list; those of a list have no keys
+	kind    valueKind
 }
 
 type valueKind uint8
@@ -26,12 +27,12 @@ const (
 // dictEntry is one entry of a dict or a list.
 type dictEntry struct{ key, value value }
 
-// maxNesting is how deep brackets are read. Deeper values count as computed.
+// maxNesting is the depth of brackets up to which literals are read.
 const maxNesting = 16
 
-// reader reads literals from the tokens of a statement. It skips anything else to its end.
+// reader reads literals from the tokens of a statement. It skips other values.
 type reader struct {
-	tokens    []token // ends with a newline and the end of the text
+	tokens    []token // the last two are newlineToken and endToken
 	constants map[string]any
 	next      int
 	depth     int
@@ -54,7 +55,7 @@ func (r *reader) take() token {
 	return t
 }
 
-// accept reads the operator if it is next.
+// accept skips the operator if it is next, and reports whether it was.
 func (r *reader) accept(operator string) bool {
 	t := r.peek()
 	if t.kind != operatorToken || t.text != operator {
@@ -64,8 +65,8 @@ func (r *reader) accept(operator string) bool {
 	return true
 }
 
-// ends reports whether a value has ended: at the end of a statement, at a comma or a closing
-// bracket, and, for a key, at a colon.
+// ends reports whether a value ends before the next token. A value ends at the end of the statement,
+// at a comma and at a closing bracket. A key ends at a colon too.
 func (r *reader) ends(key bool) bool {
 	switch t := r.peek(); t.kind {
 	case endToken, newlineToken:
@@ -77,20 +78,20 @@ func (r *reader) ends(key bool) bool {
 	}
 }
 
-// value reads an expression: a literal, or a computed value.
+// value reads an expression.
 func (r *reader) value(key bool) value {
 	start := r.next
 	v := r.literal()
-	if v.computed == "" && r.ends(key) {
+	if v.other == "" && r.ends(key) {
 		return v
 	}
 	r.next = start
-	v = value{pos: r.peek().pos, computed: r.describe()}
+	v = value{pos: r.peek().pos, other: r.describe()}
 	r.skip(key)
 	return v
 }
 
-// skip reads to the end of the value, including anything in brackets.
+// skip skips the tokens to the end of the value.
 func (r *reader) skip(key bool) {
 	for depth := 0; depth > 0 || !r.ends(key); {
 		switch t := r.take(); {
@@ -105,7 +106,7 @@ func (r *reader) skip(key bool) {
 	}
 }
 
-// describe says what computes the next value, without its literals.
+// describe describes the next value, which is not a literal. The text contains no literals.
 func (r *reader) describe() string {
 	first := r.peek()
 	switch first.kind {
@@ -114,27 +115,36 @@ func (r *reader) describe() string {
 	case bytesToken:
 		return "bytes"
 	case escapedToken:
-		return "an escape sequence"
+		return "a string with an escape sequence that is not read"
 	case nameToken:
-		text := first.text
-		for i := r.next + 1; i < len(r.tokens) && len(text) < 100; i++ {
-			switch t := r.tokens[i]; {
-			case t.kind == operatorToken && t.text == "." && first.text != "from" && r.tokens[i+1].kind == nameToken:
-				i++
-				text += "." + r.tokens[i].text
-			case t.kind == operatorToken && t.text == "(":
-				return shorten(text) + "(…)"
-			default:
-				return shorten(text)
-			}
+		if slices.Contains([]string{"False", "None", "True", "await", "not"}, first.text) {
+			return "an expression"
 		}
-		return shorten(text)
+		return "a value computed by " + r.callee()
 	default:
 		return "an expression"
 	}
 }
 
-// literal reads a literal, which may be only the start of an expression.
+// callee returns the dotted name at the start of the next value, with (…) if it is called.
+func (r *reader) callee() string {
+	first := r.peek()
+	text := first.text
+	for i := r.next + 1; i < len(r.tokens) && len(text) < 100; i++ {
+		switch t := r.tokens[i]; {
+		case t.kind == operatorToken && t.text == "." && first.text != "from" && r.tokens[i+1].kind == nameToken:
+			i++
+			text += "." + r.tokens[i].text
+		case t.kind == operatorToken && t.text == "(":
+			return shorten(text) + "(…)"
+		default:
+			return shorten(text)
+		}
+	}
+	return shorten(text)
+}
+
+// literal reads a literal. An operator after it may make it the start of an expression.
 func (r *reader) literal() value {
 	t := r.take()
 	v := value{pos: t.pos}
@@ -158,13 +168,13 @@ func (r *reader) literal() value {
 		defer func() { r.depth-- }()
 		return r.container(t)
 	default:
-		v.computed = "an expression"
+		v.other = "an expression"
 	}
 	return v
 }
 
-// container reads a dict, a list, a tuple, or a value in parentheses. Its opening bracket was
-// read.
+// container reads the rest of a dict, a list, a tuple or a value in parentheses, after its opening
+// bracket.
 func (r *reader) container(open token) value {
 	v := value{pos: open.pos, kind: listValue}
 	closing := map[string]string{"{": "}", "[": "]", "(": ")"}[open.text]
@@ -182,7 +192,7 @@ func (r *reader) container(open token) value {
 		var e dictEntry
 		if v.kind == dictValue {
 			if r.peek().kind == operatorToken && r.peek().text == "**" {
-				e.key = value{pos: r.peek().pos, computed: "**"}
+				e.key = value{pos: r.peek().pos, other: "entries of another dict (**)"}
 				r.skip(true)
 				e.value = e.key
 			} else if e.key = r.value(true); r.accept(":") {
@@ -200,6 +210,6 @@ func (r *reader) container(open token) value {
 			break
 		}
 	}
-	v.computed = "an expression"
+	v.other = "an expression"
 	return v
 }

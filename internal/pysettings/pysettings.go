@@ -1,9 +1,9 @@
 // Package pysettings reads the setting EVENT_BUS_PRODUCER_CONFIG from a Python settings file
 // without running it.
 //
-// It splits the text into tokens and statements and applies the statements that it
-// understands. It names every other statement that can change the setting, with its line: the
-// package must not return a configuration that Python would not compute without saying so.
+// It splits the text into tokens and statements, and applies assignments of literals to the
+// setting. It reports every other statement that can change the setting, with its line. So a
+// result without problems is the configuration that Python computes.
 package pysettings
 
 import (
@@ -18,16 +18,16 @@ import (
 	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// MaxBytes is the largest settings file: 4 MiB.
+// MaxBytes is the size of the largest settings file: 4 MiB.
 const MaxBytes = 4 << 20
 
 // setting is the name of the setting.
 const setting = "EVENT_BUS_PRODUCER_CONFIG"
 
-// What problems want.
+// Texts of Problem.Want.
 const (
-	wantLiteral   = "a literal; write the value into the result by hand"
-	wantStatement = "assignments, updates and |= of literals at the top level of the file"
+	wantLiteral   = "a literal; add the value to the result by hand"
+	wantStatement = "=, update and |= with literals, at the top level of the file"
 )
 
 // Read reads the setting from the text of a Python settings file:
@@ -36,13 +36,13 @@ const (
 //	EVENT_BUS_PRODUCER_CONFIG.update({…})
 //	EVENT_BUS_PRODUCER_CONFIG['org.example.user.created.v1']['users']['enabled'] = True
 //
-// Statements apply in their order. Topics are an object, or the list of the old form. A name
-// that is assigned once, at the top level, to a string or a boolean counts as that literal. A
-// value that is computed in another way is a problem with its line, and absent from the
-// result. So is a statement that can change the setting in another way.
+// Read applies the statements in their order. The topics of an event type are a dict, or a list in
+// the old form. A name that is assigned only once, at the top level, to a string or a boolean
+// counts as that literal. Any other value is a problem with its line, and is not in the result. A
+// statement that can change the setting in another way is a problem too.
 //
-// The layer has the given name. The error is a [*signalcast.ValidationError]. Read returns the
-// converted rest of the layer beside it.
+// name is the name of the layer. The error is a [*signalcast.ValidationError]. Read returns the
+// converted part of the layer beside it.
 func Read(name string, text []byte) (signalcast.Layer, error) {
 	d := configtree.New(name)
 	if !d.Fits(text, MaxBytes) {
@@ -53,7 +53,7 @@ func Read(name string, text []byte) (signalcast.Layer, error) {
 		return d.Layer()
 	}
 	tokens, fault := tokenize(string(text))
-	if fault != nil { // Python does not run the file
+	if fault != nil {
 		d.Fault(fault.code, signalcast.ConfigPath{}, fault.pos, fault.found, fault.want)
 		return d.Layer()
 	}
@@ -63,11 +63,11 @@ func Read(name string, text []byte) (signalcast.Layer, error) {
 	for _, s := range statements {
 		found = c.apply(s) || found
 		if name := s.tokens[0].text; all[name] != nil && !s.block {
-			c.constants[name] = all[name] // from here on
+			c.constants[name] = all[name] // known to the statements that follow
 		}
 	}
 	for _, s := range c.indirect {
-		d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, s.pos, setting+" can be changed by "+s.by, wantStatement)
+		d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, s.pos, "found "+s.by+", which can change "+setting, wantStatement)
 	}
 	if !found && len(c.indirect) == 0 {
 		d.Fault(signalcast.CodeMissing, signalcast.ConfigPath{}, tokens[len(tokens)-1].pos, "found no "+setting, wantStatement)
@@ -77,9 +77,9 @@ func Read(name string, text []byte) (signalcast.Layer, error) {
 
 var coding = regexp.MustCompile(`^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)`)
 
-// checkEncoding reports a text that Python would read in another encoding than UTF-8. The
-// encoding is a comment in one of the first two lines (PEP 263). Text in ASCII is the same
-// in the encodings of the second list.
+// checkEncoding reports a text that Python reads in another encoding than UTF-8. A comment in one of
+// the first two lines declares the encoding (PEP 263). A text in ASCII is the same in UTF-8 and
+// in the encodings that include ASCII.
 func checkEncoding(text []byte) (found, want string) {
 	ascii := !slices.ContainsFunc(text, func(b byte) bool { return b >= utf8.RuneSelf })
 	lines := strings.SplitN(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(text[:min(len(text), 4096)])), "\n", 3)
@@ -90,20 +90,20 @@ func checkEncoding(text []byte) (found, want string) {
 		}
 		name := strings.ReplaceAll(strings.ToLower(match[1]), "_", "-")
 		utf8Name := slices.Contains([]string{"utf-8", "utf8", "u8", "utf-8-sig"}, name)
-		superset := name == "ascii" || name == "us-ascii" || strings.HasPrefix(name, "latin") ||
+		includesASCII := name == "ascii" || name == "us-ascii" || strings.HasPrefix(name, "latin") ||
 			strings.HasPrefix(name, "iso-8859") || strings.HasPrefix(name, "cp125") || strings.HasPrefix(name, "windows-125")
-		if !utf8Name && (!ascii || !superset) {
-			return "found the coding " + shorten(match[1]), "utf-8"
+		if !utf8Name && (!ascii || !includesASCII) {
+			return "found the encoding " + shorten(match[1]), "utf-8"
 		}
 		break
 	}
 	if !utf8.Valid(text) {
-		return "found text that is not UTF-8", "Unicode text"
+		return "found invalid UTF-8", "text in UTF-8"
 	}
 	return "", ""
 }
 
-// shorten cuts a text from a file for a message.
+// shorten bounds a text from a file that a message shows.
 func shorten(text string) string {
 	const maxShown = 80
 	if len(text) <= maxShown {
@@ -116,17 +116,17 @@ func shorten(text string) string {
 type conversion struct {
 	*configtree.Document
 
-	constants map[string]any // those defined so far
-	indirect  []change       // since the setting was last assigned as a whole
+	constants map[string]any // constants that the statements so far assign
+	indirect  []change       // changes since the last assignment of the whole setting
 }
 
-// change is a statement that can change the setting without its name.
+// change is a statement that does not name the setting and can change it.
 type change struct {
 	pos signalcast.Position
 	by  string
 }
 
-// apply applies one statement and reports whether the setting is in it.
+// apply applies one statement and reports whether it names the setting.
 func (c *conversion) apply(s statement) bool {
 	named := slices.IndexFunc(s.tokens, func(t token) bool {
 		return (t.kind == nameToken || t.kind == stringToken) && t.text == setting
@@ -140,9 +140,13 @@ func (c *conversion) apply(s statement) bool {
 	pos := s.tokens[named].pos
 	switch first := s.tokens[0]; {
 	case first.kind != nameToken || named > 0:
-		c.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, setting+" is used by "+newReader(s.tokens, nil).describe(), wantStatement)
+		begin := "an expression"
+		if first.kind == nameToken {
+			begin = newReader(s.tokens, nil).callee()
+		}
+		c.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, "found "+setting+" in a statement that begins with "+begin, wantStatement)
 	case s.block:
-		c.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, setting+" is changed in a block, which may or may not run", wantStatement)
+		c.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, "found "+setting+" in a block that Python may not run", wantStatement)
 	default:
 		(&assignment{conversion: c, reader: newReader(s.tokens[1:], c.constants)}).apply(pos)
 	}
@@ -160,10 +164,13 @@ func (a *assignment) apply(pos signalcast.Position) {
 	for a.accept("[") {
 		key := a.value(false)
 		if text, ok := key.plain.(string); !ok || text == "" || !a.accept("]") || len(path) == 3 {
-			if key.computed == "" {
-				key.computed = "a key that is not a name"
+			switch {
+			case len(path) == 3:
+				key.other = "a fourth subscript"
+			case key.other == "":
+				key.other = "a subscript that is not a name"
 			}
-			a.computed(signalcast.ConfigPath{}, key)
+			a.notLiteral(signalcast.ConfigPath{}, key)
 			return
 		}
 		path = append(path, key)
@@ -186,8 +193,8 @@ func (a *assignment) apply(pos signalcast.Position) {
 			}
 		}
 		if !a.accept("=") {
-			if a.peek().kind != newlineToken { // otherwise it is only read or declared
-				a.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, "found a statement that is not converted", wantStatement)
+			if a.peek().kind != newlineToken { // the name alone changes nothing
+				a.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, "found another statement with "+setting, wantStatement)
 			}
 			return
 		}
@@ -197,16 +204,16 @@ func (a *assignment) apply(pos signalcast.Position) {
 		_ = a.accept(",")
 		_ = a.accept(")")
 	}
-	if a.peek().kind != newlineToken && v.computed == "" {
-		v.computed = "an expression"
+	if a.peek().kind != newlineToken && v.other == "" {
+		v.other = "an expression"
 	}
-	if len(path) == 0 && !update && v.computed == "" {
+	if len(path) == 0 && !update && v.other == "" {
 		a.indirect = slices.DeleteFunc(a.indirect, func(c change) bool { return c.by == starImport || c.by == execution })
 	}
 	a.set(path, v, update)
 }
 
-// set sets the value at a path, or adds its entries there.
+// set sets the value at a path. If update is true, it adds the entries of the value there.
 func (a *assignment) set(path []value, v value, update bool) {
 	object, at := a.Tree, signalcast.ConfigPath{}
 	for i, key := range path {
@@ -225,10 +232,10 @@ func (a *assignment) set(path []value, v value, update bool) {
 		object = below
 	}
 	switch {
-	case v.computed != "":
-		a.computed(at, v)
+	case v.other != "":
+		a.notLiteral(at, v)
 	case v.kind != dictValue:
-		a.Fault(signalcast.CodeWrongType, at, v.pos, "found no dict", "a dict")
+		a.Fault(signalcast.CodeWrongType, at, v.pos, "found a value that is not a dict", "a dict")
 	default:
 		if !update {
 			clear(object)
@@ -237,12 +244,12 @@ func (a *assignment) set(path []value, v value, update bool) {
 	}
 }
 
-// put converts a value to the tree.
+// put converts a value and sets it in an object of the tree.
 func (a *assignment) put(object map[string]any, name string, v value, at signalcast.ConfigPath) {
 	delete(object, name)
 	switch {
-	case v.computed != "":
-		a.computed(at, v)
+	case v.other != "":
+		a.notLiteral(at, v)
 	case v.kind == dictValue:
 		below := map[string]any{}
 		object[name] = below
@@ -258,7 +265,7 @@ func (a *assignment) put(object map[string]any, name string, v value, at signalc
 	}
 }
 
-// fill converts the entries of a dict.
+// fill converts the entries of a dict and sets them in an object of the tree.
 func (a *assignment) fill(object map[string]any, dict value, at signalcast.ConfigPath) {
 	seen := map[string]signalcast.Position{}
 	for _, e := range dict.entries {
@@ -268,14 +275,14 @@ func (a *assignment) fill(object map[string]any, dict value, at signalcast.Confi
 			path = configtree.Child(at, name)
 		}
 		switch first, again := seen[name]; {
-		case e.key.computed != "":
-			a.computed(at, e.key)
+		case e.key.other != "":
+			a.notLiteral(at, e.key)
 			continue
 		case !isString:
-			a.Fault(signalcast.CodeWrongType, at, e.key.pos, "found a key that is no string", "a string")
+			a.Fault(signalcast.CodeWrongType, at, e.key.pos, "found a key that is not a string", "a string")
 			continue
 		case name == "":
-			object[""] = nil // the rules report it
+			object[""] = nil // Layer reports it
 			continue
 		case again:
 			a.Fault(signalcast.CodeDuplicateKey, path, e.key.pos,
@@ -293,21 +300,21 @@ func (a *assignment) topics(list value, at signalcast.ConfigPath) map[string]any
 	topics := map[string]any{}
 	for _, item := range list.entries {
 		entry := item.value
-		if entry.computed != "" {
-			a.computed(at, entry)
+		if entry.other != "" {
+			a.notLiteral(at, entry)
 			continue
 		}
 		named := slices.IndexFunc(entry.entries, func(e dictEntry) bool { return e.key.plain == any(key) })
 		if entry.kind != dictValue || named < 0 {
-			a.Fault(signalcast.CodeMissing, at, entry.pos, "found an entry without a topic", "the topic of the entry")
+			a.Fault(signalcast.CodeMissing, at, entry.pos, "found a list entry without a topic", "a dict with the key topic")
 			continue
 		}
 		topic, isString := entry.entries[named].value.plain.(string)
-		if v := entry.entries[named].value; v.computed != "" || !isString || topic == "" {
-			if v.computed == "" {
-				v.computed = "a value that is not a name"
+		if v := entry.entries[named].value; v.other != "" || !isString || topic == "" {
+			if v.other == "" {
+				v.other = "a topic that is not a name"
 			}
-			a.computed(at, v)
+			a.notLiteral(at, v)
 			continue
 		}
 		path, settings := configtree.Child(at, topic), map[string]any{}
@@ -316,7 +323,7 @@ func (a *assignment) topics(list value, at signalcast.ConfigPath) map[string]any
 		if earlier, again := topics[topic]; again && !reflect.DeepEqual(earlier, any(settings)) {
 			first := a.Positions[path]
 			a.Fault(signalcast.CodeConflict, path, entry.pos,
-				fmt.Sprintf("found other settings than at line %d, column %d", first.Line, first.Column), "equal entries for a topic")
+				fmt.Sprintf("found other settings of the topic than at line %d, column %d", first.Line, first.Column), "equal settings")
 			continue
 		}
 		topics[topic], a.Positions[path] = settings, entry.pos
@@ -324,6 +331,6 @@ func (a *assignment) topics(list value, at signalcast.ConfigPath) map[string]any
 	return topics
 }
 
-func (a *assignment) computed(at signalcast.ConfigPath, v value) {
-	a.Fault(signalcast.CodeSyntax, at, v.pos, "computed by "+v.computed, wantLiteral)
+func (a *assignment) notLiteral(at signalcast.ConfigPath, v value) {
+	a.Fault(signalcast.CodeSyntax, at, v.pos, "found "+v.other, wantLiteral)
 }

@@ -17,9 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write the results to the files that tests compare with")
 
-// Beside each file of testdata/programs is the result of Read: a configuration and
-// the problems.
-func TestPythonSettings(t *testing.T) {
+// Beside each file of testdata/programs is the result of Read.
+func TestProgramsHaveTheirResultBesideThem(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/programs/*.py")
 	require.NoError(t, err)
@@ -43,7 +42,7 @@ func TestPythonSettings(t *testing.T) {
 	}
 }
 
-func TestPlacesInPythonSettings(t *testing.T) {
+func TestNamesHaveTheirPosition(t *testing.T) {
 	t.Parallel()
 	layer, err := pysettings.Read("x", []byte("EVENT_BUS_PRODUCER_CONFIG = {\n  'ä': {'t':\n {'enabled': True}}}\n"))
 	require.NoError(t, err)
@@ -54,8 +53,8 @@ func TestPlacesInPythonSettings(t *testing.T) {
 	}, layer.Positions)
 }
 
-// Python reads every end of a line as a line feed, within strings too.
-func TestPythonSettingsWithOtherEndsOfLines(t *testing.T) {
+// Python reads every line ending as a line feed, in strings too.
+func TestLineEndingsAreReadAsLineFeeds(t *testing.T) {
 	t.Parallel()
 	const text = "EVENT_BUS_PRODUCER_CONFIG = {'org.example.\\\nuser': {\"\"\"a\nb\"\"\": \\\n{'enabled': True}}}\n"
 	want, err := pysettings.Read("x", []byte(text))
@@ -68,8 +67,7 @@ func TestPythonSettingsWithOtherEndsOfLines(t *testing.T) {
 	}
 }
 
-// A brace in a string in a format string ends nothing and begins nothing.
-func TestPythonFormatStringsThatHoldBraces(t *testing.T) {
+func TestBracesInStringsOfFormatStringsAreText(t *testing.T) {
 	t.Parallel()
 	const setting = "EVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n"
 	for _, text := range []string{
@@ -82,10 +80,10 @@ func TestPythonFormatStringsThatHoldBraces(t *testing.T) {
 	}
 }
 
-func TestPythonTextsThatAreNotRead(t *testing.T) {
+func TestInvalidAndLargeTextsAreRejected(t *testing.T) {
 	t.Parallel()
 	_, err := pysettings.Read("x", []byte("# \xff"))
-	require.EqualError(t, err, "x: found text that is not UTF-8; want Unicode text")
+	require.EqualError(t, err, "x: found invalid UTF-8; want text in UTF-8")
 	_, err = pysettings.Read("x", []byte(strings.Repeat(" ", pysettings.MaxBytes+1)))
 	require.ErrorContains(t, err, "found a text of more than 4194304 bytes")
 	deep := "EVENT_BUS_PRODUCER_CONFIG = " + strings.Repeat("[", pysettings.MaxBytes/2-20) + strings.Repeat("]", pysettings.MaxBytes/2-20)
@@ -93,8 +91,7 @@ func TestPythonTextsThatAreNotRead(t *testing.T) {
 	require.ErrorContains(t, err, "found more than 1000000 words and symbols; want a smaller file")
 }
 
-// FuzzRead checks that every text gives problems with positions, or a configuration that JSON
-// can hold.
+// FuzzRead checks that Read returns bounded problems, and a configuration that survives JSON.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/programs/*.py")
 	require.NoError(f, err)
@@ -123,37 +120,37 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// silentlyWrong are programs of which a converter that looks for the setting only would return a
-// configuration that Python does not compute.
-func silentlyWrong() map[string]struct{ program, want string } {
+// indirect returns programs for which a converter that looks only for the name of the setting
+// returns a configuration that Python does not compute.
+func indirect() map[string]struct{ program, want string } {
 	const assign = "EVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n"
 	return map[string]struct{ program, want string }{
-		"an import of all names after it":       {assign + "from other import *\n", "x:2:19: EVENT_BUS_PRODUCER_CONFIG can be changed by an import of all names;"},
+		"an import of all names after it":       {assign + "from other import *\n", "x:2:19: found an import of all names, which can change EVENT_BUS_PRODUCER_CONFIG;"},
 		"an import of all names before":         {"from other import *\nEVENT_BUS_PRODUCER_CONFIG.update({'a': {}})\n", "x:1:19: "},
-		"globals":                               {assign + "globals().update(EVENT_BUS_PRODUCER=1)\n", "x:2:1: EVENT_BUS_PRODUCER_CONFIG can be changed by code that is executed"},
+		"globals":                               {assign + "globals().update(EVENT_BUS_PRODUCER=1)\n", "x:2:1: found code that executes text or changes names, which can change"},
 		"vars":                                  {assign + "vars().update({'EVENT_BUS_' + 'PRODUCER_CONFIG': 1})\n", "x:2:1: "},
 		"exec":                                  {assign + "exec('EVENT_BUS_' 'PRODUCER_CONFIG = {}')\n", "x:2:1: "},
 		"exec in a function":                    {"def f():\n    exec(x)\n" + assign + "f()\n", "x:2:5: "},
 		"setattr":                               {assign + "import sys\nsetattr(sys.modules[__name__], NAME, {})\n", "x:3:1: "},
-		"a block that continues after ;":        {assign + "if DEBUG: pass; \\\nEVENT_BUS_PRODUCER_CONFIG = {}\n", "x:3:1: EVENT_BUS_PRODUCER_CONFIG is changed in a block"},
-		"a block whose line is continued":       {assign + "if DEBUG:\n    \\\nEVENT_BUS_PRODUCER_CONFIG = {}\n", "x:4:1: EVENT_BUS_PRODUCER_CONFIG is changed in a block"},
-		"a full-width name":                     {assign + "\uff25VENT_BUS_PRODUCER_CONFIG['b'] = COMPUTED\n", "x:2:34: b: computed by COMPUTED"},
+		"a block that continues after ;":        {assign + "if DEBUG: pass; \\\nEVENT_BUS_PRODUCER_CONFIG = {}\n", "x:3:1: found EVENT_BUS_PRODUCER_CONFIG in a block"},
+		"a block whose line is continued":       {assign + "if DEBUG:\n    \\\nEVENT_BUS_PRODUCER_CONFIG = {}\n", "x:4:1: found EVENT_BUS_PRODUCER_CONFIG in a block"},
+		"a full-width name":                     {assign + "\uff25VENT_BUS_PRODUCER_CONFIG['b'] = COMPUTED\n", "x:2:34: b: found a value computed by COMPUTED"},
 		"a full-width underscore":               {assign + "EVENT\uff3fBUS_PRODUCER_CONFIG.clear()\n", "x:2:1: found .clear"},
-		"a latin-1 coding line":                 {"# -*- coding: latin-1 -*-\nEVENT_BUS_PRODUCER_CONFIG = {'\u00e9': {}}\n", "x: found the coding latin-1; want utf-8"},
-		"a coding that changes ASCII":           {"#!/usr/bin/python\n# vim: set fileencoding=utf-7 :\n" + assign, "x: found the coding utf-7; want utf-8"},
-		"an unclosed brace":                     {"A = 1\nEVENT_BUS_PRODUCER_CONFIG = {'a': {\n'b': {}\n", "x:2:35: found { without its end; want valid Python"},
-		"a bracket of another kind":             {"EVENT_BUS_PRODUCER_CONFIG = {'a': {)}\n", "x:1:36: found ) without its start; want valid Python"},
-		"a constant that is assigned twice":     {"T = 'a'\n" + "EVENT_BUS_PRODUCER_CONFIG = {T: {}}\nT = 'b'\n", "x:2:30: computed by T"},
-		"a constant that a block assigns":       {"T = 'a'\nif DEBUG:\n    T = 'b'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:4:30: computed by T"},
-		"a constant that is a target in a list": {"T = 'a'\nT, U = 'b', 'c'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:3:30: computed by T"},
-		"a constant that is a number":           {"T = 1\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:2:30: computed by T"},
-		"a part of a constant":                  {"T = 'a'\nEVENT_BUS_PRODUCER_CONFIG = {T.lower(): {}}\n", "x:2:30: computed by T.lower(…)"},
+		"a latin-1 coding line":                 {"# -*- coding: latin-1 -*-\nEVENT_BUS_PRODUCER_CONFIG = {'\u00e9': {}}\n", "x: found the encoding latin-1; want utf-8"},
+		"a coding that changes ASCII":           {"#!/usr/bin/python\n# vim: set fileencoding=utf-7 :\n" + assign, "x: found the encoding utf-7; want utf-8"},
+		"an unclosed brace":                     {"A = 1\nEVENT_BUS_PRODUCER_CONFIG = {'a': {\n'b': {}\n", "x:2:35: found { without a closing bracket; want valid Python"},
+		"a bracket of another kind":             {"EVENT_BUS_PRODUCER_CONFIG = {'a': {)}\n", "x:1:36: found ) without an opening bracket; want valid Python"},
+		"a constant that is assigned twice":     {"T = 'a'\n" + "EVENT_BUS_PRODUCER_CONFIG = {T: {}}\nT = 'b'\n", "x:2:30: found a value computed by T"},
+		"a constant that a block assigns":       {"T = 'a'\nif DEBUG:\n    T = 'b'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:4:30: found a value computed by T"},
+		"a constant that is a target in a list": {"T = 'a'\nT, U = 'b', 'c'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:3:30: found a value computed by T"},
+		"a constant that is a number":           {"T = 1\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:2:30: found a value computed by T"},
+		"a part of a constant":                  {"T = 'a'\nEVENT_BUS_PRODUCER_CONFIG = {T.lower(): {}}\n", "x:2:30: found a value computed by T.lower(…)"},
 	}
 }
 
-func TestWhatCanChangeTheSettingIsNamedWithItsLine(t *testing.T) {
+func TestIndirectChangesAreReportedWithTheirLine(t *testing.T) {
 	t.Parallel()
-	for name, c := range silentlyWrong() {
+	for name, c := range indirect() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := pysettings.Read("x", []byte(c.program))
@@ -162,8 +159,8 @@ func TestWhatCanChangeTheSettingIsNamedWithItsLine(t *testing.T) {
 	}
 }
 
-// correct are programs that are converted whole.
-func correct() map[string]struct {
+// convertible returns programs that are converted without problems.
+func convertible() map[string]struct {
 	program string
 	want    signalcast.ProducerConfig
 } {
@@ -172,7 +169,7 @@ func correct() map[string]struct {
 		program string
 		want    signalcast.ProducerConfig
 	}{
-		"an import of all names that is overwritten": {"from other import *\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
+		"an assignment after an import of all names": {"from other import *\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
 		"a constant as a name":                       {"T = 'a'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", a},
 		"a constant that is used elsewhere":          {"T = 'a'\nprint(T, T + 'x', [T])\nEVENT_BUS_PRODUCER_CONFIG = {}\nEVENT_BUS_PRODUCER_CONFIG[T] = {}\n", a},
 		"constants as values": {
@@ -187,7 +184,7 @@ func correct() map[string]struct {
 
 func TestLiteralsAreConverted(t *testing.T) {
 	t.Parallel()
-	for name, c := range correct() {
+	for name, c := range convertible() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			layer, err := pysettings.Read("x", []byte(c.program))
@@ -197,7 +194,7 @@ func TestLiteralsAreConverted(t *testing.T) {
 	}
 }
 
-func TestHostileProgramsGiveShortErrors(t *testing.T) {
+func TestErrorsOfLargeProgramsAreShort(t *testing.T) {
 	t.Parallel()
 	for name, program := range map[string]string{
 		"a long name":          "EVENT_BUS_PRODUCER_CONFIG = " + strings.Repeat("n", 4_000_000) + "\n",

@@ -17,7 +17,7 @@ import (
 	"github.com/signalcast/signalcast/internal/pysettings"
 )
 
-// runner runs programs and prints the setting of each, or null if Python does not run it.
+// runner runs programs and prints the setting of each, or null if the program fails.
 const runner = `
 import json, sys, types
 sys.modules["other"] = types.ModuleType("other")
@@ -34,14 +34,14 @@ for source in json.load(sys.stdin):
 json.dump(results, sys.stdout)
 `
 
-// TestPythonComputesTheSame checks that each program either gives what Python computes, or an error.
+// Read returns the configuration that Python computes, or an error.
 func TestPythonComputesTheSame(t *testing.T) {
 	t.Parallel()
 	var programs []string
-	for _, c := range correct() {
+	for _, c := range convertible() {
 		programs = append(programs, c.program)
 	}
-	for _, c := range silentlyWrong() {
+	for _, c := range indirect() {
 		programs = append(programs, c.program)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -61,10 +61,10 @@ func TestPythonComputesTheSame(t *testing.T) {
 	for i, program := range programs {
 		layer, err := pysettings.Read("x", []byte(program))
 		if err != nil {
-			continue // named
+			continue
 		}
 		if string(want[i]) == "null" {
-			continue // it needs names that other files define
+			continue // the program needs names of other files
 		}
 		expected, err := parse(want[i])
 		require.NoError(t, err, program)
@@ -75,7 +75,7 @@ func TestPythonComputesTheSame(t *testing.T) {
 	t.Logf("%d of %d programs converted", converted, len(programs))
 }
 
-// parse reads a configuration whose topics may be in the old form.
+// parse parses a configuration whose topics may be in the old form.
 func parse(text json.RawMessage) (signalcast.ProducerConfig, error) {
 	var eventTypes map[string]json.RawMessage
 	if err := json.Unmarshal(text, &eventTypes); err != nil {

@@ -6,19 +6,19 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// statement is one statement without its end.
+// statement is one statement.
 type statement struct {
-	tokens []token
-	block  bool // it is in a block, or is one: it may or may not run, or run later
+	tokens []token // without the newlineToken at its end
+	block  bool    // the statement is in a block or starts one; Python may not run it, or run it later
 }
 
-// compound are the keywords that start a block.
+// compound lists the keywords that start a block.
 var compound = []string{ //nolint:gochecknoglobals // a constant list
 	"async", "case", "class", "def", "elif", "else", "except", "finally", "for", "if", "match", "try", "while", "with",
 }
 
-// split returns the statements. A statement after a semicolon is in the block of the first one of
-// its line.
+// split returns the statements of a text. A statement after a semicolon is in the same block as the
+// first statement of its line.
 func split(tokens []token) []statement {
 	var statements []statement
 	start, block := 0, false
@@ -38,13 +38,14 @@ func split(tokens []token) []statement {
 	return statements
 }
 
-// What can change the setting without its name.
+// Statements that can change the setting without its name.
 const (
 	starImport = "an import of all names"
-	execution  = "code that is executed or changes names"
+	execution  = "code that executes text or changes names"
 )
 
-// indirect returns what in the statement can change the setting without its name, and where.
+// indirect describes the part of the statement that can change the setting without its name, and
+// returns its position. by is empty if the statement has no such part.
 func (s *statement) indirect() (by string, pos signalcast.Position) {
 	for i, t := range s.tokens {
 		switch {
@@ -57,7 +58,7 @@ func (s *statement) indirect() (by string, pos signalcast.Position) {
 		default:
 			continue
 		}
-		if s.block { // it can run after a later assignment of the setting
+		if s.block { // Python can run it after a later assignment of the setting
 			by += " in a block"
 		}
 		return by, t.pos
@@ -65,8 +66,8 @@ func (s *statement) indirect() (by string, pos signalcast.Position) {
 	return "", signalcast.Position{}
 }
 
-// constants returns the names that are assigned once, at the top level, to a string or a
-// boolean, and that no other statement can assign.
+// constants returns the names that are assigned to a string or a boolean at the top level, and that no
+// other statement can assign.
 func constants(statements []statement) map[string]any {
 	values := map[string]any{}
 	assigned := map[string]int{}
@@ -80,7 +81,7 @@ func constants(statements []statement) map[string]any {
 		}
 		r := newReader(s.tokens[2:], nil)
 		v := r.value(false)
-		if _, isNumber := v.plain.(int); v.computed == "" && v.kind == plainValue && v.plain != nil && !isNumber && r.peek().kind == newlineToken {
+		if _, isNumber := v.plain.(int); v.other == "" && v.kind == plainValue && v.plain != nil && !isNumber && r.peek().kind == newlineToken {
 			values[first.text] = v.plain
 		}
 	}
@@ -92,11 +93,11 @@ func constants(statements []statement) map[string]any {
 	return values
 }
 
-// assigned returns the names that the statement can assign, and possibly more.
+// assigned returns every name that the statement can assign. It may return other names too.
 func (s *statement) assigned() []string {
 	first := s.tokens[0]
 	all := s.block || first.kind == nameToken && slices.Contains([]string{"del", "from", "global", "import", "nonlocal", "type"}, first.text)
-	last, depth := 0, 0 // the last = outside of brackets
+	last, depth := 0, 0 // last is the index of the last = outside of brackets
 	for i, t := range s.tokens {
 		switch {
 		case t.kind == nameToken && (t.text == "for" || t.text == "lambda"):
@@ -111,7 +112,7 @@ func (s *statement) assigned() []string {
 		}
 	}
 	var names []string
-	inside := 0 // brackets of a subscript or a call, which assign no name
+	inside := 0 // open brackets of subscripts and calls, which assign no name
 	for i, t := range s.tokens {
 		switch {
 		case t.kind == nameToken:

@@ -15,9 +15,9 @@ import (
 type tokenKind uint8
 
 const (
-	endToken     tokenKind = iota // of the text
+	endToken     tokenKind = iota // the end of the text
 	newlineToken                  // the end of a statement; its text is ";" for a semicolon
-	nameToken                     // names and keywords
+	nameToken                     // a name or a keyword
 	stringToken                   // its text is the decoded content
 	formatToken                   // a computed string: f"…" and t"…"
 	bytesToken                    // b"…"
@@ -37,7 +37,7 @@ type token struct {
 // maxTokens bounds the memory for tokens.
 const maxTokens = 1_000_000
 
-// syntaxError says why Python does not run a text, or why it is not read.
+// syntaxError is the reason why a text is not read.
 type syntaxError struct {
 	code        signalcast.ProblemCode
 	pos         signalcast.Position
@@ -50,23 +50,23 @@ type bracket struct {
 	pos  signalcast.Position
 }
 
-// tokenizer splits a text into tokens. It knows the ends of statements, strings and brackets of
-// Python, and no more of its grammar.
+// tokenizer splits a text into tokens. Of Python's grammar it knows names, strings, brackets and the
+// ends of statements.
 type tokenizer struct {
 	text    string
 	offset  int
 	line    int
-	mark    int // an offset on the line, and its column
-	column  int
+	mark    int // an offset on the current line
+	column  int // the column of mark
 	open    []bracket
 	start   bool // at the start of a logical line
 	list    []token
 	invalid *syntaxError
 
-	undecoded bool // an escape sequence of the current string
+	undecoded bool // the current string has an escape sequence that is not decoded
 }
 
-// tokenize returns the tokens of a text, or the first fault of syntax.
+// tokenize returns the tokens of a text, or its first syntax error.
 func tokenize(text string) ([]token, *syntaxError) {
 	// Python reads every end of a line as a line feed, in strings too.
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, "\ufeff"))
@@ -77,7 +77,7 @@ func tokenize(text string) ([]token, *syntaxError) {
 		}
 	}
 	if n := len(t.open); n > 0 && t.invalid == nil {
-		t.fail(signalcast.CodeSyntax, t.open[n-1].pos, "found "+t.open[n-1].text+" without its end", "valid Python")
+		t.fail(signalcast.CodeSyntax, t.open[n-1].pos, "found "+t.open[n-1].text+" without a closing bracket", "valid Python")
 	}
 	t.add(newlineToken, "", t.pos(t.offset))
 	t.add(endToken, "", t.pos(t.offset))
@@ -88,7 +88,7 @@ func (t *tokenizer) fail(code signalcast.ProblemCode, pos signalcast.Position, f
 	t.invalid = &syntaxError{code, pos, found, want}
 }
 
-// pos returns the position of an offset, which must not be before that of the last call.
+// pos returns the position of an offset. Offsets of successive calls must not decrease.
 func (t *tokenizer) pos(offset int) signalcast.Position {
 	t.column += utf8.RuneCountInString(t.text[t.mark:offset])
 	t.mark = offset
@@ -101,8 +101,8 @@ func (t *tokenizer) add(kind tokenKind, text string, pos signalcast.Position) {
 	t.start = kind == newlineToken && text == ""
 }
 
-// indented reports whether the line of the first token of a statement is indented. A backslash
-// before the token continues the line of the indentation.
+// indented reports whether the line of the next token is indented. After a line that ends with a
+// backslash, that line counts.
 func (t *tokenizer) indented() bool {
 	line := strings.LastIndexByte(t.text[:t.offset], '\n') + 1
 	for strings.HasSuffix(t.text[:line], "\\\n") {
@@ -155,7 +155,7 @@ func (t *tokenizer) read() {
 			t.string(pos, strings.ToLower(name))
 			return
 		}
-		t.add(nameToken, norm.NFKC.String(name), pos) // as Python compares names
+		t.add(nameToken, norm.NFKC.String(name), pos) // Python compares names in this form
 		t.offset += end
 	case '0' <= c && c <= '9':
 		end := strings.IndexFunc(rest, func(c rune) bool { return c != '_' && c != '.' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
@@ -182,7 +182,7 @@ func (t *tokenizer) operator(rest string, size int, pos signalcast.Position) {
 	case ")", "]", "}":
 		n := len(t.open)
 		if n == 0 || text != map[string]string{"(": ")", "[": "]", "{": "}"}[t.open[n-1].text] {
-			t.fail(signalcast.CodeSyntax, pos, "found "+text+" without its start", "valid Python")
+			t.fail(signalcast.CodeSyntax, pos, "found "+text+" without an opening bracket", "valid Python")
 			return
 		}
 		t.open = t.open[:n-1]
@@ -205,7 +205,7 @@ func (t *tokenizer) string(pos signalcast.Position, prefix string) {
 	kind := stringToken
 	switch {
 	case !ok:
-		t.fail(signalcast.CodeSyntax, pos, "found a string without its end", "valid Python")
+		t.fail(signalcast.CodeSyntax, pos, "found an unterminated string", "valid Python")
 		return
 	case strings.ContainsAny(prefix, "ft"):
 		kind = formatToken
