@@ -23,27 +23,31 @@ const backendForms = `  redis://[[user]:password@]host[:port][/db]
   rediss://…                        the same over TLS
   kafka://host:port[,host:port…]?registry=URL[&client=franz|kafka-go]
   kafkas://[key:secret@]host:port…  the same over TLS, with SASL PLAIN
-  memory:                           nowhere: the event is encoded and forgotten`
+  memory:                           no broker: the event is encoded only`
 
-// openBackend returns the backend for a URL. No error shows the URL, which may hold a
+// openBackend returns the backend for a URL. Errors do not show the URL, which may contain a
 // password. The backend registers schemas on use, so that Prepare writes nothing.
 func openBackend(text string, timeout time.Duration) (signalcast.Backend, error) {
 	switch scheme, _, _ := strings.Cut(text, ":"); scheme {
 	case "redis", "rediss":
-		return redis.New(redis.Config{URL: text, DeliveryTimeout: timeout})
+		backend, err := redis.New(redis.Config{URL: text, DeliveryTimeout: timeout})
+		if invalid, ok := errors.AsType[*redis.ConfigError](err); ok && invalid.Field == "URL" {
+			return nil, fmt.Errorf("--to: %s; want redis://[[user]:password@]host[:port][/db], with special characters percent-encoded", invalid.Found)
+		}
+		return backend, err
 	case "kafka", "kafkas":
 		return openKafka(text, timeout)
 	case "memory":
 		return memory.New(), nil
 	default:
-		return nil, fmt.Errorf("--to: found text that is not the URL of a broker; want one of\n%s", backendForms)
+		return nil, fmt.Errorf("--to: found an unknown scheme; want one of\n%s", backendForms)
 	}
 }
 
 func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("--to: found text that is not a URL of Kafka; want one of\n%s", backendForms)
+		return nil, fmt.Errorf("--to: found a malformed Kafka URL; want one of\n%s", backendForms)
 	}
 	settings := u.Query()
 	for name := range settings {
@@ -51,20 +55,26 @@ func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
 			return nil, fmt.Errorf("--to: found the parameter %q; want registry or client", name)
 		}
 	}
+	if timeout < time.Second {
+		return nil, fmt.Errorf("--timeout: found %v; want 1s or more for Kafka", timeout)
+	}
 	c := franz.Config{Brokers: strings.Split(u.Host, ","), DeliveryTimeout: timeout, RegisterOnUse: true}
 	if u.Scheme == "kafkas" {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if u.User != nil {
 		if c.TLS == nil {
-			return nil, errors.New("--to: found credentials in a kafka URL, which would send the password as it is; want kafkas")
+			return nil, errors.New("--to: found credentials in a kafka URL, which sends them unencrypted; want kafkas")
 		}
 		c.SASLMechanism, c.SASLUsername = "PLAIN", u.User.Username()
 		c.SASLPassword, _ = u.User.Password()
+		if c.SASLUsername == "" || c.SASLPassword == "" {
+			return nil, errors.New("--to: found a key without a secret, or a secret without a key; want kafkas://key:secret@host:port")
+		}
 	}
 	registry, err := url.Parse(settings.Get("registry"))
 	if err != nil {
-		return nil, errors.New("--to: found a registry that is not a URL; want one with special characters percent-encoded")
+		return nil, errors.New("--to: registry: found a malformed URL; want one such as http://localhost:8081, with special characters percent-encoded")
 	}
 	if registry.User != nil {
 		c.SchemaRegistryUsername = registry.User.Username()
@@ -75,35 +85,38 @@ func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
 	client := cmp.Or(settings.Get("client"), "franz")
 	switch {
 	case client != "franz" && client != "kafka-go":
-		return nil, fmt.Errorf("--to: found the client %q; want franz or kafka-go", client)
+		return nil, fmt.Errorf("--to: client: found %q; want franz or kafka-go", client)
 	case c.SchemaRegistry == "":
-		return nil, errors.New("--to: found no schema registry; want ?registry=URL, such as kafka://localhost:9092?registry=http://localhost:8081")
+		return nil, errors.New("--to: registry: missing; want ?registry=URL, such as kafka://localhost:9092?registry=http://localhost:8081")
 	case client == "franz":
 		backend, err := franz.New(c)
-		return backend, inTermsOfURL(err)
+		return backend, asFlags(err)
 	default:
 		backend, err := kafka.New(c)
-		return backend, inTermsOfURL(err)
+		return backend, asFlags(err)
 	}
 }
 
-// inTermsOfURL says which part of the URL the fields of a configuration come from.
-func inTermsOfURL(err error) error {
+// asFlags replaces each invalid field of the configuration by the part of the command line that
+// sets it.
+func asFlags(err error) error {
 	var faults []error
 	for _, fault := range flatten(err) {
 		if field, ok := errors.AsType[*kafkaconfig.ConfigError](fault); ok {
-			part := map[string]string{"SchemaRegistry": "registry", "SchemaRegistryUsername": "user of the registry", "SASLUsername": "user", "SASLMechanism": "user"}[field.Field]
-			if strings.HasPrefix(field.Field, "Brokers") {
-				part = "host"
-			}
-			fault = fmt.Errorf("--to: %s: %s; want %s", cmp.Or(part, field.Field), field.Found, field.Want)
+			name, _, _ := strings.Cut(field.Field, "[") // Brokers[0]
+			flag := map[string]string{
+				"Brokers": "--to: host", "SchemaRegistry": "--to: registry", "SchemaRegistryUsername": "--to: user of the registry",
+				"SchemaRegistryPassword": "--to: password of the registry", "SASLUsername": "--to: key", "SASLPassword": "--to: secret",
+				"DeliveryTimeout": "--timeout",
+			}[name]
+			fault = fmt.Errorf("%s: %s; want %s", cmp.Or(flag, field.Field), field.Found, field.Want)
 		}
 		faults = append(faults, fault)
 	}
 	return errors.Join(faults...)
 }
 
-// flatten returns the errors that err joins, or err alone. It returns none for nil.
+// flatten returns the errors that err joins, or err itself. It returns nil for nil.
 func flatten(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,11 +10,11 @@ import (
 
 func (s *session) catalog() *cobra.Command {
 	keys := false
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "catalog [--keys] [TEXT...]",
-		Short: "List the event types that the program knows",
-		Long: `List the event types that the program knows: all, or those whose name contains
-every TEXT. With --keys, each is followed by the key paths that work for it.`,
+		Short: "List the known event types",
+		Long: `List the known event types, or those whose names contain every TEXT.
+With --keys, list the valid key paths of each event type too.`,
 		Example: "  " + s.Name + " catalog\n  " + s.Name + " catalog --keys enrollment",
 	}, func(_ context.Context, args []string) error {
 		entries := []catalogEntry{}
@@ -32,6 +33,9 @@ every TEXT. With --keys, each is followed by the key paths that work for it.`,
 		if s.format == formatJSON {
 			return writeJSON(s, found)
 		}
+		if len(found) == 0 {
+			fmt.Fprintf(s.Stderr, "%s: no event type contains %s\n", s.Name, strings.Join(args, " and "))
+		}
 		for _, e := range found {
 			switch {
 			case e.Unsupported != "":
@@ -42,14 +46,14 @@ every TEXT. With --keys, each is followed by the key paths that work for it.`,
 				s.printf("%s\n  %s\n", e.EventType, e.Doc)
 			}
 			if keys {
-				for _, path := range e.KeyFields {
+				for _, path := range e.KeyPaths {
 					s.printf("    %s\n", path)
 				}
 			}
 		}
 		return nil
 	})
-	command.Flags().BoolVar(&keys, "keys", false, "list key paths")
+	command.Flags().BoolVar(&keys, "keys", false, "list the valid key paths")
 	return command
 }
 
@@ -57,8 +61,8 @@ type catalogEntry struct {
 	EventType    string   `json:"event_type"`
 	MinorVersion int64    `json:"minor_version"`
 	Doc          string   `json:"doc,omitempty"`
-	KeyFields    []string `json:"key_fields"`
-	Unsupported  string   `json:"unsupported,omitempty"` // why it cannot be sent
+	KeyPaths     []string `json:"key_paths"`
+	Unsupported  string   `json:"unsupported,omitempty"` // the reason why it cannot be sent
 }
 
 func (e catalogEntry) matches(texts []string) bool {

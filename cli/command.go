@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -16,38 +17,41 @@ import (
 
 // Exit codes of [Command.Run].
 const (
-	ExitFine     = 0 // no problem
-	ExitProblems = 1 // problems were found, or the command failed
+	ExitFine     = 0 // no problems
+	ExitProblems = 1 // problems, or a failure of the command
 	ExitUsage    = 2 // invalid arguments
 )
 
+// defaultName is the name of the command for the event types of Open edX.
+const defaultName = "signalcast"
+
 // Command is the operators' command over the signals of one registry.
 type Command struct {
-	// Name is the name of the program in help texts. Empty means "signalcast", the command
-	// for the catalogue of Open edX.
+	// Name is the name of the program in its texts. Empty means "signalcast", the command
+	// for the event types of Open edX.
 	Name string
-	// Registry holds the signals that the command knows. It must have no dispatcher: send
-	// and explain attach one while they run.
+	// Registry holds the signals that the command knows. It must have no dispatcher: the
+	// subcommands attach one while they run.
 	Registry *signalcast.Registry
-	// Defaults is the configuration of the source "defaults:", usually the one that the
-	// service declares in its code. Nil means that there is none.
+	// Defaults is the configuration that the argument "defaults:" stands for, usually the
+	// one that the service declares in its code. Nil means that the program declares none.
 	Defaults signalcast.ProducerConfig
-	// WrongKeys are key paths, by event type, that another source declares and that do not
-	// work. lint then says that the mistake is not the operator's.
+	// WrongKeys maps event types to key paths that the platform declares and that their data
+	// does not have. lint warns of them.
 	WrongKeys map[string]string
-	// Unsupported are the reasons, by event type, why known event types are not in the registry.
+	// Unsupported maps event types that cannot be registered to the reason.
 	Unsupported map[string]string
 
-	// Stdin, Stdout and Stderr are those of the process if nil.
+	// Stdin, Stdout and Stderr default to those of the process.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
-// Run runs the command with its arguments, without the name of the program, and returns
-// the exit code: [ExitFine], [ExitProblems] or [ExitUsage]. It must not be called
+// Run runs the command and returns its exit code: [ExitFine], [ExitProblems] or
+// [ExitUsage]. args does not include the name of the program. Run must not be called
 // concurrently.
 func (c Command) Run(ctx context.Context, args []string) int {
-	c.Name = cmp.Or(c.Name, "signalcast")
+	c.Name = cmp.Or(c.Name, defaultName)
 	if c.Stdin == nil {
 		c.Stdin = os.Stdin
 	}
@@ -57,41 +61,38 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	if c.Stderr == nil {
 		c.Stderr = os.Stderr
 	}
-	c.Stderr = &plainWriter{w: c.Stderr}
-	s := &session{Command: c, output: output{Writer: bufio.NewWriter(&plainWriter{w: c.Stdout}), format: formatText, color: colorAuto}}
+	c.Stderr = &escapeWriter{w: c.Stderr}
+	s := &session{Command: c, output: output{Writer: bufio.NewWriter(&escapeWriter{w: c.Stdout}), format: formatText, color: colorAuto}}
 	root := s.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	if unwritten := s.Flush(); err == nil && unwritten != nil {
 		err = failure{unwritten}
 	}
-	return s.exit(err)
+	return s.exit(command, err)
 }
 
-// session is one run of the command.
+// session is one call of Run.
 type session struct {
 	Command
 	output
 }
 
-// catalogueOnly reports whether the command knows no signals of a service.
-func (s *session) catalogueOnly() bool { return s.Name == "signalcast" }
-
 func (s *session) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   s.Name,
-		Short: "Check and explain what an event bus configuration does, and send events",
-		Long: `Check and explain what an event bus configuration does, and send events.
+		Short: "Check and explain event bus configurations, and send events",
+		Long: `Check and explain event bus configurations, and send events.
 
 A CONFIG is one of
 
   FILE.json FILE.yaml FILE.toml   a file
   env:NAME                        an environment variable that holds JSON
-  defaults:                       what the program itself declares
+  defaults:                       the configuration that the program declares
 
-and of several, later ones override earlier ones.
+A later CONFIG overrides an earlier one.
 
-Exit codes: 0 fine, 1 problems were found or something failed, 2 wrong usage.`,
+Exit codes: 0 no problems, 1 problems or a failure, 2 invalid arguments.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -101,24 +102,26 @@ Exit codes: 0 fine, 1 problems were found or something failed, 2 wrong usage.`,
 	root.SetOut(s.Writer)
 	root.SetErr(s.Stderr)
 	flags := root.PersistentFlags()
-	flags.Var(&s.format, "format", "text, or json for one JSON document")
-	flags.Var(&s.color, "color", "auto (on a terminal), always or never")
+	flags.Var(&s.format, "format", "the form of the output")
+	flags.Var(&s.color, "color", "when to use colors; auto means on a terminal")
 	for _, flag := range []struct {
 		name   string
 		choice *choice
 	}{{"format", &s.format}, {"color", &s.color}} {
 		_ = root.RegisterFlagCompletionFunc(flag.name, cobra.FixedCompletions(flag.choice.allowed(), cobra.ShellCompDirectiveNoFileComp))
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		s.lint(), s.merge(), s.diff(), s.convert(), s.catalog(), s.schema(), s.explain(), s.send(),
 	)
 	return root
 }
 
-// does makes f the action of a command. Errors of f are failures. All other errors of the
-// command are usage errors.
-func (s *session) does(command *cobra.Command, f func(ctx context.Context, args []string) error) *cobra.Command {
+// withAction sets the action of a command. An error of f is a failure of the command, unless
+// it is a usageError. All other errors of the command are usage errors.
+func (s *session) withAction(command *cobra.Command, f func(ctx context.Context, args []string) error) *cobra.Command {
 	command.DisableFlagsInUseLine = true
+	command.PreRunE = requireFlags
 	command.RunE = func(command *cobra.Command, args []string) error {
 		s.colored = s.useColor()
 		err := f(command.Context(), args)
@@ -130,21 +133,21 @@ func (s *session) does(command *cobra.Command, f func(ctx context.Context, args 
 	return command
 }
 
-// failure is an error of a command with valid arguments.
+// failure is an error of a command whose arguments are valid.
 type failure struct{ error }
 
 func (f failure) Unwrap() error { return f.error }
 
-// usageError is an error of the arguments that cobra does not find.
+// usageError is an invalid argument that the action of a command finds.
 type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-// errProblems means that problems were found and written.
-var errProblems = errors.New("there are problems")
+// errProblems means that the output lists problems.
+var errProblems = errors.New("problems")
 
-// exit reports the error of a run.
-func (s *session) exit(err error) int {
+// exit writes the error of a command and returns the exit code.
+func (s *session) exit(command *cobra.Command, err error) int {
 	var failed failure
 	switch {
 	case err == nil:
@@ -156,20 +159,25 @@ func (s *session) exit(err error) int {
 		return ExitProblems
 	default:
 		s.reportError(err)
-		if s.format != formatJSON {
-			fmt.Fprintf(s.Stderr, "see %s --help\n", s.Name)
+		if _, unread := errors.AsType[*fs.PathError](err); !unread && s.format != formatJSON {
+			fmt.Fprintf(s.Stderr, "see %s --help\n", command.CommandPath())
 		}
 		return ExitUsage
 	}
 }
 
-// reportError writes an error, and its problems if it has some.
+// reportError writes an error with its problems and hints.
 func (s *session) reportError(err error) {
+	config, _ := errors.AsType[*configError](err)
+	if config == nil {
+		config = &configError{}
+	}
 	if s.format == formatJSON {
 		report := struct {
 			Error    string    `json:"error"`
 			Problems []problem `json:"problems,omitempty"`
-		}{Error: err.Error()}
+			Hints    []string  `json:"hints,omitempty"`
+		}{Error: err.Error(), Hints: config.hints}
 		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
 			report.Problems = problemsOf(invalid.Problems)
 		}
@@ -177,4 +185,7 @@ func (s *session) reportError(err error) {
 		return
 	}
 	fmt.Fprintf(s.Stderr, "%s: %v\n", s.Name, err)
+	for _, hint := range config.hints {
+		fmt.Fprintf(s.Stderr, "hint %s\n", hint)
+	}
 }

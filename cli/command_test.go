@@ -35,46 +35,55 @@ func TestExitCodes(t *testing.T) {
 		want string // a part of what is printed
 	}{
 		{"help", []string{"--help"}, cli.ExitFine, "Available Commands"},
-		{"nothing at all shows the help", nil, cli.ExitFine, "Available Commands"},
+		{"no command shows the help", nil, cli.ExitFine, "Available Commands"},
 		{"an unknown command", []string{"nope"}, cli.ExitUsage, `unknown command "nope"`},
 		{"an unknown flag", []string{"lint", "--nope"}, cli.ExitUsage, "unknown flag: --nope"},
 		{"an unknown format", []string{"lint", "--format", "xml", good}, cli.ExitUsage, "want text or json"},
-		{"an unknown colour", []string{"lint", "--color", "blue", good}, cli.ExitUsage, "want auto or always or never"},
-		{"no configuration", []string{"lint"}, cli.ExitUsage, "requires at least 1 arg"},
-		{"a file that is not there", []string{"lint", good, "nowhere.json"}, cli.ExitUsage, "open nowhere.json"},
-		{"a file of another kind", []string{"merge", "x.ini"}, cli.ExitUsage, "want .json, .yaml, .yml or .toml"},
-		{"defaults where there are none", []string{"merge", "defaults:"}, cli.ExitUsage, "this program declares none"},
-		{"a good configuration", []string{"lint", good}, cli.ExitFine, "fine: 1 topic of 1 event type, 1 enabled"},
-		{"nothing enabled is a warning", []string{"lint", off}, cli.ExitFine, "warning nothing is enabled"},
+		{"an unknown color", []string{"lint", "--color", "blue", good}, cli.ExitUsage, "want auto, always or never"},
+		{"no configuration", []string{"lint"}, cli.ExitUsage, "lint: found 0 arguments; want one CONFIG or more\nsee signalcast lint --help\n"},
+		{"a missing file", []string{"lint", good, "nowhere.json"}, cli.ExitUsage, "open nowhere.json: no such file or directory\n"},
+		{"a file with an unknown extension", []string{"merge", "x.ini"}, cli.ExitUsage, "want .json, .yaml, .yml or .toml"},
+		{"defaults of a program without a configuration", []string{"merge", "defaults:"}, cli.ExitUsage, "defaults: the program declares no configuration"},
+		{"a good configuration", []string{"lint", good}, cli.ExitFine, "no problems: 1 topic of 1 event type, 1 enabled"},
+		{"a warning does not change the exit code", []string{"lint", off}, cli.ExitFine, "warning nothing is enabled"},
 		{"a bad configuration", []string{"lint", bad}, cli.ExitProblems, "bad.json:1:"},
 		{"merging a bad configuration", []string{"merge", bad}, cli.ExitProblems, "found a number; want true or false"},
 		{"comparing with a bad configuration", []string{"diff", good, bad}, cli.ExitProblems, "found a number"},
-		{"comparing without asking for the code", []string{"diff", good, off}, cli.ExitFine, "stop"},
-		{"comparing and asking for the code", []string{"diff", "--exit-code", good, off}, cli.ExitProblems, "stop"},
+		{"differences without --exit-code", []string{"diff", good, off}, cli.ExitFine, "stop"},
+		{"differences with --exit-code", []string{"diff", "--exit-code", good, off}, cli.ExitProblems, "stop"},
 		{"the schema of an unknown event type", []string{"schema", "org.openedx.learning.course.enrolment.created.v1"}, cli.ExitProblems, "did you mean \"" + enrolled},
-		{"the schema of a key that is none", []string{"schema", enrolled, "--key", "enrollment.usr"}, cli.ExitProblems, enrolled + `: key path "enrollment.usr": unknown field "usr"`},
+		{"the schema of an invalid key path", []string{"schema", enrolled, "--key", "enrollment.usr"}, cli.ExitProblems, enrolled + `: key path "enrollment.usr": unknown field "usr"`},
 		{"an event type that cannot be sent", []string{"schema", "org.example.unsendable.v1"}, cli.ExitProblems, "cannot be sent: it holds an open file"},
-		{"explaining without a configuration", []string{"explain", enrolled}, cli.ExitUsage, `required flag(s) "config" not set`},
-		{"explaining with partitions but no schema ID", []string{"explain", enrolled, "-c", good, "--partitions", "3"}, cli.ExitUsage, "needs --key-schema-id"},
-		{"explaining with less than no partitions", []string{"explain", enrolled, "-c", good, "--partitions", "-3"}, cli.ExitUsage, "--partitions is -3; allowed are 1 to 2147483647"},
-		{"explaining a key without data", []string{"explain", enrolled, "-c", good, "--key-schema-id", "7", "--partitions", "3"}, cli.ExitUsage, "--key-schema-id needs --data"},
-		{"explaining metadata without data", []string{"explain", enrolled, "-c", good, "--metadata", data}, cli.ExitUsage, "--metadata needs --data"},
-		{"explaining what is configured nowhere", []string{"explain", published, "-c", good}, cli.ExitFine, "nowhere: no CONFIG names the event type"},
-		{"data and metadata from one input", []string{"explain", enrolled, "-c", good, "--data", "-", "--metadata", "-"}, cli.ExitUsage, "both -"},
-		{"data that is wrong", []string{"explain", enrolled, "-c", good, "--data", good}, cli.ExitProblems, "event data of"},
-		{"metadata that is wrong", []string{"explain", enrolled, "-c", good, "--data", data, "--metadata", data}, cli.ExitProblems, "data.json: metadata"},
+		{"explaining without a configuration", []string{"explain", enrolled}, cli.ExitUsage, "--config: missing; want a CONFIG\n"},
+		{"explaining with partitions but no schema ID", []string{"explain", enrolled, "-c", good, "--partitions", "3"}, cli.ExitUsage, "--partitions: found no --key-schema-id; want both"},
+		{"explaining with a negative number of partitions", []string{"explain", enrolled, "-c", good, "--partitions", "-3"}, cli.ExitUsage, "--partitions: found -3; want 1 to 2147483647"},
+		{"explaining a key without data", []string{"explain", enrolled, "-c", good, "--key-schema-id", "7", "--partitions", "3"}, cli.ExitUsage, "--key-schema-id: found no --data; want both"},
+		{"explaining metadata without data", []string{"explain", enrolled, "-c", good, "--metadata", data}, cli.ExitUsage, "--metadata: found no --data; want both"},
+		{"explaining an event type without configuration", []string{"explain", published, "-c", good}, cli.ExitFine, "not sent    no CONFIG has the event type"},
+		{"data and metadata from the standard input", []string{"explain", enrolled, "-c", good, "--data", "-", "--metadata", "-"}, cli.ExitUsage, "found - for both"},
+		{"invalid data", []string{"explain", enrolled, "-c", good, "--data", good}, cli.ExitProblems, "good.json:1:2: unknown field"},
+		{"invalid metadata", []string{"explain", enrolled, "-c", good, "--data", data, "--metadata", data}, cli.ExitProblems, "data.json: metadata"},
 		{"sending", []string{"send", enrolled, "-c", good, "--data", data, "--to", "memory:"}, cli.ExitFine, "delivered  t: ID 1"},
-		{"sending what is not enabled", []string{"send", enrolled, "-c", off, "--data", data, "--to", "memory:"}, cli.ExitProblems, "t is disabled by"},
-		{"sending nowhere known", []string{"send", enrolled, "-c", good, "--data", data, "--to", "amqp://u:s3cret@host"}, cli.ExitUsage, "not the URL of a broker"},
-		{"sending to a URL that is none", []string{"send", enrolled, "-c", good, "--data", data, "--to", "redis://u:s3cret@host:port"}, cli.ExitUsage, "redis: Config.URL"},
+		{"sending to disabled topics", []string{"send", enrolled, "-c", off, "--data", data, "--to", "memory:"}, cli.ExitProblems, "t is disabled by"},
+		{"sending to an unknown scheme", []string{"send", enrolled, "-c", good, "--data", data, "--to", "amqp://u:s3cret@host"}, cli.ExitUsage, "--to: found an unknown scheme; want one of\n  redis://"},
+		{"sending to an invalid URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "redis://u:s3cret@host:port"}, cli.ExitUsage, "--to: found text that is not a URL; want redis://"},
 		{"sending to Kafka with an unknown parameter", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?acks=1"}, cli.ExitUsage, `parameter "acks"; want registry or client`},
-		{"sending to Kafka with an unknown client", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?client=x"}, cli.ExitUsage, `client "x"; want franz or kafka-go`},
-		{"sending to Kafka without brokers", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka:h:1"}, cli.ExitUsage, "not a URL of Kafka"},
-		{"a registry that is not a URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://u:s3cret@h:port"}, cli.ExitUsage, "registry that is not a URL"},
-		{"a password in clear text", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://u:s3cret@h:1"}, cli.ExitUsage, "want kafkas"},
+		{"sending to Kafka with an unknown client", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?client=x"}, cli.ExitUsage, `--to: client: found "x"; want franz or kafka-go`},
+		{"sending to Kafka without brokers", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka:h:1"}, cli.ExitUsage, "--to: found a malformed Kafka URL"},
+		{"a malformed registry URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://u:s3cret@h:port"}, cli.ExitUsage, "--to: registry: found a malformed URL"},
+		{"a short timeout for Kafka", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://h", "--timeout", "20ms"}, cli.ExitUsage, "--timeout: found 20ms; want 1s or more for Kafka"},
+		{"a long timeout for Kafka", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://h", "--timeout", "48h"}, cli.ExitUsage, "--timeout: found 48h0m0s"},
+		{"a key without a secret", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafkas://s3cret@h:1"}, cli.ExitUsage, "--to: found a key without a secret"},
+		{"a number that does not parse", []string{"explain", enrolled, "-c", good, "--key-schema-id", "x"}, cli.ExitUsage, `--key-schema-id: found "x"; want an integer`},
+		{"a duration without a unit", []string{"send", enrolled, "--timeout", "1"}, cli.ExitUsage, `--timeout: found "1"; want a duration such as 500ms or 30s`},
+		{"several missing flags", []string{"send", enrolled, "-c", good}, cli.ExitUsage, "--data: missing; want a FILE with the event's data, a JSON object\n--to: missing; want the URL of the broker\nsee signalcast send --help\n"},
+		{"a search without result", []string{"catalog", "no such event type"}, cli.ExitFine, "no event type contains no such event type"},
+		{"converting a file in YAML", []string{"convert", "site.yaml"}, cli.ExitUsage, `site.yaml: found the extension ".yaml"; want Python settings, or JSON in the old form`},
+		{"converting the current form", []string{"convert", good}, cli.ExitProblems, "good.json: found a configuration in the current form; want the old form"},
+		{"an unencrypted password", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://u:s3cret@h:1"}, cli.ExitUsage, "want kafkas"},
 		{"a topic that Kafka rejects", []string{"send", enrolled, "-c", spaced, "--data", data, "--to", "kafkas://u:s3cret@h:1?registry=http://u:s3cret@h"}, cli.ExitProblems, "prepare backend: kafka"},
-		{"sending without time", []string{"send", enrolled, "-c", good, "--data", data, "--to", "memory:", "--timeout", "0s"}, cli.ExitUsage, "--timeout: found 0s"},
-		{"converting a file that is not there", []string{"convert", "nowhere.py"}, cli.ExitUsage, "nowhere.py"},
+		{"a timeout of zero", []string{"send", enrolled, "-c", good, "--data", data, "--to", "memory:", "--timeout", "0s"}, cli.ExitUsage, "--timeout: found 0s"},
+		{"converting a missing file", []string{"convert", "nowhere.py"}, cli.ExitUsage, "nowhere.py"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -86,8 +95,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// What a command prints as JSON is one document, on either stream.
-func TestFormatJSONEverywhere(t *testing.T) {
+// Each stream has one document or nothing.
+func TestFormatJSONIsOneDocument(t *testing.T) {
 	t.Parallel()
 	good := write(t, "good.json", `{"`+enrolled+`": {"t": {"event_key_field": "enrollment.user.id", "enabled": true}}}`)
 	bad := write(t, "bad.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": 1}}}`)
@@ -130,7 +139,7 @@ func problems(t *testing.T, text string) []json.RawMessage {
 	return report.Problems
 }
 
-func TestColoursAreForTerminalsOnly(t *testing.T) {
+func TestColorsAreForTerminalsOnly(t *testing.T) {
 	t.Parallel()
 	bad := write(t, "bad.json", `{"org.openedx.nope": {}}`)
 	require.NotContains(t, newProgram(t).run("lint", bad).out, "\x1b")
@@ -138,7 +147,7 @@ func TestColoursAreForTerminalsOnly(t *testing.T) {
 	require.Contains(t, newProgram(t).run("lint", bad, "--color", "always").out, "\x1b[31mproblem\x1b[0m ")
 }
 
-func TestDataComesFromTheStandardInput(t *testing.T) {
+func TestDataIsReadFromTheStandardInput(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.Stdin = strings.NewReader(enrollmentData)
@@ -146,12 +155,12 @@ func TestDataComesFromTheStandardInput(t *testing.T) {
 	require.Contains(t, p.fine(t, "explain", enrolled, "-c", good, "--data", "-"), "key         7\n")
 }
 
-func TestVariableThatIsNotSetIsWrongUsage(t *testing.T) {
+func TestUnsetVariableIsAUsageError(t *testing.T) {
 	t.Setenv("EMPTY", "")
 	for _, name := range []string{"EMPTY", "SIGNALCAST_NO_SUCH_VARIABLE"} {
 		r := newProgram(t).run("lint", "env:"+name)
 		require.Equal(t, cli.ExitUsage, r.code)
-		require.Contains(t, r.errors, "environment variable "+name+" is not set or empty")
+		require.Contains(t, r.errors, "env:"+name+": the environment variable is empty or not set")
 	}
 }
 
@@ -160,18 +169,18 @@ func TestVersionIsThatOfTheLibrary(t *testing.T) {
 	require.Equal(t, "signalcast "+signalcast.Version()+"\n", newProgram(t).fine(t, "--version"))
 }
 
-func TestDefaultsAndTheEnvironmentAreSources(t *testing.T) {
+func TestDefaultsAndVariablesAreSources(t *testing.T) {
 	p := newProgram(t)
 	p.Defaults = signalcast.ProducerConfig{enrolled: {"t": {Keyless: new(true), Enabled: new(false)}}}
 	t.Setenv("SITE", `{"`+enrolled+`": {"t": {"enabled": true}}}`)
-	require.Contains(t, p.fine(t, "merge", "--explain", "defaults:", "env:SITE"), "true (SITE:1)  none (defaults)  enabled false (defaults)\n")
+	require.Contains(t, p.fine(t, "merge", "--explain", "defaults:", "env:SITE"), "true (SITE:1)  keyless (defaults)  enabled false (defaults)\n")
 
 	t.Setenv("EVENT_BUS_TOPIC_PREFIX", "stage")
 	require.Contains(t, p.fine(t, "explain", enrolled, "-c", "defaults:"), "topic       stage-t: not sent, disabled by defaults\n")
 	require.NotContains(t, p.fine(t, "explain", "--help"), `"stage"`)
 }
 
-func TestNameIsTheProgramsOwn(t *testing.T) {
+func TestTextsUseTheNameOfTheProgram(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.Name = "shop-events"
@@ -183,7 +192,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
-func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
+func TestFailedWriteIsAFailure(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	var stderr strings.Builder
@@ -192,7 +201,7 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	require.Contains(t, stderr.String(), "the disk is full")
 }
 
-func TestCompletion(t *testing.T) {
+func TestCompletionListsEventTypesKeyPathsAndFormats(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	require.Contains(t, p.run("__complete", "schema", "").out, enrolled+"\n")

@@ -11,34 +11,34 @@ import (
 	"github.com/signalcast/signalcast/cli"
 )
 
-func TestDifferences(t *testing.T) {
+func TestDiffReportsEachKindOfChange(t *testing.T) {
 	t.Parallel()
 	on := func(key string) string { return `{"event_key_field": "` + key + `", "enabled": true}` }
 	const off = `{"event_key_field": "k", "enabled": false}`
 	for _, tc := range []struct{ name, before, after, want string }{
 		{"nothing", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("k") + `}}`, "no difference\n"},
-		{"what is disabled does not matter", `{"e": {"t": ` + off + `}}`, `{"f": {"u": ` + off + `}}`, "no difference\n"},
+		{"disabled topics are not compared", `{"e": {"t": ` + off + `}}`, `{"f": {"u": ` + off + `}}`, "no difference\n"},
 		{"an event type starts", `{}`, `{"e": {"t": ` + on("k") + `}}`, "start  e → t (key k)\n"},
 		{"a topic is enabled", `{"e": {"t": ` + off + `}}`, `{"e": {"t": ` + on("k") + `}}`, "start  e → t (key k)\n"},
 		{"a topic is disabled", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + off + `}}`, "stop   e → t\n"},
-		{"a topic is gone", `{"e": {"t": ` + on("k") + `, "u": ` + on("k") + `}}`, `{"e": {"u": ` + on("k") + `}}`, "stop   e → t\n"},
+		{"a topic is removed", `{"e": {"t": ` + on("k") + `, "u": ` + on("k") + `}}`, `{"e": {"u": ` + on("k") + `}}`, "stop   e → t\n"},
 		{"another topic", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"u": ` + on("k") + `}}`, "move   e: from t to u (key k)\n"},
 		{
 			"another topic and key", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"u": ` + on("l") + `}}`,
-			"move   e: from t to u (key l)\nkey    e → u: from key k to key l; the order of equal keys breaks\n",
+			"move   e: from t to u (key l)\nkey    e → u: from key k to key l; events with equal keys may be handled out of order\n",
 		},
-		{"another key", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("l") + `}}`, "key    e → t: from key k to key l; the order of equal keys breaks\n"},
+		{"another key", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": ` + on("l") + `}}`, "key    e → t: from key k to key l; events with equal keys may be handled out of order\n"},
 		{
-			"a key is gone", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"keyless": true, "enabled": true}}}`,
-			"key    e → t: from key k to no key; the order of equal keys breaks\n",
+			"a topic becomes keyless", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"keyless": true, "enabled": true}}}`,
+			"key    e → t: from key k to keyless; events with equal keys may be handled out of order\n",
 		},
 		{"an incomplete topic", `{}`, `{"e": {"t": {"enabled": true}}}`, "start  e → t (key missing)\n"},
 		{
-			"a key gets lost", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"enabled": true}}}`,
-			"key    e → t: from key k to key missing; the order of equal keys breaks\n",
+			"a topic becomes incomplete", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"enabled": true}}}`,
+			"key    e → t: from key k to key missing; events with equal keys may be handled out of order\n",
 		},
 		{
-			"of several topics it is unknown which moved where", `{"e": {"b": ` + on("k") + `, "d": ` + on("k") + `}}`,
+			"several topics are not matched as moves", `{"e": {"b": ` + on("k") + `, "d": ` + on("k") + `}}`,
 			`{"e": {"a": ` + on("k") + `, "c": ` + on("k") + `}}`,
 			"start  e → a (key k)\nstop   e → b\nstart  e → c (key k)\nstop   e → d\n",
 		},
@@ -56,7 +56,7 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-func TestWarnings(t *testing.T) {
+func TestLintWarnsOfProbableMistakes(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.WrongKeys = map[string]string{published: "xblock_info.block_key"}
@@ -88,18 +88,18 @@ func TestWarnings(t *testing.T) {
 		lines = append(lines, strings.Join([]string{w.EventType, w.Topic, w.Field, w.Found}, " | "))
 	}
 	require.Equal(t, []string{
-		enrolled + ` | stage-t |  | the topic starts with the prefix "stage" already; its full name is "stage-stage-t"`,
+		enrolled + ` | stage-t |  | the topic already starts with the prefix "stage"; its full name is "stage-stage-t"`,
 		published + ` | shared | event_key_field | different key schemas on one topic: {"name": "course_key", "type": "string"} of ` +
 			enrolled + `; {"name": "usage_key", "type": "string"} of ` + published +
-			"; on Kafka, events with equal keys keep their order only where the schemas are equal",
-		published + ` | stage-t |  | the topic starts with the prefix "stage" already; its full name is "stage-stage-t"`,
-		published + ` | wrong | event_key_field | "xblock_info.block_key" is declared as this event type's key by the platform, and is wrong there too; ` +
-			"key paths that work are xblock_info.usage_key, xblock_info.block_type",
+			"; on Kafka, events with equal keys are in order only if their key schemas are equal",
+		published + ` | stage-t |  | the topic already starts with the prefix "stage"; its full name is "stage-stage-t"`,
+		published + ` | wrong | event_key_field | the platform also declares the invalid key path "xblock_info.block_key"; ` +
+			"want xblock_info.usage_key, xblock_info.block_type",
 	}, lines)
 	require.Contains(t, p.run("lint", file).out, "1 problem, 2 warnings: 8 topics of 2 event types, 6 enabled\n")
 }
 
-func TestLintDoesNotSayThatNothingIsEnabledInWhatItCannotRead(t *testing.T) {
+func TestLintDoesNotWarnThatNothingIsEnabledBesideProblems(t *testing.T) {
 	t.Parallel()
 	old := write(t, "old.json", `{"`+enrolled+`": [{"topic": "t", "event_key_field": "enrollment.user.id", "enabled": true}]}`)
 	p := newProgram(t)
@@ -107,11 +107,11 @@ func TestLintDoesNotSayThatNothingIsEnabledInWhatItCannotRead(t *testing.T) {
 	require.NotContains(t, p.run("lint", old).out, "warning")
 }
 
-func TestLintAsksTheBroker(t *testing.T) {
+func TestLintReportsRoutesThatTheBrokerRejects(t *testing.T) {
 	t.Parallel()
 	file := write(t, "c.yaml", enrolled+":\n  orders: {keyless: true, enabled: true}\n  a b: {keyless: true, enabled: false}\n  unknown: {}\n")
 	server := miniredis.RunT(t)
-	require.NoError(t, server.Set("stage-orders", "no stream"))
+	require.NoError(t, server.Set("stage-orders", "a string"))
 	redis, kafka := "redis://"+server.Addr(), "kafka://127.0.0.1:1?registry=http://127.0.0.1:1"
 
 	r := newProgram(t).run("lint", "--prefix", "stage", "--to", redis, file)
@@ -128,7 +128,7 @@ func TestLintAsksTheBroker(t *testing.T) {
 	require.Equal(t, cli.ExitUsage, newProgram(t).run("lint", "--to", "nope:", file).code)
 }
 
-func TestWhoDecided(t *testing.T) {
+func TestMergeExplainShowsThePlaceOfEachValue(t *testing.T) {
 	t.Parallel()
 	base := write(t, "base.json", `{"e": {"t": {"event_key_field": "a", "enabled": false}, "u": {}}}`)
 	site := write(t, "site.json", `{"e": {"t": {"keyless": true}}}`)
@@ -153,11 +153,11 @@ func TestWhoDecided(t *testing.T) {
 	require.Nil(t, rows[1].Enabled)
 	require.Nil(t, rows[1].Key)
 	table := newProgram(t).fine(t, "merge", "--explain", base, site)
-	require.Contains(t, table, "none ("+site+":1)")
+	require.Contains(t, table, "keyless ("+site+":1)")
 	require.Regexp(t, `e +u +missing +missing\n`, table)
 }
 
-func TestConvert(t *testing.T) {
+func TestConvertReadsTheOldFormAndPythonSettings(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	r := p.run("convert", write(t, "list.json", `{"e": [{"topic": "t", "enabled": true}, {"topic": "t", "enabled": false}]}`))
@@ -169,7 +169,7 @@ func TestConvert(t *testing.T) {
 	r = p.run("convert", "-")
 	require.Equal(t, cli.ExitProblems, r.code)
 	require.JSONEq(t, `{"e": {"t": {"enabled": true}}}`, r.out)
-	require.Contains(t, r.errors, "-:1:60: e: computed by NAME")
+	require.Contains(t, r.errors, "-:1:60: e: found a value computed by NAME")
 
 	r = p.run("convert", write(t, "empty.py", "A = 1\n"))
 	require.Equal(t, cli.ExitProblems, r.code)

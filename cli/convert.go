@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -14,21 +16,28 @@ import (
 )
 
 func (s *session) convert() *cobra.Command {
-	return s.does(&cobra.Command{
+	return s.withAction(&cobra.Command{
 		Use:   "convert FILE",
-		Short: "Convert the old list form, or a Python settings file, to a configuration",
-		Long: `Convert the old list form, or a Python settings file, to a configuration.
+		Short: "Convert Python settings, or the old list form, to a configuration",
+		Long: `Convert Python settings, or the old list form, to a configuration in JSON.
 
-Of JSON, FILE holds for each event type a list of topics. Everything else is
-read as the settings of a Python service, without running them: literals that
-are assigned to EVENT_BUS_PRODUCER_CONFIG or put into it by update, |= or an
-assignment to [...]. Whatever is computed is named with its line and left out
-of the result; the exit code is 1 then.
+FILE is one of
 
-A FILE of - is the standard input.`,
+  Python settings   convert reads the file and does not run it. It follows
+                    assignments of literals to EVENT_BUS_PRODUCER_CONFIG or an
+                    element of it, update and |=.
+  JSON              the old form, with a list of topics for each event type
+  -                 the standard input, with Python or JSON
+
+A value that is not a literal is a problem. It is reported with its line and is
+not in the result. The exit code is then 1.`,
 		Example: "  " + s.Name + " convert settings.py > producer.json",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1, "one FILE"),
 	}, func(_ context.Context, args []string) error {
+		switch ending := filepath.Ext(args[0]); ending {
+		case ".yaml", ".yml", ".toml":
+			return usageError{fmt.Errorf("%s: found the extension %q; want Python settings, or JSON in the old form", args[0], ending)}
+		}
 		text, err := s.read(args[0], signalcast.MaxConfigBytes)
 		if err != nil {
 			return err
@@ -47,7 +56,8 @@ A FILE of - is the standard input.`,
 	})
 }
 
-// convert returns what could be converted, nil for nothing, and the problems.
+// convert converts the text of a file. Beside the problems it returns the part that it could
+// convert, or nil.
 func convert(name string, text []byte) (signalcast.ProducerConfig, error) {
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
 		layer, err := pysettings.Read(name, text)
@@ -58,6 +68,9 @@ func convert(name string, text []byte) (signalcast.ProducerConfig, error) {
 	}
 	config, err := signalcast.ConvertListConfig(text)
 	if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
+		if _, current := signalcast.ParseProducerConfig(text); current == nil {
+			return nil, fmt.Errorf("%s: found a configuration in the current form; want the old form, with a list of topics for each event type", name)
+		}
 		for i := range invalid.Problems {
 			invalid.Problems[i].Layer = name
 		}
@@ -65,16 +78,16 @@ func convert(name string, text []byte) (signalcast.ProducerConfig, error) {
 	return config, err
 }
 
-// read reads a file that is named on the command line, or the standard input,
-// and one byte more than limit of a larger one.
+// read reads a file, or the standard input if name is "-". It reads limit bytes and one more, so
+// that the caller can reject a larger text.
 func (s *session) read(name string, limit int) ([]byte, error) {
 	in := s.Stdin
 	if name != "-" {
-		file, err := os.Open(name) //nolint:gosec // the file that the user names
+		file, err := os.Open(name) //nolint:gosec // the operator names the file
 		if err != nil {
 			return nil, usageError{err}
 		}
-		defer func() { _ = file.Close() }() // it was only read
+		defer func() { _ = file.Close() }() // read only: nothing can be lost
 		in = file
 	}
 	text, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))

@@ -12,22 +12,22 @@ import (
 
 func (s *session) diff() *cobra.Command {
 	exitCode := false
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "diff [--exit-code] OLD NEW",
-		Short: "Show what a new configuration changes for published events",
-		Long: `Show what a new configuration changes for published events.
+		Short: "Show the differences between two configurations for published events",
+		Long: `Show the differences between two configurations for published events.
 
-  start   a topic gets events and did not before
-  stop    a topic got events and does not any more
-  move    events go to another topic instead
-  key     the key changes: events with equal keys are not in order across the
-          change
+  start   NEW publishes the event type to a topic, OLD does not
+  stop    OLD publishes the event type to a topic, NEW does not
+  move    NEW publishes the event type to another topic
+  key     the event key changes, so that events with equal keys may be handled
+          out of order
 
 Topics that are disabled in both are not compared. OLD and NEW are one CONFIG
-each; merge makes one of several. A topic without a key and without keyless is
-incomplete: its key is missing.`,
+each; merge joins several into one. "key missing" means that a topic has neither
+event_key_field nor keyless: true.`,
 		Example:           "  " + s.Name + " diff --exit-code running.json next.json",
-		Args:              cobra.ExactArgs(2),
+		Args:              arguments(2, 2, "OLD and NEW, one CONFIG each"),
 		ValidArgsFunction: completeConfigs,
 	}, func(_ context.Context, args []string) error {
 		before, err := s.load(nil, args[:1])
@@ -51,7 +51,7 @@ incomplete: its key is missing.`,
 		}
 		return nil
 	})
-	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 when there is a difference")
+	command.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 if there is a difference")
 	return command
 }
 
@@ -59,11 +59,11 @@ incomplete: its key is missing.`,
 type change struct {
 	Change    string `json:"change"` // start, stop, move or key
 	EventType string `json:"event_type"`
-	Topic     string `json:"topic"` // for move, the old one
+	Topic     string `json:"topic"` // for a move, the old one
 	NewTopic  string `json:"new_topic,omitempty"`
-	Key       string `json:"key,omitempty"` // the old one, except for start; empty for keyless or a missing key
+	Key       string `json:"key,omitempty"` // the old one, except for a start; empty if keyless or missing
 	NewKey    string `json:"new_key,omitempty"`
-	Missing   bool   `json:"key_missing,omitempty"` // the new topic is incomplete
+	Missing   bool   `json:"key_missing,omitempty"` // NEW has neither event_key_field nor keyless
 }
 
 // The kinds of changes.
@@ -74,7 +74,8 @@ const (
 	changeKey   = "key"
 )
 
-// compare returns the differences, sorted by event type and topic.
+// compare returns the differences, sorted by event type and topic. One stopped and one started
+// topic of an event type are a move.
 func compare(before, after signalcast.ProducerConfig) []change {
 	changes := []change{}
 	for _, eventType := range sorted(signalcast.MergeProducerConfigs(before, after)) {
@@ -109,10 +110,10 @@ func compare(before, after signalcast.ProducerConfig) []change {
 	return changes
 }
 
-// topicKey is the key of a topic: a path, none for keyless, or missing.
+// topicKey is the event key of a topic.
 type topicKey struct {
-	path    string
-	missing bool
+	path    string // empty if keyless or missing
+	missing bool   // neither event_key_field nor keyless
 }
 
 func newChange(kind, eventType, topic, newTopic string, was, is topicKey) change {
@@ -140,7 +141,7 @@ func (s *session) writeChanges(changes []change) {
 		case missing:
 			return "key missing"
 		case path == "":
-			return "no key"
+			return "keyless"
 		default:
 			return "key " + path
 		}
@@ -159,7 +160,7 @@ func (s *session) writeChanges(changes []change) {
 			if c.NewTopic != "" {
 				topic = c.NewTopic
 			}
-			s.printf("%s    %s → %s: from %s to %s; the order of equal keys breaks\n", s.paint(yellow, "key"), c.EventType, topic, key(c.Key, false), key(c.NewKey, c.Missing))
+			s.printf("%s    %s → %s: from %s to %s; events with equal keys may be handled out of order\n", s.paint(yellow, "key"), c.EventType, topic, key(c.Key, false), key(c.NewKey, c.Missing))
 		}
 	}
 	if len(changes) == 0 {

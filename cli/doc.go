@@ -1,6 +1,6 @@
-// Package cli is the operators' command: it checks configurations, shows what
-// they do to an event, and sends one. Command signalcast is it over the Open edX
-// catalogue; a service builds the same over its own signals:
+// Package cli is the operators' command. It checks configurations, shows their effect on
+// an event, and sends events. Command signalcast runs it over the event types of
+// Open edX. A service runs it over its own signals:
 //
 //	func main() {
 //		registry := signalcast.NewRegistry(signalcast.WithSource("openedx/shop/web"))

@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// plainWriter writes text and replaces control characters by escape sequences such as \u001b, so
-// that text from a broker or a file cannot control the terminal. In JSON the sequences mean
-// the same characters. Line feeds, tabs and the colors of this package stay.
-type plainWriter struct {
-	w    io.Writer
-	rest []byte // the start of a character that is not complete
+// escapeWriter replaces control characters by escape sequences such as \u001b, so that text
+// from a broker or a file cannot control the terminal. In JSON an escape sequence means
+// the same character. Line feeds, tabs and the colors of this package are not replaced.
+type escapeWriter struct {
+	w          io.Writer
+	incomplete []byte // the first bytes of a character whose other bytes were not written yet
 }
 
-func (p *plainWriter) Write(text []byte) (int, error) {
+func (e *escapeWriter) Write(text []byte) (int, error) {
 	var out bytes.Buffer
-	in := append(p.rest, text...)
+	in := append(e.incomplete, text...)
 	for len(in) > 0 && utf8.FullRune(in) {
 		if n := colorLength(in); n > 0 {
 			out.Write(in[:n])
@@ -32,14 +32,14 @@ func (p *plainWriter) Write(text []byte) (int, error) {
 		}
 		in = in[size:]
 	}
-	p.rest = bytes.Clone(in)
-	if _, err := p.w.Write(out.Bytes()); err != nil {
+	e.incomplete = bytes.Clone(in)
+	if _, err := e.w.Write(out.Bytes()); err != nil {
 		return 0, err
 	}
 	return len(text), nil
 }
 
-// colorLength returns the length of a color sequence of paint at the start of text, or 0.
+// colorLength returns the length of the sequence at the start of text that paint writes, or 0.
 func colorLength(text []byte) int {
 	for _, s := range []style{red, green, yellow, "0"} {
 		if sequence := "\x1b[" + string(s) + "m"; bytes.HasPrefix(text, []byte(sequence)) {
@@ -49,7 +49,7 @@ func colorLength(text []byte) int {
 	return 0
 }
 
-// isControl reports whether c can control a terminal or change the direction of text.
+// isControl reports whether c can control a terminal or reverse the direction of text.
 func isControl(c rune) bool {
 	switch {
 	case c < ' ', 0x7f <= c && c < 0xa0:

@@ -16,7 +16,7 @@ import (
 // maxEventBytes is the largest event data and metadata read: 16 MiB.
 const maxEventBytes = 16 << 20
 
-// eventFlags are the flags of commands that are about one event.
+// eventFlags are the flags of commands that encode one event.
 type eventFlags struct {
 	configs                []string
 	prefix                 string
@@ -25,34 +25,35 @@ type eventFlags struct {
 
 func (f *eventFlags) add(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringArrayVarP(&f.configs, "config", "c", nil, "a CONFIG; may be repeated, later ones override")
-	flags.StringVar(&f.dataFile, "data", "", "a `FILE` with the event's data, a JSON object on wire names; - is the standard input")
-	flags.StringVar(&f.metadataFile, "metadata", "", "a `FILE` with the event's metadata, a JSON object; default: made as a service makes it")
+	flags.StringArrayVarP(&f.configs, "config", "c", nil, "a `CONFIG`; may be repeated, a later one overrides")
+	flags.StringVar(&f.dataFile, "data", "", "a `FILE` with the event's data, a JSON object; - is the standard input")
+	flags.StringVar(&f.metadataFile, "metadata", "", "a `FILE` with the event's metadata, a JSON object; default: new metadata")
 	prefixFlag(command, &f.prefix)
 	_ = command.MarkFlagRequired("config")
 	_ = command.RegisterFlagCompletionFunc("config", completeConfigs)
 }
 
-// event is what is known about one event from the command line.
+// event is one event with its configuration.
 type event struct {
+	flags     eventFlags
 	eventType string
 	config    *configfile.Loaded
-	data      []byte // nil when not given
+	data      []byte // nil without --data
 	options   []signalcast.SendOption
 }
 
 // read reads the files that the flags name.
 func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 	if f.dataFile == "-" && f.metadataFile == "-" {
-		return nil, usageError{errors.New("--data and --metadata are both -; the standard input is one of them")}
+		return nil, usageError{errors.New("--data and --metadata: found - for both; want the standard input for one of them")}
 	}
 	if f.metadataFile != "" && f.dataFile == "" {
-		return nil, usageError{errors.New("--metadata needs --data: without data nothing is encoded")}
+		return nil, usageError{errors.New("--metadata: found no --data; want both")}
 	}
 	if err := s.check(eventType); err != nil {
 		return nil, err
 	}
-	e := &event{eventType: eventType}
+	e := &event{flags: *f, eventType: eventType}
 	var err error
 	if e.config, err = s.load(s.Registry, f.configs); err != nil {
 		return nil, err
@@ -79,52 +80,73 @@ func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 func (s *session) readEvent(name string) ([]byte, error) {
 	text, err := s.read(name, maxEventBytes)
 	if err == nil && len(text) > maxEventBytes {
-		err = fmt.Errorf("%s: found more than %d bytes; allowed are %d", name, maxEventBytes, maxEventBytes)
+		err = fmt.Errorf("%s: found more than %d bytes; want at most %d", name, maxEventBytes, maxEventBytes)
 	}
 	return text, err
 }
 
-// dispatcher attaches a dispatcher with the event's configuration to the registry.
-func (e *event) dispatcher(ctx context.Context, s *session, prefix string, b signalcast.Backend, opts ...signalcast.DispatcherOption) (*signalcast.Dispatcher, error) {
-	return signalcast.NewDispatcher(ctx, s.Registry, e.config.Merged, b, append(opts, signalcast.WithTopicPrefix(prefix))...)
+// locate adds the file, the line and the column to the faults of an event that cannot be encoded.
+func (e *event) locate(err error) error {
+	invalid, ok := errors.AsType[*signalcast.EncodeError](err)
+	if !ok {
+		return err
+	}
+	faults := make([]error, len(invalid.Fields))
+	for i, fault := range invalid.Fields {
+		place := e.flags.dataFile
+		switch {
+		case fault.Line > 0:
+			place = fmt.Sprintf("%s:%d:%d", place, fault.Line, fault.Column)
+			fault.Line = 0
+		case e.flags.metadataFile != "" && strings.HasPrefix(fault.Path, "metadata."):
+			place = e.flags.metadataFile
+		}
+		faults[i] = fmt.Errorf("%s: %w", place, &fault)
+	}
+	return errors.Join(faults...)
 }
 
-// fate is what the configuration decides about the event and one topic.
-type fate struct {
-	decision
+// dispatcher attaches a dispatcher with the event's configuration to the registry.
+func (e *event) dispatcher(ctx context.Context, s *session, b signalcast.Backend, opts ...signalcast.DispatcherOption) (*signalcast.Dispatcher, error) {
+	return signalcast.NewDispatcher(ctx, s.Registry, e.config.Merged, b, append(opts, signalcast.WithTopicPrefix(e.flags.prefix))...)
+}
+
+// destination is one configured topic of the event.
+type destination struct {
+	topicSettings
 
 	FullTopic string `json:"full_topic"`
 	Sent      bool   `json:"sent"`
 	Why       string `json:"why"`
 }
 
-// fates returns what becomes of the event for each topic, and why.
-func (e *event) fates(prefix string) []fate {
-	fates := []fate{}
+// destinations returns the configured topics of the event, with or without a prefix.
+func (e *event) destinations(prefix string) []destination {
+	destinations := []destination{}
 	for _, topic := range sorted(e.config.Merged[e.eventType]) {
-		f := fate{decision: decide(e.config, e.eventType, topic), FullTopic: fullTopic(prefix, topic)}
-		f.Sent = isTrue(e.config.Merged[e.eventType][topic].Enabled)
-		f.Why = "disabled by " + f.Enabled.place.String()
-		if f.Sent {
-			f.Why = "enabled by " + f.Enabled.place.String()
+		d := destination{topicSettings: settingsOf(e.config, e.eventType, topic), FullTopic: fullTopic(prefix, topic)}
+		d.Sent = isTrue(e.config.Merged[e.eventType][topic].Enabled)
+		d.Why = "disabled by " + d.Enabled.place.String()
+		if d.Sent {
+			d.Why = "enabled by " + d.Enabled.place.String()
 		}
-		fates = append(fates, f)
+		destinations = append(destinations, d)
 	}
-	return fates
+	return destinations
 }
 
-// whyNowhere says why the event goes to no topic.
-func (e *event) whyNowhere() string {
+// whyNotSent returns the reason why the event is sent to no topic.
+func (e *event) whyNotSent() string {
 	topics, configured := e.config.Merged[e.eventType]
 	switch {
 	case !configured:
-		return "no CONFIG names the event type"
+		return "no CONFIG has the event type"
 	case len(topics) == 0:
-		return "the event type is configured without topics"
+		return "the event type has no topics"
 	default:
 		var why []string
-		for _, f := range e.fates("") {
-			why = append(why, f.Topic+" is "+f.Why)
+		for _, d := range e.destinations("") {
+			why = append(why, d.Topic+" is "+d.Why)
 		}
 		return strings.Join(why, ", ")
 	}

@@ -21,20 +21,21 @@ import (
 func (s *session) explain() *cobra.Command {
 	var flags eventFlags
 	var kafka kafkaFlags
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "explain --config CONFIG... EVENT_TYPE",
-		Short: "Show everything about one event, without a broker",
-		Long: `Show everything about one event, without a broker: the topics that it goes to,
-and why it does not go to the others. With --data, also what is published: the
-key and the value as text and bytes, the Kafka headers and the fields of the
-Redis stream entry.
+		Short: "Show where an event is sent, and its bytes, without a broker",
+		Long: `Show the topics of an event type, and which file and line enables or disables
+each. explain needs no broker.
 
-With --key-schema-id, the ID that the schema registry has given to the key's
-schema, the key is shown as Kafka has it, and with --partitions the partition
-that it belongs to, which is the one that the Python producer chooses.`,
+With --data, show also the key and the value as text and bytes, the Kafka headers,
+and the fields of the Redis stream entry.
+
+With --key-schema-id, show also the bytes of the Kafka key, which contain that ID.
+The schema registry assigns it to the schema of the key. With --partitions, show
+also the partition, which is the one that the Python producer chooses.`,
 		Example: "  " + s.Name + " explain org.openedx.learning.course.enrollment.created.v1 --config site.yaml\n" +
 			"  " + s.Name + " explain org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data event.json --key-schema-id 7 --partitions 12",
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "one EVENT_TYPE"),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
 		if err := kafka.check(flags.dataFile != ""); err != nil {
@@ -44,7 +45,7 @@ that it belongs to, which is the one that the Python producer chooses.`,
 		if err != nil {
 			return err
 		}
-		explained, err := e.explain(ctx, s, flags.prefix, kafka)
+		explained, err := e.explain(ctx, s, kafka)
 		if err != nil {
 			return err
 		}
@@ -55,12 +56,12 @@ that it belongs to, which is the one that the Python producer chooses.`,
 		return nil
 	})
 	flags.add(command)
-	command.Flags().IntVar(&kafka.partitions, "partitions", 0, "the number of partitions that the topics have")
-	command.Flags().Uint32Var(&kafka.keySchemaID, "key-schema-id", 0, "the ID that the schema registry has given to the key's schema")
+	command.Flags().IntVar(&kafka.partitions, "partitions", 0, "the `NUMBER` of partitions of the topics")
+	command.Flags().Uint32Var(&kafka.keySchemaID, "key-schema-id", 0, "the `ID` of the key's schema in the schema registry")
 	return command
 }
 
-// kafkaFlags are what explain has to be told about a Kafka cluster. 0 means unknown.
+// kafkaFlags describe a Kafka cluster. 0 means unknown.
 type kafkaFlags struct {
 	partitions  int
 	keySchemaID uint32
@@ -69,33 +70,32 @@ type kafkaFlags struct {
 func (k kafkaFlags) check(withData bool) error {
 	switch {
 	case k.partitions < 0 || k.partitions > math.MaxInt32:
-		return usageError{fmt.Errorf("--partitions is %d; allowed are 1 to %d", k.partitions, math.MaxInt32)}
+		return usageError{fmt.Errorf("--partitions: found %d; want 1 to %d", k.partitions, math.MaxInt32)}
 	case k.partitions > 0 && k.keySchemaID == 0:
-		return usageError{errors.New("--partitions needs --key-schema-id: the ID is a part of the key")}
+		return usageError{errors.New("--partitions: found no --key-schema-id; want both, since the Kafka key contains the ID")}
 	case k.keySchemaID > 0 && !withData:
-		return usageError{errors.New("--key-schema-id needs --data: without data there is no key")}
+		return usageError{errors.New("--key-schema-id: found no --data; want both")}
 	default:
 		return nil
 	}
 }
 
-// explanation is what explain shows.
+// explanation is the output of explain.
 type explanation struct {
 	EventType string   `json:"event_type"`
 	Topics    []*topic `json:"topics"`
-	// Event is absent without data, and for an event that goes nowhere.
+	// Event is nil without data, and if the event is sent to no topic.
 	Event *encoded `json:"event,omitempty"`
 }
 
-// topic is one topic of the event, and the message for it.
+// topic is one topic of the event, with its message.
 type topic struct {
-	fate
+	destination
 
 	Message *message `json:"message,omitempty"`
 }
 
-// message is what is published to one topic. Without a key, all but the
-// partition is absent.
+// message is the part of a message that differs between topics. It is empty without a key.
 type message struct {
 	KeySchema string          `json:"key_schema,omitempty"`
 	KeyText   json.RawMessage `json:"key,omitempty"`
@@ -104,7 +104,7 @@ type message struct {
 	Partition *int            `json:"kafka_partition,omitempty"`
 }
 
-// encoded is the event itself, the same for all topics.
+// encoded is the part of a message that is the same for all topics.
 type encoded struct {
 	Metadata     signalcast.Metadata `json:"metadata"`
 	ValueText    json.RawMessage     `json:"value"`
@@ -113,7 +113,7 @@ type encoded struct {
 	RedisEntry   []field             `json:"redis_entry"`
 }
 
-// field is a name and its bytes. Text is absent of bytes that are none.
+// field is a header or a field of an entry. Text is empty if the bytes are not text.
 type field struct {
 	Name string `json:"name"`
 	Text string `json:"text,omitempty"`
@@ -122,23 +122,23 @@ type field struct {
 
 func textField(name, text string) field { return field{name, text, hex.EncodeToString([]byte(text))} }
 
-func (e *event) explain(ctx context.Context, s *session, prefix string, kafka kafkaFlags) (*explanation, error) {
+func (e *event) explain(ctx context.Context, s *session, kafka kafkaFlags) (*explanation, error) {
 	explained := &explanation{EventType: e.eventType, Topics: []*topic{}}
 	byName := map[string]*topic{}
-	for _, f := range e.fates(prefix) {
-		t := &topic{fate: f}
-		byName[f.FullTopic] = t
+	for _, d := range e.destinations(e.flags.prefix) {
+		t := &topic{destination: d}
+		byName[d.FullTopic] = t
 		explained.Topics = append(explained.Topics, t)
 	}
 	if e.data == nil {
 		return explained, nil
 	}
-	d, err := e.dispatcher(ctx, s, prefix, memory.New())
+	d, err := e.dispatcher(ctx, s, memory.New())
 	if err != nil {
 		return nil, err
 	}
 	messages, err := d.Plan(e.eventType, e.data, e.options...)
-	if err := errors.Join(err, d.Close(ctx)); err != nil {
+	if err := errors.Join(e.locate(err), d.Close(ctx)); err != nil {
 		return nil, err
 	}
 	for _, m := range messages {
@@ -200,7 +200,7 @@ func newEncoded(m *signalcast.Message) (*encoded, error) {
 	}, nil
 }
 
-// decoded returns what bytes say, as JSON.
+// decoded returns the JSON form of Avro bytes.
 func decoded(schema *signalcast.Schema, data []byte) (json.RawMessage, error) {
 	value, err := avro.Decode(schema, data)
 	if err != nil {
@@ -212,14 +212,14 @@ func decoded(schema *signalcast.Schema, data []byte) (json.RawMessage, error) {
 func (s *session) writeExplanation(explained *explanation, e *event) {
 	s.printf("event type  %s\n", explained.EventType)
 	if len(explained.Topics) == 0 {
-		s.printf("goes        nowhere: %s\n", e.whyNowhere())
+		s.printf("not sent    %s\n", e.whyNotSent())
 	}
 	for _, t := range explained.Topics {
 		sent := s.paint(green, "sent")
 		if !t.Sent {
 			sent = s.paint(yellow, "not sent")
 		}
-		s.printf("\ntopic       %s: %s, %s\n  key field   %s\n", t.FullTopic, sent, t.Why, t.Key.key())
+		s.printf("\ntopic       %s: %s, %s\n  key path    %s\n", t.FullTopic, sent, t.Why, t.Key.key())
 		if t.Message == nil {
 			continue
 		}
@@ -249,7 +249,7 @@ func (s *session) writeExplanation(explained *explanation, e *event) {
 		for _, f := range part.fields {
 			text := f.Text
 			if text == "" && f.Hex != "" {
-				text = "the value bytes"
+				text = "the value bytes above"
 			}
 			s.printf("  %-18s  %s\n", f.Name, text)
 		}

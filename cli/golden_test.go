@@ -36,7 +36,7 @@ func walk(t *testing.T, dir, ending string, f func(eventType string, text []byte
 	require.Positive(t, found)
 }
 
-func TestSchemaPrintsExactlyTheReferencesText(t *testing.T) {
+func TestSchemaIsTheTextOfOpenedxEvents(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	walk(t, "schemas", ".avsc", func(eventType string, text []byte) {
@@ -44,7 +44,7 @@ func TestSchemaPrintsExactlyTheReferencesText(t *testing.T) {
 	})
 }
 
-func TestSchemaOfKeysIsTheReferencesTextOrAnError(t *testing.T) {
+func TestKeySchemaIsTheTextOfOpenedxEventsOrAnError(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	walk(t, "events", ".json", func(eventType string, text []byte) {
@@ -67,7 +67,7 @@ func TestSchemaOfKeysIsTheReferencesTextOrAnError(t *testing.T) {
 	})
 }
 
-// samples are the golden events of one type, in files.
+// samples are the golden events of one event type.
 type samples struct {
 	Samples []struct {
 		Name           string
@@ -75,7 +75,7 @@ type samples struct {
 	}
 }
 
-// files writes data and metadata of a sample and returns the flags that name them.
+// files writes the data and the metadata of a sample and returns the flags for them.
 func files(t *testing.T, eventType, sample string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(golden, "events", eventType+".json"))
@@ -91,7 +91,7 @@ func files(t *testing.T, eventType, sample string) []string {
 	return nil
 }
 
-// config writes a configuration that sends an event type to one topic.
+// config writes a configuration with one enabled topic and returns its path.
 func config(t *testing.T, eventType, topic, keyField string) string {
 	t.Helper()
 	key := `"keyless": true`
@@ -128,7 +128,7 @@ type redisGolden struct {
 	}
 }
 
-func TestExplainAndSendGiveTheReferencesRedisEntries(t *testing.T) {
+func TestRedisEntriesAreThoseOfThePythonProducer(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	walk(t, "redis", ".json", func(eventType string, text []byte) {
@@ -174,7 +174,7 @@ type kafkaGolden struct {
 	}
 }
 
-func TestExplainGivesTheReferencesKafkaRecords(t *testing.T) {
+func TestExplainedKafkaRecordsAreThoseOfThePythonProducer(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	walk(t, "kafka", ".json", func(eventType string, text []byte) {
@@ -198,7 +198,7 @@ func TestExplainGivesTheReferencesKafkaRecords(t *testing.T) {
 	})
 }
 
-func TestSendGivesTheReferencesKafkaRecords(t *testing.T) {
+func TestSentKafkaRecordsAreThoseOfThePythonProducer(t *testing.T) {
 	t.Parallel()
 	for _, client := range []string{"franz", "kafka-go"} {
 		t.Run(client, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestSendGivesTheReferencesKafkaRecords(t *testing.T) {
 				var want kafkaGolden
 				require.NoError(t, json.Unmarshal(text, &want))
 				if strings.Contains(eventType, "-") {
-					return // illegal as a namespace, which a real registry rejects
+					return // a real registry rejects the namespace
 				}
 				for _, s := range want.Subjects {
 					registry.Assign(s.Subject, s.Schema, s.ID)
@@ -233,7 +233,7 @@ func TestSendGivesTheReferencesKafkaRecords(t *testing.T) {
 	}
 }
 
-func TestPartitionIsTheOneOfCRC32(t *testing.T) {
+func TestPartitionIsThatOfThePythonProducer(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	const eventType = "org.openedx.learning.course.enrollment.created.v1"

@@ -10,7 +10,7 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-// hints returns what to do next about problems whose cause is elsewhere than they are.
+// hints returns the next step for problems whose text does not show their cause.
 func (s *session) hints(config *configfile.Loaded, problems []signalcast.Problem) []string {
 	var hints []string
 	add := func(hint string) {
@@ -21,9 +21,9 @@ func (s *session) hints(config *configfile.Loaded, problems []signalcast.Problem
 	for _, p := range problems {
 		switch {
 		case p.EventType == configfile.ProducerConfigVariable:
-			add(fmt.Sprintf("%s: remove the name %s; a configuration file holds its value only", p.Layer, configfile.ProducerConfigVariable))
-		case p.Code == signalcast.CodeUnknownEventType && p.Nearest == "" && s.catalogueOnly() && s.Unsupported[p.EventType] == "":
-			add("this command knows the event types of Open edX only; a service checks its own with a command of its own, see package cli")
+			add(fmt.Sprintf("%s: remove the name %s; a configuration file holds only the value of that setting", p.Layer, configfile.ProducerConfigVariable))
+		case p.Code == signalcast.CodeUnknownEventType && p.Nearest == "" && s.Name == defaultName && s.Unsupported[p.EventType] == "":
+			add("signalcast knows only the event types of Open edX; build the command for other event types with package github.com/signalcast/signalcast/cli")
 		case p.Code == signalcast.CodeMissing && p.Topic != "":
 			others := maps.Clone(config.Merged[p.EventType])
 			delete(others, p.Topic)

@@ -4,21 +4,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast/cli"
 )
 
-func TestLintSaysWhatToDoNext(t *testing.T) {
+func TestLintHintsAtTheNextStep(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"a file with the name of the setting": {
 			"EVENT_BUS_PRODUCER_CONFIG:\n  " + enrolled + ":\n    t: {event_key_field: enrollment.user.id, enabled: true}\n",
-			"config.yaml: remove the name EVENT_BUS_PRODUCER_CONFIG; a configuration file holds its value only\n",
+			"config.yaml: remove the name EVENT_BUS_PRODUCER_CONFIG; a configuration file holds only the value of that setting\n",
 		},
 		"an event type of a service": {
 			"com.example.thing.happened: {t: {keyless: true, enabled: true}}\n",
-			"a service checks its own with a command of its own, see package cli\n",
+			"build the command for other event types with package github.com/signalcast/signalcast/cli\n",
 		},
 		"a topic with a typo": {
 			enrolled + ":\n  enrollments: {event_key_field: enrollment.user.id, enabled: false}\n  enrolments: {enabled: true}\n",
@@ -35,7 +36,7 @@ func TestLintSaysWhatToDoNext(t *testing.T) {
 	}
 }
 
-func TestCommandOfAServiceHasNoHintAboutItself(t *testing.T) {
+func TestCommandOfAServiceHasNoHintAboutOtherEventTypes(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t)
 	p.Name = "catalog-events"
@@ -44,7 +45,7 @@ func TestCommandOfAServiceHasNoHintAboutItself(t *testing.T) {
 	require.NotContains(t, r.out, "hint ")
 }
 
-func TestKafkaWithoutARegistryIsReportedOnceInTermsOfTheURL(t *testing.T) {
+func TestKafkaErrorsNameThePartOfTheURL(t *testing.T) {
 	t.Parallel()
 	config := write(t, "config.yaml", enrolled+":\n  a: {event_key_field: enrollment.user.id, enabled: true}\n  b: {event_key_field: enrollment.user.id, enabled: true}\n")
 	r := newProgram(t).run("lint", "--to", "kafka://127.0.0.1:1", config)
@@ -55,7 +56,7 @@ func TestKafkaWithoutARegistryIsReportedOnceInTermsOfTheURL(t *testing.T) {
 	require.Contains(t, r.errors, "--to: host: found an address of another form; want host:port")
 }
 
-func TestTextFromOutsideCannotControlTheTerminal(t *testing.T) {
+func TestControlCharactersAreEscaped(t *testing.T) {
 	t.Parallel()
 	const hostile = "\x1b[2J\x1b]0;title\x07\u202egnp\u009b31m\x7f"
 	p := newProgram(t)
@@ -64,11 +65,61 @@ func TestTextFromOutsideCannotControlTheTerminal(t *testing.T) {
 	require.NotContains(t, r.out, "\x1b")
 	require.NotContains(t, r.out, "\u202e")
 	r = p.run("lint", "--color", "always", config)
-	require.Contains(t, r.out, "\x1b[31mproblem\x1b[0m", "the command's own colors stay")
+	require.Contains(t, r.out, "\x1b[31mproblem\x1b[0m", "colors of the command are kept")
 	require.NotContains(t, r.out, "\x1b[2J")
 	r = p.run("lint", hostile+".json")
 	for _, control := range []string{"\x1b", "\x07", "\u202e", "\u009b", "\x7f"} {
 		require.NotContains(t, r.errors, control)
 	}
 	require.Contains(t, r.errors, `\u001b`)
+}
+
+func TestErrorsOfOtherCommandsHaveHints(t *testing.T) {
+	t.Parallel()
+	wrapped := write(t, "wrapped.json", `{"EVENT_BUS_PRODUCER_CONFIG": {"`+enrolled+`": {"t": {"keyless": true, "enabled": true}}}}`)
+	for _, args := range [][]string{{"merge", wrapped}, {"explain", enrolled, "-c", wrapped}, {"diff", wrapped, wrapped}} {
+		r := newProgram(t).run(args...)
+		require.Equal(t, cli.ExitProblems, r.code)
+		require.Contains(t, r.errors, "\nhint "+wrapped+": remove the name EVENT_BUS_PRODUCER_CONFIG")
+	}
+	r := newProgram(t).run("merge", "--format", "json", wrapped)
+	require.Contains(t, r.errors, `"hints": [`)
+}
+
+func TestTypoOfATopicInAnOverrideIsHinted(t *testing.T) {
+	t.Parallel()
+	base := write(t, "base.json", `{"`+enrolled+`": {"enrollments": {"event_key_field": "enrollment.user.id", "enabled": false}}}`)
+	site := write(t, "site.json", `{"`+enrolled+`": {"enrolments": {"enabled": true}}}`)
+	r := newProgram(t).run("lint", base, site)
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Contains(t, r.out, "hint "+site+`: topic "enrolments": did you mean "enrollments"?`)
+}
+
+func TestFaultsOfEventsHaveTheirPlace(t *testing.T) {
+	t.Parallel()
+	config := write(t, "config.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": true}}}`)
+	data := write(t, "data.json", enrollmentData)
+	bad := write(t, "bad.json", `{"enrollment": {"user": {"id": "x"}}}`)
+	metadata := write(t, "metadata.json", `{"event_type": "`+published+`"}`)
+	for _, command := range [][]string{{"explain"}, {"send", "--to", "memory:"}} {
+		args := append(command, enrolled, "-c", config)
+		r := newProgram(t).run(append(args, "--data", bad)...)
+		require.Equal(t, cli.ExitProblems, r.code)
+		require.Contains(t, r.errors, bad+":1:32: enrollment.user.id: found a string; want an integer\n"+bad+":1:35: ")
+		r = newProgram(t).run(append(args, "--data", data, "--metadata", metadata)...)
+		require.Equal(t, cli.ExitProblems, r.code)
+		require.Contains(t, r.errors, metadata+": metadata.event_type: found "+published)
+	}
+}
+
+func TestReplyOfABrokerIsEscaped(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	server.SetError("ERR \x1b]0;title\x07\x1b[2J")
+	config := write(t, "config.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": true}}}`)
+	r := newProgram(t).run("send", enrolled, "-c", config, "--data", write(t, "data.json", enrollmentData),
+		"--to", "redis://"+server.Addr(), "--timeout", "100ms")
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Contains(t, r.out+r.errors, `\u001b]0;title\u0007`)
+	require.NotContains(t, r.out+r.errors, "\x1b")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,64 +15,64 @@ import (
 
 func (s *session) lint() *cobra.Command {
 	var prefix, to string
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "lint [--prefix P] [--to URL] CONFIG...",
 		Short: "Report all problems of a configuration",
 		Long: `Report all problems of a configuration.
 
-A service does not start with a problem: a fault of a file, an unknown event type
-or field, a key path that the data does not have, a topic without enabled or a
-key. It starts with a warning: nothing is enabled, the events of a topic have
-keys of different schemas, a topic has the prefix already, another source
-declares a wrong key path. A hint says what to do next.
+problem   A service does not start. Examples are a syntax error, an unknown event
+          type or field, an invalid key path, and a topic without enabled or key.
+warning   A service starts, but the configuration may be a mistake. Warnings do
+          not change the exit code.
+hint      The next step.
 
-With --to, names of topics and schemas that the broker does not accept are
-problems too, and Redis keys of another type. Nothing is written. An unreachable
-broker is not a problem. send has the forms of the URL.
-
-Warnings do not change the exit code.`,
+With --to, report also the topics and schemas that the broker rejects. lint
+writes nothing to the broker and ignores an unreachable one. send --help lists
+the forms of the URL.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(1, math.MaxInt, "one CONFIG or more"),
 		ValidArgsFunction: completeConfigs,
 	}, func(ctx context.Context, args []string) error {
 		config, err := s.load(s.Registry, args)
-		var found signalcast.ValidationError
-		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
-			found = *invalid
-		} else if err != nil {
+		invalid, ok := errors.AsType[*configError](err)
+		if err != nil && !ok {
 			return err
+		}
+		found, hints := signalcast.ValidationError{}, []string(nil)
+		if ok {
+			found, hints = *invalid.ValidationError, invalid.hints
 		}
 		routes, err := s.validRoutes(ctx, config.Merged)
 		if err != nil {
 			return err
 		}
 		if to != "" {
-			rejected, err := rejections(ctx, config, routes, prefix, to)
+			rejected, err := brokerProblems(ctx, config, routes, prefix, to)
 			if err != nil {
 				return err
 			}
 			found.Problems = append(found.Problems, rejected...)
 		}
 		warnings := s.warnings(config, routes, prefix, len(found.Problems) > 0)
-		s.writeLint(config, found, warnings, s.hints(config, found.Problems))
+		s.writeLint(config, found, warnings, hints)
 		if len(found.Problems) > 0 {
 			return errProblems
 		}
 		return nil
 	})
 	prefixFlag(command, &prefix)
-	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker that the events go to")
+	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker")
 	return command
 }
 
-// rejections returns the routes that the backend of a broker does not accept.
-func rejections(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
-	const patience = 10 * time.Second
-	backend, err := openBackend(to, patience)
+// brokerProblems returns a problem for each route that the backend of the broker rejects.
+func brokerProblems(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+	const timeout = 10 * time.Second
+	backend, err := openBackend(to, timeout)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var rejected []signalcast.Problem
 	for _, r := range routes {
@@ -79,7 +80,7 @@ func rejections(ctx context.Context, config *configfile.Loaded, routes []signalc
 		r.Topic = fullTopic(prefix, r.Topic)
 		if err := backend.Prepare(ctx, []signalcast.Route{r}); err != nil {
 			for _, fault := range flatten(err) {
-				rejected = append(rejected, located(config, at, fault.Error(), "a service with this broker does not start"))
+				rejected = append(rejected, warningAt(config, at, fault.Error()+"; a service does not start with this broker"))
 			}
 		}
 	}
@@ -87,7 +88,7 @@ func rejections(ctx context.Context, config *configfile.Loaded, routes []signalc
 }
 
 func prefixFlag(command *cobra.Command, prefix *string) {
-	command.Flags().StringVar(prefix, "prefix", configfile.TopicPrefix(), "the topic prefix; default: "+configfile.TopicPrefixVariable)
+	command.Flags().StringVar(prefix, "prefix", configfile.TopicPrefix(), "the topic `PREFIX`; default: the environment variable "+configfile.TopicPrefixVariable)
 	command.Flags().Lookup("prefix").DefValue = ""
 }
 
@@ -122,7 +123,7 @@ func (s *session) writeLint(config *configfile.Loaded, found signalcast.Validati
 			}
 		}
 	}
-	verdict := "fine"
+	verdict := "no problems"
 	if n := len(found.Problems) + found.Omitted; n > 0 {
 		verdict = count(n, "problem")
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"strings"
 
@@ -13,17 +14,17 @@ import (
 
 func (s *session) merge() *cobra.Command {
 	explain := false
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "merge [--explain] CONFIG...",
-		Short: "Lay configurations over one another and show the result",
-		Long: `Lay configurations over one another and show the result, as JSON.
+		Short: "Merge configurations and show the result",
+		Long: `Merge configurations and show the result as JSON.
 
-With --explain it is a table: a row for each event type and topic, with the file
-and line that decided each value, and the values that were overridden.
+With --explain, show a table with a row for each event type and topic. It has the
+file and line that set each value, and the overridden values.
 
-Event types and key paths are not checked; lint does that.`,
+merge does not check event types and key paths; lint does.`,
 		Example:           "  " + s.Name + " merge base.json site.yaml > merged.json\n  " + s.Name + " merge --explain defaults: site.yaml",
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(1, math.MaxInt, "one CONFIG or more"),
 		ValidArgsFunction: completeConfigs,
 	}, func(_ context.Context, args []string) error {
 		config, err := s.load(nil, args)
@@ -33,7 +34,7 @@ Event types and key paths are not checked; lint does that.`,
 		if !explain {
 			return writeJSON(s, config.Merged)
 		}
-		rows := decisions(config)
+		rows := allSettings(config)
 		if s.format == formatJSON {
 			return writeJSON(s, rows)
 		}
@@ -41,19 +42,19 @@ Event types and key paths are not checked; lint does that.`,
 		for _, d := range rows {
 			overridden := make([]string, len(d.Overridden))
 			for i, v := range d.Overridden {
-				overridden[i] = v.named()
+				overridden[i] = v.Field + " " + v.String()
 			}
 			table = append(table, []string{d.EventType, d.Topic, d.Enabled.String(), d.Key.key(), strings.Join(overridden, ", ")})
 		}
 		s.table(table)
 		return nil
 	})
-	command.Flags().BoolVar(&explain, "explain", false, "show who decided what")
+	command.Flags().BoolVar(&explain, "explain", false, "show where each value was set")
 	return command
 }
 
-// decision is one row: the final settings of an event type and topic.
-type decision struct {
+// topicSettings are the merged settings of one event type and topic.
+type topicSettings struct {
 	EventType  string  `json:"event_type"`
 	Topic      string  `json:"topic"`
 	Enabled    *value  `json:"enabled"`
@@ -61,7 +62,7 @@ type decision struct {
 	Overridden []value `json:"overridden"`
 }
 
-// value is a setting and where it is from.
+// value is the value of a setting and the place that set it.
 type value struct {
 	place
 
@@ -78,22 +79,20 @@ func (v *value) String() string {
 	return v.Value + " (" + v.place.String() + ")"
 }
 
-// key is the value of the setting that says what the key is.
+// key describes v, which is event_key_field or keyless.
 func (v *value) key() string {
 	if v != nil && v.Field == "keyless" {
 		if v.Value == strconv.FormatBool(true) {
-			return "none (" + v.place.String() + ")"
+			return "keyless (" + v.place.String() + ")"
 		}
 		return "missing"
 	}
 	return v.String()
 }
 
-func (v *value) named() string { return v.Field + " " + v.String() }
-
-// decide returns the settings of one event type and topic.
-func decide(config *configfile.Loaded, eventType, topic string) decision {
-	d := decision{EventType: eventType, Topic: topic, Overridden: []value{}}
+// settingsOf returns the merged settings of one event type and topic.
+func settingsOf(config *configfile.Loaded, eventType, topic string) topicSettings {
+	d := topicSettings{EventType: eventType, Topic: topic, Overridden: []value{}}
 	enabled := config.Provenance.Settings(eventType, topic, "enabled")
 	for i, o := range enabled {
 		v := valueOf(o)
@@ -103,7 +102,7 @@ func decide(config *configfile.Loaded, eventType, topic string) decision {
 			d.Overridden = append(d.Overridden, v)
 		}
 	}
-	// A layer that gives event_key_field or keyless replaces both.
+	// A layer that sets event_key_field or keyless replaces both.
 	keys := config.Provenance.Settings(eventType, topic, "event_key_field")
 	for _, o := range keys {
 		v := valueOf(o)
@@ -117,12 +116,12 @@ func decide(config *configfile.Loaded, eventType, topic string) decision {
 	return d
 }
 
-// decisions returns all rows, sorted.
-func decisions(config *configfile.Loaded) []decision {
-	rows := []decision{}
+// allSettings returns the merged settings, sorted by event type and topic.
+func allSettings(config *configfile.Loaded) []topicSettings {
+	rows := []topicSettings{}
 	for _, eventType := range sorted(config.Merged) {
 		for _, topic := range sorted(config.Merged[eventType]) {
-			rows = append(rows, decide(config, eventType, topic))
+			rows = append(rows, settingsOf(config, eventType, topic))
 		}
 	}
 	return rows

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,7 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// choice is the value of a flag with few values.
+// choice is the value of a flag that accepts one of a few words.
 type choice string
 
 const (
@@ -27,7 +28,7 @@ const (
 	colorNever  choice = "never"
 )
 
-// allowed returns the values of the flag that c belongs to.
+// allowed returns the words that the flag of c accepts.
 func (c *choice) allowed() []string {
 	formats := []choice{formatText, formatJSON}
 	choices := []choice{colorAuto, colorAlways, colorNever}
@@ -47,13 +48,13 @@ func (c *choice) Type() string { return strings.Join(c.allowed(), "|") }
 
 func (c *choice) Set(text string) error {
 	if !slices.Contains(c.allowed(), text) {
-		return fmt.Errorf("want %s", strings.Join(c.allowed(), " or "))
+		return errors.New("unknown word") // flagError lists the allowed ones
 	}
 	*c = choice(text)
 	return nil
 }
 
-// output is the destination and the form of a result.
+// output is the destination and the form of the output.
 type output struct {
 	*bufio.Writer
 	format, color choice
@@ -93,7 +94,7 @@ func (o *output) table(rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	_ = w.Flush() // to a Builder, which does not fail
+	_ = w.Flush() // writing to a Builder does not fail
 	for line := range strings.Lines(text.String()) {
 		o.printf("%s\n", strings.TrimRight(line, " \n"))
 	}
@@ -106,7 +107,7 @@ func writeJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// place is a place in the text of a layer.
+// place is a position in the text of a layer.
 type place struct {
 	Layer  string `json:"layer,omitempty"`
 	Line   int    `json:"line,omitempty"`
@@ -122,7 +123,7 @@ func (p place) String() string {
 	return fmt.Sprintf("%s:%d", p.Layer, p.Line)
 }
 
-// problem is the JSON form of a problem.
+// problem is the JSON form of a signalcast.Problem.
 type problem struct {
 	place
 

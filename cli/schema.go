@@ -13,14 +13,14 @@ import (
 
 func (s *session) schema() *cobra.Command {
 	key := ""
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "schema [--key PATH] EVENT_TYPE",
 		Short: "Show the Avro schema of an event type, or of its key",
-		Long: `Show the Avro schema of an event type's data, or of a key, as one line: exactly
-the text that a schema registry knows.`,
+		Long: `Show the Avro schema of an event type's data, or of its key, on one line. The
+text is exactly the one in the schema registry.`,
 		Example: "  " + s.Name + " schema org.openedx.learning.course.enrollment.created.v1\n" +
 			"  " + s.Name + " schema org.openedx.learning.course.enrollment.created.v1 --key enrollment.course.course_key",
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "one EVENT_TYPE"),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
 		if err := s.check(args[0]); err != nil {
@@ -34,7 +34,7 @@ the text that a schema registry knows.`,
 		d, err := signalcast.NewDispatcher(ctx, s.Registry, config, memory.New())
 		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
 			for i := range invalid.Problems {
-				invalid.Problems[i].ConfigPath = signalcast.ConfigPath{EventType: args[0]} // the topic is made up
+				invalid.Problems[i].ConfigPath = signalcast.ConfigPath{EventType: args[0]} // the operator named no topic
 			}
 		}
 		if err != nil {
@@ -60,7 +60,7 @@ the text that a schema registry knows.`,
 		s.printf("%s\n", schema.Text)
 		return nil
 	})
-	command.Flags().StringVar(&key, "key", "", "the key path whose schema is shown")
+	command.Flags().StringVar(&key, "key", "", "show the schema of the key at this `PATH`")
 	_ = command.RegisterFlagCompletionFunc("key", func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) != 1 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

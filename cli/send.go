@@ -18,18 +18,19 @@ func (s *session) send() *cobra.Command {
 	var flags eventFlags
 	var to string
 	timeout := 30 * time.Second
-	command := s.does(&cobra.Command{
+	command := s.withAction(&cobra.Command{
 		Use:   "send --config CONFIG... --data FILE --to URL EVENT_TYPE",
 		Short: "Send an event and show the receipts",
-		Long: `Send an event to every topic that the configuration enables for it, and show the
-receipts. The exit code is 1 unless every topic acknowledges the event.
+		Long: `Send an event to every topic that the configuration enables for its type, and
+show the receipts. The exit code is 1 unless the broker acknowledges the event for
+every topic.
 
 URL is one of
 
 ` + backendForms,
 		Example: "  " + s.Name + " send org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data event.json --to redis://127.0.0.1:6379/0\n" +
 			"  cat event.json | " + s.Name + " send org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data - --to memory:",
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments(1, 1, "one EVENT_TYPE"),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
 		if timeout < time.Millisecond {
@@ -39,56 +40,57 @@ URL is one of
 		if err != nil {
 			return usageError{err}
 		}
-		defer func() { _ = backend.Close(ctx) }() // the dispatcher has closed it when all is well
+		defer func() { _ = backend.Close(ctx) }() // the dispatcher closes it too, unless it does not start
 		e, err := flags.read(s, args[0])
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(ctx, timeout+backendGrace)
 		defer cancel()
-		receipts, err := e.send(ctx, s, flags.prefix, backend)
+		outcomes, err := e.send(ctx, s, backend)
 		if err != nil {
 			return err
 		}
-		return s.writeReceipts(e, receipts)
+		return s.writeOutcomes(e, outcomes)
 	})
 	flags.add(command)
 	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker")
-	command.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for the acknowledgements")
+	command.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for acknowledgements")
 	_ = command.MarkFlagRequired("data")
 	_ = command.MarkFlagRequired("to")
 	return command
 }
 
-// backendGrace is how long after its own timeout a backend may report a failure.
+// backendGrace is how long a backend may need to report a failure after its timeout.
 const backendGrace = 15 * time.Second
 
-// receipt is the outcome for one topic.
-type receipt struct {
+// outcome is the receipt or the error of one topic.
+type outcome struct {
 	Topic     string `json:"topic"`
 	Delivered bool   `json:"delivered"`
 	ID        string `json:"id,omitempty"`
 	Partition *int32 `json:"partition,omitempty"`
 	Offset    *int64 `json:"offset,omitempty"`
-	Fate      string `json:"fate,omitempty"` // of a message that was not delivered
+	Fate      string `json:"fate,omitempty"` // of a message without a receipt
 	Error     string `json:"error,omitempty"`
 }
 
-// send sends the event and returns the outcomes. With an error there are none.
-func (e *event) send(ctx context.Context, s *session, prefix string, b signalcast.Backend) ([]receipt, error) {
-	var mu sync.Mutex // hooks are called on the backend's goroutines
-	receipts := []receipt{}
-	add := func(r receipt) {
+// send sends the event and returns the outcomes, sorted by topic. It returns an error if the event
+// was not offered to the backend.
+func (e *event) send(ctx context.Context, s *session, b signalcast.Backend) ([]outcome, error) {
+	var mu sync.Mutex // the backend's goroutines call the hooks
+	outcomes := []outcome{}
+	add := func(o outcome) {
 		mu.Lock()
 		defer mu.Unlock()
-		receipts = append(receipts, r)
+		outcomes = append(outcomes, o)
 	}
 	failed := func(err *signalcast.DeliveryError) {
-		add(receipt{Topic: err.Topic, Fate: err.Fate.String(), Error: err.Err.Error()})
+		add(outcome{Topic: err.Topic, Fate: err.Fate.String(), Error: err.Err.Error()})
 	}
-	d, err := e.dispatcher(ctx, s, prefix, b, signalcast.WithHooks(signalcast.Hooks{
+	d, err := e.dispatcher(ctx, s, b, signalcast.WithHooks(signalcast.Hooks{
 		Delivered: func(m *signalcast.Message, r signalcast.Receipt) {
-			delivered := receipt{Topic: m.Topic, Delivered: true, ID: r.ID}
+			delivered := outcome{Topic: m.Topic, Delivered: true, ID: r.ID}
 			if r.HasOffset {
 				delivered.Partition, delivered.Offset = &r.Partition, &r.Offset
 			}
@@ -100,45 +102,44 @@ func (e *event) send(ctx context.Context, s *session, prefix string, b signalcas
 		return nil, err
 	}
 	sent := s.Registry.SendJSON(ctx, e.eventType, e.data, e.options...)
-	closed := d.Close(ctx) // every outcome is known then
+	closed := d.Close(ctx) // waits for every outcome
 	mu.Lock()
 	defer mu.Unlock()
-	var other *signalcast.DeliveryError
-	if sent != nil && !errors.As(sent, &other) {
-		return nil, sent
+	if _, offered := errors.AsType[*signalcast.DeliveryError](sent); sent != nil && !offered {
+		return nil, e.locate(sent)
 	}
-	if len(receipts) == 0 && closed != nil {
+	if len(outcomes) == 0 && closed != nil {
 		return nil, closed
 	}
-	slices.SortFunc(receipts, func(a, b receipt) int { return cmp.Compare(a.Topic, b.Topic) })
-	return receipts, nil
+	slices.SortFunc(outcomes, func(a, b outcome) int { return cmp.Compare(a.Topic, b.Topic) })
+	return outcomes, nil
 }
 
-func (s *session) writeReceipts(e *event, receipts []receipt) error {
+func (s *session) writeOutcomes(e *event, outcomes []outcome) error {
 	if s.format == formatJSON {
 		if err := writeJSON(s, struct {
-			Receipts []receipt `json:"receipts"`
-		}{receipts}); err != nil {
+			Receipts []outcome `json:"receipts"`
+		}{outcomes}); err != nil {
 			return err
 		}
 	} else {
-		for _, r := range receipts {
+		for _, o := range outcomes {
 			switch {
-			case !r.Delivered:
-				s.printf("%s  %s: %s: %s\n", s.paint(red, "not delivered"), r.Topic, r.Fate, r.Error)
-			case r.ID != "":
-				s.printf("%s  %s: ID %s\n", s.paint(green, "delivered"), r.Topic, r.ID)
-			case r.Offset == nil:
-				s.printf("%s  %s\n", s.paint(green, "delivered"), r.Topic)
+			case !o.Delivered:
+				s.printf("%s  %s: %s: %s\n", s.paint(red, "not delivered"), o.Topic, o.Fate, o.Error)
+			case o.ID != "":
+				s.printf("%s  %s: ID %s\n", s.paint(green, "delivered"), o.Topic, o.ID)
+			case o.Offset == nil:
+				s.printf("%s  %s\n", s.paint(green, "delivered"), o.Topic)
 			default:
-				s.printf("%s  %s: partition %d, offset %d\n", s.paint(green, "delivered"), r.Topic, *r.Partition, *r.Offset)
+				s.printf("%s  %s: partition %d, offset %d\n", s.paint(green, "delivered"), o.Topic, *o.Partition, *o.Offset)
 			}
 		}
 	}
 	switch {
-	case len(receipts) == 0:
-		return fmt.Errorf("nothing was sent: %s", e.whyNowhere())
-	case slices.ContainsFunc(receipts, func(r receipt) bool { return !r.Delivered }):
+	case len(outcomes) == 0:
+		return fmt.Errorf("the event was not sent: %s", e.whyNotSent())
+	case slices.ContainsFunc(outcomes, func(o outcome) bool { return !o.Delivered }):
 		return errProblems
 	default:
 		return nil

@@ -17,18 +17,18 @@ import (
 
 const defaultsSource = "defaults:"
 
-// sources turns the CONFIG arguments into sources.
+// sources returns the sources that the CONFIG arguments name.
 func (s *session) sources(args []string) ([]configfile.Source, error) {
 	sources := make([]configfile.Source, len(args))
 	for i, arg := range args {
 		variable, isVariable := strings.CutPrefix(arg, "env:")
 		switch {
 		case arg == defaultsSource && s.Defaults == nil:
-			return nil, usageError{errors.New("there are no defaults: this program declares none")}
+			return nil, usageError{errors.New("defaults: the program declares no configuration; want a file or env:NAME")}
 		case arg == defaultsSource:
 			sources[i] = configfile.Layer(signalcast.Layer{Name: "defaults", Config: s.Defaults})
 		case isVariable && os.Getenv(variable) == "":
-			return nil, usageError{fmt.Errorf("environment variable %s is not set or empty", variable)}
+			return nil, usageError{fmt.Errorf("%s: the environment variable is empty or not set; want a configuration in JSON", arg)}
 		case isVariable:
 			sources[i] = configfile.Environment(variable)
 		default:
@@ -38,26 +38,37 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 	return sources, nil
 }
 
-// load reads the CONFIG arguments and validates them against r unless it is nil.
-// An error that is no wrong usage is a *signalcast.ValidationError, and comes
-// with what is right of the configuration.
+// configError is an invalid configuration, with hints.
+type configError struct {
+	*signalcast.ValidationError
+
+	hints []string
+}
+
+func (c *configError) Unwrap() error { return c.ValidationError }
+
+// load reads and merges the CONFIG arguments. It validates the result against r unless r is nil.
+// The error is a usageError, or a *configError beside the valid rest of the configuration.
 func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Loaded, error) {
 	sources, err := s.sources(args)
 	if err != nil {
 		return nil, err
 	}
 	config, err := configfile.Load(r, sources...)
-	if _, problems := err.(*signalcast.ValidationError); err != nil && !problems { //nolint:errorlint // joined with others is not the same
-		return nil, usageError{err} // a source cannot be read
+	if invalid, only := err.(*signalcast.ValidationError); only { //nolint:errorlint // an unreadable source is joined with it
+		return config, &configError{invalid, s.hints(config, invalid.Problems)}
 	}
-	return config, err
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return config, nil
 }
 
 func completeConfigs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"json", "yaml", "yml", "toml"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completeEventType completes the one argument of a command.
+// completeEventType completes the EVENT_TYPE argument.
 func (s *session) completeEventType(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -82,14 +93,14 @@ func (s *session) check(eventType string) error {
 	if reason, known := s.Unsupported[eventType]; known {
 		return fmt.Errorf("event type %s cannot be sent: %s", eventType, reason)
 	}
-	err := fmt.Errorf("unknown event type %q; %s catalog lists the known ones", eventType, s.Name)
+	err := fmt.Errorf("unknown event type %q; want one that %s catalog lists", eventType, s.Name)
 	if near := nearest.Name(eventType, slices.Values(s.eventTypes())); near != "" {
 		err = fmt.Errorf("%w (did you mean %q?)", err, near)
 	}
 	return err
 }
 
-// fullTopic is a topic's name with the prefix, as a dispatcher makes it.
+// fullTopic returns the name that signalcast.WithTopicPrefix gives a topic.
 func fullTopic(prefix, topic string) string {
 	if prefix == "" {
 		return topic
@@ -97,5 +108,5 @@ func fullTopic(prefix, topic string) string {
 	return prefix + "-" + topic
 }
 
-// sorted returns the names of a map in their order.
+// sorted returns the sorted keys of a map.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/openedx"
 )
 
-// program is the command over the Open edX catalogue.
+// program is the command over the event types of Open edX.
 type program struct{ cli.Command }
 
 func newProgram(t *testing.T) program {
@@ -42,7 +42,7 @@ func (p program) run(args ...string) result {
 	return result{code, out.String(), errors.String()}
 }
 
-// fine runs the command, which has nothing to report, and returns what it prints.
+// fine runs a command that must succeed without errors, and returns its output.
 func (p program) fine(t *testing.T, args ...string) string {
 	t.Helper()
 	r := p.run(args...)
@@ -51,7 +51,7 @@ func (p program) fine(t *testing.T, args ...string) string {
 	return r.out
 }
 
-// write makes a file of the given name and returns its path.
+// write creates a file and returns its path.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

@@ -12,12 +12,12 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// warnings returns what is valid in a configuration and probably not meant.
-// That nothing is enabled is none where problems may be the reason.
+// warnings returns the probable mistakes of a valid configuration. It does not warn that
+// nothing is enabled if there are problems, which may be the cause.
 func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route, prefix string, problems bool) []signalcast.Problem {
-	warnings := slices.Concat(s.warnOfWrongKeys(config), warnOfPrefixes(config, prefix), warnOfKeySchemas(config, routes))
-	if !problems {
-		warnings = append(warnings, warnOfNothing(config)...)
+	warnings := slices.Concat(s.wrongKeyWarnings(config), prefixWarnings(config, prefix), keySchemaWarnings(config, routes))
+	if !problems && !anyEnabled(config.Merged) {
+		warnings = append(warnings, signalcast.Problem{Found: "nothing is enabled; no event leaves the process"})
 	}
 	slices.SortStableFunc(warnings, func(a, b signalcast.Problem) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Line, b.Line), cmp.Compare(a.ConfigPath.String(), b.ConfigPath.String()))
@@ -25,9 +25,9 @@ func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route,
 	return warnings
 }
 
-// located is a finding at the place that decided.
-func located(config *configfile.Loaded, at signalcast.ConfigPath, found, advice string) signalcast.Problem {
-	p := signalcast.Problem{ConfigPath: at, Found: found + "; " + advice}
+// warningAt returns a warning with the place that set the value at a path.
+func warningAt(config *configfile.Loaded, at signalcast.ConfigPath, text string) signalcast.Problem {
+	p := signalcast.Problem{ConfigPath: at, Found: text}
 	if settings := config.Provenance.Settings(at.EventType, at.Topic, at.Field); len(settings) > 0 {
 		last := settings[len(settings)-1]
 		p.Layer, p.Position = last.Layer, last.Position
@@ -35,7 +35,7 @@ func located(config *configfile.Loaded, at signalcast.ConfigPath, found, advice 
 	return p
 }
 
-// validRoutes returns the routes of those topics that are valid.
+// validRoutes returns the routes of the valid topics.
 func (s *session) validRoutes(ctx context.Context, config signalcast.ProducerConfig) ([]signalcast.Route, error) {
 	valid := signalcast.ProducerConfig{}
 	for eventType, topics := range config {
@@ -56,20 +56,20 @@ func (s *session) validRoutes(ctx context.Context, config signalcast.ProducerCon
 	return d.Routes(), d.Close(ctx)
 }
 
-func warnOfNothing(config *configfile.Loaded) []signalcast.Problem {
-	for _, topics := range config.Merged {
+func anyEnabled(config signalcast.ProducerConfig) bool {
+	for _, topics := range config {
 		for _, t := range topics {
 			if isTrue(t.Enabled) {
-				return nil
+				return true
 			}
 		}
 	}
-	return []signalcast.Problem{{Found: "nothing is enabled; no event leaves the process"}}
+	return false
 }
 
-// warnOfKeySchemas finds topics whose event types have different key schemas:
-// on Kafka the schema's ID is a part of the key, so that equal keys part ways.
-func warnOfKeySchemas(config *configfile.Loaded, routes []signalcast.Route) []signalcast.Problem {
+// keySchemaWarnings warns of topics whose event types have different key schemas. On Kafka the
+// schema's ID is part of the key, so that equal keys go to different partitions.
+func keySchemaWarnings(config *configfile.Loaded, routes []signalcast.Route) []signalcast.Problem {
 	bySchema := map[string]map[string][]string{} // topic → schema text → event types
 	for _, r := range routes {
 		if r.Enabled && r.KeySchema != nil {
@@ -90,13 +90,14 @@ func warnOfKeySchemas(config *configfile.Loaded, routes []signalcast.Route) []si
 			parts = append(parts, fmt.Sprintf("%s of %s", text, strings.Join(schemas[text], " and ")))
 			first = schemas[text][0]
 		}
-		warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: first, Topic: topic, Field: "event_key_field"},
-			"different key schemas on one topic: "+strings.Join(parts, "; "), "on Kafka, events with equal keys keep their order only where the schemas are equal"))
+		warnings = append(warnings, warningAt(config, signalcast.ConfigPath{EventType: first, Topic: topic, Field: "event_key_field"},
+			"different key schemas on one topic: "+strings.Join(parts, "; ")+
+				"; on Kafka, events with equal keys are in order only if their key schemas are equal"))
 	}
 	return warnings
 }
 
-func warnOfPrefixes(config *configfile.Loaded, prefix string) []signalcast.Problem {
+func prefixWarnings(config *configfile.Loaded, prefix string) []signalcast.Problem {
 	if prefix == "" {
 		return nil
 	}
@@ -104,24 +105,24 @@ func warnOfPrefixes(config *configfile.Loaded, prefix string) []signalcast.Probl
 	for eventType, topics := range config.Merged {
 		for topic := range topics {
 			if strings.HasPrefix(topic, prefix+"-") {
-				warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: eventType, Topic: topic},
-					fmt.Sprintf("the topic starts with the prefix %q already", prefix), fmt.Sprintf("its full name is %q", prefix+"-"+topic)))
+				warnings = append(warnings, warningAt(config, signalcast.ConfigPath{EventType: eventType, Topic: topic},
+					fmt.Sprintf("the topic already starts with the prefix %q; its full name is %q", prefix, fullTopic(prefix, topic))))
 			}
 		}
 	}
 	return warnings
 }
 
-// warnOfWrongKeys finds key paths that are declared elsewhere and do not work.
-func (s *session) warnOfWrongKeys(config *configfile.Loaded) []signalcast.Problem {
+// wrongKeyWarnings warns of invalid key paths that the platform declares too.
+func (s *session) wrongKeyWarnings(config *configfile.Loaded) []signalcast.Problem {
 	var warnings []signalcast.Problem
 	for eventType, topics := range config.Merged {
 		wrong, known := s.WrongKeys[eventType]
 		for topic, t := range topics {
 			if known && t.EventKeyField != nil && *t.EventKeyField == wrong {
-				warnings = append(warnings, located(config, signalcast.ConfigPath{EventType: eventType, Topic: topic, Field: "event_key_field"},
-					fmt.Sprintf("%q is declared as this event type's key by the platform, and is wrong there too", wrong),
-					"key paths that work are "+strings.Join(s.Registry.KeyPaths(eventType), ", ")))
+				warnings = append(warnings, warningAt(config, signalcast.ConfigPath{EventType: eventType, Topic: topic, Field: "event_key_field"},
+					fmt.Sprintf("the platform also declares the invalid key path %q; want %s",
+						wrong, strings.Join(s.Registry.KeyPaths(eventType), ", "))))
 			}
 		}
 	}

@@ -1,6 +1,6 @@
-// Signalcast checks and explains configurations of the Open edX event bus, and
-// sends events. It has the Open edX catalogue; package cli makes the same
-// command over a service's own signals.
+// Signalcast checks and explains configurations of the Open edX event bus, and sends events. It
+// knows the event types of Open edX. Package cli is the same command for the signals of a
+// service.
 package main
 
 import (
@@ -45,8 +45,8 @@ func newRegistry() (*signalcast.Registry, error) {
 	return registry, registry.Register(openedx.Signals()...)
 }
 
-// wrongKeys are the key paths that openedx-events declares for its own signals
-// and that their data does not have.
+// wrongKeys maps event types to the key paths that openedx-events declares for them and that their
+// data does not have.
 func wrongKeys() map[string]string {
 	return map[string]string{
 		"org.openedx.authz.role_assignment.created":                "user.pii.username",

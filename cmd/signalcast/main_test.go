@@ -19,9 +19,9 @@ import (
 	"github.com/signalcast/signalcast/openedx"
 )
 
-var update = flag.Bool("update", false, "write the real output into the pages of docs")
+var update = flag.Bool("update", false, "write the output of the commands into the pages of docs")
 
-// asCommand makes the test's program the command, for pages that call it.
+// asCommand is the environment variable that makes the test binary run the command.
 const asCommand = "SIGNALCAST_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -31,9 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Every command on these pages is run by a shell, in a directory with the
-// page's files, and prints what the page says.
-func TestPagesShowTheRealOutput(t *testing.T) {
+// The test runs each command of a page in a shell, in a directory with the files of the page.
+func TestPagesShowTheOutputOfTheirCommands(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"cli", "from-python"} {
 		t.Run(page, func(t *testing.T) {
@@ -69,8 +68,8 @@ func TestPagesShowTheRealOutput(t *testing.T) {
 	}
 }
 
-// newShell returns a function that runs a line in a copy of the directory, with
-// the command in the path, and returns what it prints.
+// newShell returns a function that runs a line in a copy of the directory and returns its output. The
+// command is in the path.
 func newShell(t *testing.T, files, redis string) func(line string) string {
 	t.Helper()
 	dir, bin := t.TempDir(), t.TempDir()
@@ -92,7 +91,7 @@ func newShell(t *testing.T, files, redis string) func(line string) string {
 	}
 }
 
-// requireStreams checks what a reader of the page has on the streams in the end.
+// requireStreams checks that the commands of the page wrote one event to each of two streams.
 func requireStreams(t *testing.T, server *miniredis.Miniredis) {
 	t.Helper()
 	require.Equal(t, []string{"dev-audit", "dev-course-enrollments"}, server.Keys())
@@ -104,7 +103,7 @@ func requireStreams(t *testing.T, server *miniredis.Miniredis) {
 	}
 }
 
-func TestWrongKeysAreThoseOfTheCatalogue(t *testing.T) {
+func TestWrongKeysAreThoseOfTheGoldenCatalogue(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../testdata/golden/catalog.json")
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRedissTrustsTheSystemsCertificates(t *testing.T) {
+func TestRedissTrustsTheCertificatesOfTheSystem(t *testing.T) {
 	t.Parallel()
 	certificate, authority := newCertificate(t)
 	server := miniredis.NewMiniRedis()
@@ -32,7 +32,7 @@ func TestRedissTrustsTheSystemsCertificates(t *testing.T) {
 	require.Equal(t, []string{"enrollments"}, server.Keys())
 }
 
-// newCertificate returns a certificate for 127.0.0.1 and the file that a client trusts it by.
+// newCertificate returns a certificate for 127.0.0.1, and a file with the authority that signed it.
 func newCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
