@@ -16,8 +16,8 @@ func FuzzParseYAML(f *testing.F) { fuzz(f, "yaml", configfile.ParseYAML) }
 
 func FuzzParseTOML(f *testing.F) { fuzz(f, "toml", configfile.ParseTOML) }
 
-// fuzz checks that a parser returns complete problems and positions, and a configuration that survives
-// JSON.
+// fuzz checks that problems are complete, that positions are valid, and that a round trip through JSON
+// does not change the configuration.
 func fuzz(f *testing.F, ending string, parse func(string, []byte) (signalcast.Layer, error)) {
 	f.Helper()
 	files, err := filepath.Glob("testdata/*/*." + ending)

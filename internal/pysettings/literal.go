@@ -49,7 +49,7 @@ func newReader(statement []token, constants map[string]any) *reader {
 
 func (r *reader) peek() token { return r.tokens[min(r.next, len(r.tokens)-1)] }
 
-func (r *reader) take() token {
+func (r *reader) advance() token {
 	t := r.peek()
 	r.next++
 	return t
@@ -94,7 +94,7 @@ func (r *reader) value(key bool) value {
 // skip skips the tokens to the end of the value.
 func (r *reader) skip(key bool) {
 	for depth := 0; depth > 0 || !r.ends(key); {
-		switch t := r.take(); {
+		switch t := r.advance(); {
 		case t.kind == endToken:
 			return
 		case t.kind != operatorToken:
@@ -146,14 +146,14 @@ func (r *reader) callee() string {
 
 // literal reads a literal. An operator after it may make it the start of an expression.
 func (r *reader) literal() value {
-	t := r.take()
+	t := r.advance()
 	v := value{pos: t.pos}
 	constant, isConstant := r.constants[t.text]
 	switch {
 	case t.kind == stringToken:
 		texts := []string{t.text}
 		for r.peek().kind == stringToken {
-			texts = append(texts, r.take().text)
+			texts = append(texts, r.advance().text)
 		}
 		v.plain = strings.Join(texts, "")
 	case t.kind == numberToken:

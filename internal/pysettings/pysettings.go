@@ -2,8 +2,8 @@
 // without running it.
 //
 // It splits the text into tokens and statements, and applies assignments of literals to the
-// setting. It reports every other statement that can change the setting, with its line. So a
-// result without problems is the configuration that Python computes.
+// setting. It reports every other statement that can change the setting, with its line. If Python
+// runs the file, a result without problems is the configuration that Python computes.
 package pysettings
 
 import (
@@ -62,7 +62,7 @@ func Read(name string, text []byte) (signalcast.Layer, error) {
 	all, found := constants(statements), false
 	for _, s := range statements {
 		found = c.apply(s) || found
-		if name := s.tokens[0].text; all[name] != nil && !s.block {
+		if name := s.tokens[0].text; all[name] != nil && !s.block && !c.unknown {
 			c.constants[name] = all[name] // known to the statements that follow
 		}
 	}
@@ -117,6 +117,7 @@ type conversion struct {
 	*configtree.Document
 
 	constants map[string]any // constants that the statements so far assign
+	unknown   bool           // a statement so far can change constants at any time
 	indirect  []change       // changes since the last assignment of the whole setting
 }
 
@@ -129,10 +130,12 @@ type change struct {
 // apply applies one statement and reports whether it names the setting.
 func (c *conversion) apply(s statement) bool {
 	named := slices.IndexFunc(s.tokens, func(t token) bool {
-		return (t.kind == nameToken || t.kind == stringToken) && t.text == setting
+		return t.kind == stringToken && t.text == setting || slices.Contains(t.words(), setting)
 	})
 	if by, pos := s.indirect(); by != "" {
 		c.indirect = append(c.indirect, change{pos, by})
+		clear(c.constants)
+		c.unknown = c.unknown || !isOnce(by)
 	}
 	if named < 0 {
 		return false
@@ -180,7 +183,7 @@ func (a *assignment) apply(pos signalcast.Position) {
 	case a.accept("|="):
 		update = true
 	case a.accept("."):
-		method := a.take().text
+		method := a.advance().text
 		if method != "update" || !a.accept("(") {
 			a.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, "found ."+shorten(method), wantStatement)
 			return
@@ -188,7 +191,7 @@ func (a *assignment) apply(pos signalcast.Position) {
 		update, called = true, true
 	default:
 		if len(path) == 0 && a.accept(":") { // an annotation
-			for a.peek().kind != newlineToken && (a.peek().kind != operatorToken || a.peek().text != "=") {
+			for t := a.peek(); t.kind != newlineToken && !slices.Contains([]string{"=", "(", setting}, t.text); t = a.peek() {
 				a.next++
 			}
 		}
@@ -208,7 +211,7 @@ func (a *assignment) apply(pos signalcast.Position) {
 		v.other = "an expression"
 	}
 	if len(path) == 0 && !update && v.other == "" {
-		a.indirect = slices.DeleteFunc(a.indirect, func(c change) bool { return c.by == starImport || c.by == execution })
+		a.indirect = slices.DeleteFunc(a.indirect, func(c change) bool { return isOnce(c.by) })
 	}
 	a.set(path, v, update)
 }

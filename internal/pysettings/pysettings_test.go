@@ -91,7 +91,8 @@ func TestInvalidAndLargeTextsAreRejected(t *testing.T) {
 	require.ErrorContains(t, err, "found more than 1000000 words and symbols; want a smaller file")
 }
 
-// FuzzRead checks that Read returns bounded problems, and a configuration that survives JSON.
+// FuzzRead checks that problems are bounded, and that a round trip through JSON does not change the
+// configuration.
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/programs/*.py")
 	require.NoError(f, err)
@@ -127,9 +128,20 @@ func indirect() map[string]struct{ program, want string } {
 	return map[string]struct{ program, want string }{
 		"an import of all names after it":       {assign + "from other import *\n", "x:2:19: found an import of all names, which can change EVENT_BUS_PRODUCER_CONFIG;"},
 		"an import of all names before":         {"from other import *\nEVENT_BUS_PRODUCER_CONFIG.update({'a': {}})\n", "x:1:19: "},
-		"globals":                               {assign + "globals().update(EVENT_BUS_PRODUCER=1)\n", "x:2:1: found code that executes text or changes names, which can change"},
+		"globals":                               {assign + "globals().update(EVENT_BUS_PRODUCER=1)\n", "x:2:1: found an update of all names, which can change"},
 		"vars":                                  {assign + "vars().update({'EVENT_BUS_' + 'PRODUCER_CONFIG': 1})\n", "x:2:1: "},
 		"exec":                                  {assign + "exec('EVENT_BUS_' 'PRODUCER_CONFIG = {}')\n", "x:2:1: "},
+		"globals in an assignment":              {"g = globals()\n" + assign + "g[NAME] = {}\n", "x:1:5: found code that executes text"},
+		"an update with globals":                {"vars().update(g=globals())\n" + assign + "g[NAME] = {}\n", "x:1:17: found code that executes text"},
+		"frames":                                {assign + "inspect.currentframe().f_globals.clear()\n", "x:2:24: "},
+		"a function that gets the module":       {assign + "add_plugins(__name__, 'lms')\n", "x:2:13: found code that gets the name of the module, which can change"},
+		"the module by its name":                {assign + "getattr(sys.modules[__name__], NAME).clear()\n", "x:2:13: found code that executes text"},
+		"a format string":                       {assign + "x = f\"{EVENT_BUS_PRODUCER_CONFIG.clear()}\"\n", "x:2:5: found EVENT_BUS_PRODUCER_CONFIG in a statement that begins with x;"},
+		"exec in a format string":               {assign + "x = f'{exec(TEXT)}'\n", "x:2:5: found code that executes text"},
+		"an annotation that changes it":         {"EVENT_BUS_PRODUCER_CONFIG: f() = {'a': {}}\n", "x:1:1: found another statement with EVENT_BUS_PRODUCER_CONFIG"},
+		"a constant before exec":                {"T = 'a'\nexec(TEXT)\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:3:30: found a value computed by T"},
+		"a constant before an import":           {"T = 'a'\nfrom other import *\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:3:30: found a value computed by T"},
+		"a constant in a format string":         {"T = 'a'\nf\"{(T := 'b')}\"\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", "x:3:30: found a value computed by T"},
 		"exec in a function":                    {"def f():\n    exec(x)\n" + assign + "f()\n", "x:2:5: "},
 		"setattr":                               {assign + "import sys\nsetattr(sys.modules[__name__], NAME, {})\n", "x:3:1: "},
 		"a block that continues after ;":        {assign + "if DEBUG: pass; \\\nEVENT_BUS_PRODUCER_CONFIG = {}\n", "x:3:1: found EVENT_BUS_PRODUCER_CONFIG in a block"},
@@ -170,6 +182,11 @@ func convertible() map[string]struct {
 		want    signalcast.ProducerConfig
 	}{
 		"an assignment after an import of all names": {"from other import *\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
+		"an assignment after an update of all names": {"vars().update(X)\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
+		"a logger with the name of the module":       {"log = logging.getLogger(__name__)\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
+		"the name of the module as a value":          {"LOGGERS = {'x': 1, __name__: 2}\nNAMES = [1, __name__]\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
+		"a constant after an import of all names":    {"from other import *\nT = 'a'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", a},
+		"a format string with the name as text":      {"x = f'EVENT_BUS_PRODUCER_CONFIG exec {y}'\nEVENT_BUS_PRODUCER_CONFIG = {'a': {}}\n", a},
 		"a constant as a name":                       {"T = 'a'\nEVENT_BUS_PRODUCER_CONFIG = {T: {}}\n", a},
 		"a constant that is used elsewhere":          {"T = 'a'\nprint(T, T + 'x', [T])\nEVENT_BUS_PRODUCER_CONFIG = {}\nEVENT_BUS_PRODUCER_CONFIG[T] = {}\n", a},
 		"constants as values": {

@@ -45,7 +45,7 @@ func TestPythonComputesTheSame(t *testing.T) {
 		programs = append(programs, c.program)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 10_000 {
+	for range 50_000 {
 		programs = append(programs, generate(random))
 	}
 	in, err := json.Marshal(programs)
@@ -120,7 +120,7 @@ func generate(random *rand.Rand) string {
 			"T = 'x'", "ON = True", "ON = False", "T = T.upper()", "from other import *", "globals().update({})",
 			"if DEBUG:\n    "+setting+" = {}", "if DEBUG: pass; \\\n"+setting+" = {}", "x = 1; "+setting+" = {'c': {}}",
 			"for T in ['y']: pass", "def f(T):\n    return T", "print(T)", "(T, ON) = ('z', True)", "del T", setting,
-			"T: str = 'q'", "exec(\"T = 'w'\")", "with open('/dev/null') as T: pass", "[T for T in 'ab']", "\uff34 = 'v'",
+			"T: str = 'q'", "exec(\"T = 'w'\")", "f\"{(T := 'v')}\"", "f\"{EVENT_BUS_PRODUCER_CONFIG.clear()}\"", "g = globals()", "vars().update(T='u')", "with open('/dev/null') as T: pass", "[T for T in 'ab']", "\uff34 = 'v'",
 		)
 		b.WriteString(line + "\n")
 	}

@@ -2,6 +2,7 @@ package pysettings
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/signalcast/signalcast"
 )
@@ -40,30 +41,60 @@ func split(tokens []token) []statement {
 
 // Statements that can change the setting without its name.
 const (
-	starImport = "an import of all names"
-	execution  = "code that executes text or changes names"
+	starImport   = "an import of all names"
+	nameUpdate   = "an update of all names"
+	moduleAccess = "code that gets the name of the module"
+	execution    = "code that executes text or changes names"
 )
+
+// isOnce reports whether a change described by by happens only when Python runs the statement. Other
+// changes can happen at any time after it.
+func isOnce(by string) bool { return by == starImport || by == nameUpdate }
+
+// executors are names of functions and attributes that execute text or change names.
+var executors = []string{ //nolint:gochecknoglobals // a constant list
+	"__builtins__", "__dict__", "__setattr__", "builtins", "delattr", "eval", "exec", "execfile", "f_builtins", "f_globals", "f_locals",
+	"globals", "locals", "modules", "setattr", "vars",
+}
 
 // indirect describes the part of the statement that can change the setting without its name, and
 // returns its position. by is empty if the statement has no such part.
 func (s *statement) indirect() (by string, pos signalcast.Position) {
+	var calls []bool // for each open bracket, whether it holds the arguments of a call
 	for i, t := range s.tokens {
+		found := ""
 		switch {
-		case t.kind == operatorToken && t.text == "*" && i > 0 && s.tokens[0].text == "from" && s.tokens[i-1].text == "import":
-			by = starImport
-		case t.kind == nameToken && slices.Contains([]string{
-			"__builtins__", "__dict__", "__setattr__", "eval", "exec", "execfile", "globals", "locals", "setattr", "vars",
-		}, t.text):
-			by = execution
-		default:
-			continue
+		case isOpening(t):
+			calls = append(calls, t.text == "(" && i > 0 && s.tokens[i-1].kind == nameToken && s.tokens[i-1].text != "getLogger")
+		case isClosing(t):
+			calls = calls[:max(len(calls)-1, 0)]
+		case t.text == "*" && i > 0 && s.tokens[0].text == "from" && s.tokens[i-1].text == "import":
+			found = starImport
+		case i == 0 && s.updatesNames():
+			found = nameUpdate
+		case slices.ContainsFunc(t.words(), func(word string) bool { return slices.Contains(executors, word) }):
+			found = execution
+		case t.kind == nameToken && t.text == "__name__" && len(calls) > 0 && calls[len(calls)-1]:
+			found = moduleAccess
 		}
-		if s.block { // Python can run it after a later assignment of the setting
-			by += " in a block"
+		if found != "" && (by == "" || isOnce(by)) {
+			by, pos = found, t.pos
 		}
-		return by, t.pos
 	}
-	return "", signalcast.Position{}
+	if by != "" && s.block { // Python can run the statement at any time after it
+		by += " in a block"
+	}
+	return by, pos
+}
+
+// updatesNames reports whether the statement begins with globals().update, or that of locals or vars.
+func (s *statement) updatesNames() bool {
+	var start []string
+	for _, t := range s.tokens[:min(len(s.tokens), 5)] {
+		start = append(start, t.text)
+	}
+	return len(start) == 5 && slices.Contains([]string{"globals", "locals", "vars"}, start[0]) &&
+		slices.Equal(start[1:], []string{"(", ")", ".", "update"})
 }
 
 // constants returns the names that are assigned to a string or a boolean at the top level, and that no
@@ -115,6 +146,8 @@ func (s *statement) assigned() []string {
 	inside := 0 // open brackets of subscripts and calls, which assign no name
 	for i, t := range s.tokens {
 		switch {
+		case t.kind == formatToken && strings.Contains(t.text, ":="):
+			names = append(names, t.words()...)
 		case t.kind == nameToken:
 			walrus := i+1 < len(s.tokens) && s.tokens[i+1].text == ":="
 			if all || i == 0 || walrus || i < last && inside == 0 {

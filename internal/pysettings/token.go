@@ -19,7 +19,7 @@ const (
 	newlineToken                  // the end of a statement; its text is ";" for a semicolon
 	nameToken                     // a name or a keyword
 	stringToken                   // its text is the decoded content
-	formatToken                   // a computed string: f"…" and t"…"
+	formatToken                   // f"…" or t"…"; its text is that of the replacement fields
 	bytesToken                    // b"…"
 	escapedToken                  // a string with an escape sequence that is not decoded
 	numberToken
@@ -32,6 +32,18 @@ type token struct {
 	text     string
 	pos      signalcast.Position
 	indented bool // the first token of a line that is indented
+}
+
+// words returns the names in the token, as Python compares them.
+func (t token) words() []string {
+	switch t.kind {
+	case nameToken:
+		return []string{t.text}
+	case formatToken:
+		return strings.FieldsFunc(norm.NFKC.String(t.text), func(c rune) bool { return !inName(c) })
+	default:
+		return nil
+	}
 }
 
 // maxTokens bounds the memory for tokens.
@@ -59,7 +71,7 @@ type tokenizer struct {
 	mark    int // an offset on the current line
 	column  int // the column of mark
 	open    []bracket
-	start   bool // at the start of a logical line
+	start   bool // the next token is the first of a logical line
 	list    []token
 	invalid *syntaxError
 
@@ -68,7 +80,7 @@ type tokenizer struct {
 
 // tokenize returns the tokens of a text, or its first syntax error.
 func tokenize(text string) ([]token, *syntaxError) {
-	// Python reads every end of a line as a line feed, in strings too.
+	// Python reads every line ending as a line feed, in strings too.
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, "\ufeff"))
 	t := tokenizer{text: text, line: 1, column: 1, start: true}
 	for t.invalid == nil && t.offset < len(t.text) {
@@ -215,12 +227,13 @@ func (t *tokenizer) string(pos signalcast.Position, prefix string) {
 		kind = escapedToken
 	}
 	end := t.offset
-	t.offset = start // add looks at the line before the string
+	t.offset = start // add reads the indentation before the offset
 	t.add(kind, content, pos)
 	t.offset = end
 }
 
-// quoted reads a string from its opening to its closing quote.
+// quoted reads a string from its opening to its closing quote. The content of a format string is that
+// of its replacement fields.
 func (t *tokenizer) quoted(raw, format bool) (content string, ok bool) {
 	quote := t.text[t.offset : t.offset+1]
 	long := strings.HasPrefix(t.text[t.offset:], strings.Repeat(quote, 3))
@@ -243,23 +256,27 @@ func (t *tokenizer) quoted(raw, format bool) (content string, ok bool) {
 		case c == '\\':
 			t.escape(&b, raw)
 		case c == '{' && format && !strings.HasPrefix(rest, "{{"):
+			start := t.offset
 			if !t.replacement() {
 				return "", false
 			}
+			b.WriteString(t.text[start:t.offset])
 		case c == '{' && format:
 			t.offset += 2
 		default:
-			b.WriteByte(c)
+			if !format {
+				b.WriteByte(c)
+			}
 			t.offset++
 		}
 	}
 	return "", false
 }
 
-// replacement skips {…} in a format string, with the strings inside. Text after a
-// colon in it is plain until the next brace.
+// replacement skips a replacement field, {…}, with the strings in it. After a colon, the field has
+// plain text up to the next brace.
 func (t *tokenizer) replacement() bool {
-	var open []byte // '{' of an expression, ':' of the text after it, '(' of any other bracket
+	var open []byte // '{' in an expression, ':' in the text after it, '(' in any other bracket
 	for t.offset < len(t.text) {
 		c, within := t.text[t.offset], byte(':')
 		if len(open) > 0 {
@@ -332,7 +349,7 @@ func (t *tokenizer) escape(b *strings.Builder, raw bool) {
 			b.WriteByte("\\'\"\a\b\f\n\r\t\v"[i])
 			t.offset += 2
 		} else {
-			b.WriteByte('\\') // stays before any other character
+			b.WriteByte('\\') // Python keeps a backslash before any other character
 			t.offset++
 		}
 		return
@@ -346,7 +363,7 @@ func (t *tokenizer) escape(b *strings.Builder, raw bool) {
 	if err != nil {
 		end = 2
 	}
-	if char := rune(code); err == nil && utf8.ValidRune(char) { //nolint:gosec // what does not fit is negative, which is not valid
+	if char := rune(code); err == nil && utf8.ValidRune(char) { //nolint:gosec // a larger code is negative, which is not valid
 		b.WriteRune(char)
 	} else {
 		t.undecoded = true
