@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
@@ -51,13 +52,21 @@ func readTOML(d *configtree.Document, text []byte) {
 
 func tomlSyntax(d *configtree.Document, text []byte, err error) {
 	d.Tree = nil
-	pos := signalcast.Position{}
+	pos, word := signalcast.Position{}, ""
 	if syntax, ok := errors.AsType[*toml.DecodeError](err); ok {
 		pos.Line, pos.Column = syntax.Position()
 		if lines := bytes.Split(text, []byte{'\n'}); pos.Line <= len(lines) {
 			line := lines[pos.Line-1]
-			pos.Column = 1 + utf8.RuneCount(line[:min(pos.Column-1, len(line))])
+			start := min(pos.Column-1, len(line))
+			pos.Column = 1 + utf8.RuneCount(line[:start])
+			if rest := string(line[start:]); bytes.HasSuffix(bytes.TrimSpace(line[:start]), []byte("=")) {
+				word = rest[:len(rest)-len(strings.TrimLeftFunc(rest, unicode.IsLetter))]
+			}
 		}
+	}
+	if want := boolean(word); want != "" {
+		d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, "found "+word, want)
+		return
 	}
 	d.Fault(signalcast.CodeSyntax, signalcast.ConfigPath{}, pos, fmt.Sprintf("found text that is not TOML: %v", err), "TOML 1.0")
 }

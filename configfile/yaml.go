@@ -84,6 +84,8 @@ func (d yamlReader) value(node *yaml.Node, path signalcast.ConfigPath) (value an
 			if node.Decode(&b) == nil {
 				return b, true
 			}
+			d.Fault(signalcast.CodeWrongType, path, at(node), "found a malformed boolean", "true or false")
+			return nil, false
 		}
 		d.Fault(signalcast.CodeWrongType, path, at(node), "found a value of type "+strconv.Quote(node.ShortTag()), "an object, a string or a boolean")
 		return nil, false
@@ -98,12 +100,25 @@ const (
 
 // oldBoolean reports a word without quotes that is a boolean in YAML 1.1 and a string in YAML 1.2.
 func (d yamlReader) oldBoolean(node *yaml.Node, path signalcast.ConfigPath) bool {
-	meant := map[string]string{"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}[strings.ToLower(node.Value)]
+	meant := boolean(node.Value)
 	if node.Style != 0 || meant == "" {
 		return false
 	}
 	d.Fault(signalcast.CodeWrongType, path, at(node), "found "+node.Value+", which YAML 1.2 reads as a string", meant)
 	return true
+}
+
+// boolean returns true or false for a word that other languages or versions read as that boolean. It
+// returns an empty string for other words.
+func boolean(word string) string {
+	switch strings.ToLower(word) {
+	case "true", "yes", "y", "on":
+		return "true"
+	case "false", "no", "n", "off":
+		return "false"
+	default:
+		return ""
+	}
 }
 
 // object converts an object. It does not read objects inside settings.
