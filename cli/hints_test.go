@@ -17,6 +17,14 @@ func TestLintHintsAtTheNextStep(t *testing.T) {
 			"EVENT_BUS_PRODUCER_CONFIG:\n  " + enrolled + ":\n    t: {event_key_field: enrollment.user.id, enabled: true}\n",
 			"config.yaml: remove the name EVENT_BUS_PRODUCER_CONFIG; a configuration file holds only the value of that setting\n",
 		},
+		"a file with the name of the setting in lower case": {
+			"event_bus_producer_config: {}\n",
+			"config.yaml: remove the name event_bus_producer_config;",
+		},
+		"settings without a topic": {
+			enrolled + ":\n  event_key_field: enrollment.user.id\n  enabled: true\n",
+			"config.yaml: " + enrolled + ": settings belong to a topic; put them under the name of one\n2 problems",
+		},
 		"an event type of a service": {
 			"com.example.thing.happened: {t: {keyless: true, enabled: true}}\n",
 			"build the command for other event types with package github.com/signalcast/signalcast/cli\n",
