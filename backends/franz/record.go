@@ -7,33 +7,33 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// record is a message in the form that franz-go wants. It is used again, for
-// another message, once the promise was called: the client has forgotten it by then.
-// What the next message has in common with the last, nearly all headers, is kept.
+// record is a message in the form of franz-go. It is used again for another message after its
+// promise was called, since the client does not use it any more. The headers that the next
+// message has in common with the last, nearly all, are kept.
 type record struct {
 	client  kgo.Record
 	promise func(*kgo.Record, error)
 	message kafkabus.Record
-	taken   int64 // how many produce requests had begun by then
+	before  int64 // the number of produce requests when the message was accepted
 
 	bytes   []byte // of key and value
-	origin  kafkabus.Origin
+	common  kafkabus.Common
 	headers [10]kgo.RecordHeader
-	id      [36]byte // what its header holds
-	time    [48]byte // what its header holds, and room
+	id      [36]byte // of the header for the ID
+	time    [48]byte // of the header for the time
 }
 
-// newRecord returns a record whose promise calls settle.
-func newRecord(settle func(*record, error)) *record {
+// newRecord returns a record whose promise calls complete.
+func newRecord(complete func(*record, error)) *record {
 	r := new(record)
-	r.promise = func(_ *kgo.Record, err error) { settle(r, err) }
+	r.promise = func(_ *kgo.Record, err error) { complete(r, err) }
 	return r
 }
 
-// set makes the record that of another message.
+// set fills the record for another message.
 func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
 	e := m.Message.Event
-	if !r.origin.Is(e) {
+	if !r.common.Equal(e) {
 		r.setHeaders(e, attributes)
 	}
 	r.headers[kafkabus.IDAttribute].Value = attributes[kafkabus.IDAttribute].Append(r.id[:0], e)
@@ -45,8 +45,8 @@ func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
 	}
 	r.message = m
 	r.client = kgo.Record{
-		Topic: m.Message.Topic, Timestamp: m.Taken, Headers: r.headers[:],
-		Partition: unassigned, // until the topic is known
+		Topic: m.Message.Topic, Timestamp: m.Accepted, Headers: r.headers[:],
+		Partition: unassigned, // until the client knows the partitions
 	}
 	if m.HasKey() {
 		b = m.AppendKey(b)
@@ -60,7 +60,7 @@ func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
 
 // setHeaders sets all headers.
 func (r *record) setHeaders(e *signalcast.Envelope, attributes *[10]kafkabus.Attribute) {
-	r.origin = kafkabus.OriginOf(e)
+	r.common = kafkabus.CommonOf(e)
 	text := make([]byte, 0, kafkabus.HeaderBytes(e))
 	for i, a := range attributes {
 		start := len(text)
@@ -69,10 +69,10 @@ func (r *record) setHeaders(e *signalcast.Envelope, attributes *[10]kafkabus.Att
 	}
 }
 
-// forget drops what belongs to the message. It reports whether the record is
-// small enough to be kept for another.
-func (r *record) forget() bool {
+// clear drops the message. It reports whether the record is small enough to be kept for another
+// one.
+func (r *record) clear() bool {
 	const usual = 4096
-	r.message = kafkabus.Record{} // set replaces all of the rest, which is the record's own
+	r.message = kafkabus.Record{} // set replaces the rest
 	return cap(r.bytes) <= usual
 }

@@ -14,7 +14,7 @@ func TestConformanceOnARealBroker(t *testing.T) {
 	backendtest.Run(t, kafkatest.ServerHarness(t, open))
 }
 
-func TestKilledBrokerAndLostAcknowledgements(t *testing.T) {
+func TestKilledBrokerLosesAndReordersNothing(t *testing.T) {
 	t.Parallel()
 	kafkatest.Outage(t, open)
 }

@@ -18,34 +18,34 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// writer is the thin layer over franz-go's producer.
+// writer is a thin layer over the producer of franz-go.
 type writer struct {
 	options []kgo.Opt
 	client  atomic.Pointer[kgo.Client]
 	timeout time.Duration
 	wire    *kafkabus.Wire
 
-	// running counts the goroutine that renews the client, which stop ends.
+	// running counts the goroutine that renews the client. It ends when stop ends ctx.
 	ctx      context.Context //nolint:containedctx // the life of the goroutine
 	stop     context.CancelFunc
 	running  sync.WaitGroup
-	mu       sync.Mutex // held while renewing begins or ends, and while it is stopped
+	mu       sync.Mutex // guards renewing, and starting the goroutine
 	renewing bool
 
 	attributes [10]kafkabus.Attribute
-	records    sync.Pool // of *record that no message has
+	records    sync.Pool // of *record without a message
 }
 
 func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
-	w.records.New = func() any { return newRecord(w.settle) }
+	w.records.New = func() any { return newRecord(w.complete) }
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.options = []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
 		kgo.WithLogger(logger{log}),
-		// Together they are how long an answer is waited for.
+		// Both together bound the wait for a response.
 		kgo.ProduceRequestTimeout(c.RequestTimeout / 2),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout / 2),
 		kgo.DisableClientMetrics(),
@@ -57,19 +57,19 @@ func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 		})),
 		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerLinger(0), // what waits while a request is in flight makes the next batch
+		kgo.ProducerLinger(0), // records that wait for the request in flight are the next batch
 		kgo.AllowAutoTopicCreation(),
-		// The bound is that of the bus.
+		// The bus has the bound.
 		kgo.MaxBufferedRecords(math.MaxInt),
-		// Nothing that heals is given up before the delivery timeout, and what does
-		// not heal is given up then, also when an acknowledgement is missing.
+		// Records are retried until the delivery timeout and fail then, also if an
+		// acknowledgement is missing.
 		kgo.UnknownTopicRetries(-1),
 		kgo.RecordDeliveryTimeout(c.DeliveryTimeout),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(backendkit.Backoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
-		kgo.MetadataMaxAge(5 * time.Second), // until partitions that were added are used
+		kgo.MetadataMaxAge(5 * time.Second), // after it, added partitions are used
 	}
 	if mechanism := kafkabus.Mechanism(c); mechanism != nil {
 		w.options = append(w.options, kgo.SASL(mechanism))
@@ -82,9 +82,8 @@ func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 	return w, nil
 }
 
-// byName returns the versions of requests that call topics by their names, not by
-// IDs: a client that knows a topic's ID never writes to the topic again once it
-// was deleted and made anew.
+// byName returns the versions of requests that identify topics by name, not by ID. A client that
+// knows the ID of a topic cannot write to it after the topic was deleted and created again.
 func byName() *kversion.Versions {
 	const metadata, last = 3, 9
 	v := kversion.Stable()
@@ -96,52 +95,52 @@ func byName() *kversion.Versions {
 func (w *writer) Write(m kafkabus.Record) {
 	r, _ := w.records.Get().(*record)
 	r.set(m, &w.attributes)
-	r.taken = w.wire.Began()
+	r.before = w.wire.Requests()
 	w.client.Load().Produce(context.Background(), &r.client, r.promise)
 }
 
-// settle reports the outcome of a record.
-func (w *writer) settle(r *record, err error) {
+// complete reports the outcome of a record.
+func (w *writer) complete(r *record, err error) {
 	if err == nil {
 		r.message.Delivered(r.client.Partition, r.client.Offset)
 	} else {
 		fate := signalcast.FateUnknown
-		if w.unwritten(r, err) {
+		if w.certainlyNotWritten(r, err) {
 			fate = signalcast.FateNotWritten
 		}
 		r.message.Failed(fate, w.explain(&r.message, err))
-		if rejection(err) && w.wire.Began() == r.taken { // so it was not the record that was rejected
+		if permanent(err) && w.wire.Requests() == r.before { // the broker did not reject the record
 			w.startRenewing()
 		}
 	}
-	if r.forget() {
+	if r.clear() {
 		w.records.Put(r)
 	}
 }
 
 const unassigned = -1
 
-// unwritten reports whether the record is certainly not in Kafka, given that it
-// failed with err.
-func (w *writer) unwritten(r *record, err error) bool {
-	now := w.wire.Began()
-	if r.client.Partition == unassigned || now == r.taken {
+// certainlyNotWritten reports whether a record that failed with err is certainly not in Kafka: no
+// produce request was sent while the client had it.
+func (w *writer) certainlyNotWritten(r *record, err error) bool {
+	now := w.wire.Requests()
+	if r.client.Partition == unassigned || now == r.before {
 		return true
 	}
-	// What a broker says about the content of a batch, it says instead of writing it.
-	// An earlier attempt was another request.
+	// A broker that rejects the content of a batch has not written it. If there was only one
+	// request, no earlier attempt can have written it.
 	switch {
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge),
 		errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.PolicyViolation),
 		errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.UnsupportedForMessageFormat):
-		return now == r.taken+1
+		return now == r.before+1
 	default:
 		return false
 	}
 }
 
-// rejection reports whether err is a broker's answer that franz-go does not ask again after.
-func rejection(err error) bool {
+// permanent reports whether a broker replied with an error that franz-go does not retry.
+func permanent(err error) bool {
 	var broker *kerr.Error
 	return errors.As(err, &broker) && !broker.Retriable
 }
@@ -155,8 +154,8 @@ func (w *writer) startRenewing() {
 	}
 }
 
-// renew replaces the client if the brokers rejected it a producer ID: it asks no
-// more then, and fails everything for good. What the old one has, it fails.
+// renew replaces the client if the brokers rejected its request for a producer ID. Such a client
+// does not ask again and fails all records. The records of the old client fail.
 func (w *writer) renew() {
 	defer func() {
 		w.mu.Lock()
@@ -164,16 +163,16 @@ func (w *writer) renew() {
 		w.renewing = false
 	}()
 	old := w.client.Load()
-	if _, _, err := old.ProducerID(w.ctx); !rejection(err) {
-		return // something else was rejected
+	if _, _, err := old.ProducerID(w.ctx); !permanent(err) {
+		return // another request was rejected
 	}
-	const aSecond = 10 // no more of clients that are rejected again
-	if backendkit.Pause(w.ctx, aSecond, 0) != nil {
+	const longest = 10 // failures; the pause is up to 1 s, since the next client may be rejected too
+	if backendkit.Pause(w.ctx, longest, 0) != nil {
 		return
 	}
 	client, err := kgo.NewClient(w.options...)
 	if err != nil {
-		return // it is what the first one was made with
+		return // not possible: the first client had the same options
 	}
 	w.client.Store(client)
 	_ = old.Flush(w.ctx)
@@ -182,7 +181,7 @@ func (w *writer) renew() {
 
 // Close implements [kafkabus.Writer].
 func (w *writer) Close() {
-	w.wire.Shut()
+	w.wire.Stop()
 	w.mu.Lock()
 	w.stop()
 	w.mu.Unlock()
@@ -190,19 +189,19 @@ func (w *writer) Close() {
 	w.client.Load().Close()
 }
 
-// explain turns the error of a record into what callers look for.
+// explain wraps the error of a record in the sentinel for its class.
 func (w *writer) explain(r *kafkabus.Record, err error) error {
 	var broker *kerr.Error
 	if errors.As(err, &broker) {
 		err = kafkabus.Explain(broker.Code, err)
 	}
 	switch {
-	case w.wire.IsShut():
-		if broker == nil { // err tells no more than that the client is closed
-			err = w.wire.Trouble()
+	case w.wire.Stopped():
+		if broker == nil { // err only says that the client is closed
+			err = w.wire.DialErr()
 		}
 		return kafkabus.Closed(err)
-	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Taken) >= w.timeout:
+	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Accepted) >= w.timeout:
 		return fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, err)
 	default:
 		return err

@@ -13,13 +13,12 @@ import (
 
 var _ signalcast.Backend = (*Backend)(nil)
 
-// Backend publishes messages to Kafka. Its methods may be called from many
-// goroutines at the same time.
+// Backend publishes messages to Kafka. All methods are safe for concurrent use.
 type Backend struct{ bus *kafkabus.Bus }
 
-// New returns a backend for the brokers that c names. It checks c and reports
-// every fault, each as a *kafkaconfig.ConfigError. It does not connect: brokers that are
-// away are connected to when they are back.
+// New returns a backend for the brokers of c. If c is invalid, the error joins a
+// *kafkaconfig.ConfigError for each fault. New does not connect, so a broker may be
+// unreachable.
 func New(c Config) (*Backend, error) {
 	checked, err := kafkabus.Check(c)
 	if err != nil {
@@ -35,40 +34,40 @@ func New(c Config) (*Backend, error) {
 	return &Backend{bus}, nil
 }
 
-// String says where the backend writes, without credentials.
+// String returns the brokers and the registry, without credentials.
 func (b *Backend) String() string { return "kafka.Backend{" + b.bus.String() + "}" }
 
 // Format writes String for every verb.
 func (b *Backend) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
-// Prepare rejects topics with names that are illegal in Kafka, and event types
-// that are illegal as the namespace of an Avro schema, those with a hyphen say.
-// Then it registers the schemas of the enabled routes, unless
-// Config.RegisterOnUse leaves that for later: a registry that rejects one or
-// cannot be reached until ctx ends, or within 30 s, is a *kafkaconfig.SchemaError. It does
-// not ask the brokers.
+// Prepare checks the names of topics by the rules of Kafka, and event types by those of Avro
+// namespaces, which do not allow a hyphen. Then it registers the schemas of the enabled routes,
+// unless Config.RegisterOnUse is set. The error has a *kafkaconfig.SchemaError if the registry
+// rejects a schema, or is unreachable for 30 s or until ctx ends. Prepare does not connect to the
+// brokers.
 func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	return b.bus.Prepare(ctx, routes)
 }
 
-// Publish takes m into the buffer; see [signalcast.Backend]. The receipt holds
-// the partition and the offset. When done gets an error it is a
-// *signalcast.DeliveryError.
+// Publish accepts m into the buffer. See [signalcast.Backend]. The receipt holds the partition
+// and the offset. The error given to done is a *signalcast.DeliveryError.
 func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	return b.bus.Publish(ctx, m, done)
 }
 
-// Flush waits until the outcome of every message taken before the call was reported.
+// Flush blocks until every message that was accepted before the call has an outcome.
 func (b *Backend) Flush(ctx context.Context) error { return b.bus.Flush(ctx) }
 
-// Close stops taking messages, waits for the outcome of those taken and closes
-// the connections. Messages that are left when ctx ends fail with ErrClosed;
-// Close then returns ctx's error and says how many they were.
+// Close rejects new messages, waits for the outcome of accepted ones and closes the
+// connections. If ctx ends first, the remaining messages fail with ErrClosed, and the error of
+// Close has their number and wraps ctx.Err().
 func (b *Backend) Close(ctx context.Context) error { return b.bus.Close(ctx) }
 
-// Unacknowledged returns the number of messages that were taken and whose
-// outcome has not been reported.
+// Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Backend) Unacknowledged() int { return b.bus.Unacknowledged() }
 
-// UseLogger sets the logger if Config.Logger is nil. A [signalcast.Dispatcher] calls it.
+// UseLogger sets the logger if Config.Logger is nil. The dispatcher calls it.
 func (b *Backend) UseLogger(l *slog.Logger) { b.bus.UseLogger(l) }
+
+// Panics returns the number of recovered panics of the log handler.
+func (b *Backend) Panics() int64 { return b.bus.Panics() }

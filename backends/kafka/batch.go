@@ -10,20 +10,20 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// sequence numbers what one producer writes to one partition, so that brokers
-// store a batch once however often it is written.
+// sequence numbers the records that one producer writes to one partition. A broker stores a batch
+// once, however often it is sent with the same number.
 type sequence struct {
 	producer int64
 	epoch    int16
 	next     int32
 }
 
-// advance counts n records that were written. Brokers count with 31 bits.
+// advance adds n written records. Brokers count with 31 bits.
 func (s *sequence) advance(n int) {
 	s.next = int32((int64(s.next) + int64(n)) & math.MaxInt32)
 }
 
-// The places of fields in a batch of records, as in Kafka's format of version 2.
+// The offsets of fields in a batch of records, in version 2 of Kafka's format.
 const (
 	lengthAt          = 8
 	leaderEpochAt     = 12
@@ -45,7 +45,7 @@ type encoder struct{ headers [10]header }
 
 // header is a header of every record.
 type header struct {
-	name   []byte // behind its length, as it is written
+	name   []byte // with its length, as it is on the wire
 	append func(b []byte, e *signalcast.Envelope) []byte
 }
 
@@ -56,23 +56,23 @@ func newEncoder() (e encoder) {
 	return e
 }
 
-// encode returns the records as a batch, behind its own length as requests want
-// it. The batch takes the place of what is in room, if it is large enough.
-func (e *encoder) encode(room []byte, records []kafkabus.Record, s sequence) []byte {
+// encode returns the records as a batch with its length in front, as requests need it. It uses the
+// memory of space if that is large enough.
+func (e *encoder) encode(space []byte, records []kafkabus.Record, s sequence) []byte {
 	const prefix = 4
 	size := prefix
 	for i := range records {
 		size += records[i].BatchBytes()
 	}
-	if cap(room) < size {
-		room = make([]byte, size)
+	if cap(space) < size {
+		space = make([]byte, size)
 	}
-	b := room[:prefix+recordsAt]
+	b := space[:prefix+recordsAt]
 	clear(b)
-	first := records[0].Taken.UnixMilli()
+	first := records[0].Accepted.UnixMilli()
 	last := first
 	for i := range records {
-		at := records[i].Taken.UnixMilli()
+		at := records[i].Accepted.UnixMilli()
 		last = max(last, at)
 		start := len(b)
 		b = putLength(e.appendRecord(append(b, 0), &records[i], i, at-first), start)
@@ -118,8 +118,8 @@ func (e *encoder) appendRecord(b []byte, r *kafkabus.Record, offset int, millis 
 	return b
 }
 
-// putLength puts the length of what stands behind the byte at into that byte,
-// and behind it what does not fit.
+// putLength writes the length of b[at+1:] as a varint at b[at]. It moves the rest if the varint has
+// more than one byte.
 func putLength(b []byte, at int) []byte {
 	var space [binary.MaxVarintLen64]byte
 	length := binary.AppendVarint(space[:0], int64(len(b)-at-1))

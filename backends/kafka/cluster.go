@@ -18,8 +18,8 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// cluster is everything that is asked of kafka-go: its connections and its
-// knowledge of where partitions are.
+// cluster is the part of kafka-go that the backend uses: connections, and the routing of requests
+// to the leaders of partitions.
 type cluster struct {
 	seeds     net.Addr
 	transport *kafka.Transport
@@ -39,15 +39,15 @@ func newCluster(c kafkabus.Config) *cluster {
 	return &cluster{seeds: kafka.TCP(c.Brokers...), transport: transport, wire: wire, timeout: c.RequestTimeout}
 }
 
-// partitions returns how many partitions the topic has. Brokers that are
-// configured to create topics on use create it.
+// partitions returns the number of partitions of the topic. Brokers that create topics on use
+// create it.
 func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
-	r, err := ask[*metadata.Response](ctx, c, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
+	r, err := request[*metadata.Response](ctx, c, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
 	switch {
 	case err != nil:
 		return 0, err
 	case len(r.Topics) != 1:
-		return 0, errUnexpectedAnswer
+		return 0, errUnexpectedResponse
 	case r.Topics[0].ErrorCode != 0:
 		return 0, kafka.Error(r.Topics[0].ErrorCode) //nolint:wrapcheck // wrapped where it is reported
 	case len(r.Topics[0].Partitions) == 0:
@@ -59,7 +59,7 @@ func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
 
 // sequence returns the first sequence of a new producer.
 func (c *cluster) sequence(ctx context.Context) (sequence, error) {
-	r, err := ask[*initproducerid.Response](ctx, c, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
+	r, err := request[*initproducerid.Response](ctx, c, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
 	switch {
 	case err != nil:
 		return sequence{}, err
@@ -70,36 +70,36 @@ func (c *cluster) sequence(ctx context.Context) (sequence, error) {
 	}
 }
 
-// ask returns the answer to a request, which kafka-go takes to the broker that it is for.
-func ask[Answer protocol.Message](ctx context.Context, c *cluster, request protocol.Message) (Answer, error) {
+// request sends a request to the broker that kafka-go selects, and returns the response.
+func request[Response protocol.Message](ctx context.Context, c *cluster, message protocol.Message) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	message, err := c.transport.RoundTrip(ctx, c.seeds, request)
-	answer, ok := message.(Answer)
+	received, err := c.transport.RoundTrip(ctx, c.seeds, message)
+	response, ok := received.(Response)
 	if err == nil && !ok {
-		err = errUnexpectedAnswer
+		err = errUnexpectedResponse
 	}
-	return answer, err
+	return response, err
 }
 
-// produced is what became of a produce request.
+// produced is the result of a produce request.
 type produced struct {
-	offset int64 // of the first record where err is nil, or -1 if it is not known
-	err    error // a kafka.Error is the broker's answer
-	// mayBeWritten says that the batch can be there though err is not nil.
+	offset int64 // of the first record if err is nil, or -1 if unknown
+	err    error // a kafka.Error if the broker replied with it
+	// mayBeWritten is true if err is not nil and the batch may have been written.
 	mayBeWritten bool
-	// answered says that the broker has read the batch; else it may still be sent.
-	answered bool
+	// replied is true if the broker has read the batch. Otherwise the client may still send it.
+	replied bool
 }
 
-// produce writes a batch to a partition. Unless it is answered, the batch must not
-// be changed any more.
+// produce writes a batch to a partition. If the broker did not reply, the memory of the batch must
+// not be used again.
 func (c *cluster) produce(ctx context.Context, topic string, partition int32, batch []byte) produced {
-	before := c.wire.Began()
+	before := c.wire.Requests()
 	const allInSync = -1
-	r, err := ask[*produce.Response](ctx, c, &rawproduce.Request{
+	r, err := request[*produce.Response](ctx, c, &rawproduce.Request{
 		Acks: allInSync,
-		// The broker gives up waiting for replicas, and says so, before ask does.
+		// The broker stops waiting for replicas, and replies so, before the request times out.
 		Timeout: int32(c.timeout.Milliseconds() / 2), //nolint:gosec // checked to be small
 		Topics: []rawproduce.RequestTopic{{
 			Topic: topic,
@@ -110,25 +110,25 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 		}},
 	})
 	if err != nil {
-		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Began() != before}
+		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Requests() != before}
 	}
 	if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
-		return produced{err: errUnexpectedAnswer, mayBeWritten: true, answered: true}
+		return produced{err: errUnexpectedResponse, mayBeWritten: true, replied: true}
 	}
 	p := r.Topics[0].Partitions[0]
 	switch code := kafka.Error(p.ErrorCode); code {
 	case 0:
-		return produced{offset: p.BaseOffset, answered: true}
+		return produced{offset: p.BaseOffset, replied: true}
 	case kafka.DuplicateSequenceNumber:
-		return produced{offset: -1, answered: true}
+		return produced{offset: -1, replied: true}
 	default:
-		return produced{err: code, mayBeWritten: !insteadOfWriting(code), answered: true}
+		return produced{err: code, mayBeWritten: !certainlyNotWritten(code), replied: true}
 	}
 }
 
-var errUnexpectedAnswer = errors.New("unexpected answer of the broker")
+var errUnexpectedResponse = errors.New("unexpected response of the broker")
 
-// unsent reports whether err came before anything was sent.
+// unsent reports whether err occurred before the request was sent.
 func unsent(err error) bool {
 	var (
 		dial      *kafkabus.DialError
@@ -140,8 +140,8 @@ func unsent(err error) bool {
 
 const refreshInterval = 250 * time.Millisecond
 
-// refresh makes the transport look again where partitions are: it does so with
-// new connections, for which the old ones are retired.
+// refresh makes the transport ask again for the leaders of partitions, which it does on new
+// connections only. It has no effect within refreshInterval of the last call.
 func (c *cluster) refresh() {
 	c.mu.Lock()
 	due := time.Since(c.refreshed) >= refreshInterval

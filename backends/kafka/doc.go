@@ -1,23 +1,27 @@
-// Package kafka publishes messages to Kafka with the client kafka-go, in the
-// wire format of the Open edX event bus.
+// Package kafka publishes messages to Kafka with the client kafka-go, in the wire format of the
+// Open edX event bus.
 //
 //	backend, err := kafka.New(kafka.Config{
 //		Brokers:        []string{"localhost:9092"},
 //		SchemaRegistry: "http://localhost:8081",
 //	})
 //
-// Messages wait in a buffer that is bounded in messages and bytes. They are
-// acknowledged by all in-sync replicas, and written again until they are, or
-// until Config.DeliveryTimeout has passed: through brokers that are away, leaders
-// that move and topics that do not exist yet. Writing is idempotent, so that what
-// is written again after a lost acknowledgement is stored once and in order.
+// # Delivery
 //
-// A key and a value with a schema are written in Confluent's framing, with the
-// schema registered under the name of the topic and the record. A message without
-// schemas, from the JSON codec, is written as it is and needs no registry.
-// Messages of equal keys go to the partition that the Python producer chooses.
+// Messages wait in a buffer that is bounded in messages and bytes. A message is delivered when
+// all in-sync replicas have stored it. Until then, it is retried, at most for
+// Config.DeliveryTimeout: while brokers are unreachable, leaders move, or the topic does
+// not exist yet. The producer is idempotent, so a retry after a lost acknowledgement is stored
+// once and in order.
 //
-// Package backends/franz keeps the same promises with another client, and is
-// configured alike. Of kafka-go this package uses the connections and the
-// routing of requests; batches, retries and the idempotent producer are its own.
+// # Wire format
+//
+// A key or value with a schema has Confluent's framing. Its schema is registered under the name
+// of the topic and the record. A message without schemas, from the JSON codec, has no framing and
+// needs no registry. Messages with equal keys go to the partition that the Python producer
+// chooses.
+//
+// Package backends/franz gives the same guarantees with another client and the same Config.
+// This package uses the connections and the routing of kafka-go. Batches, retries and the
+// idempotent producer are its own.
 package kafka

@@ -10,7 +10,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// explain gives an error the class that callers look for.
+// explain wraps the error of a broker in the sentinel for its class.
 func explain(err error) error {
 	var code kafka.Error
 	if errors.As(err, &code) {
@@ -19,8 +19,7 @@ func explain(err error) error {
 	return err
 }
 
-// permanent reports whether trying again is of no use after err, whatever was
-// to be written.
+// permanent reports whether a retry is of no use after err, whatever the batch holds.
 func permanent(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
@@ -40,9 +39,8 @@ func permanent(err error) bool {
 	}
 }
 
-// refusesContent reports whether the broker rejects what the batch holds, or
-// some record of it.
-func refusesContent(err error) bool {
+// rejectsContent reports whether the broker rejects the batch or one of its records.
+func rejectsContent(err error) bool {
 	var code kafka.Error
 	if !errors.As(err, &code) {
 		return false
@@ -56,16 +54,16 @@ func refusesContent(err error) bool {
 	}
 }
 
-// forgotten reports whether the broker does not accept the batch's number in
-// the sequence of its producer: what it knew of that is lost or has expired.
-func forgotten(err error) bool {
+// losesSequence reports whether the broker rejects the sequence number of the batch. The state of
+// the producer at the broker is lost or has expired.
+func losesSequence(err error) bool {
 	return errors.Is(err, kafka.OutOfOrderSequenceNumber) || errors.Is(err, kafka.UnknownProducerId) ||
 		errors.Is(err, kafka.InvalidProducerEpoch) || errors.Is(err, kafka.ProducerFenced)
 }
 
-// insteadOfWriting reports whether a broker that answers code has certainly not
-// written the batch. A leader that has written it and waits for its replicas may
-// lose its place or its disk meanwhile: it answers then as if it had never had them.
-func insteadOfWriting(code kafka.Error) bool {
-	return code == kafka.NotEnoughReplicas || permanent(code) || refusesContent(code) || forgotten(code)
+// certainlyNotWritten reports whether a broker that replies with code has certainly not written
+// the batch. Other codes prove nothing: a leader that has written the batch and loses the
+// leadership or its disk while it waits for the replicas replies as if it had not written.
+func certainlyNotWritten(code kafka.Error) bool {
+	return code == kafka.NotEnoughReplicas || permanent(code) || rejectsContent(code) || losesSequence(code)
 }

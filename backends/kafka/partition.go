@@ -10,53 +10,53 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// partition writes the records of one partition in order, one batch at a time.
+// partition writes the records of one partition, in order and one batch at a time.
 type partition struct {
 	writer *writer
 	topic  string
 	number int32
 
-	// With the writer's mu held:
+	// Guarded by writer.mu:
 	queue  []kafkabus.Record
 	served bool // a goroutine runs serve
 
-	// Of that goroutine:
-	pending  []kafkabus.Record // taken from the queue, those of the batch first
-	room     []byte            // of the last batch, for the next
-	sequence *sequence         // nil before the first batch, and when its state at the broker is not known
-	failing  bool              // logged as such
-	limit    int               // how many records a batch may have, where a larger one was rejected; else 0
+	// Used by that goroutine only:
+	pending  []kafkabus.Record // moved from the queue, those of the batch first
+	space    []byte            // the memory of the last batch, for the next
+	sequence *sequence         // nil before the first batch, and if its state at the broker is unknown
+	failing  bool              // the outage is logged
+	limit    int               // the largest number of records in a batch, after a larger one was rejected; 0 means no limit
 }
 
-// batch is what is written at once.
+// batch is a number of records that are written at once.
 type batch struct {
-	records []kafkabus.Record // the first of pending, settled where the outcome is reported
-	encoded []byte            // nil before it is written
-	// mayBeWritten says that an attempt may have succeeded. The batch stays as it
-	// is then, so that brokers recognise it.
+	records []kafkabus.Record // the first of pending; records with an outcome are zero
+	encoded []byte            // nil before the first attempt
+	// mayBeWritten is true if an attempt may have succeeded. The batch does not change then, so
+	// that brokers recognise it.
 	mayBeWritten bool
-	// unanswered says that an attempt was not answered: encoded may be read for longer.
-	unanswered bool
+	// unreplied is true if an attempt had no reply. The client may still read encoded.
+	unreplied bool
 }
 
-// serve writes what is queued until there is nothing more.
+// serve writes the queued records until none is left.
 func (p *partition) serve(ctx context.Context) {
 	var (
 		b       batch
-		cause   error // why the last attempt failed
+		cause   error // of the last failed attempt
 		repeats int
 	)
 	for p.fill(&b) {
 		if !p.expire(&b, cause) {
 			p.drop(&b)
 			if permanent(cause) {
-				cause = nil // of that batch; what heals keeps the next one too
+				cause = nil // it concerns that batch only
 			}
 			continue
 		}
 		err := p.attempt(ctx, &b)
 		if ctx.Err() != nil {
-			continue // err may be due to that; cause says what went wrong before
+			continue // err may come from the end of ctx; cause is from before
 		}
 		cause = err
 		if cause == nil {
@@ -76,13 +76,13 @@ func (p *partition) log() *slog.Logger {
 	return p.writer.log.Logger().With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
 }
 
-// fill makes the batch as large as it may be, unless it may be written already.
-// It reports false, and ends the serving, when there is nothing to write.
+// fill adds records to the batch up to the limits, unless the batch may have been written. It
+// returns false, and serve must end, if there is nothing to write.
 func (p *partition) fill(b *batch) bool {
 	if b.mayBeWritten {
 		return true
 	}
-	if !p.take() {
+	if !p.moveQueued() {
 		return false
 	}
 	var n, size int
@@ -97,9 +97,9 @@ func (p *partition) fill(b *batch) bool {
 	return true
 }
 
-// take takes what is queued. It reports false, and ends the serving, when nothing
-// is pending. What many records have needed is not kept for the next few then.
-func (p *partition) take() bool {
+// moveQueued moves the queued records to pending. If no record is pending, it releases the memory
+// and returns false, and serve must end.
+func (p *partition) moveQueued() bool {
 	p.writer.mu.Lock()
 	defer p.writer.mu.Unlock()
 	p.pending = append(p.pending, p.queue...)
@@ -107,18 +107,18 @@ func (p *partition) take() bool {
 	p.queue = p.queue[:0]
 	p.served = len(p.pending) > 0
 	if !p.served {
-		p.pending, p.queue, p.room = nil, nil, nil
+		p.pending, p.queue, p.space = nil, nil, nil
 	}
 	return p.served
 }
 
-// expire gives up the records whose time is up, and reports whether any is left.
-// In a batch that is encoded, the others keep their places.
+// expire fails the records that timed out and reports whether any is left. If the batch is encoded,
+// the other records keep their positions in it.
 func (p *partition) expire(b *batch, cause error) bool {
-	v, left := p.writer.judge(cause), 0
+	v, left := p.writer.verdictOn(cause), 0
 	for i := range b.records {
 		r := &b.records[i]
-		if r.Settled() {
+		if r.Completed() {
 			continue
 		}
 		if reason := v.of(r); reason != nil {
@@ -129,20 +129,20 @@ func (p *partition) expire(b *batch, cause error) bool {
 		left++
 	}
 	if b.encoded == nil && left < len(b.records) {
-		p.pending = slices.DeleteFunc(p.pending, func(r kafkabus.Record) bool { return r.Settled() })
+		p.pending = slices.DeleteFunc(p.pending, func(r kafkabus.Record) bool { return r.Completed() })
 		b.records = p.pending[:left]
 	}
 	return left > 0
 }
 
-// attempt writes the batch once. It settles the records whose outcome is known
-// by that and returns why the others have to be tried again.
+// attempt writes the batch once and reports the outcomes that are known by then. If records must be
+// retried, it returns the cause.
 func (p *partition) attempt(ctx context.Context, b *batch) error {
 	select {
 	case p.writer.slots <- struct{}{}:
 		defer func() { <-p.writer.slots }()
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // says only that it ended
+		return ctx.Err() //nolint:wrapcheck // the caller's own error
 	}
 	if p.sequence == nil {
 		s, err := p.writer.cluster.sequence(ctx)
@@ -153,8 +153,8 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		p.sequence = &s
 	}
 	if b.encoded == nil {
-		b.encoded = p.writer.encoder.encode(p.room, b.records, *p.sequence)
-		p.room = nil
+		b.encoded = p.writer.encoder.encode(p.space, b.records, *p.sequence)
+		p.space = nil
 	}
 	result := p.writer.cluster.produce(ctx, p.topic, p.number, b.encoded)
 	if result.err == nil {
@@ -162,14 +162,14 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		return nil
 	}
 	b.mayBeWritten = b.mayBeWritten || result.mayBeWritten
-	b.unanswered = b.unanswered || !result.answered
+	b.unreplied = b.unreplied || !result.replied
 	switch err := result.err; {
-	case forgotten(err):
+	case losesSequence(err):
 		p.sequence, b.encoded = nil, nil
 		return err
-	case refusesContent(err):
+	case rejectsContent(err):
 		if len(b.records) > 1 && !b.mayBeWritten {
-			p.limit = len(b.records) / 2 // which of them is it?
+			p.limit = len(b.records) / 2 // until the rejected record is alone
 			return nil
 		}
 		p.failed(b, explain(err))
@@ -190,37 +190,37 @@ func (p *partition) delivered(b *batch, offset int64) {
 		p.log().InfoContext(p.writer.ctx, "writing to the partition works again")
 	}
 	kafkabus.Delivered(b.records, p.number, offset)
-	if !b.unanswered {
-		p.room = b.encoded
+	if !b.unreplied {
+		p.space = b.encoded
 	}
 	p.finish(b)
 }
 
 func (p *partition) failed(b *batch, cause error) {
 	for i := range b.records {
-		if r := &b.records[i]; !r.Settled() {
+		if r := &b.records[i]; !r.Completed() {
 			r.Failed(b.fate(), cause)
 		}
 	}
 	p.drop(b)
 }
 
-// drop ends a batch that was given up.
+// drop ends a batch that is not retried.
 func (p *partition) drop(b *batch) {
 	if b.mayBeWritten {
-		p.sequence = nil // whether the broker has counted it is not known
+		p.sequence = nil // the broker may have counted the batch or not
 	}
 	p.finish(b)
 }
 
-// finish ends a batch whose records are settled.
+// finish ends a batch whose records have outcomes.
 func (p *partition) finish(b *batch) {
 	p.pending = slices.Delete(p.pending, 0, len(b.records))
 	*b = batch{}
 	p.relax()
 }
 
-// relax lets batches grow again.
+// relax doubles the limit, until it has no effect.
 func (p *partition) relax() {
 	const enough = 1 << 10
 	if p.limit *= 2; p.limit > enough {
@@ -228,17 +228,17 @@ func (p *partition) relax() {
 	}
 }
 
-// pause waits before the next attempt, not beyond the time of the oldest record.
+// pause waits before the next attempt, at most until the oldest record times out.
 func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
 	for i := range b.records {
-		if r := &b.records[i]; !r.Settled() {
-			until, cancel := context.WithDeadline(ctx, r.Taken.Add(p.writer.timeout))
+		if r := &b.records[i]; !r.Completed() {
+			until, cancel := context.WithDeadline(ctx, r.Accepted.Add(p.writer.timeout))
 			defer cancel()
 			ctx = until
 			break
 		}
 	}
-	_ = backendkit.Pause(ctx, repeats+1, 0) // expire looks at what has ended
+	_ = backendkit.Pause(ctx, repeats+1, 0) // expire sees which of the two has ended
 }
 
 func (b *batch) fate() signalcast.Fate {

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestBatchThatIsRejectedIsDivided(t *testing.T) {
+func TestRejectedBatchIsDivided(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.NewCluster(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))

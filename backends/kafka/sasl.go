@@ -7,7 +7,7 @@ import (
 	franz "github.com/twmb/franz-go/pkg/sasl"
 )
 
-// mechanism makes a mechanism of franz-go fit kafka-go.
+// mechanism adapts a mechanism of franz-go to kafka-go.
 type mechanism struct{ franz.Mechanism }
 
 func (m mechanism) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// writer gives each record to the partition it belongs to.
+// writer queues each record at its partition.
 type writer struct {
 	cluster  *cluster
 	encoder  encoder
@@ -21,32 +21,32 @@ type writer struct {
 	maxBytes int
 	log      *backendkit.Log
 
-	// running counts the goroutines that stop ends by ending ctx.
+	// running counts the goroutines, which end when stop ends ctx.
 	ctx     context.Context //nolint:containedctx // the life of the goroutines
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	// slots bounds the batches in flight to all brokers, and so the connections.
+	// slots bounds the batches in flight to all brokers, and with them the connections.
 	slots chan struct{}
 
 	mu     sync.Mutex
 	topics map[string]*topic
-	key    []byte // used again for every record
+	key    []byte // the memory of the last key, for the next
 }
 
-// topic is what is known of a topic.
+// topic is the state of one topic.
 type topic struct {
-	name       string
-	partitions []*partition // empty while their number is not known
-	asked      time.Time    // when the number was last asked for
-	asking     bool
-	backlog    []kafkabus.Record // waits for the number
+	name        string
+	partitions  []*partition // empty while their number is unknown
+	discovered  time.Time    // when the number was last read
+	discovering bool
+	backlog     []kafkabus.Record // waits for the number
 }
 
 const (
-	// batchesInFlight is how many partitions are written to at the same time.
+	// batchesInFlight is the number of partitions that are written at the same time.
 	batchesInFlight = 16
-	// partitionsAge is how old the number of a topic's partitions may get while
-	// it is in use.
+	// partitionsAge is how long the number of partitions of a topic is used before it is read
+	// again.
 	partitionsAge = 5 * time.Second
 )
 
@@ -68,9 +68,9 @@ func (w *writer) Write(r kafkabus.Record) {
 		t = &topic{name: r.Message.Topic}
 		w.topics[t.name] = t
 	}
-	if !t.asking && r.Taken.Sub(t.asked) >= partitionsAge {
-		t.asking = true
-		w.running.Go(func() { w.learn(t) })
+	if !t.discovering && r.Accepted.Sub(t.discovered) >= partitionsAge {
+		t.discovering = true
+		w.running.Go(func() { w.discover(t) })
 	}
 	if len(t.partitions) == 0 {
 		t.backlog = append(t.backlog, r)
@@ -81,7 +81,7 @@ func (w *writer) Write(r kafkabus.Record) {
 
 // Close implements [kafkabus.Writer].
 func (w *writer) Close() {
-	w.cluster.wire.Shut()
+	w.cluster.wire.Stop()
 	w.stop()
 	w.running.Wait()
 	w.cluster.close()
@@ -98,10 +98,9 @@ func (w *writer) assign(t *topic, r kafkabus.Record) {
 	}
 }
 
-// learn finds out how many partitions a topic has. It tries as long as there are
-// records that wait for the answer.
-func (w *writer) learn(t *topic) {
-	var cause error // why the last attempt failed that Close has not ended
+// discover reads the number of partitions of a topic. It retries while records wait for it.
+func (w *writer) discover(t *topic) {
+	var cause error // of the last attempt that Close did not end
 	for repeats := 0; ; repeats++ {
 		n, err := w.cluster.partitions(w.ctx, t.name)
 		if w.ctx.Err() == nil || cause == nil {
@@ -109,36 +108,36 @@ func (w *writer) learn(t *topic) {
 		} else if err != nil {
 			err = cause
 		}
-		failed, over := w.learnt(t, n, err)
+		failed, done := w.discovered(t, n, err)
 		for i := range failed {
 			failed[i].Failed(signalcast.FateNotWritten, failed[i].cause)
 		}
-		if over {
+		if done {
 			return
 		}
 		if repeats == 0 && w.ctx.Err() == nil {
 			w.log.Logger().WarnContext(w.ctx, "topic is not available", slog.String("topic", t.name), slog.Any("error", err))
 		}
 		w.cluster.refresh()
-		_ = backendkit.Pause(w.ctx, repeats+1, 0) // the next answer tells that ctx has ended
+		_ = backendkit.Pause(w.ctx, repeats+1, 0) // the next attempt sees that ctx has ended
 	}
 }
 
-// failure is a record that is given up.
+// failure is a record that will not be retried.
 type failure struct {
 	kafkabus.Record
 
 	cause error
 }
 
-// learnt takes an answer to the question how many partitions a topic has. It
-// returns the records to give up and whether nobody waits any more.
-func (w *writer) learnt(t *topic, n int, err error) (failed []failure, over bool) {
+// discovered sets the number of partitions of a topic to n, unless err is not nil. It returns the
+// records that will not be retried, and whether no record waits any more.
+func (w *writer) discovered(t *topic, n int, err error) (failed []failure, done bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
 		for i := len(t.partitions); i < n; i++ {
-			t.partitions = append(t.partitions, &partition{writer: w, topic: t.name, number: int32(i)}) //nolint:gosec // counts partitions
+			t.partitions = append(t.partitions, &partition{writer: w, topic: t.name, number: int32(i)}) //nolint:gosec // a number of partitions fits
 		}
 		t.partitions = t.partitions[:n]
 	}
@@ -146,10 +145,10 @@ func (w *writer) learnt(t *topic, n int, err error) (failed []failure, over bool
 		for _, r := range t.backlog {
 			w.assign(t, r)
 		}
-		t.backlog, t.asked, t.asking = nil, time.Now(), false
+		t.backlog, t.discovered, t.discovering = nil, time.Now(), false
 		return nil, true
 	}
-	v := w.judge(err)
+	v := w.verdictOn(err)
 	t.backlog = slices.DeleteFunc(t.backlog, func(r kafkabus.Record) bool {
 		cause := v.of(&r)
 		if cause != nil {
@@ -157,19 +156,19 @@ func (w *writer) learnt(t *topic, n int, err error) (failed []failure, over bool
 		}
 		return cause != nil
 	})
-	t.asking = len(t.backlog) > 0
-	return failed, !t.asking
+	t.discovering = len(t.backlog) > 0
+	return failed, !t.discovering
 }
 
-// verdict says which records are to be given up, and why. A nil error lets them
-// be tried again.
+// verdict is the decision about records that could not be written: the error of records that
+// timed out, and the error of all others. A nil error means that they are retried.
 type verdict struct {
 	all, late error
-	deadline  time.Time // those taken until then are late
+	deadline  time.Time // records that were accepted until then timed out
 }
 
-// judge gives the verdict on records that could not be written by now because of cause.
-func (w *writer) judge(cause error) verdict {
+// verdictOn returns the verdict after a failure with the given cause.
+func (w *writer) verdictOn(cause error) verdict {
 	v := verdict{late: signalcast.ErrDeliveryTimeout, deadline: time.Now().Add(-w.timeout)}
 	switch {
 	case w.ctx.Err() != nil:
@@ -183,9 +182,9 @@ func (w *writer) judge(cause error) verdict {
 	return v
 }
 
-// of returns why r is to be given up, or nil.
+// of returns the error of r, or nil if r is retried.
 func (v *verdict) of(r *kafkabus.Record) error {
-	if v.all == nil && !r.Taken.After(v.deadline) {
+	if v.all == nil && !r.Accepted.After(v.deadline) {
 		return v.late
 	}
 	return v.all

@@ -18,7 +18,7 @@ import (
 // by the brokers in this process as well, is divided among its messages.
 //
 //nolint:paralleltest // AllocsPerRun counts the whole process
-func TestAllocations(t *testing.T) {
+func TestAllocationsOfAMessage(t *testing.T) {
 	const messages, most = 5000, 0.2
 	for name, open := range map[string]kafkatest.Open{
 		"franz": func(c kafkabus.Config) (signalcast.Backend, error) { return franz.New(c) },

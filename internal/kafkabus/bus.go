@@ -14,12 +14,12 @@ import (
 
 // Writer writes records to Kafka with one client library.
 type Writer interface {
-	// Write takes the record over and returns without waiting. Later, on another
-	// goroutine, the writer calls the record's Delivered or Failed exactly once.
-	// Records of one key are first written in the order of the calls.
+	// Write accepts the record and returns without waiting. Later, on another goroutine, the
+	// writer calls the Delivered or Failed method of the record exactly once. Records of
+	// one key are first written in the order of the calls.
 	Write(r Record)
-	// Close gives up the records left and returns when each has been settled and
-	// nothing runs any more. Write is not called at the same time or later.
+	// Close gives up the remaining records. It returns when each has an outcome and no
+	// goroutine of the writer runs. Write must not be called during or after Close.
 	Close()
 }
 
@@ -36,14 +36,14 @@ type Bus struct {
 	timeout       time.Duration
 	registerOnUse bool
 
-	// stop ends the waiting for schemas, registering waits for it.
+	// stop ends the waits for schemas. registering counts the goroutines that wait.
 	stopped     context.Context //nolint:containedctx // the life of the goroutines
 	stop        context.CancelFunc
 	registering sync.WaitGroup
 
-	mu      sync.RWMutex // held while the writer is given a record
-	waiting map[string]*queue
-	gone    bool // the writer takes no more records
+	mu           sync.RWMutex // held while Write is called
+	waiting      map[string]*queue
+	writerClosed bool // Write must not be called
 
 	closing backendkit.CloseOnce
 	closed  atomic.Bool // Close was called
@@ -51,7 +51,7 @@ type Bus struct {
 
 var _ signalcast.Backend = (*Bus)(nil)
 
-// New returns a bus that writes with w, whose configuration is checked.
+// New returns a bus that writes with w. Check must have checked c.
 func New(c Config, log *backendkit.Log, w Writer) (*Bus, error) {
 	registry, err := newRegistry(c)
 	if err != nil {
@@ -71,11 +71,10 @@ func New(c Config, log *backendkit.Log, w Writer) (*Bus, error) {
 	return b, nil
 }
 
-// String says where the backend writes, without credentials.
+// String returns the brokers and the registry, without credentials.
 func (b *Bus) String() string { return b.place }
 
-// Prepare checks the names of topics, and that the schema registry takes the
-// schemas; see the backend packages.
+// Prepare checks the names of topics and registers schemas. See the backend packages.
 func (b *Bus) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	if b.closed.Load() {
 		return signalcast.ErrClosed
@@ -86,26 +85,26 @@ func (b *Bus) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	return nil
 }
 
-// overhead is what a waiting message occupies beside its value and key, in bytes,
-// most of it in the client libraries.
+// overhead is the memory of a waiting message besides its value and key, in bytes. Most of it
+// is in the client libraries.
 const overhead = 4096
 
-// Publish takes m into the buffer; see [signalcast.Backend].
+// Publish accepts m into the buffer. See [signalcast.Backend].
 func (b *Bus) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	size := batchBytes(m, b.headerNames)
 	if size > b.maxBytes {
 		return fmt.Errorf("kafka: found a record of about %d bytes; want at most Config.MaxMessageBytes, %d: %w",
 			size, b.maxBytes, signalcast.ErrTooLarge)
 	}
-	place, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Key))+int64(len(m.Event.Value)))
+	room, err := b.buffer.Acquire(ctx, overhead+int64(len(m.Key))+int64(len(m.Event.Value)))
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	b.submit(Record{Message: m, Taken: time.Now(), batchBytes: size, done: done, buffer: b.buffer, place: place})
+	b.submit(Record{Message: m, Accepted: time.Now(), batchBytes: size, done: done, buffer: b.buffer, room: room})
 	return nil
 }
 
-// Flush waits until the outcome of every message taken before the call was reported.
+// Flush blocks until every message that was accepted before the call has an outcome.
 func (b *Bus) Flush(ctx context.Context) error {
 	if err := b.buffer.Flush(ctx); err != nil {
 		return fmt.Errorf("kafka: flush: %w", err)
@@ -113,9 +112,9 @@ func (b *Bus) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close stops taking messages, waits for the outcome of those taken and closes
-// the connections. Messages that are left when ctx ends fail with ErrClosed;
-// Close then returns ctx's error and says how many they were.
+// Close rejects new messages, waits for the outcome of accepted ones and closes the
+// connections. If ctx ends first, the remaining messages fail with ErrClosed, and the error of
+// Close has their number and wraps ctx.Err().
 func (b *Bus) Close(ctx context.Context) error {
 	return b.closing.Do(ctx, func() error { return b.shutDown(ctx) })
 }
@@ -126,32 +125,31 @@ func (b *Bus) shutDown(ctx context.Context) error {
 	err := b.buffer.Flush(ctx)
 	left := b.buffer.Len()
 	b.mu.Lock()
-	b.gone = true
+	b.writerClosed = true
 	b.mu.Unlock()
 	b.stop()
 	b.registering.Wait()
 	b.writer.Close()
-	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // nothing is waited for any more
+	_ = b.buffer.Flush(context.WithoutCancel(ctx)) // does not block for long now
 	b.registry.close()
 	if err != nil {
-		return fmt.Errorf("kafka: %d messages were given up: %w", left, err)
+		return fmt.Errorf("kafka: gave up %d messages: %w", left, err)
 	}
 	return nil
 }
 
-// Unacknowledged returns the number of messages that were taken and whose
-// outcome has not been reported.
+// Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Bus) Unacknowledged() int { return b.buffer.Len() }
 
-// queue holds the records of one topic while a schema of the first of them is
-// not registered. All records of the topic wait behind it, which keeps their order.
+// queue holds the records of one topic while a schema of the first one is not registered. All
+// other records of the topic wait behind it, which keeps their order.
 type queue struct{ records []Record }
 
-// submit writes r, or lets it wait for its schemas.
+// submit writes r, or queues it until its schemas are registered.
 func (b *Bus) submit(r Record) {
 	topic := r.Message.Topic
 	b.mu.RLock()
-	if !b.gone && b.waiting[topic] == nil && b.ready(&r) {
+	if !b.writerClosed && b.waiting[topic] == nil && b.ready(&r) {
 		b.writer.Write(r)
 		b.mu.RUnlock()
 		return
@@ -159,8 +157,8 @@ func (b *Bus) submit(r Record) {
 	b.mu.RUnlock()
 
 	b.mu.Lock()
-	gone := b.gone
-	if !gone {
+	closed := b.writerClosed
+	if !closed {
 		q := b.waiting[topic]
 		if q == nil {
 			q = new(queue)
@@ -170,20 +168,20 @@ func (b *Bus) submit(r Record) {
 		q.records = append(q.records, r)
 	}
 	b.mu.Unlock()
-	if gone {
+	if closed {
 		r.Failed(signalcast.FateNotWritten, signalcast.ErrClosed)
 	}
 }
 
-// ready completes the record if its schemas are registered.
+// ready sets the schema IDs of the record, and reports whether all are registered.
 func (b *Bus) ready(r *Record) (ok bool) {
 	r.schemas, ok = b.registry.known(r.Message)
 	return ok
 }
 
-// serve registers what the queue's records need and writes them.
+// serve registers the schemas of the records in the queue and writes the records.
 func (b *Bus) serve(topic string, q *queue) {
-	var cause error // why the last record's schemas could not be registered
+	var cause error // of the last failure to register
 	for {
 		b.mu.Lock()
 		if len(q.records) == 0 {
@@ -197,14 +195,14 @@ func (b *Bus) serve(topic string, q *queue) {
 		b.mu.Unlock()
 		err := b.await(&r)
 		if err == nil || cause == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			cause = err // rather what is wrong with the registry than that the waiting is over
+			cause = err // the fault of the registry tells more than the end of the wait
 		}
 		switch {
 		case err == nil:
 			b.writer.Write(r)
 		case b.stopped.Err() != nil:
 			r.Failed(signalcast.FateNotWritten, Closed(cause))
-		case time.Since(r.Taken) >= b.timeout:
+		case time.Since(r.Accepted) >= b.timeout:
 			r.Failed(signalcast.FateNotWritten, fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, cause))
 		default:
 			r.Failed(signalcast.FateNotWritten, cause)
@@ -212,10 +210,10 @@ func (b *Bus) serve(topic string, q *queue) {
 	}
 }
 
-// await registers the schemas of the record and completes it. It tries until the
-// delivery timeout of the record has passed.
+// await registers the schemas of the record and sets their IDs. It retries until the delivery
+// timeout of the record.
 func (b *Bus) await(r *Record) error {
-	ctx, cancel := context.WithDeadline(b.stopped, r.Taken.Add(b.timeout))
+	ctx, cancel := context.WithDeadline(b.stopped, r.Accepted.Add(b.timeout))
 	defer cancel()
 	for _, s := range []*signalcast.Schema{r.Message.Event.ValueSchema, r.Message.KeySchema} {
 		if err := b.registerPatiently(ctx, r.Message.Topic, s); err != nil {

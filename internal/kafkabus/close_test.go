@@ -18,7 +18,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestCloseTellsWhatKeptTheMessages(t *testing.T) {
+func TestCloseNamesTheCauseOfPendingMessages(t *testing.T) {
 	t.Parallel()
 	const count = 5
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
@@ -81,7 +81,7 @@ func givenUp(t *testing.T, b signalcast.Backend, known []<-chan outcome) (failur
 	cancel()
 	err := b.Close(ended)
 	require.ErrorIs(t, err, context.Canceled)
-	require.NotContains(t, err.Error(), "close", "callers say so themselves")
+	require.NotContains(t, err.Error(), "close", "callers add that themselves")
 	for _, k := range known {
 		err := await(t, k).err
 		require.ErrorIs(t, err, signalcast.ErrClosed)
@@ -97,7 +97,7 @@ func TestCloseGivesUpInTime(t *testing.T) {
 		cluster := kafkatest.NewCluster(t)
 		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
 		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
-		// The brokers take requests and never answer.
+		// The brokers accept requests and never respond.
 		cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			cluster.KeepControl()
 			return nil, nil, true
@@ -114,8 +114,8 @@ func TestCloseGivesUpInTime(t *testing.T) {
 		defer cancelImpatient()
 		require.ErrorIs(t, b.Close(impatient), context.DeadlineExceeded, "a second Close is bounded by its own context")
 		cancel()
-		require.ErrorContains(t, <-closed, "messages were given up")
+		require.ErrorContains(t, <-closed, "gave up 2 messages")
 		require.ErrorIs(t, failure(t, known, signalcast.FateUnknown), signalcast.ErrClosed)
-		require.ErrorContains(t, b.Close(t.Context()), "messages were given up", "a second Close returns the same")
+		require.ErrorContains(t, b.Close(t.Context()), "gave up 2 messages", "a second Close returns the same error")
 	})
 }

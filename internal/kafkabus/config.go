@@ -16,8 +16,8 @@ import (
 // Config is the configuration of both backends.
 type Config = kafkaconfig.Config
 
-// Check returns c with its defaults, or every fault of it, each as a
-// *kafkaconfig.ConfigError.
+// Check returns c with its defaults. If c is invalid, the error joins a
+// *kafkaconfig.ConfigError for each fault.
 func Check(c Config) (Config, error) {
 	orDefault(&c.ClientID, "signalcast")
 	orDefault(&c.BufferMessages, 10_000)

@@ -19,7 +19,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestConfigsThatAreRejected(t *testing.T) {
+func TestNewReportsEveryFaultOfAConfig(t *testing.T) {
 	t.Parallel()
 	brokers := []string{"localhost:9092"}
 	for _, c := range []struct {
@@ -64,7 +64,7 @@ func TestConfigsThatAreRejected(t *testing.T) {
 	}
 }
 
-func TestEveryLimitAllowedWorks(t *testing.T) {
+func TestLimitsOfAConfigAreAccepted(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		for _, c := range []kafkabus.Config{
@@ -108,7 +108,7 @@ func TestConfigsNeverShowSecrets(t *testing.T) {
 	require.NoError(t, inKafka.Close(t.Context()))
 }
 
-func TestConfigFromTheSettingsOfTheEventBus(t *testing.T) {
+func TestFromEnvReadsTheSettingsOfTheEventBus(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string

@@ -33,7 +33,7 @@ func admin(t *testing.T, c *kafkatest.Cluster) *kadm.Client {
 	return kadm.NewClient(client)
 }
 
-func TestMessageWithoutSchemasIsWrittenAsItIs(t *testing.T) {
+func TestMessageWithoutSchemasHasNoFraming(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
@@ -56,9 +56,9 @@ func TestMessageWithoutSchemasIsWrittenAsItIs(t *testing.T) {
 	})
 }
 
-func TestEqualKeysGoWhereThePythonProducerPutsThem(t *testing.T) {
+func TestKeysSelectThePartitionOfThePythonProducer(t *testing.T) {
 	t.Parallel()
-	// The CRC-32 of the key, as unsigned number, modulo 6.
+	// The unsigned CRC-32 of the key modulo 6.
 	partitions := map[string]int32{"a": 3, "b": 5, "course-v1:edX+DemoX+2026": 4, "ключ": 0}
 	for key, want := range partitions {
 		require.Equal(t, int(want), kafkabus.Partition([]byte(key), 6), key)
@@ -79,7 +79,7 @@ func TestEqualKeysGoWhereThePythonProducerPutsThem(t *testing.T) {
 			require.NoError(t, o.err)
 			seen[o.receipt.Partition] = true
 		}
-		require.Len(t, seen, 6, "messages without a key are spread")
+		require.Len(t, seen, 6, "messages without a key go to all partitions")
 	})
 }
 
@@ -91,7 +91,7 @@ func TestLostAcknowledgementsLeaveNoDuplicates(t *testing.T) {
 		delivered(t, publish(t, b, plain.message("topic", "first", 0)))
 		const keys, each = 4, 200
 		var known []<-chan outcome
-		pace := time.NewTicker(time.Millisecond) // so that it takes many requests, and messages come between them
+		pace := time.NewTicker(time.Millisecond) // so that there are many requests, with messages between them
 		defer pace.Stop()
 		for n := range each {
 			<-pace.C
@@ -124,7 +124,7 @@ func requireOrder(t *testing.T, records []*kgo.Record) {
 	}
 }
 
-func TestLeadersMove(t *testing.T) {
+func TestLeadersMayMove(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t, kfake.NumBrokers(3))
@@ -145,7 +145,7 @@ func TestLeadersMove(t *testing.T) {
 	})
 }
 
-func TestPartitionsAreAdded(t *testing.T) {
+func TestAddedPartitionsAreUsed(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
@@ -161,7 +161,7 @@ func TestPartitionsAreAdded(t *testing.T) {
 	})
 }
 
-func TestTopicThatDoesNotExist(t *testing.T) {
+func TestMissingTopicIsTheCauseOfATimeout(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		t.Run("is waited for", func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestTopicThatDoesNotExist(t *testing.T) {
 	})
 }
 
-func TestBrokersRejectARecord(t *testing.T) {
+func TestRejectedRecordFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
@@ -202,7 +202,7 @@ func TestBrokersRejectARecord(t *testing.T) {
 	})
 }
 
-func TestDeliveryTimeoutTellsTheFate(t *testing.T) {
+func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		t.Run("of a message that was never sent: not written", func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestDeliveryTimeoutTellsTheFate(t *testing.T) {
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
 			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 			cluster.Stop()
-			await(t, publish(t, b, plain.message("topic", "key", 2))) // may be written to a connection that is cut
+			await(t, publish(t, b, plain.message("topic", "key", 2))) // may be written to a closed connection
 			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateNotWritten)
 			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
 			cluster.Start()
@@ -228,9 +228,9 @@ func TestDeliveryTimeoutTellsTheFate(t *testing.T) {
 			cluster.LoseAcknowledgements(0)
 			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
 			records := cluster.Read(t, "topic")
-			require.Equal(t, "key/3", string(records[len(records)-1].Value), "the next message is not taken for a repetition")
+			require.Equal(t, "key/3", string(records[len(records)-1].Value), "the next message is not mistaken for a duplicate")
 		})
-		// A leader that has written a batch and waits for replicas may lose its place meanwhile.
+		// A leader that has written a batch may lose the leadership while it waits for replicas.
 		for _, code := range []*kerr.Error{
 			kerr.NotEnoughReplicasAfterAppend, kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition, kerr.KafkaStorageError,
 		} {
@@ -267,7 +267,7 @@ func answer(request kmsg.Request, code int16) kmsg.Response {
 	return response
 }
 
-func TestBrokersForgetTheProducer(t *testing.T) {
+func TestLostProducerStateIsRenewed(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
@@ -288,10 +288,10 @@ func TestBrokersForgetTheProducer(t *testing.T) {
 }
 
 // The batch is made anew then, of those whose time is not up.
-func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
+func TestLostProducerStateOfAPartlyTimedOutBatch(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
-	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) }, // franz-go fails all of it
+	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) }, // franz-go fails the whole batch
 		kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 5 * soon})
 	delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 	var code atomic.Int32
@@ -305,7 +305,7 @@ func TestBrokersForgetTheProducerOfABatchThatIsLateInPart(t *testing.T) {
 		return answer(request, int16(c)), nil, c != 0
 	})
 	early := publish(t, b, plain.message("topic", "key", 2))
-	<-time.After(3 * soon) // leaves time for attempts to write both, and the later one
+	<-time.After(3 * soon) // long enough for attempts with both messages, and with the later one
 	late := publish(t, b, plain.message("topic", "key", 3))
 	cluster.LoseAcknowledgements(1 << 30)
 	code.Store(0)

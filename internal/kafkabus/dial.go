@@ -20,7 +20,7 @@ func dialer(c Config, t *tls.Config) func(ctx context.Context, network, addr str
 	return (&tls.Dialer{NetDialer: plain, Config: t}).DialContext
 }
 
-// Mechanism returns the SASL mechanism of c, or nil if there is none.
+// Mechanism returns the SASL mechanism of c, or nil if c has no mechanism.
 func Mechanism(c Config) sasl.Mechanism {
 	switch c.SASLMechanism {
 	case kafkaconfig.Plain:

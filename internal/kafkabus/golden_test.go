@@ -52,7 +52,7 @@ type goldenEvents struct {
 	} `json:"samples"`
 }
 
-func TestRecordsAreThoseOfTheReference(t *testing.T) {
+func TestRecordsEqualThoseOfTheReference(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(golden, "kafka", "*.json"))
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestRecordsAreThoseOfTheReference(t *testing.T) {
 			var g goldenRecords
 			readJSON(t, file, &g)
 			if strings.Contains(g.EventType, "-") {
-				continue // illegal as a namespace
+				continue // not a valid namespace
 			}
 			for _, s := range g.Subjects {
 				registry.Assign(s.Subject, s.Schema, s.ID)

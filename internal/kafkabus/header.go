@@ -6,21 +6,21 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Attribute is what a record says of its event in one of its headers.
+// Attribute is one attribute of an event, as a header of a record.
 type Attribute struct {
 	// Header is the name of the header.
 	Header string
-	// Append appends the header's value for an event.
+	// Append appends the value of the header for an event.
 	Append func(b []byte, e *signalcast.Envelope) []byte
 }
 
-// The places of the attributes that differ from event to event.
+// The indexes of the attributes that differ from event to event.
 const (
 	IDAttribute   = 4
 	TimeAttribute = 6
 )
 
-// Attributes returns the headers of every record as the event bus writes them, in its order.
+// Attributes returns the attributes of every event, in the order of the event bus.
 func Attributes() [10]Attribute {
 	contentType := func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.ContentType...) }
 	return [...]Attribute{
@@ -42,25 +42,24 @@ func appendID(b []byte, e *signalcast.Envelope) []byte {
 	return b
 }
 
-// Origin is what the events of one source and type have in common: all attributes
-// but ID and time.
-type Origin struct {
+// Common holds the attributes that consecutive events of one type share: all but ID and time.
+type Common struct {
 	contentType, eventType, source, sourceHost, sourceLib string
 	minorVersion                                          int64
 }
 
-// OriginOf returns the origin of an event.
-func OriginOf(e *signalcast.Envelope) Origin {
-	return Origin{e.ContentType, e.EventType, e.Source, e.SourceHost, e.SourceLib, e.MinorVersion}
+// CommonOf returns the common attributes of an event.
+func CommonOf(e *signalcast.Envelope) Common {
+	return Common{e.ContentType, e.EventType, e.Source, e.SourceHost, e.SourceLib, e.MinorVersion}
 }
 
-// Is reports whether o is the origin of an event.
-func (o *Origin) Is(e *signalcast.Envelope) bool {
-	return o.eventType == e.EventType && o.contentType == e.ContentType && o.source == e.Source && o.sourceHost == e.SourceHost &&
-		o.minorVersion == e.MinorVersion && o.sourceLib == e.SourceLib
+// Equal reports whether c holds the common attributes of an event.
+func (c *Common) Equal(e *signalcast.Envelope) bool {
+	return c.eventType == e.EventType && c.contentType == e.ContentType && c.source == e.Source && c.sourceHost == e.SourceHost &&
+		c.minorVersion == e.MinorVersion && c.sourceLib == e.SourceLib
 }
 
-// HeaderBytes returns how long the values of all headers are together, or somewhat more.
+// HeaderBytes returns an upper bound of the length of all header values together.
 func HeaderBytes(e *signalcast.Envelope) int {
 	const version, id, time, number = len("1.0"), 36, 48, 20
 	return version + 2*len(e.ContentType) + len(e.EventType) + id + len(e.Source) + time + number +

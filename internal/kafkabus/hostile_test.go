@@ -51,7 +51,7 @@ func TestMalformedRegistryResponseIsRetried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client has gone
+				_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client disconnected
 				answer(w, r)
 			}))
 			t.Cleanup(registry.Close)
@@ -72,7 +72,7 @@ func TestMalformedRegistryResponseIsRetried(t *testing.T) {
 	}
 }
 
-// drip answers one byte at a time for as long as somebody listens.
+// drip sends one byte at a time while the client reads.
 func drip(w http.ResponseWriter, r *http.Request) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -35,14 +35,14 @@ func TestOutageIsLoggedWithoutData(t *testing.T) {
 	})
 }
 
-func TestWhatIsRejectedIsNotLoggedAsWorkingAgain(t *testing.T) {
+func TestRejectionIsNotLoggedAsRecovery(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		var log warnings
 		cluster := kafkatest.NewCluster(t)
 		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), Logger: log.logger()})
 		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
-		code := kerr.NotEnoughReplicas.Code // which heals, and what follows does not
+		code := kerr.NotEnoughReplicas.Code // temporary; the next one is permanent
 		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 			cluster.KeepControl()
 			defer func() { code = kerr.TopicAuthorizationFailed.Code }()
@@ -63,7 +63,7 @@ func (panicking) Handle(context.Context, slog.Record) error { panic("handler") }
 
 func (p panicking) WithAttrs([]slog.Attr) slog.Handler { return p }
 
-func TestLogHandlerThatPanicsDoesNotStopDelivery(t *testing.T) {
+func TestLogHandlerPanicIsRecovered(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
@@ -76,7 +76,7 @@ func TestLogHandlerThatPanicsDoesNotStopDelivery(t *testing.T) {
 	})
 }
 
-func TestLoggerOfTheDispatcherIsUsedIfConfigHasNone(t *testing.T) {
+func TestDispatcherLoggerIsUsedIfConfigHasNone(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		var own, dispatchers warnings

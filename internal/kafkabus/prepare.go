@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// registrations is for how many topics schemas are registered at the same time.
+	// registrations is the number of topics whose schemas are registered at the same time.
 	registrations = 4
-	// registryPatience is how long Prepare tries to register one schema.
+	// registryPatience is how long Prepare retries the registration of one schema.
 	registryPatience = 30 * time.Second
 )
 
@@ -39,8 +39,9 @@ func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
 	return b.registerRoutes(ctx, routes)
 }
 
-// registerRoutes registers the schemas of enabled routes, of several topics at
-// the same time. Routes of one topic often share the schema of the key.
+// registerRoutes registers the schemas of enabled routes, for several topics at the same time.
+// It registers those of one topic one after the other, since its routes often share the
+// schema of the key.
 func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) error {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -57,7 +58,7 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 	for i, name := range names {
 		slots <- struct{}{}
 		if ctx.Err() != nil && i > 0 {
-			break // the errors of earlier topics say why
+			break // the errors of earlier topics have the cause
 		}
 		registering.Go(func() {
 			defer func() { <-slots }()
@@ -77,7 +78,7 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 	if err := errors.Join(faults...); err != nil {
 		return err
 	}
-	return ctx.Err() //nolint:wrapcheck // some were left out if it ended
+	return ctx.Err() //nolint:wrapcheck // if ctx ended, some topics were left out
 }
 
 // registerPatiently registers a schema. It retries until ctx ends while the registry is

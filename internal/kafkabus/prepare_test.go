@@ -21,10 +21,10 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-// nowhere is an address that nobody listens to.
+// nowhere is an address without a listener.
 const nowhere = "127.0.0.1:1"
 
-func TestPrepareChecksTheTableWithoutBrokers(t *testing.T) {
+func TestPrepareNeedsNoBroker(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		s := newSchemas()
@@ -61,7 +61,7 @@ func TestPrepareChecksTheTableWithoutBrokers(t *testing.T) {
 					require.ErrorContains(t, err, part)
 				}
 				if err != nil {
-					require.Empty(t, registry.Requests(), "a table that is rejected changes nothing")
+					require.Empty(t, registry.Requests(), "a rejected route table changes nothing")
 				}
 			})
 		}
@@ -93,11 +93,11 @@ func TestPrepareRegistersEachSchemaOnce(t *testing.T) {
 	})
 }
 
-func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
+func TestPrepareReturnsTheErrorOfTheRegistry(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name     string
-		status   int // 0 means that it is away
+		status   int // 0 means unreachable
 		rejected bool
 	}{
 		{"an incompatible schema", http.StatusConflict, true},
@@ -139,7 +139,7 @@ func TestPrepareReportsWhatTheRegistrySays(t *testing.T) {
 	}
 }
 
-func TestPrepareWaitsForARegistryThatComesBack(t *testing.T) {
+func TestPrepareWaitsForTheRegistry(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		registry := kafkatest.NewRegistry(t)
@@ -164,7 +164,7 @@ func TestPrepareRejectsASchemaWithoutARegistry(t *testing.T) {
 	})
 }
 
-func TestRegistryIsReachedThroughItsProxy(t *testing.T) {
+func TestRegistryProxyIsUsed(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		proxy := kafkatest.NewRegistry(t) // a proxy gets the requests for every host
@@ -177,7 +177,7 @@ func TestRegistryIsReachedThroughItsProxy(t *testing.T) {
 	})
 }
 
-func TestRegistryOverTLS(t *testing.T) {
+func TestRegistryTLSIsChecked(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		server := httptest.NewUnstartedServer(kafkatest.NewRegistry(t))
@@ -219,7 +219,7 @@ func TestRegistryMustNotRedirectToPlainHTTP(t *testing.T) {
 	})
 }
 
-func TestRegistrationOnUse(t *testing.T) {
+func TestRegisterOnUseRegistersWithTheFirstMessage(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		s := newSchemas()

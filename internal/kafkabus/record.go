@@ -8,32 +8,31 @@ import (
 	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
-// Record is a message on its way to Kafka. It is small: writers keep it by value
-// and make what their client wants of the message, which is read-only and valid
-// until the record is settled.
+// Record is an accepted message that has no outcome yet. It is small, so writers keep it by
+// value. Writers build the record of their client from Message, which is read-only and valid
+// until Delivered or Failed is called.
 type Record struct {
 	Message *signalcast.Message
-	// Taken is when the message was taken.
-	Taken time.Time
+	// Accepted is the time at which the message was accepted.
+	Accepted time.Time
 
 	schemas    schemaIDs
 	batchBytes int
 	done       func(signalcast.Receipt, error)
 	buffer     *backendkit.Buffer
-	place      backendkit.Room
+	room       backendkit.Room
 }
 
-// Delivered reports that the record was stored, and where.
+// Delivered reports that the record was stored at the given place.
 func (r *Record) Delivered(partition int32, offset int64) {
-	r.settle(signalcast.Receipt{Partition: partition, Offset: offset, HasOffset: true}, nil)
+	r.complete(signalcast.Receipt{Partition: partition, Offset: offset, HasOffset: true}, nil)
 }
 
-// Settled reports whether r is the zero Record, which stands for one whose
-// outcome is reported.
-func (r *Record) Settled() bool { return r.Message == nil }
+// Completed reports whether r is the zero Record, which stands for a record with an outcome.
+func (r *Record) Completed() bool { return r.Message == nil }
 
-// Delivered reports that the records were stored, one behind the other, except
-// those settled. The first one's offset is negative if it is not known.
+// Delivered reports that the records were stored at consecutive offsets. Completed records are
+// skipped, but have an offset. offset is that of the first record, negative if unknown.
 func Delivered(records []Record, partition int32, offset int64) {
 	receipt := signalcast.Receipt{}
 	if offset >= 0 {
@@ -41,7 +40,7 @@ func Delivered(records []Record, partition int32, offset int64) {
 	}
 	var b *backendkit.Buffer
 	for i := range records {
-		if r := &records[i]; !r.Settled() {
+		if r := &records[i]; !r.Completed() {
 			r.done(receipt, nil)
 			b = r.buffer
 		}
@@ -54,30 +53,30 @@ func Delivered(records []Record, partition int32, offset int64) {
 	}
 	b.ReleaseAll(func(yield func(backendkit.Room) bool) {
 		for i := range records {
-			if r := &records[i]; !r.Settled() && !yield(r.place) {
+			if r := &records[i]; !r.Completed() && !yield(r.room) {
 				return
 			}
 		}
 	})
 }
 
-// Failed reports that the record was given up.
+// Failed reports that the record will not be retried.
 func (r *Record) Failed(fate signalcast.Fate, err error) {
-	r.settle(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: fate, Err: err})
+	r.complete(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: fate, Err: err})
 }
 
-func (r *Record) settle(receipt signalcast.Receipt, err error) {
+func (r *Record) complete(receipt signalcast.Receipt, err error) {
 	r.done(receipt, err)
-	r.buffer.Release(r.place)
+	r.buffer.Release(r.room)
 }
 
 // HasKey reports whether the record has a key.
 func (r *Record) HasKey() bool { return r.Message.Key != nil }
 
-// KeyBytes returns how long the key is.
+// KeyBytes returns the length of the key on the wire.
 func (r *Record) KeyBytes() int { return framedBytes(r.schemas.key, r.Message.Key) }
 
-// AppendKey appends the key, or nothing if there is none.
+// AppendKey appends the key. It appends nothing if there is no key.
 func (r *Record) AppendKey(b []byte) []byte {
 	if !r.HasKey() {
 		return b
@@ -85,7 +84,7 @@ func (r *Record) AppendKey(b []byte) []byte {
 	return appendFramed(b, r.schemas.key, r.Message.Key)
 }
 
-// ValueBytes returns how long the value is.
+// ValueBytes returns the length of the value on the wire.
 func (r *Record) ValueBytes() int { return framedBytes(r.schemas.value, r.Message.Event.Value) }
 
 // AppendValue appends the value.
@@ -93,11 +92,10 @@ func (r *Record) AppendValue(b []byte) []byte {
 	return appendFramed(b, r.schemas.value, r.Message.Event.Value)
 }
 
-// frameBytes is how long the frame of a schema registry is: a zero byte and the
-// ID of the schema.
+// frameBytes is the length of Confluent's framing: a zero byte and the ID of the schema.
 const frameBytes = 5
 
-// Framed returns data as it is on the wire with the schema of that ID.
+// Framed returns data as it is on the wire, framed with the ID of its schema.
 func Framed(id uint32, data []byte) []byte {
 	return appendFramed(make([]byte, 0, framedBytes(id, data)), id, data)
 }
@@ -116,12 +114,10 @@ func appendFramed(b []byte, id uint32, data []byte) []byte {
 	return append(b, data...)
 }
 
-// BatchBytes returns how large a batch of r alone may get, framing and all. It is
-// never less, and somewhat more.
+// BatchBytes returns an upper bound of the size of a batch that holds only r.
 func (r *Record) BatchBytes() int { return r.batchBytes }
 
-// batchBytes is BatchBytes of a record of m, where the names of the headers have
-// that many bytes.
+// batchBytes is BatchBytes of a record of m. names is the length of all header names.
 func batchBytes(m *signalcast.Message, names int) int {
 	const batch, varints, headers, headerVarints = 61, 32, 10, 6
 	return batch + varints + headers*headerVarints + names + HeaderBytes(m.Event) + 2*frameBytes + len(m.Key) + len(m.Event.Value)

@@ -17,7 +17,7 @@ import (
 )
 
 // Clients may use the memory of one record for the next.
-func TestNoRecordHasAnythingOfAnother(t *testing.T) {
+func TestRecordsShareNothing(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		var messages []*signalcast.Message
@@ -84,7 +84,7 @@ func headers(e *signalcast.Envelope) (h [10]kafkabus.Header) {
 	return h
 }
 
-func TestWhatIsAcceptedFitsIntoABatch(t *testing.T) {
+func TestAcceptedMessagesFitIntoABatch(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		const limit = 2000

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestTopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
+func TestTopicMayBeCreatedAgain(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewStrictCluster(t)
@@ -33,7 +33,7 @@ func TestTopicThatIsMadeAnewIsWrittenTo(t *testing.T) {
 	})
 }
 
-func TestProducerThatIsPermittedLaterDelivers(t *testing.T) {
+func TestProducerMayBePermittedLater(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
@@ -51,7 +51,7 @@ func TestProducerThatIsPermittedLaterDelivers(t *testing.T) {
 	})
 }
 
-func TestRefusalDoesNotUndoAnEarlierAttempt(t *testing.T) {
+func TestRejectionDoesNotUndoAnEarlierAttempt(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)

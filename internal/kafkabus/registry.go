@@ -17,16 +17,15 @@ import (
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 )
 
-// registry registers schemas and remembers their IDs. A schema is registered
-// once for each subject.
+// registry registers each schema once for each subject and keeps its ID.
 type registry struct {
 	client *sr.Client
 	http   *http.Client
-	redact *strings.Replacer // replaces the password; nil if there is none
+	redact *strings.Replacer // replaces the password; nil without a password
 
 	mu     sync.RWMutex
 	byText map[registration]uint32
-	inUse  map[placed]schemaIDs // of what is in byText
+	inUse  map[placed]schemaIDs // cache over byText
 }
 
 // placed identifies the schemas of a message on a topic.
@@ -38,7 +37,7 @@ type placed struct {
 // schemaIDs are the IDs of the schemas of a message in the registry.
 type schemaIDs struct{ value, key uint32 }
 
-// noSchema stands for no schema.
+// noSchema is the ID of a missing schema.
 const noSchema = 0
 
 // registration identifies one schema in the registry.
@@ -87,14 +86,14 @@ type bounded struct{ *http.Transport }
 
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	const most = 1 << 20
-	answer, err := b.Transport.RoundTrip(request)
+	response, err := b.Transport.RoundTrip(request)
 	if err == nil {
-		answer.Body = struct {
+		response.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(answer.Body, most), answer.Body}
+		}{io.LimitReader(response.Body, most), response.Body}
 	}
-	return answer, err //nolint:wrapcheck // between two libraries
+	return response, err //nolint:wrapcheck // between two libraries
 }
 
 // stayEncrypted rejects redirects from https to http, which would send the credentials in the clear.
@@ -217,15 +216,15 @@ func rejected(err error) bool {
 	if errors.As(err, &certificate) {
 		return true
 	}
-	var answer *sr.ResponseError
-	if !errors.As(err, &answer) {
+	var response *sr.ResponseError
+	if !errors.As(err, &response) {
 		return false
 	}
-	switch answer.StatusCode {
+	switch response.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return false
 	default:
-		return answer.StatusCode >= 400 && answer.StatusCode < 500
+		return response.StatusCode >= 400 && response.StatusCode < 500
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-func TestTLSWithAnAuthorityAndAClientCertificate(t *testing.T) {
+func TestTLSUsesAuthorityAndClientCertificate(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		authority := kafkatest.NewAuthority(t)
@@ -41,7 +41,7 @@ func TestTLSWithAnAuthorityAndAClientCertificate(t *testing.T) {
 	})
 }
 
-func TestSASL(t *testing.T) {
+func TestSASLChecksCredentials(t *testing.T) {
 	t.Parallel()
 	for _, mechanism := range []string{kafkaconfig.Plain, kafkaconfig.ScramSHA256, kafkaconfig.ScramSHA512} {
 		t.Run(mechanism, func(t *testing.T) {
@@ -60,14 +60,14 @@ func TestSASL(t *testing.T) {
 				}
 				config.SASLPassword, config.DeliveryTimeout = "another-secret", soon
 				err := failure(t, publish(t, start(t, open, config), plain.message("topic", "key", 1)), signalcast.FateNotWritten)
-				require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout) // the fake broker does not say why
+				require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout) // the fake broker does not return the cause
 				require.NotContains(t, err.Error(), "another-secret")
 			})
 		})
 	}
 }
 
-func TestTopicThatTheUserMayNotWriteTo(t *testing.T) {
+func TestTopicWithoutPermissionIsDenied(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		may := func(topic string, operation kmsg.ACLOperation) kfake.ACL {

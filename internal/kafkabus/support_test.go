@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// patience bounds the waits for what must happen.
+	// patience is how long tests wait for a condition that must become true.
 	patience = 20 * time.Second
-	// soon is a delivery timeout that has to pass in a test, the shortest allowed.
+	// soon is a delivery timeout that passes in a test, the shortest allowed.
 	soon = time.Second
-	// briefly is how long a call may last whose context has to end.
+	// briefly is the deadline of a context that ends in a test.
 	briefly = 50 * time.Millisecond
 
 	eventType = "org.example.thing.happened.v1"

@@ -10,49 +10,47 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Wire watches a client's connections to the brokers, to tell what was certainly
-// not written from what may have been: the clients do not say it.
+// Wire dials the connections of a client to the brokers and counts the produce requests on
+// them. The count shows whether a failed record was certainly not written, which the client
+// does not report.
 type Wire struct {
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	began atomic.Int64
+	requests atomic.Int64
 
-	mu   sync.Mutex
-	shut bool
-	// trouble is why the last connection could not be made, or nil if it was.
-	trouble error
+	mu      sync.Mutex
+	stopped bool
+	dialErr error // of the last attempt to connect before Stop, or nil
 	conns   map[*conn]struct{}
 }
 
-// NewWire returns a wire whose connections are made as c says.
+// NewWire returns a wire that connects as c configures.
 func NewWire(c Config) *Wire {
 	return &Wire{dial: dialer(c, c.TLS), conns: map[*conn]struct{}{}}
 }
 
-// Began counts the produce requests whose writing has begun.
-func (w *Wire) Began() int64 { return w.began.Load() }
+// Requests returns the number of produce requests that the client has begun to write.
+func (w *Wire) Requests() int64 { return w.requests.Load() }
 
-// Shut makes the wire reject produce requests. A later Began has counted every
-// such request of which anything is written.
-func (w *Wire) Shut() {
+// Stop makes the wire reject produce requests. Requests is final afterwards.
+func (w *Wire) Stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.shut = true
+	w.stopped = true
 }
 
-// IsShut reports whether Shut was called.
-func (w *Wire) IsShut() bool {
+// Stopped reports whether Stop was called.
+func (w *Wire) Stopped() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.shut
+	return w.stopped
 }
 
-// Trouble returns why the last attempt to connect before Shut failed, or nil if
-// it did not.
-func (w *Wire) Trouble() error {
+// DialErr returns the error of the last attempt to connect before Stop, or nil.
+func (w *Wire) DialErr() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.trouble
+	return w.dialErr
 }
 
 // Close closes all connections.
@@ -64,7 +62,7 @@ func (w *Wire) Close() {
 	}
 }
 
-// Dial connects to a broker, TLS included.
+// Dial connects to a broker, over TLS if configured.
 func (w *Wire) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	raw, err := w.dial(ctx, network, addr)
 	w.mu.Lock()
@@ -72,8 +70,8 @@ func (w *Wire) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if err != nil {
 		err = &DialError{err}
 	}
-	if !w.shut {
-		w.trouble = err
+	if !w.stopped {
+		w.dialErr = err
 	}
 	if err != nil {
 		return nil, err
@@ -83,7 +81,7 @@ func (w *Wire) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 	return c, nil
 }
 
-// DialError reports that no connection was made.
+// DialError reports that connecting failed.
 type DialError struct{ error }
 
 // Unwrap returns the cause.
@@ -96,25 +94,26 @@ type conn struct {
 	wire *Wire
 }
 
-// Write writes the beginning of a request or, where the client splits large
-// ones, more of it, which may be taken for a beginning.
+// Write counts a produce request if b begins with one. A client may split a large request
+// into several writes. A later part that looks like the beginning of a request is counted too,
+// which makes a fate unknown, never wrong.
 func (c *conn) Write(b []byte) (int, error) {
 	const sizePrefix, keyBytes, produce = 4, 2, 0
 	if len(b) >= sizePrefix+keyBytes && binary.BigEndian.Uint16(b[sizePrefix:]) == produce {
-		if err := c.wire.begin(); err != nil {
+		if err := c.wire.count(); err != nil {
 			return 0, err
 		}
 	}
-	return c.Conn.Write(b) //nolint:wrapcheck // the client looks at it
+	return c.Conn.Write(b) //nolint:wrapcheck // the client inspects the error
 }
 
-func (w *Wire) begin() error {
+func (w *Wire) count() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.shut {
+	if w.stopped {
 		return signalcast.ErrClosed
 	}
-	w.began.Add(1)
+	w.requests.Add(1)
 	return nil
 }
 
@@ -122,5 +121,5 @@ func (c *conn) Close() error {
 	c.wire.mu.Lock()
 	delete(c.wire.conns, c)
 	c.wire.mu.Unlock()
-	return c.Conn.Close() //nolint:wrapcheck // the client looks at it
+	return c.Conn.Close() //nolint:wrapcheck // the client inspects the error
 }

@@ -1,5 +1,5 @@
-// Package kafkatest has what tests of backends on Kafka need: a cluster and a
-// schema registry in the test's own process, and the reading of topics.
+// Package kafkatest has the parts that tests of the Kafka backends need: a cluster and a schema
+// registry in the process of the test, and a reader of topics.
 package kafkatest
 
 import (
@@ -13,18 +13,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// patience bounds the waits for what must happen.
+// patience is how long tests wait for a condition that must become true.
 const patience = 30 * time.Second
 
-// Cluster is a fake cluster that can be cut off and has its topics' data in memory.
+// Cluster is a fake cluster that keeps its data in memory and can be disconnected.
 type Cluster struct {
 	*kfake.Cluster
 
 	gate *gate
 }
 
-// NewCluster starts a cluster of one broker, unless the options say otherwise,
-// that creates topics on use with 3 partitions. It ends with the test.
+// NewCluster starts a cluster that creates topics on use with 3 partitions. It has one broker,
+// unless the options set another number. It ends with the test.
 func NewCluster(t testing.TB, options ...kfake.Opt) *Cluster {
 	t.Helper()
 	return NewStrictCluster(t, append([]kfake.Opt{kfake.AllowAutoTopicCreation()}, options...)...)
@@ -46,27 +46,27 @@ func NewStrictCluster(t testing.TB, options ...kfake.Opt) *Cluster {
 	return &Cluster{Cluster: cluster, gate: g}
 }
 
-// Stop cuts all connections and rejects new ones.
+// Stop closes all connections and rejects new ones.
 func (c *Cluster) Stop() { c.gate.shut() }
 
 // Start accepts connections again.
 func (c *Cluster) Start() { c.gate.open() }
 
-// LoseAcknowledgements makes the next n produce requests be carried out and the
-// connection be cut instead of an answer.
+// LoseAcknowledgements makes the cluster execute each of the next n produce requests and close the
+// connection instead of replying.
 func (c *Cluster) LoseAcknowledgements(n int) { c.gate.lose(n) }
 
-// AcknowledgementsToLose returns how many are yet to be lost.
+// AcknowledgementsToLose returns the number of acknowledgements that are still to be lost.
 func (c *Cluster) AcknowledgementsToLose() int { return c.gate.left() }
 
-// Read returns the records of a topic, of each partition in the order of writing.
+// Read returns the records of a topic. Those of a partition are in the order of writing.
 func (c *Cluster) Read(t testing.TB, topic string) []*kgo.Record {
 	t.Helper()
 	return Read(t, topic, kgo.SeedBrokers(c.ListenAddrs()...))
 }
 
-// Read returns the records of a topic, of each partition in the order of
-// writing, and none if there is no such topic.
+// Read returns the records of a topic, or none if the topic does not exist. Those of a partition
+// are in the order of writing.
 func Read(t testing.TB, topic string, options ...kgo.Opt) []*kgo.Record {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

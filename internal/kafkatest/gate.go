@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// gate lets connections to a cluster through while it is open.
+// gate passes connections to a cluster while it is open.
 type gate struct {
 	mu     sync.Mutex
 	closed bool
@@ -80,16 +80,16 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// gatedConn is the cluster's side of a connection.
+// gatedConn is the side of the cluster of a connection.
 type gatedConn struct {
 	net.Conn
 
 	gate     *gate
 	sizeRead bool // the next bytes are the beginning of a request
-	doomed   bool // the next answer is lost
+	doomed   bool // the next reply is lost
 }
 
-// Read knows that kfake reads the four bytes of a request's size on their own.
+// Read relies on kfake reading the four bytes of the size of a request separately.
 func (c *gatedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	const sizeBytes, keyBytes, produce = 4, 2, 0

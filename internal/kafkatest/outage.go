@@ -16,9 +16,9 @@ import (
 	"github.com/signalcast/signalcast/test/ports"
 )
 
-// Outage publishes 100,000 numbered events to a real broker, loses 8
-// acknowledgements, kills the broker, starts it again after 10 s, and compares
-// what became of the events with what the topic holds. It logs the counts.
+// Outage publishes 100,000 numbered events to a real broker, loses 8 acknowledgements, kills the
+// broker and starts it again after 10 s. It compares the outcomes of the events with the records
+// of the topic, and logs the counts.
 func Outage(t *testing.T, open Open) {
 	t.Helper()
 	const (
@@ -101,7 +101,7 @@ func Outage(t *testing.T, open Open) {
 	}
 }
 
-// publishAll publishes the events, 10 in a millisecond, and tells the number of each before.
+// publishAll publishes the events, 10 in a millisecond. It calls before with the number of each.
 func publishAll(b signalcast.Backend, topic string, events int, done func(signalcast.Receipt, error), before func(n int)) error {
 	const keys, perMillisecond = 8, 10
 	pace := time.NewTicker(time.Millisecond)
@@ -143,8 +143,7 @@ func watchHeap() (peak func() uint64) {
 	}
 }
 
-// Numbered returns event n, as the JSON codec makes it, for a topic and one of
-// several keys.
+// Numbered returns event n for a topic and one of several keys, as the JSON codec encodes it.
 func Numbered(topic string, key, n int) *signalcast.Message {
 	return &signalcast.Message{
 		Topic: topic,

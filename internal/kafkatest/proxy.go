@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// startProxy forwards connections to a broker through a gate, and returns the
-// gate and the address to connect to. It ends with the test.
+// startProxy forwards connections to a broker through a gate. It returns the gate and the address
+// to connect to. It ends with the test.
 func startProxy(t testing.TB, broker string) (*gate, string) {
 	t.Helper()
 	g := &gate{conns: map[*gatedConn]struct{}{}}
@@ -45,7 +45,7 @@ func forward(client net.Conn, broker string) {
 	defer func() { _ = server.Close() }()
 	size := make([]byte, 4)
 	for {
-		// In these portions a gatedConn recognises requests.
+		// A gatedConn recognises requests in these portions.
 		if _, err := io.ReadFull(client, size); err != nil {
 			return
 		}

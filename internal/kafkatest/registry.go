@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// Registry is a fake schema registry with the part of Confluent's API that
-// producers use.
+// Registry is a fake schema registry with the part of Confluent's API that producers use.
 type Registry struct {
 	URL string
 
@@ -32,14 +31,14 @@ func NewRegistry(t testing.TB) *Registry {
 	return r
 }
 
-// Assign makes id the ID of a schema that will be registered.
+// Assign sets the ID of a schema that is registered later.
 func (r *Registry) Assign(subject, text string, id int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ids[subject+"\n"+text] = id
 }
 
-// Fail makes the registry answer every request with an HTTP status, until Fail(0).
+// Fail makes the registry reply to every request with an HTTP status, until Fail(0).
 func (r *Registry) Fail(status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

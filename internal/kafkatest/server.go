@@ -20,8 +20,8 @@ type Server struct {
 	pid int
 }
 
-// StartServer starts a broker with the options of test/servers/kafka.sh. The
-// test that calls it is two directories below the root. It ends with the test.
+// StartServer starts a broker with the options of test/servers/kafka.sh. The caller must be a test
+// two directories below the root. The broker ends with the test.
 func StartServer(t testing.TB, options ...string) *Server {
 	t.Helper()
 	s := &Server{dir: t.TempDir()}
@@ -39,20 +39,20 @@ func (s *Server) Read(t testing.TB, topic string) []*kgo.Record {
 	return Read(t, topic, kgo.SeedBrokers(s.Brokers...))
 }
 
-// Suspend makes the broker stand still.
+// Suspend stops the broker process with SIGSTOP.
 func (s *Server) Suspend(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
 
 // Resume ends Suspend.
 func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
 
-// Kill ends the broker without giving it time for anything.
+// Kill ends the broker with SIGKILL.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.run(t, "kill9")
 	s.pid = 0
 }
 
-// Restart starts the broker again with what it has stored, at the same address.
+// Restart starts the broker again with its data, at the same address.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.start(t, "restart")

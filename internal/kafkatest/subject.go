@@ -14,7 +14,7 @@ import (
 // Open makes a backend.
 type Open func(kafkabus.Config) (signalcast.Backend, error)
 
-// Limited returns a configuration whose buffer has the conformance suite's limits.
+// Limited returns a configuration whose buffer has the limits of the conformance suite.
 func Limited(brokers []string, registry string, limits backendtest.Limits) kafkabus.Config {
 	return kafkabus.Config{
 		Brokers: brokers, SchemaRegistry: registry,
@@ -23,12 +23,12 @@ func Limited(brokers []string, registry string, limits backendtest.Limits) kafka
 	}
 }
 
-// MaxMessageBytes is how large key and value may be together for a backend with
-// the configuration of Limited.
+// MaxMessageBytes is the largest size of key and value together for a backend with the
+// configuration of Limited.
 const MaxMessageBytes = 1 << 20
 
-// Harness returns the harness of the conformance suite for a backend on a fake
-// cluster of its own.
+// Harness returns the harness of the conformance suite for backends that open makes, each on a
+// fake cluster of its own.
 func Harness(open Open) backendtest.Harness {
 	return backendtest.Harness{
 		RejectedTopics:  []string{"", ".", "white space", "umlaut-ä"},
@@ -48,9 +48,8 @@ func Harness(open Open) backendtest.Harness {
 	}
 }
 
-// ServerHarness starts a real broker and returns the harness of the conformance
-// suite for a backend on it. The broker is not stopped by the suite but made to
-// stand still.
+// ServerHarness starts a real broker and returns the harness of the conformance suite for backends
+// on it. Instead of stopping the broker, the suite suspends it.
 func ServerHarness(t testing.TB, open Open) backendtest.Harness {
 	t.Helper()
 	server := StartServer(t, "--set", "num.partitions=3")
@@ -73,7 +72,7 @@ func ServerHarness(t testing.TB, open Open) backendtest.Harness {
 	return h
 }
 
-// Unframed returns the records as the conformance suite compares them.
+// Unframed returns the records without framing, as the conformance suite compares them.
 func Unframed(records []*kgo.Record) []backendtest.Record {
 	const frameBytes = 5
 	unframed := make([]backendtest.Record, len(records))
