@@ -16,7 +16,7 @@ import (
 func (s *session) lint() *cobra.Command {
 	var prefix, to string
 	command := s.withAction(&cobra.Command{
-		Use:   "lint [--prefix P] [--to URL] CONFIG...",
+		Use:   "lint [--prefix PREFIX] [--to URL] CONFIG...",
 		Short: "Report all problems of a configuration",
 		Long: `Report all problems of a configuration.
 
@@ -27,8 +27,8 @@ warning   A service starts, but the configuration may be a mistake. Warnings do
 hint      The next step.
 
 With --to, report also the topics and schemas that the broker rejects. lint
-writes nothing to the broker and ignores an unreachable one. send --help lists
-the forms of the URL.`,
+writes nothing to the broker, and ignores a broker that it cannot reach. send --help
+lists the forms of the URL.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
 		Args:              arguments(1, math.MaxInt, "one CONFIG or more"),
 		ValidArgsFunction: completeConfigs,

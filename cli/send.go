@@ -75,8 +75,8 @@ type outcome struct {
 	Error     string `json:"error,omitempty"`
 }
 
-// send sends the event and returns the outcomes, sorted by topic. It returns an error if the event
-// was not offered to the backend.
+// send sends the event and returns the outcomes, sorted by topic. It returns an error if no message
+// reached the backend.
 func (e *event) send(ctx context.Context, s *session, b signalcast.Backend) ([]outcome, error) {
 	var mu sync.Mutex // the backend's goroutines call the hooks
 	outcomes := []outcome{}
@@ -105,7 +105,7 @@ func (e *event) send(ctx context.Context, s *session, b signalcast.Backend) ([]o
 	closed := d.Close(ctx) // waits for every outcome
 	mu.Lock()
 	defer mu.Unlock()
-	if _, offered := errors.AsType[*signalcast.DeliveryError](sent); sent != nil && !offered {
+	if _, reached := errors.AsType[*signalcast.DeliveryError](sent); sent != nil && !reached {
 		return nil, e.locate(sent)
 	}
 	if len(outcomes) == 0 && closed != nil {
