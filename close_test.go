@@ -65,7 +65,7 @@ func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 		defer cancel()
 		err := s.dispatcher.Close(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "1 messages given up")
+		require.ErrorContains(t, err, "gave up 1 messages")
 		require.Same(t, hooked, deliveryError(t, d.Wait(ended(t))), "each message has a fate when Close returns")
 		require.Equal(t, signalcast.Stats{Accepted: 1, Failed: 1}, s.dispatcher.Stats())
 		require.Equal(t, err, s.dispatcher.Close(t.Context()), "closing again answers the same")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,10 +174,10 @@ func TestContextThatEndsWhileWaitingGivesFatePending(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var delivered, failed int
+				var delivered, failed atomic.Int64
 				s := openShop(t, []string{"orders"}, signalcast.WithHooks(signalcast.Hooks{
-					Delivered: func(*signalcast.Message, signalcast.Receipt) { delivered++ },
-					Failed:    func(*signalcast.DeliveryError) { failed++ },
+					Delivered: func(*signalcast.Message, signalcast.Receipt) { delivered.Add(1) },
+					Failed:    func(*signalcast.DeliveryError) { failed.Add(1) },
 				}))
 				s.backend.Inject(c.fault)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -187,11 +188,11 @@ func TestContextThatEndsWhileWaitingGivesFatePending(t *testing.T) {
 				require.Equal(t, signalcast.FatePending, failure.Fate)
 				require.Equal(t, "orders", failure.Topic)
 				require.Equal(t, signalcast.Stats{Accepted: 1, Pending: 1}, s.dispatcher.Stats(), "pending is not failed")
-				require.Zero(t, delivered+failed)
+				require.Zero(t, delivered.Load()+failed.Load())
 
 				require.NoError(t, s.dispatcher.Flush(t.Context()))
 				require.Equal(t, c.want, s.dispatcher.Stats())
-				require.Equal(t, c.want, signalcast.Stats{Accepted: 1, Delivered: int64(delivered), Failed: int64(failed)}, "the hooks get the outcome")
+				require.Equal(t, c.want, signalcast.Stats{Accepted: 1, Delivered: delivered.Load(), Failed: failed.Load()}, "the hooks get the outcome")
 			})
 		})
 	}

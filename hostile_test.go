@@ -15,7 +15,7 @@ import (
 func TestEventOf10MiBIsDelivered(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.backend = memory.New(memory.WithBuffer(0, 16<<20))
+	s.backend = memory.New(memory.WithBuffer(0, 24<<20))
 	d := s.dispatch(t, ordersTo("orders"), s.backend, signalcast.WithDeadLetter("dead"))
 	note := strings.Repeat("0123456789abcdef", 10<<16)
 	require.NoError(t, s.send(t, order{Number: "17", Note: &note}))
@@ -24,7 +24,7 @@ func TestEventOf10MiBIsDelivered(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, note, decoded.(map[string]any)["note"])
 
-	require.ErrorIs(t, s.send(t, order{Number: note}), signalcast.ErrTooLarge, "10 MiB twice, in value and key")
+	require.ErrorIs(t, s.send(t, order{Number: note, Note: &note}), signalcast.ErrTooLarge, "20 MiB in the value and 10 MiB in the key")
 	s.backend.Inject(memory.Fault{Topic: "orders", Err: failing.Err})
 	err = s.send(t, order{Number: "17", Note: &note})
 	require.ErrorIs(t, err, failing.Err)

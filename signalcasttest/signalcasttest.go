@@ -1,11 +1,10 @@
-// Package signalcasttest helps a service to test what it publishes, over a
-// memory backend:
+// Package signalcasttest helps a service to test what it publishes. It uses the memory backend:
 //
 //	bus := signalcasttest.New(t, config, learning.CourseEnrollmentCreated)
 //	err := learning.CourseEnrollmentCreated.Send(t.Context(), bus.Registry, data)
 //	bus.RequirePublished(t, "enrollments", "course-v1:edX+DemoX+2026")
 //
-// Each Bus is a world of its own: tests that run in parallel do not see each other.
+// Each Bus is independent of others, so tests can run in parallel.
 package signalcasttest
 
 import (
@@ -22,18 +21,20 @@ import (
 	"github.com/signalcast/signalcast/backends/memory"
 )
 
-// Bus is a registry and everything that its events meet on their way out, for
-// one test. It is closed when the test ends. It is safe for concurrent use.
+// Bus is a registry with a dispatcher and a memory backend, for one test. It is closed when the
+// test ends. It is safe for concurrent use.
 type Bus struct {
-	Registry   *signalcast.Registry
+	// Registry is where the signals of the test are registered.
+	Registry *signalcast.Registry
+	// Dispatcher publishes the events of Registry to Backend.
 	Dispatcher *signalcast.Dispatcher
-	// Backend holds what was published, and plays faults: a slow destination,
-	// a full buffer, lost acknowledgements.
+	// Backend holds the published messages. It can play faults: a slow broker, a full buffer,
+	// lost acknowledgements.
 	Backend *memory.Backend
 }
 
-// New makes a registry with the signals given, and publishes their events as
-// config says. A configuration or a signal that is rejected ends the test.
+// New returns a Bus for the given signals and configuration. An invalid signal or configuration
+// fails the test.
 func New(t testing.TB, config signalcast.ProducerConfig, signals ...signalcast.Definition) *Bus {
 	t.Helper()
 	registry := signalcast.NewRegistry()
@@ -43,8 +44,7 @@ func New(t testing.TB, config signalcast.ProducerConfig, signals ...signalcast.D
 	return Attach(t, registry, config)
 }
 
-// Attach publishes the events of the service's own registry as config says.
-// A configuration that is rejected ends the test.
+// Attach returns a Bus for the registry of a service. An invalid configuration fails the test.
 func Attach(
 	t testing.TB, registry *signalcast.Registry, config signalcast.ProducerConfig, opts ...signalcast.DispatcherOption,
 ) *Bus {
@@ -56,15 +56,14 @@ func Attach(
 	}
 	t.Cleanup(func() {
 		backend.Heal()
-		_ = dispatcher.Close(context.Background()) // fails only if the test itself closed it in vain, and knows
+		_ = dispatcher.Close(context.Background()) // fails only if a Close of the test has failed
 	})
 	return &Bus{Registry: registry, Dispatcher: dispatcher, Backend: backend}
 }
 
-// RequirePublished returns the messages that were published to a topic, named
-// with its prefix, under a key, given as [KeyText] does. Without any it ends the
-// test with a list of what was published. Events still on their way, sent with
-// SendAsync, are waited for.
+// RequirePublished returns the messages that were published to a topic, prefix included, with a key
+// whose [KeyText] is key. If there is none, it fails the test and lists what was published. It
+// first waits for events that were sent with SendAsync.
 func (b *Bus) RequirePublished(t testing.TB, topic, key string) []*signalcast.Message {
 	t.Helper()
 	b.flush(t)
@@ -80,8 +79,8 @@ func (b *Bus) RequirePublished(t testing.TB, topic, key string) []*signalcast.Me
 	return found
 }
 
-// RequireNothingPublished ends the test, with a list of what was published, if
-// anything was. Events still on their way are waited for.
+// RequireNothingPublished fails the test and lists what was published, if anything was. It first
+// waits for events that were sent with SendAsync.
 func (b *Bus) RequireNothingPublished(t testing.TB) {
 	t.Helper()
 	b.flush(t)
@@ -90,7 +89,7 @@ func (b *Bus) RequireNothingPublished(t testing.TB) {
 	}
 }
 
-// patience bounds the wait for events on their way. Without faults there is no wait.
+// patience bounds the wait for messages in flight. Without faults there is no wait.
 const patience = 10 * time.Second
 
 func (b *Bus) flush(t testing.TB) {
@@ -102,30 +101,30 @@ func (b *Bus) flush(t testing.TB) {
 	}
 }
 
-// published lists what was published, or else what could have been.
+// published lists the published messages or, if there are none, the routes.
 func (b *Bus) published() string {
 	var list strings.Builder
 	messages := b.Backend.Messages()
 	if len(messages) > 0 {
-		list.WriteString("published were:")
+		list.WriteString("published messages:")
 		for _, m := range messages {
 			fmt.Fprintf(&list, "\n\ttopic %q, key %q, event type %s", m.Topic, KeyText(m), m.Event.EventType)
 		}
 		return list.String()
 	}
-	list.WriteString("nothing was published at all, and the routes are:")
+	list.WriteString("nothing was published; the routes are:")
 	for _, r := range b.Dispatcher.Routes() {
 		state := "enabled"
 		if !r.Enabled {
 			state = "disabled"
 		}
-		fmt.Fprintf(&list, "\n\tevent type %s, topic %q, key field %q, %s", r.EventType, r.Topic, r.KeyPath, state)
+		fmt.Fprintf(&list, "\n\tevent type %s, topic %q, key path %q, %s", r.EventType, r.Topic, r.KeyPath, state)
 	}
 	return list.String()
 }
 
-// KeyText returns the key of a message as text: a string key as it is, a number
-// in decimal, true or false. It is empty for a message without a key.
+// KeyText returns the key of a message as text: a string as it is, a number in decimal, a boolean as
+// true or false. It is empty for a message without a key.
 func KeyText(m *signalcast.Message) string {
 	if m.KeySchema == nil || len(m.Key) == 0 {
 		return string(m.Key)
@@ -138,7 +137,7 @@ func KeyText(m *signalcast.Message) string {
 		return strconv.FormatBool(m.Key[0] != 0)
 	case "double":
 		return strconv.FormatFloat(math.Float64frombits(binary.LittleEndian.Uint64(m.Key)), 'g', -1, 64)
-	default: // a string or bytes, after their length
+	default: // a string or bytes, with the length in front
 		_, n := binary.Varint(m.Key)
 		return string(m.Key[n:])
 	}

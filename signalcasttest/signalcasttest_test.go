@@ -67,7 +67,7 @@ func failureOf(t *testing.T, test func(testing.TB)) string {
 	return f.message
 }
 
-func TestThreeLinesShowWhatIsPublished(t *testing.T) {
+func TestThreeLinesTestWhatIsPublished(t *testing.T) {
 	t.Parallel()
 	bus := signalcasttest.New(t, config("enrollments", "course", true), enrolled)
 	require.NoError(t, enrolled.Send(t.Context(), bus.Registry, enrollment{Course: "edX/DemoX"}))
@@ -82,14 +82,14 @@ func TestFailureListsWhatWasPublished(t *testing.T) {
 	bus := signalcasttest.New(t, config("enrollments", "course", true), enrolled)
 	require.NoError(t, enrolled.Send(t.Context(), bus.Registry, enrollment{Course: "edX/DemoX"}))
 
-	require.Equal(t, `nothing was published to topic "enrollments" with key "edX/Other"; published were:`+"\n"+
+	require.Equal(t, `nothing was published to topic "enrollments" with key "edX/Other"; published messages:`+"\n"+
 		"\t"+`topic "enrollments", key "edX/DemoX", event type org.example.enrollment.created.v1`,
 		failureOf(t, func(t testing.TB) { bus.RequirePublished(t, "enrollments", "edX/Other") }))
 	require.Contains(t,
 		failureOf(t, func(t testing.TB) { bus.RequirePublished(t, "other", "edX/DemoX") }),
 		`nothing was published to topic "other"`)
 	require.Contains(t,
-		failureOf(t, func(t testing.TB) { bus.RequireNothingPublished(t) }), `published were:`)
+		failureOf(t, func(t testing.TB) { bus.RequireNothingPublished(t) }), `published messages:`)
 }
 
 func TestFailureWithoutMessagesListsTheRoutes(t *testing.T) {
@@ -99,12 +99,12 @@ func TestFailureWithoutMessagesListsTheRoutes(t *testing.T) {
 
 	bus.RequireNothingPublished(t)
 	require.Equal(t, `nothing was published to topic "enrollments" with key "edX/DemoX"; `+
-		"nothing was published at all, and the routes are:\n\t"+
-		`event type org.example.enrollment.created.v1, topic "enrollments", key field "course", disabled`,
+		"nothing was published; the routes are:\n\t"+
+		`event type org.example.enrollment.created.v1, topic "enrollments", key path "course", disabled`,
 		failureOf(t, func(t testing.TB) { bus.RequirePublished(t, "enrollments", "edX/DemoX") }))
 }
 
-func TestWhatCannotBeSetUpEndsTheTest(t *testing.T) {
+func TestInvalidSetupFailsTheTest(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, failureOf(t, func(t testing.TB) {
 		signalcasttest.New(t, config("enrollments", "no_such_field", true), enrolled)
@@ -114,7 +114,7 @@ func TestWhatCannotBeSetUpEndsTheTest(t *testing.T) {
 	}), "register: ")
 }
 
-func TestAttachUsesTheServicesRegistryAndOptions(t *testing.T) {
+func TestAttachUsesTheRegistryAndOptionsOfTheService(t *testing.T) {
 	t.Parallel()
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(enrolled, left))
@@ -126,7 +126,7 @@ func TestAttachUsesTheServicesRegistryAndOptions(t *testing.T) {
 	require.JSONEq(t, `{"course": "edX/DemoX", "seats": 3, "active": false, "price": 0, "payload": ""}`, string(m.Event.Value))
 }
 
-func TestEventsSentAsynchronouslyAreWaitedFor(t *testing.T) {
+func TestRequirePublishedWaitsForAsynchronousEvents(t *testing.T) {
 	t.Parallel()
 	bus := signalcasttest.New(t, config("enrollments", "course", true), enrolled)
 	bus.Backend.Inject(memory.Fault{Delay: time.Millisecond})
@@ -137,7 +137,7 @@ func TestEventsSentAsynchronouslyAreWaitedFor(t *testing.T) {
 	require.Len(t, bus.RequirePublished(t, "enrollments", "edX/DemoX"), 3)
 }
 
-func TestKeyText(t *testing.T) {
+func TestKeyTextOfEveryKeyType(t *testing.T) {
 	t.Parallel()
 	data := enrollment{Course: "Ünï", Seats: -42, Active: true, Price: 9.5, Payload: []byte("\xff\x00")}
 	for field, want := range map[string]string{
@@ -178,7 +178,7 @@ func TestParallelTestsDoNotSeeEachOther(t *testing.T) {
 	}
 }
 
-func TestBusIsClosedWithItsTestWhateverItsFaults(t *testing.T) {
+func TestBusIsClosedWithItsTest(t *testing.T) {
 	t.Parallel()
 	var bus *signalcasttest.Bus
 	require.Empty(t, failureOf(t, func(t testing.TB) {

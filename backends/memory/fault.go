@@ -6,37 +6,36 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Fault is something that goes wrong at the destination. The zero Fault is none:
-// the message is stored and acknowledged at once.
+// Fault is a fault of the broker that the backend plays. With the zero Fault, a message is stored
+// and acknowledged at once.
 type Fault struct {
-	// Topic limits the fault to one topic, named with its prefix. Empty means all.
+	// Topic limits the fault to one topic, prefix included. Empty means all topics.
 	Topic string
-	// Times is how many messages the fault meets before it is over.
-	// 0 means all, until [Backend.Heal].
+	// Times is the number of messages that the fault affects. 0 means all, until
+	// [Backend.Heal].
 	Times int
-	// Delay is how long the destination takes for the message. Messages are
-	// served one after the other, so that a slow destination fills the buffer.
+	// Delay is how long the broker takes for the message. It handles one message after the
+	// other, so a slow broker fills the buffer.
 	Delay time.Duration
-	// Err is what the destination answers. The message is not stored then,
-	// and its fate is Fate. Nil means that it is stored and acknowledged.
+	// Err is the error of the broker. The message is not stored, and its fate is Fate. Nil
+	// means that the message is stored and acknowledged.
 	Err error
-	// Fate is what is reported about a message with Err: Unknown, the default, or NotWritten.
+	// Fate is the fate of a message with Err: FateUnknown, the default, or FateNotWritten.
 	Fate signalcast.Fate
-	// Stored makes the destination store a message with Err all the same, as
-	// when only the acknowledgement was lost. Its fate is Unknown, whatever Fate says.
+	// Stored makes the broker store a message in spite of Err, as if the acknowledgement was
+	// lost. Its fate is FateUnknown, and Fate is ignored.
 	Stored bool
 }
 
-// Inject adds faults to the script. Each message meets the first fault left in
-// the script that has its topic, when its turn at the destination comes.
+// Inject adds faults to the script. Each message gets the first remaining fault of its topic
+// when the broker begins to handle it.
 func (b *Backend) Inject(faults ...Fault) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults = append(b.faults, faults...)
 }
 
-// Heal ends all faults, delays that have begun included, and releases what
-// [Backend.Hold] holds.
+// Heal ends all faults, including delays that have begun, and calls [Backend.Release].
 func (b *Backend) Heal() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,15 +44,15 @@ func (b *Backend) Heal() {
 	b.release()
 }
 
-// Hold makes the destination stop answering: messages taken stay in the
-// buffer, neither stored nor acknowledged, until [Backend.Release].
+// Hold makes the broker hang: accepted messages stay in the buffer, neither stored nor
+// acknowledged, until [Backend.Release].
 func (b *Backend) Hold() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held = true
 }
 
-// Release lets the destination answer again.
+// Release ends [Backend.Hold].
 func (b *Backend) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,7 +64,7 @@ func (b *Backend) release() {
 	b.serve()
 }
 
-// nextFault takes the fault that a message for topic meets out of the script.
+// nextFault returns the fault of the next message for topic and counts it.
 func (b *Backend) nextFault(topic string) Fault {
 	for i, f := range b.faults {
 		if f.Topic != "" && f.Topic != topic {

@@ -63,7 +63,7 @@ func fate(t *testing.T, err error) signalcast.Fate {
 	return failure.Fate
 }
 
-func TestMessagesAreRecordedInTheOrderOfStoring(t *testing.T) {
+func TestMessagesAreInTheOrderOfStoring(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
 	require.Equal(t, "1", (<-publish(t, b, message("users", "a"))).receipt.ID)
@@ -73,7 +73,7 @@ func TestMessagesAreRecordedInTheOrderOfStoring(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "c"}, keys(b.Messages()))
 	require.Equal(t, []string{"a", "c"}, keys(b.Messages("users")))
 	require.Equal(t, []string{"a", "b", "c"}, keys(b.Messages("users", "courses")))
-	require.Empty(t, b.Messages("nobody"))
+	require.Empty(t, b.Messages("unknown"))
 
 	b.Reset()
 	require.Empty(t, b.Messages())
@@ -91,7 +91,7 @@ func TestRecordedMessageIsACopy(t *testing.T) {
 	require.Equal(t, message("users", "a"), b.Messages()[0])
 }
 
-func TestEmptyKeyAndNoKeyStayApart(t *testing.T) {
+func TestEmptyKeyDiffersFromNoKey(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
 	m := message("users", "")
@@ -103,7 +103,7 @@ func TestEmptyKeyAndNoKeyStayApart(t *testing.T) {
 	require.Nil(t, b.Messages()[1].Key)
 }
 
-func TestFaults(t *testing.T) {
+func TestFaultDecidesTheOutcome(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broker away")
 	for name, c := range map[string]struct {
@@ -131,7 +131,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestScriptOfFaultsIsPlayedInOrder(t *testing.T) {
+func TestFaultsArePlayedInOrder(t *testing.T) {
 	t.Parallel()
 	first, second := errors.New("first"), errors.New("second")
 	b := memory.New()
@@ -148,7 +148,7 @@ func TestScriptOfFaultsIsPlayedInOrder(t *testing.T) {
 	require.NoError(t, send("users"))
 }
 
-func TestSlowDestinationServesOneMessageAfterTheOther(t *testing.T) {
+func TestSlowBrokerHandlesOneMessageAfterTheOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := memory.New()
@@ -165,7 +165,7 @@ func TestSlowDestinationServesOneMessageAfterTheOther(t *testing.T) {
 	})
 }
 
-func TestHealEndsADelayThatHasBegun(t *testing.T) {
+func TestHealEndsADelay(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
 	b.Inject(memory.Fault{Delay: time.Hour})
@@ -199,7 +199,7 @@ func TestHeldMessagesWaitForRelease(t *testing.T) {
 	}
 }
 
-func TestFullBuffer(t *testing.T) {
+func TestFullBufferBlocksOrFails(t *testing.T) {
 	t.Parallel()
 	t.Run("waits for room", func(t *testing.T) {
 		t.Parallel()
@@ -214,7 +214,7 @@ func TestFullBuffer(t *testing.T) {
 		require.NoError(t, <-taken)
 		require.Equal(t, []string{"a", "c"}, keys(b.Messages()))
 	})
-	t.Run("answers at once where it was told to", func(t *testing.T) {
+	t.Run("fails fast if configured", func(t *testing.T) {
 		t.Parallel()
 		b := memory.New(memory.WithBuffer(1, 0), memory.FailFast())
 		b.Hold()
@@ -232,16 +232,16 @@ func TestFullBuffer(t *testing.T) {
 		b.Release()
 		publish(t, b, message("users", "c"))
 	})
-	t.Run("rejects what can never fit", func(t *testing.T) {
+	t.Run("rejects messages larger than the buffer", func(t *testing.T) {
 		t.Parallel()
 		b := memory.New(memory.WithBuffer(0, 5))
 		err := b.Publish(t.Context(), message("users", "a"), ignore)
 		require.ErrorIs(t, err, signalcast.ErrTooLarge)
-		require.ErrorContains(t, err, "key and value have 11 bytes, the buffer holds 5")
+		require.ErrorContains(t, err, "key and value of 11 bytes")
 	})
 }
 
-func TestCloseGivesUpWhenItsTimeIsOver(t *testing.T) {
+func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 	t.Parallel()
 	for name, stall := range map[string]func(*memory.Backend){
 		"held messages":    (*memory.Backend).Hold,
@@ -254,10 +254,10 @@ func TestCloseGivesUpWhenItsTimeIsOver(t *testing.T) {
 			outcomes := publish(t, b, message("users", "a"))
 			err := b.Close(ended(t))
 			require.ErrorIs(t, err, context.Canceled)
-			require.ErrorContains(t, err, "1 messages given up")
+			require.ErrorContains(t, err, "gave up 1 messages")
 			require.Equal(t, signalcast.FateNotWritten, fate(t, (<-outcomes).err))
 			require.Equal(t, 0, b.Unacknowledged())
-			require.Equal(t, err, b.Close(t.Context()), "the second call returns the same")
+			require.Equal(t, err, b.Close(t.Context()), "the second call returns the same error")
 
 			b.Release()
 			require.Empty(t, b.Messages())
@@ -265,7 +265,7 @@ func TestCloseGivesUpWhenItsTimeIsOver(t *testing.T) {
 	}
 }
 
-func TestWait(t *testing.T) {
+func TestWaitReturnsWhenTheConditionIsTrue(t *testing.T) {
 	t.Parallel()
 	b := memory.New()
 	stored := func(n int) func() bool { return func() bool { return len(b.Messages("users")) >= n } }
@@ -275,11 +275,11 @@ func TestWait(t *testing.T) {
 		}
 	}()
 	require.NoError(t, b.Wait(t.Context(), stored(3)))
-	require.NoError(t, b.Wait(ended(t), stored(3)), "what holds already needs no time")
+	require.NoError(t, b.Wait(ended(t), stored(3)), "a condition that is true needs no time")
 
 	err := b.Wait(ended(t), stored(4))
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorContains(t, err, "3 stored, 0 unacknowledged")
+	require.ErrorContains(t, err, "3 messages stored and 0 unacknowledged")
 }
 
 func TestFlushWaitsUntilDoneHasReturned(t *testing.T) {
@@ -302,7 +302,7 @@ func TestFlushWaitsUntilDoneHasReturned(t *testing.T) {
 }
 
 // A hook is part of done, and a test's assertion in a hook ends its goroutine.
-func TestDoneThatDoesNotReturnIsNoEndOfTheBackend(t *testing.T) {
+func TestBackendContinuesAfterDoneThatDoesNotReturn(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(){"panics": func() { panic("hook is broken") }, "ends its goroutine": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +326,7 @@ func TestDoneThatDoesNotReturnIsNoEndOfTheBackend(t *testing.T) {
 			outcomes := publish(t, b, message("users", "c"))
 			require.NoError(t, b.Publish(t.Context(), message("users", "d"), bad))
 			alone(b.Release)
-			require.NoError(t, (<-outcomes).err, "the next one has its turn")
+			require.NoError(t, (<-outcomes).err, "the next message is completed")
 			require.NoError(t, b.Close(t.Context()))
 			require.Equal(t, []string{"a", "b", "c", "d"}, keys(b.Messages()))
 		})

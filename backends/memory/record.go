@@ -9,9 +9,9 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Messages returns what the destination has stored, in the order of storing:
-// all of it, or the messages of the topics given, named with their prefix.
-// The messages are copies of the published ones, shared by all callers: read them only.
+// Messages returns the stored messages, in the order of storing. Given topics, prefix included, it
+// returns only their messages. The messages are copies of the published ones. All callers share
+// them and must not change them.
 func (b *Backend) Messages(topics ...string) []*signalcast.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,44 +27,31 @@ func (b *Backend) Messages(topics ...string) []*signalcast.Message {
 	return found
 }
 
-// Unacknowledged returns how many messages were taken whose outcome is not
-// known: their done has not returned.
-func (b *Backend) Unacknowledged() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := 0
-	for _, e := range b.open {
-		if !e.finished {
-			n++
-		}
-	}
-	return n
-}
+// Unacknowledged returns the number of accepted messages whose outcome was not reported yet.
+func (b *Backend) Unacknowledged() int { return b.buffer.Len() }
 
-// Wait returns nil once condition holds. It asks now and whenever a message was
-// taken, stored or settled; condition may call the backend's methods:
+// Wait blocks until condition returns true or ctx ends. It calls condition now, and again whenever a
+// message was accepted, stored or completed. condition may call methods of the backend:
 //
 //	err := backend.Wait(ctx, func() bool { return len(backend.Messages("users")) == 3 })
 //
-// When ctx ends first, the error wraps ctx.Err().
+// If ctx ends first, the error wraps ctx.Err().
 func (b *Backend) Wait(ctx context.Context, condition func() bool) error {
 	for {
-		b.mu.Lock()
 		changed := b.nextChange()
-		b.mu.Unlock()
 		if condition() {
 			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for messages: %d stored, %d unacknowledged: %w",
+			return fmt.Errorf("memory: waited with %d messages stored and %d unacknowledged: %w",
 				len(b.Messages()), b.Unacknowledged(), ctx.Err())
 		}
 	}
 }
 
-// Reset forgets what was stored. Messages still in the buffer are not touched.
+// Reset removes the stored messages. It does not affect messages in the buffer.
 func (b *Backend) Reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +59,7 @@ func (b *Backend) Reset() {
 	b.announce()
 }
 
-// clone copies m and all that its owner may change later. Schemas are immutable.
+// clone returns a deep copy of m. Schemas are immutable and shared.
 func clone(m *signalcast.Message) *signalcast.Message {
 	event := *m.Event
 	event.Value = bytes.Clone(event.Value)
