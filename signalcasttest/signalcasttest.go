@@ -62,7 +62,7 @@ func Attach(
 }
 
 // RequirePublished returns the messages that were published to a topic, prefix included, with a key
-// whose [KeyText] is key. If there is none, it fails the test and lists what was published. It
+// whose [KeyText] is key. Without such a message, it fails the test and lists what was published. It
 // first waits for events that were sent with SendAsync.
 func (b *Bus) RequirePublished(t testing.TB, topic, key string) []*signalcast.Message {
 	t.Helper()
@@ -101,7 +101,7 @@ func (b *Bus) flush(t testing.TB) {
 	}
 }
 
-// published lists the published messages or, if there are none, the routes.
+// published lists the published messages or, without any, the routes.
 func (b *Bus) published() string {
 	var list strings.Builder
 	messages := b.Backend.Messages()

@@ -1,5 +1,5 @@
-// Package backendtest checks that a backend keeps every rule of
-// [signalcast.Backend]. A backend's test is a [Harness]:
+// Package backendtest is the conformance suite for backends. It checks every rule of
+// [signalcast.Backend]. The test of a backend provides a [Harness]:
 //
 //	func TestConformance(t *testing.T) {
 //		backendtest.Run(t, backendtest.Harness{
@@ -14,8 +14,8 @@
 //		})
 //	}
 //
-// Each rule is a case of its own, with a fresh backend. A case that fails prints
-// its rule. [Bench] measures a backend with the same harness.
+// Each rule is a case with a new backend. A case that fails prints its rule. [Bench] measures a
+// backend with the same harness.
 package backendtest
 
 import (
@@ -26,72 +26,70 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Harness tells the suite how to work with one kind of backend, and what its
-// destination cannot do. Only New must be set.
+// Harness connects the suite to one kind of backend, and says what its broker cannot do. Only New
+// must be set.
 type Harness struct {
-	// New makes a backend, with a destination that works. What New starts, it ends
-	// with t.Cleanup. The backend is closed by the suite. The suite's topics have
-	// names that were never used before, so that a destination may be shared.
+	// New returns a backend with a working broker. It must release what it starts with t.Cleanup.
+	// The suite closes the backend. The topics of the suite have names that were never used
+	// before, so backends may share a broker.
 	New func(t testing.TB, limits Limits) Subject
 
-	// NoKeys says that the destination does not store keys.
+	// NoKeys is true if the broker does not store keys.
 	NoKeys bool
-	// NoAttributes says that the destination does not store the events' metadata.
+	// NoAttributes is true if the broker does not store the metadata of events.
 	NoAttributes bool
-	// NoOrder says that the destination does not keep the order of messages with equal keys.
+	// NoOrder is true if the broker does not keep the order of messages with equal keys.
 	NoOrder bool
-	// NoFailFast says that the backend cannot be configured to fail fast.
+	// NoFailFast is true if the backend cannot be configured to fail fast.
 	NoFailFast bool
-	// MaxMessageBytes is how large key and value may be together, where the
-	// destination has a limit below 2 MiB. 0 means that it has none.
+	// MaxMessageBytes is the largest size of key and value together, if the broker has a limit
+	// below 2 MiB. 0 means no such limit.
 	MaxMessageBytes int
-	// RejectedTopics are topics that Prepare must reject, where there are any.
+	// RejectedTopics are names of topics that Prepare must reject. It may be empty.
 	RejectedTopics []string
 
-	// Patience bounds each wait for something that must happen. 0 means 30 s.
+	// Patience bounds each wait for a condition that must become true. 0 means 30 s.
 	Patience time.Duration
 }
 
-// Limits are the bounds of a backend's buffer. Zero means the backend's default,
-// which holds at least 2,000 small messages.
+// Limits are the bounds of the buffer of a backend. Zero means the default of the backend, which
+// must have room for 2,000 small messages.
 type Limits struct {
-	// Messages is how many messages may be unacknowledged.
+	// Messages is the largest number of accepted messages without an outcome.
 	Messages int
-	// Bytes is how large their keys and values may be together. A backend that
-	// counts more than keys and values holds less.
+	// Bytes is the largest size of their keys and values together. A backend may count more
+	// than keys and values, and then has less room.
 	Bytes int
-	// FailFast makes Publish answer ErrBufferFull instead of waiting for room.
+	// FailFast makes Publish return ErrBufferFull instead of waiting for room.
 	FailFast bool
 }
 
-// Subject is one backend under test, and its destination. All fields must be set.
-// The functions are called from the goroutine of the test, so that they may end it.
+// Subject is one backend under test, with its broker. All fields must be set. The suite calls the
+// functions from the goroutine of the test, so they may call t.Fatal.
 type Subject struct {
 	Backend signalcast.Backend
-	// Read returns what a topic holds: of each partition, if there are several,
-	// in the order of writing. It is called while the destination works, also
-	// after the backend was closed.
+	// Read returns the records of a topic. Those of a partition are in the order of writing. The
+	// suite calls Read while the broker works, also after it closed the backend.
 	Read func(topic string) []Record
-	// Stop makes the destination unavailable: it acknowledges nothing. The backend
-	// keeps messages and goes on trying, for longer than the harness's Patience.
+	// Stop makes the broker unavailable: it acknowledges nothing. The backend must retry messages
+	// for longer than Harness.Patience.
 	Stop func()
-	// Start makes the destination available again, with everything it had stored.
-	// It is called after Stop only.
+	// Start makes the broker available again, with all its records. The suite calls Start only
+	// after Stop.
 	Start func()
 }
 
-// Record is one message as the destination holds it, without the framing that
-// the backend adds.
+// Record is one message as the broker stored it, without the framing of the backend.
 type Record struct {
 	// Key is nil for a message without a key, and not nil for an empty one.
 	Key   []byte
 	Value []byte
-	// Attributes are the event's metadata as [Attributes] gives them.
+	// Attributes is the metadata of the event, in the form of [Attributes].
 	Attributes map[string]string
 }
 
-// Attributes returns the metadata as the event bus writes it: the fields "id",
-// "type", "source", "time", "minorversion", "sourcehost" and "sourcelib".
+// Attributes returns the metadata as the event bus writes it, under "id", "type", "source", "time",
+// "minorversion", "sourcehost" and "sourcelib".
 func Attributes(m signalcast.Metadata) map[string]string {
 	return map[string]string{
 		"id":           m.ID.String(),
@@ -106,15 +104,15 @@ func Attributes(m signalcast.Metadata) map[string]string {
 
 // Case checks one rule.
 type Case struct {
-	// Name names the case in the output of go test.
+	// Name is the name of the subtest.
 	Name string
-	// Rule is the rule, in a sentence.
+	// Rule is the rule in one sentence.
 	Rule string
 
 	run func(*trial)
 }
 
-// Run runs every case that applies, each as a subtest with a backend of its own.
+// Run runs every case of Cases as a subtest with a backend of its own.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	for _, c := range Cases(h) {
@@ -122,13 +120,12 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// Cases returns the cases that apply to what the harness's destination can do,
-// simple ones first.
+// Cases returns the cases that apply to the broker of the harness, simple ones first.
 func Cases(h Harness) []Case {
 	return append(append(append(prepareCases(h), deliveryCases(h)...), bufferCases(h)...), closeCases()...)
 }
 
-// Run checks the rule on a backend that it makes and closes.
+// Run checks the rule on a new backend and closes it.
 func (c Case) Run(t testing.TB, h Harness) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -7,10 +7,9 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Bench measures a backend with its default buffer: from one goroutine without
-// waiting for each message ("async"), and from 64 that wait for each ("sync").
-// Values have 200 bytes. An async operation includes its share of the wait for
-// all of them at the end.
+// Bench measures a backend with its default buffer. "async" publishes from one goroutine that does
+// not wait for each message, and waits for all of them at the end. "sync" publishes from 64
+// goroutines per CPU that wait for each message. Values have 200 bytes.
 func Bench(b *testing.B, h Harness) {
 	b.Helper()
 	b.Run("async", func(b *testing.B) {
@@ -38,7 +37,7 @@ func Bench(b *testing.B, h Harness) {
 		failed := make(chan error, 1)
 		b.SetBytes(200)
 		b.ReportAllocs()
-		b.SetParallelism(64) // at least: for each CPU
+		b.SetParallelism(64) // per CPU
 		b.RunParallel(func(pb *testing.PB) {
 			m := t.message([]byte("key"), make([]byte, 200))
 			outcome := make(chan error, 1)

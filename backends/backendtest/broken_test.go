@@ -19,7 +19,7 @@ import (
 
 const maxMessageBytes = 256 << 10
 
-// subject is a backend over a good one, some parts of which may be replaced by bad ones.
+// subject is a backend over a correct one. Tests replace parts of it by broken ones.
 type subject struct {
 	good   *memory.Backend
 	limits backendtest.Limits
@@ -102,7 +102,7 @@ func records(topic string, messages []*signalcast.Message) []backendtest.Record 
 	return found
 }
 
-// harness makes good backends, and breaks them if told how.
+// harness makes correct backends, and breaks them with breakIt unless that is nil.
 func harness(breakIt func(*subject, *testing.T), t *testing.T) backendtest.Harness {
 	t.Helper()
 	return backendtest.Harness{

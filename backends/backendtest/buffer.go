@@ -46,7 +46,7 @@ func bufferCases(h Harness) []Case {
 			t.Stop()
 			t.publishRange(0, limit, "key")
 			if _, err := t.tryPublish(ended(), t.numbered("key", limit)); err == nil {
-				t.Fatalf("a buffer for %d messages took more", limit)
+				t.Fatalf("a buffer for %d messages accepted more", limit)
 			}
 		}},
 		{"buffer-bytes", "the buffer accepts no more bytes than configured", func(t *trial) {
@@ -55,9 +55,9 @@ func bufferCases(h Harness) []Case {
 			t.Stop()
 			m := t.message(bytes.Repeat([]byte("k"), one/2), bytes.Repeat([]byte("v"), one/2))
 			t.publish(m)
-			for taken := one; ; taken += one {
-				if taken > limit {
-					t.Fatalf("a buffer for %d bytes took %d", limit, taken)
+			for accepted := one; ; accepted += one {
+				if accepted > limit {
+					t.Fatalf("a buffer for %d bytes accepted %d", limit, accepted)
 				}
 				if _, err := t.tryPublish(ended(), m); err != nil {
 					return
@@ -90,26 +90,26 @@ func bufferCases(h Harness) []Case {
 			}
 		}},
 		{"rejected-not-written", "a rejected message is never written, and its done is never called", func(t *trial) {
-			taken := t.openFull(Limits{})
+			accepted := t.openFull(Limits{})
 			rejected, err := t.tryPublish(ended(), t.numbered("late", 0))
 			t.Start()
-			t.settle(taken...)
+			t.outcomes(accepted...)
 			_ = t.close(context.Background())
 			if calls, _ := rejected.now(); err != nil && calls > 0 {
-				t.Error("done was called for the message rejected")
+				t.Error("done was called for a rejected message")
 			}
 			if err != nil && slices.Contains(t.values(), rejected.value) {
-				t.Error("the message rejected was written")
+				t.Error("a rejected message was written")
 			}
 		}},
 		{"room-again", "a Publish that waits for room continues when there is some", func(t *trial) {
-			taken := t.openFull(Limits{})
+			accepted := t.openFull(Limits{})
 			o, result := t.startPublish(context.Background())
 			t.Start()
 			if err := t.receive("Publish, with room again,", result); err != nil {
 				t.Fatalf("Publish: %v", err)
 			}
-			t.deliver(append(taken, o)...)
+			t.deliver(append(accepted, o)...)
 		}},
 		{"too-large", "a message larger than the whole buffer is rejected with ErrTooLarge at once", func(t *trial) {
 			const limit = 16 << 10

@@ -29,19 +29,19 @@ func closeCases() []Case {
 				t.Fatalf("Flush returned %v, want %v", err, context.Canceled)
 			}
 			t.Start()
-			t.settle(o)
+			t.outcomes(o)
 		}},
 		{"flush-ends", "Flush does not wait for messages accepted after the call", func(t *trial) {
 			t.open(Limits{})
 			t.away()
 			previous := t.publish(t.numbered("key", 0))
 			flushed := t.startFlush()
-			// From here on there is no moment without a message on its way.
+			// From here on, a message is always in flight.
 			next := t.publish(t.numbered("key", 1))
 			t.Start()
 			timeout := time.After(t.harness.Patience)
 			for n := 2; ; n++ {
-				t.settle(previous)
+				t.outcomes(previous)
 				previous, next = next, t.publish(t.numbered("key", n))
 				select {
 				case err := <-flushed:
@@ -154,7 +154,7 @@ func closeCases() []Case {
 			t.away()
 			outcomes := t.publishRange(0, 100, "key")
 			if err := t.close(ended()); err == nil {
-				t.Error("Close returned nil, though the outcome of messages was not known when its context ended")
+				t.Error("Close returned nil although messages had no outcome when its context ended")
 			}
 			t.requireKnown("Close", outcomes)
 		}},
@@ -165,7 +165,7 @@ func closeCases() []Case {
 			outcomes = append(outcomes, t.publishRange(20, 40, "key")...)
 			_ = t.close(ended())
 			t.Start()
-			t.requireTruth(outcomes, t.settle(outcomes...))
+			t.requireTruth(outcomes, t.outcomes(outcomes...))
 		}},
 		{"close-publishing", "Publish and Close may run at the same time: each message is accepted and has an outcome, or is rejected with ErrClosed", func(t *trial) {
 			t.open(Limits{})
@@ -175,7 +175,7 @@ func closeCases() []Case {
 	}
 }
 
-// requireKnown looks whether the outcomes are known, without waiting.
+// requireKnown checks without waiting that the outcomes are known.
 func (t *trial) requireKnown(method string, outcomes []*outcome) {
 	t.Helper()
 	for i, o := range outcomes {
@@ -185,7 +185,7 @@ func (t *trial) requireKnown(method string, outcomes []*outcome) {
 	}
 }
 
-// requireTruth compares outcomes with what the destination holds.
+// requireTruth compares outcomes with the records of the broker.
 func (t *trial) requireTruth(outcomes []*outcome, errs []error) {
 	t.Helper()
 	values := t.values()
@@ -193,17 +193,17 @@ func (t *trial) requireTruth(outcomes []*outcome, errs []error) {
 		failure, known := errors.AsType[*signalcast.DeliveryError](errs[i])
 		written := slices.Contains(values, o.value)
 		if errs[i] == nil && !written {
-			t.Fatalf("message %d of %d was reported as delivered and is not there", i+1, len(outcomes))
+			t.Fatalf("message %d of %d was reported as delivered but was not written", i+1, len(outcomes))
 		}
 		if known && failure.Fate == signalcast.FateNotWritten && written {
-			t.Fatalf("message %d of %d was reported as not written and is there: %v", i+1, len(outcomes), errs[i])
+			t.Fatalf("message %d of %d was reported as not written but was written: %v", i+1, len(outcomes), errs[i])
 		}
 	}
 }
 
 // closePublishing closes the backend while 20 goroutines publish.
 func closePublishing(t *trial) {
-	var taken sync.Mutex
+	var accepted sync.Mutex
 	var outcomes []*outcome
 	const goroutines = 20
 	running, stopped := make(chan error, goroutines), make(chan error, goroutines)
@@ -221,9 +221,9 @@ func closePublishing(t *trial) {
 					stopped <- err
 					return
 				}
-				taken.Lock()
+				accepted.Lock()
 				outcomes = append(outcomes, o)
-				taken.Unlock()
+				accepted.Unlock()
 			}
 		}()
 	}
@@ -236,11 +236,11 @@ func closePublishing(t *trial) {
 			t.Fatalf("Publish returned %v during Close, want %v", err, signalcast.ErrClosed)
 		}
 	}
-	t.settle(outcomes...)
+	t.outcomes(outcomes...)
 }
 
-// noGoroutineLeft ends everything the harness has started for the backend too,
-// so that what is left must be the backend's.
+// noGoroutineLeft runs the cleanups of the harness too, so that the remaining goroutines are those of
+// the backend.
 func noGoroutineLeft(t *trial) {
 	scope := &scope{TB: t.TB}
 	family := newFamily()

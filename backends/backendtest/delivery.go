@@ -53,7 +53,7 @@ func prepareCases(h Harness) []Case {
 	return cases
 }
 
-// deliveryCases are about messages on their way to the destination.
+// deliveryCases are about the delivery of messages.
 func deliveryCases(h Harness) []Case {
 	cases := []Case{
 		{"delivered", "a delivered message is at its topic, once if nothing fails, and at no other topic", func(t *trial) {
@@ -155,7 +155,7 @@ func deliveryCases(h Harness) []Case {
 					return
 				}
 			}
-			t.Fatal("the record changed along with the bytes of the message, or is gone")
+			t.Fatal("the record changed with the bytes of the message, or was not written")
 		}},
 		{"outage", "a delivered message is at its topic, even if the broker was away meanwhile", func(t *trial) {
 			t.open(Limits{})
@@ -164,10 +164,10 @@ func deliveryCases(h Harness) []Case {
 			outcomes = append(outcomes, t.publishRange(20, 40, "key")...)
 			t.Start()
 			outcomes = append(outcomes, t.publishRange(40, 60, "key")...)
-			errs, values := t.settle(outcomes...), t.values()
+			errs, values := t.outcomes(outcomes...), t.values()
 			for i, o := range outcomes {
 				if errs[i] == nil && !slices.Contains(values, o.value) {
-					t.Fatalf("message %d of %d is not there", i+1, len(outcomes))
+					t.Fatalf("message %d of %d was not written", i+1, len(outcomes))
 				}
 			}
 		}},
@@ -220,7 +220,7 @@ func deliveryCases(h Harness) []Case {
 				t.Stop()
 				outcomes = append(outcomes, t.publishRange(50, 100, "a", "b", "c", "d")...)
 				t.Start()
-				t.settle(append(outcomes, t.publishRange(100, 150, "a", "b", "c", "d")...)...)
+				t.outcomes(append(outcomes, t.publishRange(100, 150, "a", "b", "c", "d")...)...)
 				t.requireOrder()
 			}},
 		)
@@ -228,7 +228,7 @@ func deliveryCases(h Harness) []Case {
 	return cases
 }
 
-// samples are bytes that are easily spoilt. Large is 1 MiB, where the destination takes that.
+// samples are bytes that backends may damage. The largest has 1 MiB, or the limit of the broker.
 func (t *trial) samples() [][]byte {
 	large := 1 << 20
 	if t.harness.MaxMessageBytes > 0 {
@@ -267,11 +267,11 @@ func (t *trial) find(m *signalcast.Message) Record {
 			return r
 		}
 	}
-	t.Fatalf("the value of %s, delivered to topic %q, is not there", text(m.Event.Value), t.topic)
+	t.Fatalf("the value of %s was delivered to topic %q but is not among its records", text(m.Event.Value), t.topic)
 	return Record{}
 }
 
-// requireOrder looks at when each message was written first.
+// requireOrder checks the order in which the messages of each key were first written.
 func (t *trial) requireOrder() {
 	t.Helper()
 	seen := map[string]bool{}

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// family is a goroutine and those that it has started, those that these have
-// started, and so on: other tests that run at the same time do not disturb it.
+// family is a goroutine and its descendants. Goroutines of other tests that run at the same time are
+// not part of it.
 //
-// The runtime tells who started a goroutine that is alive, so the family is
-// looked at often, lest a parent is gone before it was seen.
+// The stack of a live goroutine names its parent. The family is sampled often, so that a parent is
+// seen before it ends.
 type family struct {
 	mu      sync.Mutex
-	members map[string]bool // by goroutine ID; false for those that may be left
+	members map[string]bool // by goroutine ID; false for those that may still run
 }
 
-// newFamily makes the family of the calling goroutine.
+// newFamily returns the family of the calling goroutine.
 func newFamily() *family {
 	own, _ := goroutines()
 	return &family{members: map[string]bool{own: false}}
 }
 
-// join adds the calling goroutine, which may be left.
+// join adds the calling goroutine, which may still run at the end.
 func (f *family) join() {
 	own, _ := goroutines()
 	f.mu.Lock()
@@ -33,8 +33,8 @@ func (f *family) join() {
 	f.members[own] = false
 }
 
-// grow adds the goroutines that members have started, and returns the stacks of
-// those alive that may not be left.
+// grow adds the goroutines that members have started. It returns the stacks of live goroutines that
+// must have ended.
 func (f *family) grow() (alive []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,7 +56,7 @@ func (f *family) grow() (alive []string) {
 	return alive
 }
 
-// wait waits until the family has ended, and returns the stacks of those left.
+// wait waits until the family has ended. It returns the stacks of the goroutines that still run.
 func (f *family) wait(patience time.Duration) string {
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
@@ -75,7 +75,7 @@ func (f *family) wait(patience time.Duration) string {
 
 type goroutine struct{ creator, stack string }
 
-// goroutines returns the ID of the calling goroutine and everyone's stack by ID.
+// goroutines returns the ID of the calling goroutine, and the stacks of all goroutines by ID.
 func goroutines() (own string, all map[string]goroutine) {
 	buf := make([]byte, 1<<16)
 	n := runtime.Stack(buf, true)

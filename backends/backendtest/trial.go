@@ -17,7 +17,7 @@ import (
 
 const eventType = "org.example.backendtest.published.v1"
 
-// trial is what a case works with.
+// trial is one run of a case.
 type trial struct {
 	testing.TB
 	Subject
@@ -47,12 +47,12 @@ func newTrial(t testing.TB, h Harness) *trial {
 
 func newTopic() string { return "backendtest-" + strings.ToLower(rand.Text()) }
 
-// open makes the backend, and prepares it for the topics.
+// open makes the backend and calls Prepare with routes to the topics.
 func (t *trial) open(limits Limits, topics ...string) {
 	t.Helper()
 	t.Subject = t.harness.New(t.TB, limits)
 	if t.Backend == nil || t.Read == nil || t.Stop == nil || t.Start == nil {
-		t.Fatal("the harness's New must set every field of the Subject")
+		t.Fatal("Harness.New must set every field of Subject")
 	}
 	stop, start, stopped := t.Stop, t.Start, false
 	t.Stop = func() {
@@ -72,7 +72,7 @@ func (t *trial) open(limits Limits, topics ...string) {
 		closed := make(chan struct{})
 		go func() {
 			defer close(closed)
-			_ = t.Backend.Close(ctx) // judged by the cases about Close
+			_ = t.Backend.Close(ctx) // the cases about Close check it
 		}()
 		select {
 		case <-closed:
@@ -100,7 +100,7 @@ func (t *trial) route(topic string) signalcast.Route {
 	}
 }
 
-// message makes a message for the trial's topic. A nil key is none.
+// message returns a message for the topic of the trial. A nil key means no key.
 func (t *trial) message(key, value []byte) *signalcast.Message {
 	m := &signalcast.Message{
 		Topic: t.topic,
@@ -120,12 +120,12 @@ func (t *trial) message(key, value []byte) *signalcast.Message {
 	return m
 }
 
-// numbered makes message n of a key.
+// numbered returns message n of a key.
 func (t *trial) numbered(key string, n int) *signalcast.Message {
 	return t.message([]byte(key), fmt.Appendf(nil, "%s/%06d", key, n))
 }
 
-// outcome is what becomes of one message.
+// outcome records the calls of done for one message.
 type outcome struct {
 	value string
 
@@ -140,7 +140,7 @@ func newOutcome(m *signalcast.Message) *outcome {
 }
 
 func (o *outcome) done(_ signalcast.Receipt, err error) {
-	runtime.Gosched() // lets others see that done has not returned
+	runtime.Gosched() // gives other goroutines time before done returns
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.calls++
@@ -150,31 +150,31 @@ func (o *outcome) done(_ signalcast.Receipt, err error) {
 	}
 }
 
-// now returns how often done was called, and with what the first time.
+// now returns the number of calls of done, and the error of the first.
 func (o *outcome) now() (calls int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.calls, o.err
 }
 
-// tryPublish publishes m and returns Publish's error.
+// tryPublish publishes m and returns the error of Publish.
 func (t *trial) tryPublish(ctx context.Context, m *signalcast.Message) (*outcome, error) {
 	t.Helper()
 	o := newOutcome(m)
 	return o, t.within("Publish", func() error { return t.Backend.Publish(ctx, m, o.done) })
 }
 
-// publish publishes a message that must be taken.
+// publish publishes a message that must be accepted.
 func (t *trial) publish(m *signalcast.Message) *outcome {
 	t.Helper()
 	o, err := t.tryPublish(context.Background(), m)
 	if err != nil {
-		t.Fatalf("Publish: %v; the message has to be taken", err)
+		t.Fatalf("Publish: %v; the message must be accepted", err)
 	}
 	return o
 }
 
-// publishRange publishes messages from up to before to of each key, all from one goroutine.
+// publishRange publishes the messages from, …, to-1 of each key from one goroutine.
 func (t *trial) publishRange(from, to int, keys ...string) []*outcome {
 	t.Helper()
 	var outcomes []*outcome
@@ -192,23 +192,23 @@ func (t *trial) publishRange(from, to int, keys ...string) []*outcome {
 		return nil
 	})
 	if err != nil {
-		t.Fatalf("Publish: %v; the message has to be taken", err)
+		t.Fatalf("Publish: %v; the message must be accepted", err)
 	}
 	return outcomes
 }
 
-// away makes the destination unavailable after the backend has used it.
+// away makes the broker unavailable after the backend has connected to it.
 func (t *trial) away() {
 	t.Helper()
 	t.deliver(t.publish(t.numbered("before", 0)))
 	t.Stop()
 }
 
-// small is a buffer that is quickly full.
+// small is the size of a buffer that is quickly full.
 const small = 4
 
-// openFull makes a backend with a full buffer and its destination away.
-func (t *trial) openFull(limits Limits) (taken []*outcome) {
+// openFull makes a backend with a full buffer and an unavailable broker.
+func (t *trial) openFull(limits Limits) (accepted []*outcome) {
 	t.Helper()
 	limits.Messages = small
 	t.open(limits)
@@ -230,7 +230,7 @@ func (t *trial) startFlush() <-chan error {
 	return t.start(context.Background(), "Flush", t.Backend.Flush)
 }
 
-// start calls f on a goroutine of its own, and returns when f waits, or has returned.
+// start calls f in a goroutine. It returns when f waits for its context, or has returned.
 func (t *trial) start(ctx context.Context, name string, f func(context.Context) error) <-chan error {
 	t.Helper()
 	waiting := &watched{Context: ctx, asked: make(chan struct{})}
@@ -243,12 +243,12 @@ func (t *trial) start(ctx context.Context, name string, f func(context.Context) 
 	case <-waiting.asked:
 	case <-returned:
 	case <-time.After(t.harness.Patience):
-		t.Fatalf("%s neither returned nor asked for its context's Done within %v", name, t.harness.Patience)
+		t.Fatalf("%s neither returned nor called Done of its context within %v", name, t.harness.Patience)
 	}
 	return result
 }
 
-// watched is a context that tells when somebody asks for Done, to wait for it.
+// watched is a context that reports the first call of Done.
 type watched struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -261,8 +261,8 @@ func (w *watched) Done() <-chan struct{} {
 	return w.Context.Done()
 }
 
-// settle waits for the outcomes and returns their errors.
-func (t *trial) settle(outcomes ...*outcome) []error {
+// outcomes waits for the outcomes and returns their errors.
+func (t *trial) outcomes(outcomes ...*outcome) []error {
 	t.Helper()
 	timeout := time.After(t.harness.Patience)
 	errs := make([]error, len(outcomes))
@@ -277,10 +277,10 @@ func (t *trial) settle(outcomes ...*outcome) []error {
 	return errs
 }
 
-// deliver waits for outcomes that must be good.
+// deliver waits for outcomes that must be nil.
 func (t *trial) deliver(outcomes ...*outcome) {
 	t.Helper()
-	for i, err := range t.settle(outcomes...) {
+	for i, err := range t.outcomes(outcomes...) {
 		if err != nil {
 			t.Fatalf("message %d of %d was not delivered: %v", i+1, len(outcomes), err)
 		}
@@ -299,7 +299,7 @@ func (t *trial) close(ctx context.Context) error {
 	return t.within("Close", func() error { return t.Backend.Close(ctx) })
 }
 
-// within runs f, and ends the test if it takes too long.
+// within runs f and fails the test if it takes too long.
 func (t *trial) within(name string, f func() error) error {
 	t.Helper()
 	result := make(chan error, 1)
@@ -307,7 +307,7 @@ func (t *trial) within(name string, f func() error) error {
 	return t.receive(name, result)
 }
 
-// receive waits for the result of something that was started.
+// receive waits for a result of start.
 func (t *trial) receive(name string, result <-chan error) error {
 	t.Helper()
 	select {
@@ -319,7 +319,7 @@ func (t *trial) receive(name string, result <-chan error) error {
 	}
 }
 
-// values returns the values of the records of the trial's topic.
+// values returns the values of all records of the topic of the trial.
 func (t *trial) values() []string {
 	var values []string
 	for _, r := range t.Read(t.topic) {
@@ -328,19 +328,19 @@ func (t *trial) values() []string {
 	return values
 }
 
-// requireRecords compares what a topic holds with the messages published, in any order.
+// requireRecords compares the records of a topic with the published messages, in any order.
 func (t *trial) requireRecords(topic string, messages ...*signalcast.Message) {
 	t.Helper()
 	records := t.Read(topic)
 	for _, m := range messages {
 		i := slices.IndexFunc(records, func(r Record) bool { return bytes.Equal(r.Value, m.Event.Value) })
 		if i < 0 {
-			t.Fatalf("the value of %s, delivered to topic %q, is not there", text(m.Event.Value), topic)
+			t.Fatalf("the value of %s was delivered to topic %q but is not among its records", text(m.Event.Value), topic)
 		}
 		records = slices.Delete(records, i, i+1)
 	}
 	if len(records) > 0 {
-		t.Fatalf("topic %q holds %d records that nobody published there, as %s", topic, len(records), text(records[0].Value))
+		t.Fatalf("topic %q has %d records that were not published to it, such as %s", topic, len(records), text(records[0].Value))
 	}
 }
 
@@ -351,7 +351,7 @@ func ended() context.Context {
 	return ctx
 }
 
-// text shows bytes in a message, cut to a readable length.
+// text returns bytes for a message, cut to a readable length.
 func text(b []byte) string {
 	if b == nil {
 		return "nil"

@@ -2,7 +2,6 @@ package repo_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -27,14 +26,7 @@ func longSentences(page string) []string {
 
 func TestSentencesOfDocsAreShort(t *testing.T) {
 	t.Parallel()
-	// Pages that are not checked yet.
-	unchecked := []string{
-		"docs/security.md", "docs/writing-a-backend.md",
-	}
 	for _, path := range pages(t) {
-		if slices.Contains(unchecked, path) {
-			continue
-		}
 		for _, long := range longSentences(read(t, path)) {
 			t.Errorf("%s:%s", path, long)
 		}
