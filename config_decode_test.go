@@ -57,7 +57,7 @@ func TestDecodeProducerConfigReportsEveryFault(t *testing.T) {
 	require.Nil(t, config)
 	require.Equal(t, []string{
 		`a: found null; want an object of topics`,
-		`b: found a list; want an object of topics; ConvertListConfig and the command's convert read the old form, a list of topics`,
+		`b: found a list; want an object of topics (signalcast convert reads the old form with a list)`,
 		`c: found a number as a name; want a string`,
 		`c: found an empty name; want at least one character`,
 		`c → t1: found a string; want an object of settings`,

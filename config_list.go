@@ -52,7 +52,7 @@ func (r *configReader) items(start jsonpos.Token) iter.Seq[jsonpos.Token] {
 		if start.Kind != jsonpos.ArrayStart {
 			want := "a list of topics"
 			if start.Kind == jsonpos.ObjectStart {
-				want += "; ParseProducerConfig reads an object of topics"
+				want += " (an object of topics needs no conversion)"
 			}
 			r.wrongType(start, want)
 			return

@@ -60,7 +60,7 @@ func TestConvertListConfigReportsEveryFault(t *testing.T) {
 			`line 1, column 85: e: duplicate key; first set at line 1, column 2`,
 		}},
 		{"the nested form", `{"e": {"t": {"enabled": true}}, "f": 1}`, []string{
-			`line 1, column 7: e: found an object; want a list of topics; ParseProducerConfig reads an object of topics`,
+			`line 1, column 7: e: found an object; want a list of topics (an object of topics needs no conversion)`,
 			`line 1, column 38: f: found a number; want a list of topics`,
 		}},
 		{"entries that are no objects", `{"e": ["t", null]}`, []string{

@@ -62,7 +62,7 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 		{"null as a whole", `null`, []string{`line 1, column 1: found null; want an object of event types`}},
 		{"a list as a whole", `[{"enabled": true}]`, []string{`line 1, column 1: found a list; want an object of event types`}},
 		{"the old list form", `{"e": [{"topic": "t", "enabled": true}]}`, []string{
-			`line 1, column 7: e: found a list; want an object of topics; ConvertListConfig and the command's convert read the old form, a list of topics`,
+			`line 1, column 7: e: found a list; want an object of topics (signalcast convert reads the old form with a list)`,
 		}},
 		{"empty names", `{"": {"t": {}}, "e": {"": {}, "t": {"": 1}}}`, []string{
 			`line 1, column 2: found an empty name; want at least one character`,

@@ -15,7 +15,7 @@ import (
 const (
 	wantConfig  = "an object of event types"
 	wantTopics  = "an object of topics"
-	wantOldForm = "; ConvertListConfig and the command's convert read the old form, a list of topics"
+	wantOldForm = " (signalcast convert reads the old form with a list)"
 	wantTopic   = "an object of settings"
 	wantName    = "at least one character"
 	wantUnicode = "Unicode text"

@@ -11,7 +11,7 @@ import (
 
 // Plan shows what an event would become, and sends nothing.
 func ExampleDispatcher_Plan() {
-	dispatcher := exampleDispatcher()
+	dispatcher, _, _ := exampleDispatcher()
 	messages, err := dispatcher.Plan("org.example.course.published.v1",
 		[]byte(`{"course_key": "course-v1:edX+DemoX+2026", "title": "Demo"}`))
 	if err != nil {
@@ -33,7 +33,7 @@ func ExampleDispatcher_Plan() {
 
 // Reload puts another configuration into service, or none of it.
 func ExampleDispatcher_Reload() {
-	dispatcher := exampleDispatcher()
+	dispatcher, _, _ := exampleDispatcher()
 	ctx := context.Background()
 	change, err := dispatcher.Reload(ctx, signalcast.ProducerConfig{
 		"org.example.course.published.v1": {
@@ -64,19 +64,25 @@ func ExampleDispatcher_Reload() {
 	// still served: search
 }
 
-// exampleDispatcher publishes courses to one topic.
-func exampleDispatcher() *signalcast.Dispatcher {
-	registry := signalcast.NewRegistry()
-	if err := registry.Register(Published); err != nil {
-		log.Fatal(err)
-	}
-	d, err := signalcast.NewDispatcher(context.Background(), registry, signalcast.ProducerConfig{
+// exampleConfig publishes courses to one topic.
+func exampleConfig() signalcast.ProducerConfig {
+	return signalcast.ProducerConfig{
 		"org.example.course.published.v1": {
 			"courses": {EventKeyField: new("course_key"), Enabled: new(true)},
 		},
-	}, memory.New(), signalcast.WithCodec(signalcast.JSON()))
+	}
+}
+
+// exampleDispatcher returns a dispatcher of exampleConfig, with its registry and backend.
+func exampleDispatcher() (*signalcast.Dispatcher, *signalcast.Registry, *memory.Backend) {
+	registry, backend := signalcast.NewRegistry(), memory.New()
+	if err := registry.Register(Published); err != nil {
+		log.Fatal(err)
+	}
+	d, err := signalcast.NewDispatcher(context.Background(), registry, exampleConfig(), backend,
+		signalcast.WithCodec(signalcast.JSON()))
 	if err != nil {
 		log.Fatal(err)
 	}
-	return d
+	return d, registry, backend
 }

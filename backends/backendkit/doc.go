@@ -17,7 +17,7 @@
 //		return b, err
 //	}
 //
-//	func (b *Backend) write(ctx context.Context, batch []*backendkit.Entry) error {
+//	func (b *Backend) write(ctx context.Context, batch []*backendkit.Item) error {
 //		for _, e := range batch {
 //			if err := b.client.send(ctx, e.Message); err != nil {
 //				return err // e and those behind it are retried

@@ -36,23 +36,23 @@ type QueueConfig struct {
 type Queue struct {
 	*Log
 
-	write   func(ctx context.Context, batch []*Entry) error
+	write   func(ctx context.Context, batch []*Item) error
 	timeout time.Duration
 	buffer  *Buffer
 	closing CloseOnce
 
 	mu       sync.Mutex
-	accepted []*Entry // not given to write yet
+	accepted []*Item // not given to write yet
 	closed   bool
 
 	wake    chan struct{} // holds a token if accepted or closed changed
 	giveUp  chan struct{} // closed when the context of Close ends
 	stopped chan struct{} // closed when the writer has returned
-	givenUp int           // entries without an outcome at that time; written by the writer
+	givenUp int           // items without an outcome at that time; written by the writer
 }
 
-// Entry is a message that a [Queue] gives to its write function.
-type Entry struct {
+// Item is a message that a [Queue] gives to its write function.
+type Item struct {
 	// Message is valid until Delivered or Failed has returned.
 	Message *signalcast.Message
 
@@ -64,13 +64,13 @@ type Entry struct {
 }
 
 // Delivered reports that the broker stored the message.
-func (e *Entry) Delivered(r signalcast.Receipt) { e.finish(r, nil) }
+func (e *Item) Delivered(r signalcast.Receipt) { e.finish(r, nil) }
 
 // Failed reports that the message will not be retried. It may have been written, unless
 // err is a *signalcast.DeliveryError with FateNotWritten.
-func (e *Entry) Failed(err error) { e.finish(signalcast.Receipt{}, err) }
+func (e *Item) Failed(err error) { e.finish(signalcast.Receipt{}, err) }
 
-func (e *Entry) finish(r signalcast.Receipt, err error) {
+func (e *Item) finish(r signalcast.Receipt, err error) {
 	if !e.finished {
 		e.finished = true
 		e.done(r, err)
@@ -78,7 +78,7 @@ func (e *Entry) finish(r signalcast.Receipt, err error) {
 	}
 }
 
-func (e *Entry) giveUp(err error) {
+func (e *Item) giveUp(err error) {
 	e.Failed(&signalcast.DeliveryError{Fate: signalcast.FateNotWritten, Err: err})
 }
 
@@ -87,12 +87,12 @@ var errNoCause = errors.New("the backend gave no cause")
 // NewQueue returns a Queue and starts its writer, which Close ends.
 //
 // The writer calls write with all accepted messages, at least one. write calls Delivered or
-// Failed for each entry with an outcome. The others must not have been written: the
+// Failed for each item with an outcome. The others must not have been written: the
 // writer calls write with them again, after a pause, and before newer messages. The error
 // says why; it is logged. write returns soon after ctx has ended.
 //
 // NewQueue returns an error if a limit of c is negative.
-func NewQueue(c QueueConfig, write func(ctx context.Context, batch []*Entry) error) (*Queue, error) {
+func NewQueue(c QueueConfig, write func(ctx context.Context, batch []*Item) error) (*Queue, error) {
 	if c.BufferMessages < 0 || c.BufferBytes < 0 || c.DeliveryTimeout < 0 {
 		return nil, fmt.Errorf("queue: found BufferMessages %d, BufferBytes %d, DeliveryTimeout %v; want 0 or more",
 			c.BufferMessages, c.BufferBytes, c.DeliveryTimeout)
@@ -118,7 +118,7 @@ func (q *Queue) Publish(ctx context.Context, m *signalcast.Message, done func(si
 		return fmt.Errorf("message of %d bytes: %w", size, err)
 	}
 	q.mu.Lock()
-	q.accepted = append(q.accepted, &Entry{Message: m, queue: q, done: done, room: room, accepted: time.Now()})
+	q.accepted = append(q.accepted, &Item{Message: m, queue: q, done: done, room: room, accepted: time.Now()})
 	q.mu.Unlock()
 	q.signal()
 	return nil
@@ -195,7 +195,7 @@ func (q *Queue) run() {
 }
 
 // next returns the accepted messages. ended reports whether there will be no more.
-func (q *Queue) next() (batch []*Entry, ended bool) {
+func (q *Queue) next() (batch []*Item, ended bool) {
 	q.mu.Lock()
 	batch, q.accepted = q.accepted, nil
 	closed := q.closed
@@ -204,8 +204,8 @@ func (q *Queue) next() (batch []*Entry, ended bool) {
 	return batch, closed && len(batch) == 0 && q.buffer.Len() == 0
 }
 
-// deliver writes batch until every entry has an outcome.
-func (q *Queue) deliver(ctx context.Context, batch []*Entry) {
+// deliver writes batch until every item has an outcome.
+func (q *Queue) deliver(ctx context.Context, batch []*Item) {
 	for failures := 0; ; {
 		err := q.write(ctx, batch)
 		left := batch[:0]

@@ -30,12 +30,12 @@ func publish(t *testing.T, q *backendkit.Queue, topic string) <-chan error {
 	return outcome
 }
 
-func TestQueueRetriesEntriesWithoutAnOutcomeFirst(t *testing.T) {
+func TestQueueRetriesItemsWithoutAnOutcomeFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var written []string
 		attempts := 0
-		q, err := backendkit.NewQueue(backendkit.QueueConfig{}, func(_ context.Context, batch []*backendkit.Entry) error {
+		q, err := backendkit.NewQueue(backendkit.QueueConfig{}, func(_ context.Context, batch []*backendkit.Item) error {
 			attempts++
 			for i, e := range batch {
 				if attempts < 3 && i == 1 {
@@ -62,7 +62,7 @@ func TestQueueGivesUpAfterTheDeliveryTimeout(t *testing.T) {
 		var log bytes.Buffer
 		q, err := backendkit.NewQueue(backendkit.QueueConfig{
 			DeliveryTimeout: 10 * time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		}, func(context.Context, []*backendkit.Entry) error { return errAway })
+		}, func(context.Context, []*backendkit.Item) error { return errAway })
 		require.NoError(t, err)
 		start := time.Now()
 		failure := <-publish(t, q, "a")
@@ -159,7 +159,7 @@ func BenchmarkWaitersWhoseContextsEnd(b *testing.B) {
 }
 
 func ExampleQueue() {
-	q, err := backendkit.NewQueue(backendkit.QueueConfig{}, func(_ context.Context, batch []*backendkit.Entry) error {
+	q, err := backendkit.NewQueue(backendkit.QueueConfig{}, func(_ context.Context, batch []*backendkit.Item) error {
 		for _, e := range batch {
 			fmt.Printf("to %s: %s\n", e.Message.Topic, e.Message.Event.Value)
 			e.Delivered(signalcast.Receipt{ID: "1"})

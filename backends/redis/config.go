@@ -187,7 +187,7 @@ func (c Config) check() error {
 		fault("MaxLen", fmt.Sprintf("found %d", c.MaxLen), "a positive number, 0 for the default, or -1 for no trimming")
 	}
 	if c.OnTrim != nil && c.MaxLen == -1 {
-		fault("OnTrim", "found it beside MaxLen -1, which trims nothing", "one of the two")
+		fault("OnTrim", "found a function beside MaxLen -1, which turns trimming off", "only one of the two")
 	}
 	if c.DB < 0 {
 		fault("DB", fmt.Sprintf("found %d", c.DB), "0 or more")
@@ -196,11 +196,11 @@ func (c Config) check() error {
 	case c.URL == "" && len(c.Addrs) == 0:
 		fault("URL", "found nothing here and in Addrs", "one of the two")
 	case c.URL != "" && len(c.Addrs) > 0:
-		fault("Addrs", "found it beside URL", "one of the two")
+		fault("Addrs", "found addresses beside URL", "only one of the two")
 	case len(c.Addrs) > 0 && c.MasterName == "" && c.DB != 0:
 		fault("DB", fmt.Sprintf("found %d for a Redis Cluster", c.DB), "0, its only database")
 	case c.URL != "" && c.MasterName != "":
-		fault("MasterName", "found it beside URL", "the addresses of the Sentinels in Addrs")
+		fault("MasterName", "found a name beside URL", "the addresses of the Sentinels in Addrs")
 	}
 	for i, addr := range c.Addrs {
 		if !isAddress(addr) {
@@ -208,7 +208,7 @@ func (c Config) check() error {
 		}
 	}
 	if c.MasterName == "" && (c.SentinelUsername != "" || c.SentinelPassword != "") {
-		fault("SentinelPassword", "found it or SentinelUsername without MasterName", "MasterName too, for Sentinels")
+		fault("MasterName", "found credentials for Sentinels and no name", "the name of the master")
 	}
 	return errors.Join(faults...)
 }
@@ -239,7 +239,7 @@ func (c *Config) mergeURL() error {
 	switch u.Scheme {
 	case "redis", "rediss":
 		if u.Hostname() == "" {
-			return fault("found no host", "one")
+			return fault("found no host", "the host of the server")
 		}
 		port := u.Port()
 		if port == "" {

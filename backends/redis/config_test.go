@@ -23,7 +23,7 @@ func TestNewReportsEveryFaultOfAConfig(t *testing.T) {
 	}{
 		"a config says where Redis is": {redis.Config{}, "Config.URL: found nothing here and in Addrs"},
 		"a URL and addresses are one too many": {
-			redis.Config{URL: url, Addrs: []string{"a:1"}}, "Config.Addrs: found it beside URL",
+			redis.Config{URL: url, Addrs: []string{"a:1"}}, "Config.Addrs: found addresses beside URL",
 		},
 		"other schemes are rejected":         {redis.Config{URL: "http://localhost"}, "Config.URL: found an unknown scheme"},
 		"a URL has a host":                   {redis.Config{URL: "redis:///0"}, "Config.URL: found no host"},
@@ -41,14 +41,14 @@ func TestNewReportsEveryFaultOfAConfig(t *testing.T) {
 		"an address has a host":              {redis.Config{Addrs: []string{":6379"}}, "Config.Addrs[0]: found an address of another form"},
 		"an address has a port":              {redis.Config{Addrs: []string{"h"}}, "Config.Addrs[0]: found an address of another form"},
 		"a cluster has one database":         {redis.Config{Addrs: []string{"h:1"}, DB: 1}, "Config.DB: found 1 for a Redis Cluster"},
-		"Sentinels are in Addrs":             {redis.Config{URL: url, MasterName: "m"}, "Config.MasterName: found it beside URL"},
+		"Sentinels are in Addrs":             {redis.Config{URL: url, MasterName: "m"}, "Config.MasterName: found a name beside URL"},
 		"credentials are in one place":       {redis.Config{URL: "redis://:a@h", Password: "b"}, "Config.URL: found credentials here and in"},
 		"Sentinel credentials need a name": {
-			redis.Config{Addrs: []string{"h:1"}, SentinelPassword: "x"}, "Config.SentinelPassword: found it or SentinelUsername",
+			redis.Config{Addrs: []string{"h:1"}, SentinelPassword: "x"}, "Config.MasterName: found credentials for Sentinels",
 		},
 		"a length below -1 is rejected": {redis.Config{URL: url, MaxLen: -2}, "Config.MaxLen: found -2"},
 		"a hook that never runs is rejected": {
-			redis.Config{URL: url, MaxLen: -1, OnTrim: func(redis.Trim) {}}, "Config.OnTrim: found it beside MaxLen -1",
+			redis.Config{URL: url, MaxLen: -1, OnTrim: func(redis.Trim) {}}, "Config.OnTrim: found a function beside MaxLen -1",
 		},
 		"a negative buffer is rejected":           {redis.Config{URL: url, BufferMessages: -1}, "Config.BufferMessages: found -1"},
 		"negative bytes are rejected":             {redis.Config{URL: url, BufferBytes: -1}, "Config.BufferBytes: found -1"},

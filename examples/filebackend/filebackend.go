@@ -75,32 +75,32 @@ func (b *Backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 
 // write appends the messages of each topic to its file. Messages whose file cannot be opened
 // are retried.
-func (b *Backend) write(_ context.Context, batch []*backendkit.Entry) error {
-	byTopic := map[string][]*backendkit.Entry{}
-	for _, e := range batch {
-		byTopic[e.Message.Topic] = append(byTopic[e.Message.Topic], e)
+func (b *Backend) write(_ context.Context, batch []*backendkit.Item) error {
+	byTopic := map[string][]*backendkit.Item{}
+	for _, item := range batch {
+		byTopic[item.Message.Topic] = append(byTopic[item.Message.Topic], item)
 	}
 	var cause error
-	for topic, entries := range byTopic {
+	for topic, items := range byTopic {
 		file, err := os.OpenFile(filepath.Join(b.dir, topic+".jsonl"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 		if err != nil {
 			cause = err
 			continue
 		}
-		offsets, err := appendEntries(file, entries)
-		for i, e := range entries {
+		offsets, err := appendItems(file, items)
+		for i, item := range items {
 			if err != nil {
-				e.Failed(err) // a part of it may be in the file
+				item.Failed(err) // a part of it may be in the file
 				continue
 			}
-			e.Delivered(signalcast.Receipt{ID: strconv.FormatInt(offsets[i], 10)})
+			item.Delivered(signalcast.Receipt{ID: strconv.FormatInt(offsets[i], 10)})
 		}
 	}
 	return cause
 }
 
-// appendEntries writes and syncs the lines, and returns the offset of each.
-func appendEntries(file *os.File, entries []*backendkit.Entry) (offsets []int64, err error) {
+// appendItems writes and syncs the lines, and returns the offset of each.
+func appendItems(file *os.File, items []*backendkit.Item) (offsets []int64, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -116,9 +116,9 @@ func appendEntries(file *os.File, entries []*backendkit.Entry) (offsets []int64,
 			text.WriteByte('\n') // a crash left a part of a line, which readers skip
 		}
 	}
-	for _, e := range entries {
+	for _, item := range items {
 		offsets = append(offsets, size+int64(text.Len()))
-		if err := json.NewEncoder(&text).Encode(lineOf(e.Message)); err != nil {
+		if err := json.NewEncoder(&text).Encode(lineOf(item.Message)); err != nil {
 			return nil, fmt.Errorf("line of a message: %w", err)
 		}
 	}

@@ -80,7 +80,7 @@ func checkSecurity(c Config) (faults []error) {
 	switch c.SASLMechanism {
 	case kafkaconfig.Plain, kafkaconfig.ScramSHA256, kafkaconfig.ScramSHA512:
 		if c.SASLUsername == "" || c.SASLPassword == "" {
-			faults = append(faults, fault("SASLUsername", "found it or SASLPassword empty beside SASLMechanism", "both"))
+			faults = append(faults, fault("SASLUsername", "found a SASLMechanism without a username or a password", "both"))
 		}
 		if c.SASLMechanism == kafkaconfig.Plain && c.TLS == nil {
 			faults = append(faults, fault("TLS", "found nil with SASLMechanism PLAIN, which sends the password as it is",
