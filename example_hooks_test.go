@@ -23,7 +23,7 @@ func ExampleWithHooks() {
 			Delivered: func(m *signalcast.Message, r signalcast.Receipt) { fmt.Println("delivered to", m.Topic, "as", r.ID) },
 			Failed:    func(err *signalcast.DeliveryError) { fmt.Println("failed:", err.Fate, err.Err) },
 			Rejected:  func(err *signalcast.DeliveryError) { fmt.Println("rejected:", err.Err) },
-			Invalid:   func(m signalcast.Metadata, err error) { fmt.Println("invalid:", err) },
+			Invalid:   func(_ signalcast.Metadata, err error) { fmt.Println("invalid:", err) },
 		}))
 	if err != nil {
 		log.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"time"
 
 	"github.com/signalcast/signalcast"
 )
@@ -26,9 +25,7 @@ func ExampleSignal_SendAsync() {
 	}
 
 	backend.Release()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := delivery.Wait(ctx); err != nil {
+	if err := delivery.Wait(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 	for _, r := range delivery.Results() {
