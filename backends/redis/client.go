@@ -17,15 +17,16 @@ import (
 // the node of a cluster at addr. Its connections are in conns. It connects at the first use.
 func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
 	options := &redis.UniversalOptions{
-		Addrs:            c.Addrs,
-		MasterName:       c.MasterName,
-		Username:         c.Username,
-		Password:         c.Password,
-		SentinelUsername: c.SentinelUsername,
-		SentinelPassword: c.SentinelPassword,
-		DB:               c.DB,
-		Dialer:           dialer(c, conns),
-		DialerRetries:    1,
+		Addrs:                      c.Addrs,
+		MasterName:                 c.MasterName,
+		Username:                   c.Username,
+		Password:                   c.Password,
+		CredentialsProviderContext: c.Credentials,
+		SentinelUsername:           c.SentinelUsername,
+		SentinelPassword:           c.SentinelPassword,
+		DB:                         c.DB,
+		Dialer:                     dialer(c, conns),
+		DialerRetries:              1,
 		// The backend retries itself.
 		MaxRetries:   -1,
 		DialTimeout:  c.DialTimeout,
@@ -54,19 +55,37 @@ func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
 // the first use of the connection: go-redis prints the errors of a dialer to stderr, and
 // dials in the background after some of them.
 func dialer(c Config, conns *rawconn.Set) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	timeout, tlsConfig := c.DialTimeout, c.TLS
+	dial, timeout, tlsConfig := c.Dial, c.DialTimeout, c.TLS
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		plain := &net.Dialer{Timeout: timeout}
-		dial := plain.DialContext
-		if tlsConfig != nil {
-			dial = (&tls.Dialer{NetDialer: plain, Config: tlsConfig}).DialContext
-		}
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
 		conn, err := dial(ctx, network, addr)
+		if err == nil && tlsConfig != nil {
+			conn, err = secured(ctx, conn, addr, tlsConfig)
+		}
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
 		return conns.Add(addr, conn), nil
 	}
+}
+
+// secured returns a TLS connection over conn. It checks the certificate for the host of addr,
+// unless the configuration names another.
+func secured(ctx context.Context, conn net.Conn, addr string, config *tls.Config) (net.Conn, error) {
+	if config.ServerName == "" && !config.InsecureSkipVerify {
+		config = config.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	over := tls.Client(conn, config)
+	if err := over.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err //nolint:wrapcheck // the caller wraps it
+	}
+	return over, nil
 }
 
 // unconnected stands for a connection that failed.

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 // Config configures a [Backend]. The zero value of every field but URL and Addrs is its
-// default. New copies the Config. The backend keeps references to TLS, Logger and OnTrim.
+// default. New copies the Config. The backend keeps references to TLS, Logger and the functions.
 //
 // Printing, logging and marshalling a Config shows no credentials. The exception is a Config in
 // an unexported field of a printed value, whose methods package fmt cannot call.
@@ -43,6 +44,15 @@ type Config struct {
 	// Username and Password are the credentials for the servers, unless URL has them.
 	// Empty means none.
 	Username, Password string
+	// Credentials returns the credentials for the servers. It is called for each new connection,
+	// so it can return tokens that expire. It must return soon after ctx ends. An error counts
+	// as a failure to connect. It must be safe for concurrent use. Nil means Username and
+	// Password.
+	Credentials func(ctx context.Context) (username, password string, err error)
+	// Dial connects to a server or Sentinel, for example through a tunnel. network is "tcp" or
+	// "unix". If TLS is set, the backend uses TLS over the connection. It must be safe for
+	// concurrent use. Nil means a direct connection.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// DB is the number of the logical database, unless URL has it. A Redis Cluster has
 	// only database 0.
 	DB int
@@ -186,6 +196,9 @@ func (c Config) check() error {
 	if c.MaxLen < -1 {
 		fault("MaxLen", fmt.Sprintf("found %d", c.MaxLen), "a positive number, 0 for the default, or -1 for no trimming")
 	}
+	if c.Credentials != nil && (c.Username != "" || c.Password != "") {
+		fault("Credentials", "found a function beside Username or Password", "only one of the two")
+	}
 	if c.OnTrim != nil && c.MaxLen == -1 {
 		fault("OnTrim", "found a function beside MaxLen -1, which turns trimming off", "only one of the two")
 	}
@@ -271,8 +284,8 @@ func (c *Config) mergeURL() error {
 		return fault("found an unknown scheme", "redis, rediss or unix")
 	}
 	if u.User != nil {
-		if c.Username != "" || c.Password != "" {
-			return fault("found credentials here and in Username and Password", "them in one place")
+		if c.Username != "" || c.Password != "" || c.Credentials != nil {
+			return fault("found credentials here and in other fields", "them in one place")
 		}
 		c.Username = u.User.Username()
 		c.Password, _ = u.User.Password()
