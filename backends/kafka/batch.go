@@ -23,6 +23,15 @@ func (s *sequence) advance(n int) {
 	s.next = int32((int64(s.next) + int64(n)) & math.MaxInt32)
 }
 
+// renewed returns the first sequence of the next epoch of the same producer, or nil if there is no
+// next epoch. Brokers then reject batches of earlier epochs that they read late (KIP-360).
+func (s *sequence) renewed() *sequence {
+	if s == nil || s.epoch == math.MaxInt16 {
+		return nil
+	}
+	return &sequence{producer: s.producer, epoch: s.epoch + 1}
+}
+
 // The offsets of fields in a batch of records, in version 2 of Kafka's format.
 const (
 	lengthAt          = 8

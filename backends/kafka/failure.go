@@ -57,8 +57,12 @@ func rejectsContent(err error) bool {
 // losesSequence reports whether the broker rejects the sequence number of the batch. The state of
 // the producer at the broker is lost or has expired.
 func losesSequence(err error) bool {
-	return errors.Is(err, kafka.OutOfOrderSequenceNumber) || errors.Is(err, kafka.UnknownProducerId) ||
-		errors.Is(err, kafka.InvalidProducerEpoch) || errors.Is(err, kafka.ProducerFenced)
+	return errors.Is(err, kafka.OutOfOrderSequenceNumber) || errors.Is(err, kafka.UnknownProducerId) || losesProducer(err)
+}
+
+// losesProducer reports whether the broker accepts no later epoch of the producer either.
+func losesProducer(err error) bool {
+	return errors.Is(err, kafka.InvalidProducerEpoch) || errors.Is(err, kafka.ProducerFenced)
 }
 
 // certainlyNotWritten reports whether a broker that replies with code has certainly not written

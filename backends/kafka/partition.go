@@ -23,7 +23,7 @@ type partition struct {
 	// Used by that goroutine only:
 	pending  []kafkabus.Record // moved from the queue, those of the batch first
 	space    []byte            // the memory of the last batch, for the next
-	sequence *sequence         // nil before the first batch, and if its state at the broker is unknown
+	sequence *sequence         // nil if the partition needs a new producer
 	failing  bool              // the outage is logged
 	limit    int               // the largest number of records in a batch, after a larger one was rejected; 0 means no limit
 }
@@ -165,7 +165,10 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 	b.unreplied = b.unreplied || !result.replied
 	switch err := result.err; {
 	case losesSequence(err):
-		p.sequence, b.encoded = nil, nil
+		p.sequence, b.encoded = p.sequence.renewed(), nil
+		if losesProducer(err) {
+			p.sequence = nil
+		}
 		return err
 	case rejectsContent(err):
 		if len(b.records) > 1 && !b.mayBeWritten {
@@ -208,7 +211,7 @@ func (p *partition) failed(b *batch, cause error) {
 // drop ends a batch that is not retried.
 func (p *partition) drop(b *batch) {
 	if b.mayBeWritten {
-		p.sequence = nil // the broker may have counted the batch or not
+		p.sequence = p.sequence.renewed() // the broker may have counted the batch, or may read it later
 	}
 	p.finish(b)
 }

@@ -1,0 +1,69 @@
+package kafka_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafka"
+	"github.com/signalcast/signalcast/internal/kafkatest"
+)
+
+// A broker that hangs may read a request long after its messages failed. They must not appear
+// behind later messages of their key.
+func TestMessageThatFailedIsNotWrittenBehindLaterOnes(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
+	b, err := kafka.New(kafka.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: time.Second, RequestTimeout: 200 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.Close(t.Context()) })
+	outcomes := make(chan error, 3)
+	publish := func(n int) {
+		require.NoError(t, b.Publish(t.Context(), kafkatest.Numbered("topic", 1, n), func(_ signalcast.Receipt, err error) { outcomes <- err }))
+	}
+	publish(1)
+	require.NoError(t, <-outcomes)
+
+	var hanging atomic.Bool
+	hanging.Store(true)
+	held := make(chan *kmsg.ProduceRequest, 100)
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		produce, ok := request.(*kmsg.ProduceRequest)
+		if !ok || !hanging.Load() {
+			return nil, nil, false
+		}
+		held <- produce
+		return nil, nil, true
+	})
+	publish(2)
+	var failure *signalcast.DeliveryError
+	require.ErrorAs(t, <-outcomes, &failure)
+	require.Equal(t, signalcast.FateUnknown, failure.Fate)
+	hanging.Store(false)
+	publish(3)
+	require.NoError(t, <-outcomes)
+
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.Produce), 9) // later versions name topics by ID
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.MaxVersions(versions), kgo.DisableClientMetrics())
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	response, err := (<-held).RequestWith(t.Context(), client)
+	require.NoError(t, err)
+	require.Equal(t, kerr.InvalidProducerEpoch.Code, response.Topics[0].Partitions[0].ErrorCode)
+
+	var values []string
+	for _, r := range cluster.Read(t, "topic") {
+		values = append(values, string(r.Value))
+	}
+	require.Equal(t, []string{"1", "3"}, values)
+}
