@@ -39,22 +39,28 @@ func newCluster(c kafkabus.Config) *cluster {
 	return &cluster{seeds: kafka.TCP(c.Brokers...), transport: transport, wire: wire, timeout: c.RequestTimeout}
 }
 
-// partitions returns the number of partitions of the topic. Brokers that create topics on use
-// create it.
-func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
+// leaders returns the IDs of the brokers that lead the partitions of the topic, by partition; -1
+// without a leader. Brokers that create topics on use create it.
+func (c *cluster) leaders(ctx context.Context, topic string) ([]int32, error) {
 	r, err := request[*metadata.Response](ctx, c, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
 	switch {
 	case err != nil:
-		return 0, err
+		return nil, err
 	case len(r.Topics) != 1:
-		return 0, errUnexpectedResponse
+		return nil, errUnexpectedResponse
 	case r.Topics[0].ErrorCode != 0:
-		return 0, kafka.Error(r.Topics[0].ErrorCode) //nolint:wrapcheck // wrapped where it is reported
+		return nil, kafka.Error(r.Topics[0].ErrorCode) //nolint:wrapcheck // wrapped where it is reported
 	case len(r.Topics[0].Partitions) == 0:
-		return 0, kafka.LeaderNotAvailable
-	default:
-		return len(r.Topics[0].Partitions), nil
+		return nil, kafka.LeaderNotAvailable
 	}
+	leaders := make([]int32, len(r.Topics[0].Partitions))
+	for _, p := range r.Topics[0].Partitions {
+		if p.PartitionIndex < 0 || int(p.PartitionIndex) >= len(leaders) {
+			return nil, errUnexpectedResponse
+		}
+		leaders[p.PartitionIndex] = p.LeaderID
+	}
+	return leaders, nil
 }
 
 // sequence returns the first sequence of a new producer.

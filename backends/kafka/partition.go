@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
@@ -18,7 +20,8 @@ type partition struct {
 
 	// Guarded by writer.mu:
 	queue  []kafkabus.Record
-	served bool // a goroutine runs serve
+	served bool  // a goroutine runs serve
+	leader int32 // the ID of the broker
 
 	// Used by that goroutine only:
 	pending  []kafkabus.Record // moved from the queue, those of the batch first
@@ -57,6 +60,12 @@ func (p *partition) serve(ctx context.Context) {
 		err := p.attempt(ctx, &b)
 		if ctx.Err() != nil {
 			continue // err may come from the end of ctx; cause is from before
+		}
+		if errors.Is(err, errBusy) {
+			if cause == nil {
+				cause = err
+			}
+			continue
 		}
 		cause = err
 		if cause == nil {
@@ -138,12 +147,11 @@ func (p *partition) expire(b *batch, cause error) bool {
 // attempt writes the batch once and reports the outcomes that are known by then. If records must be
 // retried, it returns the cause.
 func (p *partition) attempt(ctx context.Context, b *batch) error {
-	select {
-	case p.writer.slots <- struct{}{}:
-		defer func() { <-p.writer.slots }()
-	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller's own error
+	slots, err := p.acquire(ctx)
+	if err != nil {
+		return err
 	}
+	defer func() { <-slots }()
 	if p.sequence == nil {
 		s, err := p.writer.cluster.sequence(ctx)
 		if err != nil {
@@ -182,9 +190,38 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		return nil
 	default:
 		p.writer.cluster.refresh()
+		p.writer.rediscover(p.topic)
 		return err
 	}
 }
+
+// errBusy means that the broker of the partition has not replied to many other batches.
+var errBusy = errors.New("the broker does not reply")
+
+// acquire waits for a slot of the broker that leads the partition. It returns errBusy after a while,
+// so that the caller checks timeouts, and because another broker may lead the partition by then.
+func (p *partition) acquire(ctx context.Context) (chan struct{}, error) {
+	slots := p.writer.slotsOf(p)
+	select {
+	case slots <- struct{}{}:
+		return slots, nil
+	default:
+	}
+	timer := time.NewTimer(slotPatience)
+	defer timer.Stop()
+	select {
+	case slots <- struct{}{}:
+		return slots, nil
+	case <-timer.C:
+		p.writer.rediscover(p.topic)
+		return nil, errBusy
+	case <-ctx.Done():
+		return nil, ctx.Err() //nolint:wrapcheck // the caller's own error
+	}
+}
+
+// slotPatience is the longest wait for a slot between two checks of timeouts.
+const slotPatience = 500 * time.Millisecond
 
 func (p *partition) delivered(b *batch, offset int64) {
 	p.sequence.advance(len(b.records))

@@ -25,12 +25,12 @@ type writer struct {
 	ctx     context.Context //nolint:containedctx // the life of the goroutines
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	// slots bounds the batches in flight to all brokers, and with them the connections.
-	slots chan struct{}
-
-	mu     sync.Mutex
-	topics map[string]*topic
-	key    []byte // the memory of the last key, for the next
+	mu      sync.Mutex
+	topics  map[string]*topic
+	// slots bounds the batches in flight to each broker, and with them the connections, so that
+	// a broker that hangs does not delay others. The key is the ID of the broker.
+	slots map[int32]chan struct{}
+	key   []byte // the memory of the last key, for the next
 }
 
 // topic is the state of one topic.
@@ -43,7 +43,8 @@ type topic struct {
 }
 
 const (
-	// batchesInFlight is the number of partitions that are written at the same time.
+	// batchesInFlight is the number of partitions of one broker that are written at the same
+	// time.
 	batchesInFlight = 16
 	// partitionsAge is how long the number of partitions of a topic is used before it is read
 	// again.
@@ -53,7 +54,7 @@ const (
 func newWriter(c kafkabus.Config, log *backendkit.Log) *writer {
 	w := &writer{
 		cluster: newCluster(c), encoder: newEncoder(), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: log,
-		slots: make(chan struct{}, batchesInFlight), topics: map[string]*topic{},
+		slots: map[int32]chan struct{}{}, topics: map[string]*topic{},
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	return w
@@ -68,9 +69,8 @@ func (w *writer) Write(r kafkabus.Record) {
 		t = &topic{name: r.Message.Topic}
 		w.topics[t.name] = t
 	}
-	if !t.discovering && r.Accepted.Sub(t.discovered) >= partitionsAge {
-		t.discovering = true
-		w.running.Go(func() { w.discover(t) })
+	if r.Accepted.Sub(t.discovered) >= partitionsAge {
+		w.startDiscovering(t)
 	}
 	if len(t.partitions) == 0 {
 		t.backlog = append(t.backlog, r)
@@ -98,17 +98,47 @@ func (w *writer) assign(t *topic, r kafkabus.Record) {
 	}
 }
 
-// discover reads the number of partitions of a topic. It retries while records wait for it.
+// startDiscovering starts discover, unless it runs. It is called with mu held.
+func (w *writer) startDiscovering(t *topic) {
+	if !t.discovering && w.ctx.Err() == nil {
+		t.discovering = true
+		w.running.Go(func() { w.discover(t) })
+	}
+}
+
+// rediscover reads the leaders of a topic again, unless they were read a moment ago.
+func (w *writer) rediscover(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.topics[name]; t != nil && time.Since(t.discovered) >= refreshInterval {
+		w.startDiscovering(t)
+	}
+}
+
+// slotsOf returns the slots of the broker that leads a partition.
+func (w *writer) slotsOf(p *partition) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slots := w.slots[p.leader]
+	if slots == nil {
+		slots = make(chan struct{}, batchesInFlight)
+		w.slots[p.leader] = slots
+	}
+	return slots
+}
+
+// discover reads the partitions of a topic and their leaders. It retries while records wait for
+// them.
 func (w *writer) discover(t *topic) {
 	var cause error // of the last attempt that Close did not end
 	for repeats := 0; ; repeats++ {
-		n, err := w.cluster.partitions(w.ctx, t.name)
+		leaders, err := w.cluster.leaders(w.ctx, t.name)
 		if w.ctx.Err() == nil || cause == nil {
 			cause = err
 		} else if err != nil {
 			err = cause
 		}
-		failed, done := w.discovered(t, n, err)
+		failed, done := w.discovered(t, leaders, err)
 		for i := range failed {
 			failed[i].Failed(signalcast.FateNotWritten, failed[i].cause)
 		}
@@ -130,16 +160,20 @@ type failure struct {
 	cause error
 }
 
-// discovered sets the number of partitions of a topic to n, unless err is not nil. It returns the
+// discovered sets the partitions of a topic by their leaders, unless err is not nil. It returns the
 // records that will not be retried, and whether no record waits any more.
-func (w *writer) discovered(t *topic, n int, err error) (failed []failure, done bool) {
+func (w *writer) discovered(t *topic, leaders []int32, err error) (failed []failure, done bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
+		n := len(leaders)
 		for i := len(t.partitions); i < n; i++ {
 			t.partitions = append(t.partitions, &partition{writer: w, topic: t.name, number: int32(i)}) //nolint:gosec // a number of partitions fits
 		}
 		t.partitions = t.partitions[:n]
+		for i, leader := range leaders {
+			t.partitions[i].leader = leader
+		}
 	}
 	if len(t.partitions) > 0 {
 		for _, r := range t.backlog {
