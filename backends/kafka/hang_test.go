@@ -66,5 +66,5 @@ func TestBrokerThatHangsDoesNotDelayOthers(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, b.Close(ended), context.Canceled, "requests without a reply are given up")
-	require.EqualValues(t, partitions-healthy, failed.Load())
+	require.Equal(t, partitions-healthy, failed.Load())
 }

@@ -89,8 +89,8 @@ func ones(n int) byte { return '0' + uint8(n)%10 } //nolint:gosec // below 100
 // ParseTime parses the form that [AppendTime] writes. As RFC 3339 and Python's fromisoformat do,
 // it also accepts a space or t for the T, Z for the offset, seconds in the offset, a comma before
 // the fraction, and one to nine digits of fraction, which it truncates to six. A time without an
-// offset is in the location [Naive], a time with offset zero in [time.UTC]. The error does not
-// contain the text.
+// offset is in the location [Naive], a time with offset zero in [time.UTC]. The zero time is an
+// error, as in [AppendTime]. The error does not contain the text.
 func ParseTime(text string) (time.Time, error) {
 	p := timeParser{rest: text, ok: true}
 	year := p.number()*100 + p.number()
@@ -115,6 +115,9 @@ func ParseTime(text string) (time.Time, error) {
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, location)
 	if t.Month() != time.Month(month) { // the month has no such day; Date moved to another month
 		return time.Time{}, errNotTime
+	}
+	if t == (time.Time{}) { //nolint:staticcheck // as in AppendTime
+		return time.Time{}, errZeroTime
 	}
 	return t, nil
 }
