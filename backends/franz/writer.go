@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -56,7 +57,7 @@ func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 			return func(r *kgo.Record, partitions int) int { return kafkabus.Partition(r.Key, partitions) }
 		})),
 		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchCompression(codec(c.Compression)),
 		kgo.ProducerLinger(0), // records that wait for the request in flight are the next batch
 		kgo.AllowAutoTopicCreation(),
 		// The bus has the bound.
@@ -80,6 +81,22 @@ func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 	}
 	w.client.Store(client)
 	return w, nil
+}
+
+// codec returns the codec of a checked Config.Compression.
+func codec(name string) kgo.CompressionCodec {
+	switch name {
+	case kafkaconfig.CompressionGzip:
+		return kgo.GzipCompression()
+	case kafkaconfig.CompressionSnappy:
+		return kgo.SnappyCompression()
+	case kafkaconfig.CompressionLZ4:
+		return kgo.Lz4Compression()
+	case kafkaconfig.CompressionZstd:
+		return kgo.ZstdCompression()
+	default:
+		return kgo.NoCompression()
+	}
 }
 
 // byName returns the versions of requests that identify topics by name, not by ID. A client that

@@ -1,12 +1,17 @@
 package kafka
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"math"
 	"slices"
 
+	"github.com/segmentio/kafka-go/compress"
+
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
@@ -50,7 +55,10 @@ const (
 )
 
 // encoder makes batches of records. It is safe for concurrent use.
-type encoder struct{ headers [10]header }
+type encoder struct {
+	headers     [10]header
+	compression compress.Compression
+}
 
 // header is a header of every record.
 type header struct {
@@ -58,7 +66,17 @@ type header struct {
 	append func(b []byte, e *signalcast.Envelope) []byte
 }
 
-func newEncoder() (e encoder) {
+// compressions are the codecs of Config.Compression.
+var compressions = map[string]compress.Compression{ //nolint:gochecknoglobals // a constant
+	"":                            compress.None,
+	kafkaconfig.CompressionGzip:   compress.Gzip,
+	kafkaconfig.CompressionSnappy: compress.Snappy,
+	kafkaconfig.CompressionLZ4:    compress.Lz4,
+	kafkaconfig.CompressionZstd:   compress.Zstd,
+}
+
+func newEncoder(compression string) (e encoder) {
+	e.compression = compressions[compression]
 	for i, a := range kafkabus.Attributes() {
 		e.headers[i] = header{append(binary.AppendVarint(nil, int64(len(a.Header))), a.Header...), a.Append}
 	}
@@ -87,6 +105,10 @@ func (e *encoder) encode(space []byte, records []kafkabus.Record, s sequence) []
 		b = putLength(e.appendRecord(append(b, 0), &records[i], i, at-first), start)
 	}
 	count := len(records)
+	attributes := compress.None
+	if e.compression != compress.None {
+		b, attributes = e.compress(b, prefix+recordsAt)
+	}
 	batch := b[prefix:]
 	put16 := func(at int, n int16) { binary.BigEndian.PutUint16(batch[at:], uint16(n)) } //nolint:gosec // two's complement
 	put32 := func(at, n int) { binary.BigEndian.PutUint32(batch[at:], uint32(n)) }       //nolint:gosec // two's complement
@@ -94,6 +116,7 @@ func (e *encoder) encode(space []byte, records []kafkabus.Record, s sequence) []
 	put32(lengthAt, len(batch)-leaderEpochAt)
 	put32(leaderEpochAt, -1)
 	batch[magicAt] = 2
+	put16(attributesAt, int16(attributes))
 	put32(lastOffsetDeltaAt, count-1)
 	put64(firstTimeAt, first)
 	put64(lastTimeAt, last)
@@ -105,6 +128,18 @@ func (e *encoder) encode(space []byte, records []kafkabus.Record, s sequence) []
 	binary.BigEndian.PutUint32(batch[crcAt:], sum)
 	binary.BigEndian.PutUint32(b, uint32(len(batch))) //nolint:gosec // limited by Config.MaxMessageBytes
 	return b
+}
+
+// compress replaces the records, which begin at the given index, by their compressed form, and returns
+// its codec. Records that do not become smaller stay as they are.
+func (e *encoder) compress(b []byte, from int) ([]byte, compress.Compression) {
+	var compressed bytes.Buffer
+	w := e.compression.Codec().NewWriter(&compressed)
+	_, err := w.Write(b[from:])
+	if err = errors.Join(err, w.Close()); err != nil || compressed.Len() >= len(b)-from {
+		return b, compress.None
+	}
+	return append(b[:from], compressed.Bytes()...), e.compression
 }
 
 func (e *encoder) appendRecord(b []byte, r *kafkabus.Record, offset int, millis int64) []byte {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -116,7 +117,7 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 		}},
 	})
 	if err != nil {
-		return produced{err: err, mayBeWritten: !unsent(err) && c.wire.Requests() != before}
+		return produced{err: c.named(err), mayBeWritten: !unsent(err) && c.wire.Requests() != before}
 	}
 	if len(r.Topics) != 1 || len(r.Topics[0].Partitions) != 1 {
 		return produced{err: errUnexpectedResponse, mayBeWritten: true, replied: true}
@@ -133,6 +134,22 @@ func (c *cluster) produce(ctx context.Context, topic string, partition int32, ba
 }
 
 var errUnexpectedResponse = errors.New("unexpected response of the broker")
+
+var errUnknownLeader = errors.New("the leader of the partition is unknown")
+
+// named returns err, or errUnknownLeader with the last failure to connect if kafka-go does not know
+// where to send the request. Its own error says that the topic does not exist.
+func (c *cluster) named(err error) error {
+	var routing *rawproduce.Error
+	switch dialErr := c.wire.DialErr(); {
+	case !errors.As(err, &routing):
+		return err
+	case dialErr != nil:
+		return fmt.Errorf("%w: %w", errUnknownLeader, dialErr)
+	default:
+		return errUnknownLeader
+	}
+}
 
 // unsent reports whether err occurred before the request was sent.
 func unsent(err error) bool {

@@ -53,7 +53,7 @@ const (
 
 func newWriter(c kafkabus.Config, log *backendkit.Log) *writer {
 	w := &writer{
-		cluster: newCluster(c), encoder: newEncoder(), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: log,
+		cluster: newCluster(c), encoder: newEncoder(c.Compression), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: log,
 		slots: map[int32]chan struct{}{}, topics: map[string]*topic{},
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())

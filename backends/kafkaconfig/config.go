@@ -4,6 +4,7 @@
 package kafkaconfig
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -16,8 +17,8 @@ import (
 )
 
 // Config configures a Kafka backend. The zero value of every field but Brokers is its
-// default. A backend copies the Config. It keeps references to the TLS
-// configurations, SchemaRegistryProxy and Logger.
+// default. A backend copies the Config. It keeps references to the TLS configurations, Logger
+// and the functions.
 //
 // Printing, logging and marshalling a Config shows no credentials. The exception is a Config in
 // an unexported field of a printed value, whose methods package fmt cannot call.
@@ -31,11 +32,16 @@ type Config struct {
 	// the client's own Certificates. Nil means no TLS.
 	TLS *tls.Config
 
-	// SASLMechanism is "PLAIN", "SCRAM-SHA-256" or "SCRAM-SHA-512". Empty means no
-	// authentication except by TLS. PLAIN requires TLS.
+	// SASLMechanism is "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" or "OAUTHBEARER". Empty means
+	// no authentication except by TLS. PLAIN and OAUTHBEARER require TLS.
 	SASLMechanism string
-	// SASLUsername and SASLPassword are the credentials for the brokers.
+	// SASLUsername and SASLPassword are the credentials for the brokers, unless the mechanism
+	// is OAUTHBEARER.
 	SASLUsername, SASLPassword string
+	// SASLToken returns the token for OAUTHBEARER. It is called for each new connection, and
+	// again before the session of a connection expires. It must return soon after ctx ends. An
+	// error counts as a failure to connect. It must be safe for concurrent use.
+	SASLToken func(ctx context.Context) (Token, error)
 
 	// SchemaRegistry is the http or https URL of a schema registry with
 	// Confluent's API. It may be empty if the codec has no schemas.
@@ -69,6 +75,10 @@ type Config struct {
 	// of its own is rejected with ErrTooLarge. 0 means 1,000,000.
 	MaxMessageBytes int
 
+	// Compression compresses batches of records: CompressionGzip, CompressionSnappy,
+	// CompressionLZ4 or CompressionZstd. Empty means none, as the Open edX event bus.
+	Compression string
+
 	// DeliveryTimeout is how long a message may wait for its acknowledgement, from when it
 	// was accepted. When the oldest message of a partition times out, those behind it
 	// fail with it, so that the partition has no gap. 0 means 2 minutes. The minimum is 1 s.
@@ -89,7 +99,33 @@ const (
 	Plain       = "PLAIN"
 	ScramSHA256 = "SCRAM-SHA-256"
 	ScramSHA512 = "SCRAM-SHA-512"
+	OAuthBearer = "OAUTHBEARER"
 )
+
+// The values of Config.Compression. Zstd needs brokers from Kafka 2.1 on.
+const (
+	CompressionGzip   = "gzip"
+	CompressionSnappy = "snappy"
+	CompressionLZ4    = "lz4"
+	CompressionZstd   = "zstd"
+)
+
+// Token authenticates with the SASL mechanism OAUTHBEARER (RFC 7628).
+type Token struct {
+	// Token is the bearer token, without the word "Bearer".
+	Token string
+	// Extensions are sent with the token. Nil means none.
+	Extensions map[string]string
+}
+
+// String does not show the token.
+func (t Token) String() string { return "kafkaconfig.Token{}" }
+
+// Format writes String for every verb.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+
+// MarshalText returns String.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // FromEnv returns the Config that the settings of the Open edX event bus describe. getenv
 // returns the value of an environment variable, as os.Getenv does, and an empty string for one

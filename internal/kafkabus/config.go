@@ -74,7 +74,7 @@ func isPort(text string) bool {
 	return err == nil && n > 0
 }
 
-const mechanisms = kafkaconfig.Plain + ", " + kafkaconfig.ScramSHA256 + " or " + kafkaconfig.ScramSHA512
+const mechanisms = kafkaconfig.Plain + ", " + kafkaconfig.ScramSHA256 + ", " + kafkaconfig.ScramSHA512 + " or " + kafkaconfig.OAuthBearer
 
 func checkSecurity(c Config) (faults []error) {
 	switch c.SASLMechanism {
@@ -86,12 +86,23 @@ func checkSecurity(c Config) (faults []error) {
 			faults = append(faults, fault("TLS", "found nil with SASLMechanism PLAIN, which sends the password as it is",
 				"a configuration; &tls.Config{} trusts the certificates of the system"))
 		}
+	case kafkaconfig.OAuthBearer:
+		if c.SASLToken == nil {
+			faults = append(faults, fault("SASLToken", "found nil with SASLMechanism OAUTHBEARER", "a function that returns a token"))
+		}
+		if c.TLS == nil {
+			faults = append(faults, fault("TLS", "found nil with SASLMechanism OAUTHBEARER, which sends the token as it is",
+				"a configuration; &tls.Config{} trusts the certificates of the system"))
+		}
 	case "":
 		if c.SASLUsername != "" || c.SASLPassword != "" {
 			faults = append(faults, fault("SASLMechanism", "found none beside a username or password", mechanisms))
 		}
 	default:
 		faults = append(faults, fault("SASLMechanism", fmt.Sprintf("found %q", c.SASLMechanism), mechanisms+", or nothing"))
+	}
+	if c.SASLToken != nil && c.SASLMechanism != kafkaconfig.OAuthBearer {
+		faults = append(faults, fault("SASLToken", "found a function without SASLMechanism OAUTHBEARER", "only both or neither"))
 	}
 	if c.SchemaRegistryPassword != "" && c.SchemaRegistryUsername == "" {
 		faults = append(faults, fault("SchemaRegistryUsername", "found nothing beside a password", "the username"))
@@ -114,6 +125,11 @@ func checkLimits(c Config) (faults []error) {
 	if c.MaxMessageBytes < minMessageBytes || c.MaxMessageBytes > maxMessageBytes {
 		faults = append(faults, fault("MaxMessageBytes", fmt.Sprintf("found %d", c.MaxMessageBytes),
 			fmt.Sprintf("0 for the default, or %d to %d", minMessageBytes, maxMessageBytes)))
+	}
+	switch c.Compression {
+	case "", kafkaconfig.CompressionGzip, kafkaconfig.CompressionSnappy, kafkaconfig.CompressionLZ4, kafkaconfig.CompressionZstd:
+	default:
+		faults = append(faults, fault("Compression", fmt.Sprintf("found %q", c.Compression), "gzip, snappy, lz4 or zstd, or nothing for none"))
 	}
 	for _, limit := range []struct {
 		field          string

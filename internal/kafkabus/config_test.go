@@ -2,6 +2,7 @@ package kafkabus_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,12 @@ func TestNewReportsEveryFaultOfAConfig(t *testing.T) {
 		{"an unknown mechanism", kafkabus.Config{Brokers: brokers, SASLMechanism: "GSSAPI"}, []string{"SASLMechanism"}},
 		{"a password without a mechanism", kafkabus.Config{Brokers: brokers, SASLPassword: "very-secret"}, []string{"SASLMechanism"}},
 		{"a mechanism without a password", kafkabus.Config{Brokers: brokers, SASLMechanism: "SCRAM-SHA-256", SASLUsername: "name"}, []string{"SASLUsername"}},
+		{"OAUTHBEARER without a token and TLS", kafkabus.Config{Brokers: brokers, SASLMechanism: "OAUTHBEARER"}, []string{"SASLToken", "TLS"}},
+		{"a token for another mechanism", kafkabus.Config{
+			Brokers: brokers, SASLMechanism: "SCRAM-SHA-256", SASLUsername: "name", SASLPassword: "very-secret",
+			SASLToken: func(context.Context) (kafkaconfig.Token, error) { return kafkaconfig.Token{}, nil },
+		}, []string{"SASLToken"}},
+		{"an unknown compression", kafkabus.Config{Brokers: brokers, Compression: "brotli"}, []string{"Compression"}},
 		{"a password that everybody can read", kafkabus.Config{Brokers: brokers, SASLMechanism: "PLAIN", SASLUsername: "name", SASLPassword: "very-secret"}, []string{"TLS"}},
 		{"negative limits", kafkabus.Config{Brokers: brokers, BufferMessages: -1, BufferBytes: -1, MaxMessageBytes: -1}, []string{"BufferMessages", "BufferBytes", "MaxMessageBytes"}},
 		{"times that are too long", kafkabus.Config{Brokers: brokers, DeliveryTimeout: 25 * time.Hour, DialTimeout: time.Hour, RequestTimeout: time.Hour}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout"}},
@@ -104,6 +111,10 @@ func TestConfigsNeverShowSecrets(t *testing.T) {
 		}
 		require.Contains(t, fmt.Sprintf("%+v", shown), "kafka.example.org:9093", name)
 	}
+	token := kafkaconfig.Token{Token: "very-secret"}
+	asJSON, err := json.Marshal(token)
+	require.NoError(t, err)
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s %q %d", token, token, token, token, token, token)+string(asJSON), "very-secret")
 	require.NoError(t, inFranz.Close(t.Context()))
 	require.NoError(t, inKafka.Close(t.Context()))
 }

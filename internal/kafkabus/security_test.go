@@ -1,10 +1,15 @@
 package kafkabus_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
+	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -65,6 +70,75 @@ func TestSASLChecksCredentials(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTokenIsAskedForWithEachConnection(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		authority := kafkatest.NewAuthority(t)
+		cluster := kafkatest.NewCluster(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{authority.Sign(t)}, MinVersion: tls.VersionTLS12}))
+		var accepted atomic.Pointer[string]
+		accepted.Store(new("token-1"))
+		cluster.ControlKey(int16(kmsg.SASLHandshake), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			response := kmsg.NewPtrSASLHandshakeResponse()
+			response.SetVersion(request.GetVersion())
+			response.SupportedMechanisms = []string{kafkaconfig.OAuthBearer}
+			return response, nil, true
+		})
+		cluster.ControlKey(int16(kmsg.SASLAuthenticate), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			response := kmsg.NewPtrSASLAuthenticateResponse()
+			response.SetVersion(request.GetVersion())
+			authenticate, ok := request.(*kmsg.SASLAuthenticateRequest)
+			if !ok || !bytes.Contains(authenticate.SASLAuthBytes, []byte("\x01tenant=shop\x01")) ||
+				!bytes.Contains(authenticate.SASLAuthBytes, []byte("auth=Bearer "+*accepted.Load()+"\x01")) {
+				response.ErrorCode = kerr.SaslAuthenticationFailed.Code
+			}
+			return response, nil, true
+		})
+		var tokens atomic.Int64
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: authority.Pool, MinVersion: tls.VersionTLS12},
+			SASLMechanism: kafkaconfig.OAuthBearer,
+			SASLToken: func(context.Context) (kafkaconfig.Token, error) {
+				tokens.Add(1)
+				return kafkaconfig.Token{Token: *accepted.Load(), Extensions: map[string]string{"tenant": "shop"}}, nil
+			},
+		})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		before := tokens.Load()
+		require.NotZero(t, before)
+
+		accepted.Store(new("token-2"))
+		cluster.Stop()
+		cluster.Start()
+		delivered(t, publish(t, b, plain.message("topic", "key", 2)))
+		require.Greater(t, tokens.Load(), before)
+	})
+}
+
+func TestErrorOfTheTokenIsTheCause(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		authority := kafkatest.NewAuthority(t)
+		cluster := kafkatest.NewCluster(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{authority.Sign(t)}, MinVersion: tls.VersionTLS12}))
+		cluster.ControlKey(int16(kmsg.SASLHandshake), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			response := kmsg.NewPtrSASLHandshakeResponse()
+			response.SetVersion(request.GetVersion())
+			response.SupportedMechanisms = []string{kafkaconfig.OAuthBearer}
+			return response, nil, true
+		})
+		errToken := errors.New("the token service is unavailable")
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), TLS: &tls.Config{RootCAs: authority.Pool, MinVersion: tls.VersionTLS12}, DeliveryTimeout: soon,
+			SASLMechanism: kafkaconfig.OAuthBearer,
+			SASLToken:     func(context.Context) (kafkaconfig.Token, error) { return kafkaconfig.Token{}, errToken },
+		})
+		err := failure(t, publish(t, b, plain.message("topic", "key", 1)), signalcast.FateNotWritten)
+		require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
+	})
 }
 
 func TestTopicWithoutPermissionIsDenied(t *testing.T) {

@@ -59,6 +59,10 @@ func (c *Cluster) LoseAcknowledgements(n int) { c.gate.lose(n) }
 // AcknowledgementsToLose returns the number of acknowledgements that are still to be lost.
 func (c *Cluster) AcknowledgementsToLose() int { return c.gate.left() }
 
+// StallProduceRequests stops the cluster from reading a produce request after its first bytes.
+// The test must call resume before it ends.
+func (c *Cluster) StallProduceRequests() (resume func()) { return c.gate.stall() }
+
 // Read returns the records of a topic. Those of a partition are in the order of writing.
 func (c *Cluster) Read(t testing.TB, topic string) []*kgo.Record {
 	t.Helper()

@@ -11,7 +11,9 @@ type gate struct {
 	mu     sync.Mutex
 	closed bool
 	losing int // acknowledgements
-	conns  map[*gatedConn]struct{}
+	// stalled blocks the reading of produce requests until it is closed. Nil blocks nothing.
+	stalled chan struct{}
+	conns   map[*gatedConn]struct{}
 }
 
 func (g *gate) listen(network, addr string) (net.Listener, error) {
@@ -48,6 +50,20 @@ func (g *gate) left() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.losing
+}
+
+// stall blocks the reading of produce requests after their first bytes, until resume is called.
+func (g *gate) stall() (resume func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	stalled := make(chan struct{})
+	g.stalled = stalled
+	return sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		close(stalled)
+		g.stalled = nil
+	})
 }
 
 func (g *gate) admits(c *gatedConn) bool {
@@ -93,13 +109,20 @@ type gatedConn struct {
 func (c *gatedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	const sizeBytes, keyBytes, produce = 4, 2, 0
-	c.gate.mu.Lock()
-	defer c.gate.mu.Unlock()
-	if c.sizeRead && n >= keyBytes && binary.BigEndian.Uint16(b) == produce && c.gate.losing > 0 {
-		c.gate.losing--
-		c.doomed = true
-	}
+	isProduce := c.sizeRead && n >= keyBytes && binary.BigEndian.Uint16(b) == produce
 	c.sizeRead = n == sizeBytes && len(b) == sizeBytes
+	if isProduce {
+		c.gate.mu.Lock()
+		stalled := c.gate.stalled
+		if c.gate.losing > 0 {
+			c.gate.losing--
+			c.doomed = true
+		}
+		c.gate.mu.Unlock()
+		if stalled != nil {
+			<-stalled
+		}
+	}
 	return n, err //nolint:wrapcheck // passed on
 }
 

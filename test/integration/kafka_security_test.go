@@ -4,7 +4,10 @@ package integration_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
+	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -26,6 +29,7 @@ func TestKafkaOverTLS(t *testing.T) {
 		"PLAIN":                func(t *testing.T, c *kafkaconfig.Config) { withPassword(t, c, "PLAIN") },
 		"SCRAM-SHA-256":        func(t *testing.T, c *kafkaconfig.Config) { withPassword(t, c, "SCRAM-SHA-256") },
 		"SCRAM-SHA-512":        func(t *testing.T, c *kafkaconfig.Config) { withPassword(t, c, "SCRAM-SHA-512") },
+		"OAUTHBEARER":          withToken,
 		"a client certificate": withCertificate,
 	}
 	withEachKafkaClient(t, func(t *testing.T, client kafkaClient) {
@@ -66,6 +70,15 @@ func TestKafkaRejectsConnection(t *testing.T) {
 			config: func(t *testing.T, c *kafkaconfig.Config) {
 				withPassword(t, c, "SCRAM-SHA-512")
 				c.SASLPassword = "wrong-password"
+			},
+			reason: "access is denied",
+		},
+		"expired token": {
+			config: func(t *testing.T, c *kafkaconfig.Config) {
+				withToken(t, c)
+				c.SASLToken = func(context.Context) (kafkaconfig.Token, error) {
+					return kafkaconfig.Token{Token: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzaG9wIiwiaWF0IjoxLCJleHAiOjJ9."}, nil
+				}
 			},
 			reason: "access is denied",
 		},
@@ -112,6 +125,20 @@ func withPassword(t *testing.T, c *kafkaconfig.Config, mechanism string) {
 	c.SASLMechanism = mechanism
 	c.SASLUsername = strings.ToLower(mechanism) // test/servers/kafka.sh creates a user for each mechanism
 	c.SASLPassword = setting(t, "SIGNALCAST_TEST_KAFKA_PASSWORD")
+}
+
+// withToken configures c for the same listener with a token that is not signed, which the brokers of
+// tests accept.
+func withToken(t *testing.T, c *kafkaconfig.Config) {
+	t.Helper()
+	withPassword(t, c, "OAUTHBEARER")
+	c.SASLUsername, c.SASLPassword = "", ""
+	c.SASLToken = func(context.Context) (kafkaconfig.Token, error) {
+		now := time.Now().Unix()
+		claims := fmt.Sprintf(`{"sub":"shop","iat":%d,"exp":%d}`, now, now+600)
+		encode := base64.RawURLEncoding.EncodeToString
+		return kafkaconfig.Token{Token: encode([]byte(`{"alg":"none"}`)) + "." + encode([]byte(claims)) + "."}, nil
+	}
 }
 
 // withCertificate configures c for the listener that requires a client certificate.

@@ -62,10 +62,11 @@ start() {
       "$here/certs.sh" "$dir/certs"
       cat "$dir/certs/server.key" "$dir/certs/server.pem" >"$dir/certs/server-keystore.pem"
       local jaas=org.apache.kafka.common.security
-      printf '%s\n' sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512 \
+      printf '%s\n' sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER \
         "listener.name.sasl_ssl.plain.sasl.jaas.config=$jaas.plain.PlainLoginModule required user_plain=\"$password\";" \
         "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$jaas.scram.ScramLoginModule required;" \
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$jaas.scram.ScramLoginModule required;" \
+        "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config=$jaas.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=broker;" \
         ssl.keystore.type=PEM "ssl.keystore.location=$dir/certs/server-keystore.pem" \
         ssl.truststore.type=PEM "ssl.truststore.location=$dir/certs/ca.pem" listener.name.ssl.ssl.client.auth=required
     fi
