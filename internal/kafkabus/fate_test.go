@@ -37,7 +37,7 @@ func TestFateOfRecordThatTimesOutDuringItsWriteIsUnknown(t *testing.T) {
 			response.Brokers = append(response.Brokers, known)
 		}
 		topic := kmsg.NewMetadataResponseTopic()
-		topic.Topic, topic.ErrorCode = kmsg.StringPtr("topic"), kerr.LeaderNotAvailable.Code
+		topic.Topic, topic.ErrorCode = new("topic"), kerr.LeaderNotAvailable.Code
 		response.Topics = append(response.Topics, topic)
 		return response, nil, true
 	})
