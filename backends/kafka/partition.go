@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/internal/kafkabus"
@@ -19,9 +21,10 @@ type partition struct {
 	number int32
 
 	// Guarded by writer.mu:
-	queue  []kafkabus.Record
-	served bool  // a goroutine runs serve
-	leader int32 // the ID of the broker
+	queue   []kafkabus.Record
+	served  bool  // a goroutine runs serve
+	leader  int32 // the ID of the broker
+	leaving bool  // the topic no longer has the partition, and its records are to move
 
 	// Used by that goroutine only:
 	pending  []kafkabus.Record // moved from the queue, those of the batch first
@@ -38,6 +41,9 @@ type batch struct {
 	// mayBeWritten is true if an attempt may have succeeded. The batch does not change then, so
 	// that brokers recognise it.
 	mayBeWritten bool
+	// vanished is true if mayBeWritten is true only because a broker replied that the partition does
+	// not exist.
+	vanished bool
 	// unreplied is true if an attempt had no reply. The client may still read encoded.
 	unreplied bool
 }
@@ -88,7 +94,7 @@ func (p *partition) log() *slog.Logger {
 // fill adds records to the batch up to the limits, unless the batch may have been written. It
 // returns false, and serve must end, if there is nothing to write.
 func (p *partition) fill(b *batch) bool {
-	if b.mayBeWritten {
+	if b.mayBeWritten && p.keep(b) {
 		return true
 	}
 	if !p.moveQueued() {
@@ -106,11 +112,29 @@ func (p *partition) fill(b *batch) bool {
 	return true
 }
 
+// keep reports whether a batch that may have been written stays with the partition. If the partition
+// was removed, all other records move. The batch moves too if it was written to the removed
+// partition or not at all.
+func (p *partition) keep(b *batch) bool {
+	p.writer.mu.Lock()
+	defer p.writer.mu.Unlock()
+	if p.leaving && b.vanished {
+		return false
+	}
+	if p.leaving {
+		p.writer.leave(p, len(b.records))
+	}
+	return true
+}
+
 // moveQueued moves the queued records to pending. If no record is pending, it releases the memory
 // and returns false, and serve must end.
 func (p *partition) moveQueued() bool {
 	p.writer.mu.Lock()
 	defer p.writer.mu.Unlock()
+	if p.leaving {
+		p.writer.leave(p, 0)
+	}
 	p.pending = append(p.pending, p.queue...)
 	clear(p.queue)
 	p.queue = p.queue[:0]
@@ -169,7 +193,10 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		p.delivered(b, result.offset)
 		return nil
 	}
-	b.mayBeWritten = b.mayBeWritten || result.mayBeWritten
+	if result.mayBeWritten {
+		b.vanished = (b.vanished || !b.mayBeWritten) && errors.Is(result.err, kafka.UnknownTopicOrPartition)
+		b.mayBeWritten = true
+	}
 	b.unreplied = b.unreplied || !result.replied
 	switch err := result.err; {
 	case losesSequence(err):

@@ -3,8 +3,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -31,15 +29,6 @@ type writer struct {
 	// a broker that hangs does not delay others. The key is the ID of the broker.
 	slots map[int32]chan struct{}
 	key   []byte // the memory of the last key, for the next
-}
-
-// topic is the state of one topic.
-type topic struct {
-	name        string
-	partitions  []*partition // empty while their number is unknown
-	discovered  time.Time    // when the number was last read
-	discovering bool
-	backlog     []kafkabus.Record // waits for the number
 }
 
 const (
@@ -72,7 +61,7 @@ func (w *writer) Write(r kafkabus.Record) {
 	if r.Accepted.Sub(t.discovered) >= partitionsAge {
 		w.startDiscovering(t)
 	}
-	if len(t.partitions) == 0 {
+	if len(t.partitions) == 0 || t.leaving > 0 {
 		t.backlog = append(t.backlog, r)
 		return
 	}
@@ -98,23 +87,6 @@ func (w *writer) assign(t *topic, r kafkabus.Record) {
 	}
 }
 
-// startDiscovering starts discover, unless it runs. It is called with mu held.
-func (w *writer) startDiscovering(t *topic) {
-	if !t.discovering && w.ctx.Err() == nil {
-		t.discovering = true
-		w.running.Go(func() { w.discover(t) })
-	}
-}
-
-// rediscover reads the leaders of a topic again, unless they were read a moment ago.
-func (w *writer) rediscover(name string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if t := w.topics[name]; t != nil && time.Since(t.discovered) >= refreshInterval {
-		w.startDiscovering(t)
-	}
-}
-
 // slotsOf returns the slots of the broker that leads a partition.
 func (w *writer) slotsOf(p *partition) chan struct{} {
 	w.mu.Lock()
@@ -125,73 +97,6 @@ func (w *writer) slotsOf(p *partition) chan struct{} {
 		w.slots[p.leader] = slots
 	}
 	return slots
-}
-
-// discover reads the partitions of a topic and their leaders. It retries while records wait for
-// them.
-func (w *writer) discover(t *topic) {
-	var cause error // of the last attempt that Close did not end
-	for repeats := 0; ; repeats++ {
-		leaders, err := w.cluster.leaders(w.ctx, t.name)
-		if w.ctx.Err() == nil || cause == nil {
-			cause = err
-		} else if err != nil {
-			err = cause
-		}
-		failed, done := w.discovered(t, leaders, err)
-		for i := range failed {
-			failed[i].Failed(signalcast.FateNotWritten, failed[i].cause)
-		}
-		if done {
-			return
-		}
-		if repeats == 0 && w.ctx.Err() == nil {
-			w.log.Logger().WarnContext(w.ctx, "topic is not available", slog.String("topic", t.name), slog.Any("error", err))
-		}
-		w.cluster.refresh()
-		_ = backendkit.Pause(w.ctx, repeats+1, 0) // the next attempt sees that ctx has ended
-	}
-}
-
-// failure is a record that will not be retried.
-type failure struct {
-	kafkabus.Record
-
-	cause error
-}
-
-// discovered sets the partitions of a topic by their leaders, unless err is not nil. It returns the
-// records that will not be retried, and whether no record waits any more.
-func (w *writer) discovered(t *topic, leaders []int32, err error) (failed []failure, done bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err == nil {
-		n := len(leaders)
-		for i := len(t.partitions); i < n; i++ {
-			t.partitions = append(t.partitions, &partition{writer: w, topic: t.name, number: int32(i)}) //nolint:gosec // a number of partitions fits
-		}
-		t.partitions = t.partitions[:n]
-		for i, leader := range leaders {
-			t.partitions[i].leader = leader
-		}
-	}
-	if len(t.partitions) > 0 {
-		for _, r := range t.backlog {
-			w.assign(t, r)
-		}
-		t.backlog, t.discovered, t.discovering = nil, time.Now(), false
-		return nil, true
-	}
-	v := w.verdictOn(err)
-	t.backlog = slices.DeleteFunc(t.backlog, func(r kafkabus.Record) bool {
-		cause := v.of(&r)
-		if cause != nil {
-			failed = append(failed, failure{r, cause})
-		}
-		return cause != nil
-	})
-	t.discovering = len(t.backlog) > 0
-	return failed, !t.discovering
 }
 
 // verdict is the decision about records that could not be written: the error of records that

@@ -1,13 +1,20 @@
 package kafkabus_test
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
@@ -31,6 +38,63 @@ func TestTopicMayBeCreatedAgain(t *testing.T) {
 		delivered(t, publish(t, b, plain.message("topic", "key", 3)))
 		require.Len(t, cluster.Read(t, "topic"), 1)
 	})
+}
+
+// franz-go does not use a topic again that has fewer partitions than before.
+func TestTopicMayBeCreatedAgainWithFewerPartitions(t *testing.T) {
+	t.Parallel()
+	const count = 200
+	cluster := kafkatest.NewStrictCluster(t)
+	a := admin(t, cluster)
+	_, err := a.CreateTopic(t.Context(), 12, 1, nil, "topic")
+	require.NoError(t, err)
+	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) }, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+	var known []<-chan outcome
+	for n := range count {
+		known = append(known, publish(t, b, plain.message("topic", fmt.Sprint("key", n%20), n)))
+	}
+	delivered(t, known...)
+
+	var full atomic.Bool
+	full.Store(true)
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return answer(request, kerr.NotEnoughReplicas.Code), nil, full.Load()
+	})
+	known = nil
+	for n := range count {
+		known = append(known, publish(t, b, plain.message("topic", fmt.Sprint("key", n%20), n)))
+	}
+	_, err = a.DeleteTopic(t.Context(), "topic")
+	require.NoError(t, err)
+	_, err = a.CreateTopic(t.Context(), 2, 1, nil, "topic")
+	require.NoError(t, err)
+	full.Store(false)
+	delivered(t, known...)
+
+	last := map[string]int{}
+	records := cluster.Read(t, "topic")
+	require.Len(t, records, count)
+	for _, r := range records {
+		require.EqualValues(t, kafkabus.Partition(r.Key, 2), r.Partition)
+		_, number, _ := strings.Cut(string(r.Value), "/")
+		n, err := strconv.Atoi(number)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, n, last[string(r.Key)], "%s/%d", r.Key, n)
+		last[string(r.Key)] = n
+	}
+
+	_, err = a.CreatePartitions(t.Context(), 10, "topic")
+	require.NoError(t, err)
+	key := "key"
+	for kafkabus.Partition([]byte(key), 12) < 2 {
+		key += "+"
+	}
+	require.Eventually(t, func() bool {
+		delivered(t, publish(t, b, plain.message("topic", key, count)))
+		records := cluster.Read(t, "topic")
+		return slices.ContainsFunc(records, func(r *kgo.Record) bool { return r.Partition > 1 })
+	}, patience, patience/200)
 }
 
 func TestProducerMayBePermittedLater(t *testing.T) {
