@@ -11,10 +11,13 @@ import (
 // promise was called, since the client does not use it any more. The headers that the next
 // message has in common with the last, nearly all, are kept.
 type record struct {
-	client  kgo.Record
-	promise func(*kgo.Record, error)
-	message kafkabus.Record
-	before  int64 // the number of produce requests when the message was accepted
+	client         kgo.Record
+	promise        func(*kgo.Record, error)
+	message        kafkabus.Record
+	listed         bool // in deadlines, whose mutex guards it and the next two
+	previous, next *record
+
+	before int64 // the number of produce requests when the message was accepted
 
 	bytes   []byte // of key and value
 	common  kafkabus.Common

@@ -33,12 +33,16 @@ type writer struct {
 	mu       sync.Mutex // guards renewing, and starting the goroutine
 	renewing bool
 
+	deadlines  *deadlines
 	attributes [10]kafkabus.Attribute
 	records    sync.Pool // of *record without a message
 }
 
 func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
+	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, expire: func(r kafkabus.Record) {
+		r.Failed(signalcast.FateUnknown, fmt.Errorf("%w: no response of the broker", signalcast.ErrDeliveryTimeout))
+	}}
 	w.records.New = func() any { return newRecord(w.complete) }
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.options = []kgo.Opt{
@@ -113,14 +117,17 @@ func (w *writer) Write(m kafkabus.Record) {
 	r, _ := w.records.Get().(*record)
 	r.set(m, &w.attributes)
 	r.before = w.wire.Requests()
+	w.deadlines.add(r)
 	w.client.Load().Produce(context.Background(), &r.client, r.promise)
 }
 
 // complete reports the outcome of a record.
 func (w *writer) complete(r *record, err error) {
-	if err == nil {
+	switch {
+	case !w.deadlines.remove(r):
+	case err == nil:
 		r.message.Delivered(r.client.Partition, r.client.Offset)
-	} else {
+	default:
 		fate := signalcast.FateUnknown
 		if w.certainlyNotWritten(r, err) {
 			fate = signalcast.FateNotWritten
@@ -204,6 +211,7 @@ func (w *writer) Close() {
 	w.mu.Unlock()
 	w.running.Wait()
 	w.client.Load().Close()
+	w.deadlines.close()
 }
 
 // explain wraps the error of a record in the sentinel for its class.

@@ -188,7 +188,9 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 		b.encoded = p.writer.encoder.encode(p.space, b.records, *p.sequence)
 		p.space = nil
 	}
-	result := p.writer.cluster.produce(ctx, p.topic, p.number, b.encoded)
+	limited, cancel := context.WithDeadline(ctx, p.attemptUntil(b))
+	defer cancel()
+	result := p.writer.cluster.produce(limited, p.topic, p.number, b.encoded)
 	if result.err == nil {
 		p.delivered(b, result.offset)
 		return nil
@@ -297,16 +299,32 @@ func (p *partition) relax() {
 
 // pause waits before the next attempt, at most until the oldest record times out.
 func (p *partition) pause(ctx context.Context, b *batch, repeats int) {
+	until, cancel := context.WithDeadline(ctx, p.deadline(b))
+	defer cancel()
+	_ = backendkit.Pause(until, repeats+1, 0) // expire sees which of the two has ended
+}
+
+// deadline returns when the oldest record of the batch times out.
+func (p *partition) deadline(b *batch) time.Time {
 	for i := range b.records {
 		if r := &b.records[i]; !r.Completed() {
-			until, cancel := context.WithDeadline(ctx, r.Accepted.Add(p.writer.timeout))
-			defer cancel()
-			ctx = until
-			break
+			return r.Accepted.Add(p.writer.timeout)
 		}
 	}
-	_ = backendkit.Pause(ctx, repeats+1, 0) // expire sees which of the two has ended
+	return time.Now()
 }
+
+// attemptUntil returns when an attempt must end, so that timeouts are reported in time: not before
+// shortestAttempt, since a slow broker could not reply to any batch then.
+func (p *partition) attemptUntil(b *batch) time.Time {
+	until, shortest := p.deadline(b), time.Now().Add(shortestAttempt)
+	if until.Before(shortest) {
+		return shortest
+	}
+	return until
+}
+
+const shortestAttempt = time.Second
 
 func (b *batch) fate() signalcast.Fate {
 	if b.mayBeWritten {
