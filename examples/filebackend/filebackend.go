@@ -57,9 +57,7 @@ func (b *Backend) Prepare(_ context.Context, routes []signalcast.Route) error {
 	}
 	var faults []error
 	for _, r := range routes {
-		if err := checkTopic(r.Topic); err != nil {
-			faults = append(faults, fmt.Errorf("event type %q: %w", r.EventType, err))
-		}
+		faults = append(faults, checkTopic(r.Topic)) // nil for a valid name
 	}
 	return errors.Join(faults...)
 }
@@ -103,18 +101,16 @@ func (b *Backend) write(_ context.Context, batch []*backendkit.Item) error {
 func appendItems(file *os.File, items []*backendkit.Item) (offsets []int64, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	size, err := file.Seek(0, io.SeekEnd)
+	last := []byte("\n")
+	if err == nil && size > 0 {
+		_, err = file.ReadAt(last, size-1)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("find the end of the file: %w", err)
+		return nil, fmt.Errorf("read the end of the file: %w", err)
 	}
 	var text bytes.Buffer
-	if size > 0 {
-		last := make([]byte, 1)
-		if _, err := file.ReadAt(last, size-1); err != nil {
-			return nil, fmt.Errorf("read the end of the file: %w", err)
-		}
-		if last[0] != '\n' {
-			text.WriteByte('\n') // a crash left a part of a line, which readers skip
-		}
+	if last[0] != '\n' {
+		text.WriteByte('\n') // a crash left a part of a line, which readers skip
 	}
 	for _, item := range items {
 		offsets = append(offsets, size+int64(text.Len()))

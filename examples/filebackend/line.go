@@ -24,8 +24,7 @@ func lineOf(m *signalcast.Message) Line {
 func checkTopic(topic string) error {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	if topic == "" || topic[0] == '.' || len(topic) > 200 || strings.Trim(topic, allowed) != "" {
-		return fmt.Errorf("topic %q: found a name that is no file name; want 1 to 200 ASCII letters, digits, "+
-			"'.', '_' and '-', the first one not a dot", topic)
+		return fmt.Errorf("topic %q: found no file name; want 1 to 200 letters, digits, '.', '_' and '-', the first not a dot", topic)
 	}
 	return nil
 }
