@@ -23,7 +23,7 @@ type deadlines struct {
 
 // timeoutGrace is how long franz-go may take longer than the delivery timeout. Its own error has the
 // cause and may have a better fate.
-const timeoutGrace = 500 * time.Millisecond
+const timeoutGrace = 800 * time.Millisecond
 
 // add adds a record.
 func (d *deadlines) add(r *record) {

@@ -2,8 +2,10 @@ package franz
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -226,9 +228,17 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 			err = w.wire.DialErr()
 		}
 		return kafkabus.Closed(err)
-	case errors.Is(err, kgo.ErrRecordTimeout), time.Since(r.Accepted) >= w.timeout:
+	case errors.Is(err, kgo.ErrRecordTimeout), temporary(err), time.Since(r.Accepted) >= w.timeout:
 		return fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, err)
 	default:
 		return err
 	}
+}
+
+// temporary reports whether franz-go retries err until a delivery timeout: of the record, or of an
+// older one of its partition, which fails those behind it too.
+func temporary(err error) bool {
+	var dial *kafkabus.DialError
+	var certificate *tls.CertificateVerificationError
+	return errors.Is(err, io.EOF) || errors.As(err, &dial) && !errors.As(err, &certificate)
 }

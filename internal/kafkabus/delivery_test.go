@@ -211,12 +211,17 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 3 * soon})
 			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 			cluster.Stop()
-			await(t, publish(t, b, plain.message("topic", "key", 2))) // may be written to a closed connection
-			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateNotWritten)
-			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
-			require.NotContains(t, err.Error(), "topic not found", "the brokers are unreachable")
+			require.Eventually(t, func() bool { // the first message may be written to a closed connection
+				var failed *signalcast.DeliveryError
+				require.ErrorAs(t, await(t, publish(t, b, plain.message("topic", "key", 2))).err, &failed)
+				require.ErrorIs(t, failed, signalcast.ErrDeliveryTimeout)
+				require.NotContains(t, failed.Error(), "topic not found", "the brokers are unreachable")
+				return failed.Fate == signalcast.FateNotWritten
+			}, patience, patience/200)
 			cluster.Start()
-			delivered(t, publish(t, b, plain.message("topic", "key", 3)))
+			require.Eventually(t, func() bool {
+				return await(t, publish(t, b, plain.message("topic", "key", 3))).err == nil
+			}, patience, patience/200)
 		})
 		t.Run("of a message whose acknowledgements were lost: unknown", func(t *testing.T) {
 			t.Parallel()
