@@ -16,6 +16,16 @@ import "context"
 // A backend with a method UseLogger(*slog.Logger) gets the logger of the
 // dispatcher before the first call of Prepare. It must prefer a logger of its own
 // configuration, if it has one. The dispatcher's logger does not panic.
+//
+// Troubles() []Trouble returns the topics that messages cannot be delivered to at present. A
+// trouble is in the list from the end of the first failed attempt until an attempt succeeds
+// or no message for the topic is left. Errors of pending and rejected messages,
+// and [Dispatcher.Health], name it.
+//
+// Buffered() BufferUsage returns the use of the backend's buffer.
+//
+// Unwrap() Backend returns the backend that a wrapper passes messages to. The dispatcher
+// looks there for optional methods that the wrapper does not have.
 type Backend interface {
 	// Prepare checks a complete route table before it takes effect, enabled and
 	// disabled routes alike: topic names that the broker does not accept, schemas
@@ -29,8 +39,10 @@ type Backend interface {
 
 	// Publish accepts m into the bounded buffer of the backend and returns without
 	// waiting for the broker. If the buffer is full, Publish blocks until there is
-	// room or ctx ends, or returns ErrBufferFull if the backend is configured to
-	// fail fast. A message that fits is accepted even if ctx has ended.
+	// room or ctx ends, or returns at once if the backend is configured to fail fast.
+	// The error wraps ErrBufferFull in both cases. A message that fits is accepted even
+	// if ctx has ended. The dispatcher calls Publish on the goroutine of the sender and
+	// with its context, so a wrapper can read values from ctx.
 	//
 	// If Publish returns nil, m is accepted: the backend calls done exactly once
 	// with the outcome, on any goroutine, possibly before Publish returns. ctx no

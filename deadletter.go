@@ -46,14 +46,16 @@ func (d *Dispatcher) deadLetterBackend() Backend {
 
 // deadLetterRoute returns the route of the messages of r that fail, or nil. It
 // has no such route itself, so that a dead letter does not become another one.
-func (d *Dispatcher) deadLetterRoute(r *route, c *counters) *route {
+func (d *Dispatcher) deadLetterRoute(r *route) *route {
 	if d.options.deadLetter == "" {
 		return nil
 	}
-	dead := &route{Route: r.Route, dispatcher: d, backend: d.deadLetterBackend(), key: r.key, counters: c}
-	dead.Topic += "-" + d.options.deadLetter
+	dead := &route{Route: r.Route, dispatcher: d, backend: d.deadLetterBackend(), key: r.key, counters: r.counters.deadLetters}
+	dead.Topic = d.deadLetterTopic(r.Topic)
 	return dead
 }
+
+func (d *Dispatcher) deadLetterTopic(topic string) string { return topic + "-" + d.options.deadLetter }
 
 // deadLetters returns the routes of dead letters, sorted by event type and topic.
 func (t *routeTable) deadLetters() []Route {

@@ -273,7 +273,8 @@ func TestDeadLetterBackendIsPreparedAndClosedLast(t *testing.T) {
 	}
 	d := s.dispatch(t, ordersTo("orders"), logged("own"), signalcast.WithDeadLetter("dead"), signalcast.WithDeadLetterBackend(logged("spare")))
 	broken = errors.New("broken")
-	_, err := d.Reload(t.Context(), nil)
+	done = nil
+	_, err := d.Reload(t.Context(), ordersTo("orders"))
 	require.ErrorIs(t, err, broken)
 	require.ErrorContains(t, err, "prepare dead-letter backend")
 	require.ErrorContains(t, err, "prepare backend", "all of it at once")
@@ -323,7 +324,7 @@ func TestDeadLetterOutlivesItsRoute(t *testing.T) {
 	s.backend.Hold()
 	s.backend.Inject(memory.Fault{Topic: "orders", Err: failing.Err})
 	s.sendAsync(t, order{})
-	_, err := s.dispatcher.Reload(t.Context(), nil)
+	_, err := s.dispatcher.Reload(t.Context(), ordersTo("others"))
 	require.NoError(t, err)
 	s.backend.Release()
 	require.Equal(t, []string{"orders-dead"}, topicsOf(s.backend.Messages()))

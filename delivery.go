@@ -127,6 +127,10 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 	}
 	d.open = 1 + messages // one until sent
 	for i, t := range targets {
+		t.routes.suppress()
+		if len(t.routes.enabled) == 0 {
+			continue
+		}
 		p := &d.first
 		if i > 0 {
 			p = &publication{}
@@ -139,9 +143,13 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 			continue
 		}
 		d.slots = d.slots[:len(d.slots)+len(added)]
+		var trace *TraceContext
+		if from := t.dispatcher.options.trace; from != nil {
+			trace = from(ctx)
+		}
 		for j := range added {
 			s := &added[j]
-			s.delivery = d
+			s.delivery, s.message.Trace = d, trace
 			s.publish(ctx)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/signalcast/signalcast/internal/closing"
 	"github.com/signalcast/signalcast/internal/safelog"
@@ -24,14 +25,19 @@ type Dispatcher struct {
 	backend  Backend
 	options  dispatcherOptions
 
-	table   atomic.Pointer[routeTable]
-	invalid atomic.Int64 // events
-	panics  atomic.Int64 // of hooks and the log handler
+	table    atomic.Pointer[routeTable] // base without the routes that switches turn off
+	invalid  atomic.Int64               // events
+	failures failureLog
+	panics   atomic.Int64 // of hooks and the log handler
 
 	reloading chan struct{} // holds a token during a reload
 
-	mu     sync.Mutex // guards what follows
-	served map[*entry]*served
+	mu       sync.Mutex // guards what follows, and is held to replace table
+	served   map[*entry]*served
+	base     *routeTable // of the configuration
+	switches []Switch
+	expiry   *time.Timer // of the switch that ends first, or nil
+	expiring sync.WaitGroup
 
 	closing closing.Once
 }
@@ -47,6 +53,9 @@ type dispatcherOptions struct {
 	logger *slog.Logger
 	hooks  []Hooks
 	shared bool
+
+	emptyAllowed bool
+	trace        func(context.Context) *TraceContext
 
 	deadLetter        string
 	deadLetterBackend Backend // nil means the dispatcher's own
@@ -120,16 +129,18 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 	}
 	d.options.logger = safelog.New(d.options.logger, func() { d.panics.Add(1) })
 	for _, backend := range d.backends() {
-		if user, ok := backend.(interface{ UseLogger(l *slog.Logger) }); ok {
+		if user, ok := capability[interface{ UseLogger(l *slog.Logger) }](backend); ok {
 			user.UseLogger(d.options.logger)
 		}
 	}
-	table, err := d.prepare(ctx, c, &routeTable{})
+	d.base = &routeTable{}
+	table, err := d.prepare(ctx, c, d.base)
 	if err != nil {
 		return nil, err
 	}
-	d.table.Store(table)
+	d.replace(table)
 	r.attach(d)
+	d.logStart(ctx, table)
 	return d, nil
 }
 
@@ -151,6 +162,11 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig, old *routeTa
 	if err != nil {
 		return nil, err
 	}
+	if !d.options.emptyAllowed {
+		if err := table.checkEmpty(old); err != nil {
+			return nil, err
+		}
+	}
 	var faults []error
 	routes, deadLetters := table.list(), table.deadLetters()
 	if own := d.options.deadLetterBackend; own == nil {
@@ -165,6 +181,20 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig, old *routeTa
 		return nil, errors.Join(faults...)
 	}
 	return table, nil
+}
+
+// replace puts a route table into service. It returns the one before, which is closed if the
+// dispatcher is.
+func (d *Dispatcher) replace(table *routeTable) (old *routeTable) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old = d.base
+	if !old.closed {
+		d.adopt(table, old)
+		d.base = table
+		d.applySwitches()
+	}
+	return old
 }
 
 // Flush blocks until every message that was accepted before the call has an outcome, or
@@ -190,12 +220,11 @@ func (d *Dispatcher) Flush(ctx context.Context) error {
 // returns the same error.
 func (d *Dispatcher) Close(ctx context.Context) error {
 	err := d.closing.Do(ctx, func() error {
-		for {
-			old := d.table.Load()
-			if d.table.CompareAndSwap(old, &routeTable{true, old.signals, old.bySignal}) {
-				break
-			}
-		}
+		d.mu.Lock()
+		d.base = &routeTable{true, d.base.signals, d.base.bySignal}
+		d.applySwitches()
+		d.mu.Unlock()
+		d.expiring.Wait()
 		err := d.closeBackends(ctx)
 		d.logClosed(ctx)
 		return err

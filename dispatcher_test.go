@@ -221,15 +221,16 @@ func TestLogHasFailuresWithoutEventData(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	s := openShop(t, []string{"orders"}, signalcast.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
+	log.Reset()
 	require.NoError(t, s.send(t, order{Number: "s3cret"}))
 	require.Empty(t, log.String())
 	s.backend.Inject(failing)
 	require.Error(t, s.send(t, order{Number: "s3cret"}))
-	_, err := s.dispatcher.Reload(t.Context(), nil)
+	_, err := s.dispatcher.Reload(t.Context(), ordersTo("others"))
 	require.NoError(t, err)
 	require.NoError(t, s.dispatcher.Close(t.Context()))
 	require.Contains(t, log.String(), `"level":"WARN","msg":"dispatcher closed","accepted":2,"delivered":1,"failed":1,"rejected":0,"invalid":0}`)
-	for _, want := range []string{`"message not delivered"`, orderPlaced, `"topic":"orders"`, `"fate":"unknown"`, failing.Err.Error(), `"configuration reloaded"`, `"stopped":1`} {
+	for _, want := range []string{`"message not delivered"`, orderPlaced, `"topic":"orders"`, `"fate":"unknown"`, failing.Err.Error(), `"configuration reloaded"`, `"stopped":["` + orderPlaced + ` to orders"]`} {
 		require.Contains(t, log.String(), want)
 	}
 	require.NotContains(t, log.String(), "s3cret")

@@ -27,6 +27,9 @@ var (
 	ErrBufferFull = errors.New("buffer is full")
 	// ErrTooLarge means that the message can never be accepted because of its size.
 	ErrTooLarge = errors.New("message is too large")
+	// ErrEmptyReload means that a new configuration has none of the enabled routes. See
+	// [Dispatcher.Reload].
+	ErrEmptyReload = errors.New("reload would stop all publishing")
 	// ErrDeliveryTimeout means that the backend gave up a message after its delivery timeout.
 	ErrDeliveryTimeout = errors.New("delivery timeout")
 )

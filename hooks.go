@@ -36,6 +36,8 @@ type Hooks struct {
 	Invalid func(m Metadata, err error)
 	// Reloaded is called after each successful Reload.
 	Reloaded func(c Change)
+	// Switched is called after a switch took effect or ended.
+	Switched func(c SwitchChange)
 }
 
 // WithHooks adds hooks. It may be given several times: every hook of every set is
@@ -54,6 +56,7 @@ func (d *Dispatcher) reportOutcome(s *slot) {
 		}
 		return
 	}
+	d.failures.add(s.failure)
 	ctx, attrs := context.Background(), []slog.Attr{
 		slog.String("event_type", s.message.Event.EventType), slog.String("event_id", s.message.Event.ID.String()),
 		slog.String("topic", s.message.Topic), slog.String("fate", s.failure.Fate.String()), slog.Any("error", s.failure.Err),
@@ -87,10 +90,8 @@ func (d *Dispatcher) reportInvalid(ctx context.Context, meta *Metadata, err erro
 }
 
 // reportReload logs a new configuration and calls the hooks for it.
-func (d *Dispatcher) reportReload(ctx context.Context, change Change) {
-	d.options.logger.LogAttrs(ctx, slog.LevelInfo, "configuration reloaded",
-		slog.Int("started", len(change.Started)), slog.Int("stopped", len(change.Stopped)),
-		slog.Int("rekeyed", len(change.Rekeyed)))
+func (d *Dispatcher) reportReload(ctx context.Context, t *routeTable, change Change) {
+	d.logReload(ctx, t, change)
 	for i := range d.options.hooks {
 		if hook := d.options.hooks[i].Reloaded; hook != nil {
 			d.protect("Reloaded", func() { hook(change) })

@@ -93,7 +93,7 @@ func TestLogHandlerPanicIsRecovered(t *testing.T) {
 	require.ErrorIs(t, s.send(t, order{}), failing.Err)
 	require.NoError(t, d.Close(t.Context()))
 	require.Equal(t, map[string]int{"Failed": 1}, calls)
-	require.Equal(t, int64(2), d.Stats().Panics, "the failure and the closing")
+	require.Equal(t, int64(3), d.Stats().Panics, "the start, the failure and the closing")
 }
 
 // loggingBackend is a backend with the optional method UseLogger.

@@ -62,7 +62,7 @@ func TestTenThousandEventTypesCanBeConfigured(t *testing.T) {
 	require.Equal(t, config, signalcast.MergeProducerConfigs(parsed, config))
 
 	b := memory.New()
-	d, err := signalcast.NewDispatcher(t.Context(), registry, parsed, b)
+	d, err := signalcast.NewDispatcher(t.Context(), registry, parsed, b, signalcast.WithEmptyAllowed())
 	require.NoError(t, err)
 	require.Len(t, d.Routes(), 2*len(signals))
 	for _, signal := range signals {

@@ -16,6 +16,8 @@ type Message struct {
 	KeySchema *Schema
 	// Event is the event itself. Messages for other topics share it.
 	Event *Envelope
+	// Trace is the trace that the message belongs to, or nil. See [WithTraceContext].
+	Trace *TraceContext
 }
 
 // Envelope is one event, encoded once and shared by all its messages.

@@ -2,7 +2,7 @@ package signalcast
 
 // Plan is a dry run of SendJSON through this dispatcher. It returns the messages that
 // would be published, in the order of topics. It returns none if no route is
-// enabled or the event came from the bus. Nothing is sent, to receivers either.
+// enabled, a switch turns all of them off, or the event came from the bus. Nothing is sent, to receivers either.
 func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]*Message, error) {
 	e, err := d.registry.named(eventType)
 	if err != nil {
@@ -21,7 +21,7 @@ func (d *Dispatcher) Plan(eventType string, data []byte, opts ...SendOption) ([]
 		return nil, errDispatcherClosed
 	}
 	routes := table.serving(e)
-	if routes == nil || meta.FromEventBus {
+	if routes == nil || len(routes.enabled) == 0 || meta.FromEventBus {
 		return nil, nil
 	}
 	slots := make([]slot, len(routes.enabled))

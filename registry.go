@@ -50,6 +50,8 @@ type entry struct {
 
 	mu        sync.Mutex // held to change what follows
 	receivers atomic.Pointer[[]*receiver]
+
+	unrouted atomic.Int64 // events
 }
 
 var _ Definition = (*entry)(nil)
@@ -236,6 +238,20 @@ func (r *Registry) SendJSON(ctx context.Context, eventType string, data []byte, 
 	return e.def.sendJSON(ctx, r, e, data, opts)
 }
 
+// Unrouted returns, by event type, how many events no attached dispatcher published because
+// none has an enabled topic for them. Events that were sent successfully are either counted
+// here, or in the [Stats] of a dispatcher. Events with [FromBus] are not counted, nor are
+// those of a registry that is [LocalOnly] and has no dispatcher.
+func (r *Registry) Unrouted() map[string]int64 {
+	counts := map[string]int64{}
+	for _, e := range r.signals.Load().sorted {
+		if n := e.unrouted.Load(); n > 0 {
+			counts[e.def.eventType] = n
+		}
+	}
+	return counts
+}
+
 // named returns the signal of an event type that a user wrote.
 func (r *Registry) named(eventType string) (*entry, error) {
 	e := r.lookup(eventType)
@@ -278,21 +294,38 @@ type target struct {
 }
 
 // idle reports whether an event of the signal e has neither receivers nor enabled routes, and
-// sending it is no error.
+// sending it is no error. It counts such an event.
 func (r *Registry) idle(e *entry) bool {
 	if e == nil || e.receivers.Load() != nil {
 		return false
 	}
 	attached := *r.dispatchers.Load()
-	open := len(attached) == 0 && r.localOnly
+	if len(attached) == 0 {
+		return r.localOnly
+	}
+	open, off := false, (*signalRoutes)(nil)
 	for _, d := range attached {
 		table := d.table.Load()
-		if !table.closed && table.serving(e) != nil {
-			return false
+		if table.closed {
+			continue
 		}
-		open = open || !table.closed
+		open = true
+		if routes := table.serving(e); routes != nil {
+			if len(routes.enabled) > 0 || off != nil {
+				return false
+			}
+			off = routes
+		}
 	}
-	return open
+	switch {
+	case !open:
+		return false
+	case off != nil:
+		off.suppress()
+	default:
+		e.unrouted.Add(1)
+	}
+	return true
 }
 
 // admit decides whether an event of the signal e may be sent. It sets meta to the
@@ -322,6 +355,9 @@ func (r *Registry) admit(e *entry, opts []SendOption, meta *Metadata, targets []
 	}
 	switch {
 	case open:
+		if len(targets) == 0 && len(attached) > 0 {
+			e.unrouted.Add(1)
+		}
 		return targets, nil
 	case len(attached) > 0:
 		return nil, errDispatcherClosed

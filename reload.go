@@ -24,6 +24,10 @@ type Change struct {
 // ones at once: each event is published by the old ones or by the new ones. Messages in
 // flight are not affected, and counters keep their values.
 //
+// A configuration that has none of the enabled routes, not even disabled, and no other enabled
+// route is rejected with [ErrEmptyReload]: an emptied file must not stop all events. Set
+// enabled to false to stop them, or give [WithEmptyAllowed].
+//
 // Concurrent reloads run one after the other. ctx bounds the wait and the check.
 // After Close, Reload returns [ErrClosed].
 func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, error) {
@@ -36,7 +40,9 @@ func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, erro
 	case <-ctx.Done():
 		return Change{}, fmt.Errorf("waiting for another reload: %w", ctx.Err())
 	}
-	old := d.table.Load()
+	d.mu.Lock()
+	old := d.base
+	d.mu.Unlock()
 	if old.closed {
 		return Change{}, errDispatcherClosed
 	}
@@ -44,12 +50,43 @@ func (d *Dispatcher) Reload(ctx context.Context, c ProducerConfig) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	if !d.table.CompareAndSwap(old, table) {
+	if old = d.replace(table); old.closed {
 		return Change{}, errDispatcherClosed
 	}
 	change := table.changeSince(old)
-	d.reportReload(ctx, change)
+	d.reportReload(ctx, table, change)
 	return change, nil
+}
+
+// WithEmptyAllowed permits a dispatcher that publishes nothing. Without it, Reload returns
+// [ErrEmptyReload] for a configuration that removes every enabled route, and a dispatcher
+// without an enabled route logs a warning.
+func WithEmptyAllowed() DispatcherOption {
+	return DispatcherOption{func(o *dispatcherOptions) { o.emptyAllowed = true }}
+}
+
+// checkEmpty returns ErrEmptyReload if t has no enabled route and lacks every enabled route
+// of old.
+func (t *routeTable) checkEmpty(old *routeTable) error {
+	for _, routes := range t.bySignal {
+		if len(routes.enabledRoutes()) > 0 {
+			return nil
+		}
+	}
+	removed := 0
+	for _, e := range old.signals {
+		for _, r := range old.configured(e).enabledRoutes() {
+			if now := t.configured(e); now != nil && slices.ContainsFunc(now.all, func(n route) bool { return n.Topic == r.Topic }) {
+				return nil
+			}
+			removed++
+		}
+	}
+	if removed == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: found none of the %d enabled routes in the new configuration; want them with enabled false, "+
+		"or the option WithEmptyAllowed", ErrEmptyReload, removed)
 }
 
 // changeSince compares t with old, which t replaces.

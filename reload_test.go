@@ -1,8 +1,11 @@
 package signalcast_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -104,7 +107,7 @@ func TestReloadOfAnInvalidConfigurationChangesNothing(t *testing.T) {
 
 func TestCountersAndSchemasSurviveAReload(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, []string{"a", "b"})
+	s := openShop(t, []string{"a", "b"}, signalcast.WithEmptyAllowed())
 	before := s.dispatcher.Routes()
 	s.backend.Hold()
 	held := s.sendAsync(t, order{})
@@ -125,7 +128,7 @@ func TestCountersAndSchemasSurviveAReload(t *testing.T) {
 
 func TestReloadIsAtomic(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, []string{"a1", "a2", "a3"})
+	s := openShop(t, []string{"a1", "a2", "a3"}, signalcast.WithEmptyAllowed())
 	configs := []signalcast.ProducerConfig{ordersTo("b1", "b2"), ordersTo("c1"), nil, ordersTo("a1", "a2", "a3")}
 	allowed := []string{"a1 a2 a3", "b1 b2", "c1", ""}
 	bad := signalcast.ProducerConfig{orderPlaced: {"bad": {}}}
@@ -265,4 +268,50 @@ func TestCloseEndsAReloadInProgress(t *testing.T) {
 		require.ErrorIs(t, s.send(t, order{}), signalcast.ErrClosed)
 		require.Empty(t, d.Routes())
 	})
+}
+
+func TestReloadThatWouldStopEverythingIsRejected(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a", "b"})
+	for name, c := range map[string]signalcast.ProducerConfig{
+		"an empty configuration":    nil,
+		"only other, disabled ones": {orderPlaced: {"c": {EventKeyField: new("number"), Enabled: new(false)}}},
+	} {
+		_, err := s.dispatcher.Reload(t.Context(), c)
+		require.ErrorIs(t, err, signalcast.ErrEmptyReload, name)
+		require.EqualError(t, err, "reload would stop all publishing: found none of the 2 enabled routes in the new configuration; "+
+			"want them with enabled false, or the option WithEmptyAllowed", name)
+	}
+	require.Len(t, s.dispatcher.Routes(), 2)
+	off := signalcast.ProducerConfig{orderPlaced: {"a": {EventKeyField: new("number"), Enabled: new(false)}}}
+	_, err := s.dispatcher.Reload(t.Context(), off)
+	require.NoError(t, err, "the configuration says so")
+}
+
+func TestLogShowsRoutesAndWarnsIfNoneIsEnabled(t *testing.T) {
+	t.Parallel()
+	const warning = `level=WARN msg="no route is enabled, so no event is published"`
+	var log bytes.Buffer
+	s := newShop(t)
+	logger := signalcast.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	d := s.dispatch(t, ordersTo("a", "b"), s.backend, logger)
+	require.Contains(t, log.String(), `level=INFO msg="dispatcher started" routes=2 enabled=2 started="[`+orderPlaced+" to a "+orderPlaced+` to b]"`)
+	require.NotContains(t, log.String(), "WARN")
+
+	many := make([]string, 30)
+	for i := range many {
+		many[i] = fmt.Sprintf("t%02d", i)
+	}
+	log.Reset()
+	_, err := d.Reload(t.Context(), ordersTo(many...))
+	require.NoError(t, err)
+	require.Contains(t, log.String(), `msg="configuration reloaded" routes=30 enabled=30`)
+	require.Contains(t, log.String(), orderPlaced+` to t19 and 10 more]" stopped="[`+orderPlaced+" to a "+orderPlaced+` to b]"`)
+
+	log.Reset()
+	s.dispatch(t, nil, s.backend, logger)
+	require.Contains(t, log.String(), warning)
+	log.Reset()
+	s.dispatch(t, nil, s.backend, logger, signalcast.WithEmptyAllowed())
+	require.NotContains(t, log.String(), warning)
 }

@@ -41,7 +41,8 @@ type signalRoutes struct {
 	encoder     Encoder
 	contentType string
 	all         []route     // sorted by topic
-	enabled     []*route    // of all
+	enabled     []*route    // of all, those that events are published to
+	suppressed  []*route    // of all, those that a switch turns off
 	keys        []*KeyField // of the enabled routes, each once: equal keys are encoded once
 }
 
@@ -66,9 +67,10 @@ type routeTable struct {
 	bySignal []*signalRoutes // by entry.index; nil if nothing is configured
 }
 
-// serving returns the routes of a signal if one of them is enabled, else nil.
+// serving returns the routes of a signal if one of them is enabled, else nil. A switch may
+// turn all of them off.
 func (t *routeTable) serving(e *entry) *signalRoutes {
-	if routes := t.configured(e); routes != nil && len(routes.enabled) > 0 {
+	if routes := t.configured(e); routes != nil && len(routes.enabled)+len(routes.suppressed) > 0 {
 		return routes
 	}
 	return nil
@@ -159,6 +161,7 @@ func (d *Dispatcher) newSignalRoutes(e *entry, topics map[string]TopicConfig) (*
 	var few [8]string
 	names := slices.AppendSeq(few[:0], maps.Keys(topics))
 	slices.Sort(names)
+	counters := d.routeCounters(served, names)
 	routes := &signalRoutes{
 		encoder: served.encoder, contentType: d.options.codec.ContentType(),
 		all: make([]route, len(names)), enabled: make([]*route, 0, len(names)),
@@ -166,17 +169,17 @@ func (d *Dispatcher) newSignalRoutes(e *entry, topics map[string]TopicConfig) (*
 	for i, topic := range names {
 		t, r := topics[topic], &routes.all[i]
 		r.Route = Route{
-			EventType: e.def.eventType, Topic: d.fullTopic(topic), Enabled: *t.Enabled,
+			EventType: e.def.eventType, Topic: counters[i].topic, Enabled: *t.Enabled,
 			ContentType: routes.contentType, ValueSchema: served.encoder.ValueSchema(),
 		}
-		r.dispatcher, r.backend, r.counters = d, d.backend, served.counters
+		r.dispatcher, r.backend, r.counters = d, d.backend, counters[i]
 		if path := t.keyPath(); path != "" {
 			if r.key, err = e.data.keyField(path); err != nil {
 				return nil, err
 			}
 			r.KeyPath, r.KeySchema = r.key.Path(), served.encoder.KeySchema(r.key)
 		}
-		r.deadLetter = d.deadLetterRoute(r, served.deadLetters)
+		r.deadLetter = d.deadLetterRoute(r)
 		if r.Enabled {
 			routes.enabled = append(routes.enabled, r)
 		}
@@ -202,27 +205,72 @@ func (d *Dispatcher) fullTopic(topic string) string {
 
 // served is what a dispatcher keeps of a signal across reloads.
 type served struct {
-	encoder               Encoder
-	counters, deadLetters *counters
+	encoder Encoder
+	// counters are those of every route that was configured. Guarded by Dispatcher.mu.
+	counters []*counters
 }
 
-// serve compiles the codec for a signal once.
+// serve compiles the codec for a signal once. Calls do not overlap, since NewDispatcher and
+// Reload make one route table at a time.
 func (d *Dispatcher) serve(e *entry) (*served, error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.served[e]; s != nil {
+	s := d.served[e]
+	d.mu.Unlock()
+	if s != nil {
 		return s, nil
 	}
 	encoder, err := d.options.codec.Compile(e)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a codec names the signal itself
 	}
-	s := &served{encoder: encoder, counters: &counters{}}
-	if d.options.deadLetter != "" {
-		s.deadLetters = &counters{}
-	}
+	s = &served{encoder: encoder}
+	d.mu.Lock()
 	d.served[e] = s
+	d.mu.Unlock()
 	return s, nil
+}
+
+// routeCounters returns the counters of the routes to topics, new ones for those that were
+// not configured.
+func (d *Dispatcher) routeCounters(s *served, topics []string) []*counters {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]*counters, len(topics))
+	var fresh []counters
+	for i, topic := range topics {
+		full := d.fullTopic(topic)
+		known := slices.IndexFunc(s.counters, func(c *counters) bool { return c.topic == full })
+		if known >= 0 {
+			list[i] = s.counters[known]
+			continue
+		}
+		if fresh == nil {
+			fresh = make([]counters, 0, len(topics)-i)
+		}
+		fresh = append(fresh, counters{topic: full})
+		list[i] = &fresh[len(fresh)-1]
+		if d.options.deadLetter != "" {
+			list[i].deadLetters = &counters{topic: d.deadLetterTopic(full)}
+		}
+	}
+	return list
+}
+
+// adopt keeps the counters of new routes of a table that takes effect. It is called with mu held.
+func (d *Dispatcher) adopt(t, old *routeTable) {
+	for _, e := range t.signals {
+		routes := t.configured(e)
+		if routes == nil || routes == old.configured(e) {
+			continue
+		}
+		s := d.served[e]
+		s.counters = slices.Grow(s.counters, len(routes.all))
+		for i := range routes.all {
+			if c := routes.all[i].counters; !slices.Contains(s.counters, c) {
+				s.counters = append(s.counters, c)
+			}
+		}
+	}
 }
 
 // Routes returns all routes, sorted by event type and topic.

@@ -38,7 +38,7 @@ func TestRouteTableDoesNotDependOnEarlierOnes(t *testing.T) {
 	for i := range 4 {
 		require.NoError(t, s.registry.Register(signalcast.NewSignal[order](fmt.Sprintf("org.example.order.step%d.v1", 3-i))))
 	}
-	options := []signalcast.DispatcherOption{signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead")}
+	options := []signalcast.DispatcherOption{signalcast.WithTopicPrefix("p"), signalcast.WithDeadLetter("dead"), signalcast.WithEmptyAllowed()}
 	var prepared, fresh []signalcast.Route
 	d := s.dispatch(t, config(), backend{prepare: func(r []signalcast.Route) error { prepared = r; return nil }}, options...)
 	for range 300 {

@@ -59,6 +59,9 @@ func (s *slot) reject(err error) {
 		s.route.counters.accepted.Add(1) // the backend called done, against its contract; that outcome counts
 		return
 	}
+	if errors.Is(err, ErrBufferFull) {
+		err = s.route.withLastAttempt(err)
+	}
 	s.rejected = true
 	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: FateNotWritten, Message: &s.message, Err: err}
 	s.route.counters.rejected.Add(1)
@@ -99,11 +102,11 @@ func (s *slot) complete() {
 }
 
 // err returns nil for a delivered message. A message without an outcome is pending
-// because of cause.
+// because of cause, and of what the backend's last attempt found.
 func (s *slot) err(cause error) error {
 	switch {
 	case s.state.Load() != stateKnown:
-		return &DeliveryError{Topic: s.message.Topic, Fate: FatePending, Message: &s.message, Err: cause}
+		return &DeliveryError{Topic: s.message.Topic, Fate: FatePending, Message: &s.message, Err: s.route.withLastAttempt(cause)}
 	case s.failure != nil:
 		return s.failure
 	default:

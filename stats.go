@@ -1,6 +1,10 @@
 package signalcast
 
-import "sync/atomic"
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+)
 
 // Stats counts messages since the dispatcher was made. A message is one event
 // for one topic, or its dead letter.
@@ -17,6 +21,9 @@ type Stats struct {
 	Pending int64
 	// Rejected messages were not accepted by the backend: no room, too large, closed.
 	Rejected int64
+	// Suppressed messages were not published because of a switch. See
+	// [Dispatcher.SwitchOff].
+	Suppressed int64
 	// Invalid is the number of events, not messages, that could not be encoded.
 	Invalid int64
 	// DeadLetters are the Delivered messages that are dead letters. See [WithDeadLetter].
@@ -25,38 +32,80 @@ type Stats struct {
 	Panics int64
 }
 
+// RouteStats counts the messages of one event type for one topic. The fields have the
+// meaning of those of [Stats].
+type RouteStats struct {
+	// EventType is the name of the signal.
+	EventType string
+	// Topic is the full name of the destination, prefix included.
+	Topic string
+	// DeadLetter reports whether Topic is a dead-letter topic. Its messages have a
+	// RouteStats of their own.
+	DeadLetter bool
+
+	Accepted, Delivered, Failed, Pending, Rejected, Suppressed int64
+}
+
 // Stats returns the counts. Accepted = Delivered + Failed + Pending holds in every result.
 func (d *Dispatcher) Stats() Stats {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	stats := Stats{Invalid: d.invalid.Load(), Panics: d.panics.Load()}
-	for _, s := range d.served {
-		stats.add(s.counters)
-		if s.deadLetters != nil {
-			stats.DeadLetters += stats.add(s.deadLetters)
+	d.eachRouteStats(func(r RouteStats) {
+		stats.Accepted += r.Accepted
+		stats.Delivered += r.Delivered
+		stats.Failed += r.Failed
+		stats.Pending += r.Pending
+		stats.Rejected += r.Rejected
+		stats.Suppressed += r.Suppressed
+		if r.DeadLetter {
+			stats.DeadLetters += r.Delivered
 		}
-	}
+	})
 	return stats
 }
 
-// add adds the counts of c and returns how many messages were delivered.
-func (s *Stats) add(c *counters) (delivered int64) {
-	delivered = c.delivered.Load()
-	failed := c.failed.Load()
-	// The outcome of a message can be counted before Publish returns and counts it
-	// as accepted.
-	accepted := max(c.accepted.Load(), delivered+failed)
-	s.Accepted += accepted
-	s.Delivered += delivered
-	s.Failed += failed
-	s.Pending += accepted - delivered - failed
-	s.Rejected += c.rejected.Load()
-	return delivered
+// RouteStats returns the counts of every route that is or was configured, sorted by event
+// type and topic. In each, Accepted = Delivered + Failed + Pending. Their sums are those of Stats.
+func (d *Dispatcher) RouteStats() []RouteStats {
+	var list []RouteStats
+	d.eachRouteStats(func(r RouteStats) { list = append(list, r) })
+	slices.SortFunc(list, func(a, b RouteStats) int {
+		return cmp.Or(cmp.Compare(a.EventType, b.EventType), cmp.Compare(a.Topic, b.Topic))
+	})
+	return list
 }
 
-// counters are those of one signal, or of its dead letters.
-type counters struct {
-	accepted, delivered, failed, rejected atomic.Int64
+// eachRouteStats calls f for each route that is or was configured.
+func (d *Dispatcher) eachRouteStats(f func(RouteStats)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for e, s := range d.served {
+		for _, c := range s.counters {
+			f(c.read(e.def.eventType, false))
+			if c.deadLetters != nil {
+				f(c.deadLetters.read(e.def.eventType, true))
+			}
+		}
+	}
+}
 
-	_ [32]byte // fills a cache line, so that senders of different signals do not contend
+// counters count the messages of one route, or of its dead letters. They fill a cache line,
+// so that senders of different routes do not contend.
+type counters struct {
+	topic       string
+	deadLetters *counters // nil without a dead-letter topic
+
+	accepted, delivered, failed, rejected, suppressed atomic.Int64
+}
+
+func (c *counters) read(eventType string, deadLetter bool) RouteStats {
+	r := RouteStats{EventType: eventType, Topic: c.topic, DeadLetter: deadLetter}
+	r.Delivered = c.delivered.Load()
+	r.Failed = c.failed.Load()
+	// The outcome of a message can be counted before Publish returns and counts it
+	// as accepted.
+	r.Accepted = max(c.accepted.Load(), r.Delivered+r.Failed)
+	r.Pending = r.Accepted - r.Delivered - r.Failed
+	r.Rejected = c.rejected.Load()
+	r.Suppressed = c.suppressed.Load()
+	return r
 }

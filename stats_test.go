@@ -145,3 +145,60 @@ func TestPendingEqualsTheCountOfTheBackend(t *testing.T) {
 	require.Zero(t, s.dispatcher.Stats().Pending)
 	require.Zero(t, s.backend.Unacknowledged())
 }
+
+func TestRouteStatsAddUpToStats(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"a", "b"}, signalcast.WithDeadLetter("dead"))
+	s.backend.Inject(memory.Fault{Topic: "b", Err: failing.Err})
+	require.Error(t, s.send(t, order{}))
+	require.NoError(t, s.dispatcher.SwitchOff(signalcast.Switch{Topic: "a", Reason: "test"}))
+	require.Error(t, s.send(t, order{}))
+	_, err := s.dispatcher.Reload(t.Context(), ordersTo("c"))
+	require.NoError(t, err)
+	require.NoError(t, s.send(t, order{}))
+	require.Equal(t, []signalcast.RouteStats{
+		{EventType: orderPlaced, Topic: "a", Accepted: 1, Delivered: 1, Suppressed: 1},
+		{EventType: orderPlaced, Topic: "a-dead", DeadLetter: true},
+		{EventType: orderPlaced, Topic: "b", Accepted: 2, Failed: 2},
+		{EventType: orderPlaced, Topic: "b-dead", DeadLetter: true, Accepted: 2, Delivered: 2},
+		{EventType: orderPlaced, Topic: "c", Accepted: 1, Delivered: 1},
+		{EventType: orderPlaced, Topic: "c-dead", DeadLetter: true},
+	}, s.dispatcher.RouteStats())
+	require.Equal(t, signalcast.Stats{Accepted: 6, Delivered: 4, Failed: 2, Suppressed: 1, DeadLetters: 2}, s.dispatcher.Stats())
+}
+
+func TestRejectedReloadAddsNoRouteStats(t *testing.T) {
+	t.Parallel()
+	unhappy := false
+	s := newShop(t)
+	d := s.dispatch(t, ordersTo("a"), backend{prepare: func([]signalcast.Route) error {
+		if unhappy {
+			return failing.Err
+		}
+		return nil
+	}})
+	unhappy = true
+	_, err := d.Reload(t.Context(), ordersTo("b"))
+	require.ErrorIs(t, err, failing.Err)
+	require.Len(t, d.RouteStats(), 1)
+}
+
+func TestUnroutedEventsAreCounted(t *testing.T) {
+	t.Parallel()
+	local := newShop(t, signalcast.LocalOnly())
+	require.NoError(t, local.send(t, order{}))
+	require.Empty(t, local.registry.Unrouted(), "events that are meant to stay in the process")
+
+	s := openShop(t, nil)
+	require.Empty(t, s.registry.Unrouted())
+	require.NoError(t, s.send(t, order{}))
+	require.NoError(t, s.send(t, order{}, signalcast.WithTime(noon)))
+	require.NoError(t, s.send(t, order{}, signalcast.FromBus(signalcast.Metadata{
+		ID: signalcast.NewUUID(), EventType: orderPlaced, Time: noon, SourceLib: "1.2.3",
+	})))
+	require.Equal(t, map[string]int64{orderPlaced: 2}, s.registry.Unrouted())
+
+	s.dispatch(t, ordersTo("orders"), memory.New())
+	require.NoError(t, s.send(t, order{}), "one of two dispatchers publishes it")
+	require.Equal(t, map[string]int64{orderPlaced: 2}, s.registry.Unrouted())
+}

@@ -3,6 +3,7 @@ package backendkit
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -62,9 +63,8 @@ func NewBuffer(maxMessages int, maxBytes int64, failFast bool) *Buffer {
 // blocks until there is room or ctx ends. A message that fits gets room even if ctx has ended. The caller
 // releases the room after the outcome of the message was reported.
 //
-// Acquire returns ErrClosed after Close, ErrTooLarge for a message larger than the buffer,
-// ErrBufferFull if the buffer is full and configured to fail fast, and ctx.Err() if
-// ctx ended first.
+// Acquire returns ErrClosed after Close and ErrTooLarge for a message larger than the buffer. If
+// the buffer is full, the error wraps ErrBufferFull, and ctx.Err() if ctx ended first.
 func (b *Buffer) Acquire(ctx context.Context, size int64) (Room, error) {
 	b.mu.Lock()
 	switch {
@@ -78,8 +78,8 @@ func (b *Buffer) Acquire(ctx context.Context, size int64) (Room, error) {
 		defer b.mu.Unlock()
 		return b.add(size), nil
 	case b.failFast:
-		b.mu.Unlock()
-		return Room{}, signalcast.ErrBufferFull
+		defer b.mu.Unlock()
+		return Room{}, fmt.Errorf("%w (%d messages, %d bytes)", signalcast.ErrBufferFull, b.messages, b.bytes)
 	}
 	w := &waiter{room: Room{size: size}, answered: make(chan struct{})}
 	place := b.waiting.PushBack(w)
@@ -88,8 +88,9 @@ func (b *Buffer) Acquire(ctx context.Context, size int64) (Room, error) {
 	select {
 	case <-w.answered:
 	case <-ctx.Done():
-		if b.withdraw(w, place) {
-			return Room{}, ctx.Err() //nolint:wrapcheck // the caller's own error
+		if full := b.withdraw(w, place); full != nil {
+			full.cause = ctx.Err()
+			return Room{}, full
 		}
 	}
 	if w.room.generation == nil {
@@ -153,6 +154,14 @@ func (b *Buffer) Close() {
 	b.waiting.Init()
 }
 
+// Usage returns the use of the buffer. It is what the optional method Buffered of a
+// [signalcast.Backend] returns.
+func (b *Buffer) Usage() signalcast.BufferUsage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return signalcast.BufferUsage{Messages: b.messages, MaxMessages: b.maxMessages, Bytes: b.bytes, MaxBytes: b.maxBytes}
+}
+
 // Len returns the number of messages that have room.
 func (b *Buffer) Len() int {
 	b.mu.Lock()
@@ -165,18 +174,32 @@ func waiterAt(place *list.Element) *waiter {
 	return w
 }
 
-// withdraw ends the wait of w. It returns false if w was answered.
-func (b *Buffer) withdraw(w *waiter, place *list.Element) bool {
+// fullError reports that ctx ended before there was room.
+type fullError struct {
+	messages int
+	bytes    int64
+	cause    error
+}
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("waiting for room in the buffer (%d messages, %d bytes): %v", e.messages, e.bytes, e.cause)
+}
+
+func (e *fullError) Unwrap() []error { return []error{signalcast.ErrBufferFull, e.cause} }
+
+// withdraw ends the wait of w. It returns nil if w was answered.
+func (b *Buffer) withdraw(w *waiter, place *list.Element) *fullError {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {
 	case <-w.answered:
-		return false
+		return nil
 	default:
 	}
 	b.waiting.Remove(place)
+	full := &fullError{messages: b.messages, bytes: b.bytes}
 	b.admit() // the next one may be smaller
-	return true
+	return full
 }
 
 // The methods below are called with mu held.

@@ -41,6 +41,9 @@ type Queue struct {
 	buffer  *Buffer
 	closing CloseOnce
 
+	troubles *Troubles
+	attempts *Attempts // of the writer
+
 	mu       sync.Mutex
 	accepted []*Item // not given to write yet
 	closed   bool
@@ -97,8 +100,10 @@ func NewQueue(c QueueConfig, write func(ctx context.Context, batch []*Item) erro
 		return nil, fmt.Errorf("queue: found BufferMessages %d, BufferBytes %d, DeliveryTimeout %v; want 0 or more",
 			c.BufferMessages, c.BufferBytes, c.DeliveryTimeout)
 	}
+	log := NewLog(c.Logger)
+	troubles := NewTroubles(log)
 	q := &Queue{
-		Log:     NewLog(c.Logger),
+		Log: log, troubles: troubles, attempts: troubles.To(""),
 		write:   write,
 		timeout: cmp.Or(c.DeliveryTimeout, 2*time.Minute),
 		buffer:  NewBuffer(cmp.Or(c.BufferMessages, 10_000), cmp.Or(c.BufferBytes, 64<<20), c.FailFast),
@@ -132,6 +137,12 @@ func (q *Queue) Flush(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Buffered returns the use of the buffer. See [signalcast.Backend].
+func (q *Queue) Buffered() signalcast.BufferUsage { return q.buffer.Usage() }
+
+// Troubles returns the error of the last write if it failed. See [signalcast.Backend].
+func (q *Queue) Troubles() []signalcast.Trouble { return q.troubles.List() }
 
 // Closed reports whether Close was called. Prepare returns ErrClosed then.
 func (q *Queue) Closed() bool {
@@ -222,14 +233,15 @@ func (q *Queue) deliver(ctx context.Context, batch []*Item) {
 			}
 		}
 		if batch = left; len(batch) == 0 {
-			if failures > 0 && err == nil {
-				q.Logger().LogAttrs(ctx, slog.LevelInfo, "writing again")
+			if err == nil {
+				q.attempts.Succeeded()
+			} else {
+				q.attempts.Ended()
 			}
 			return
 		}
-		if failures++; failures == 1 {
-			q.Logger().LogAttrs(ctx, slog.LevelWarn, "cannot write, retrying", slog.Int("messages", len(batch)), slog.Any("error", err))
-		}
+		failures++
+		q.attempts.Failed(cmp.Or(err, errNoCause))
 		_ = Pause(ctx, failures, q.timeout-time.Since(batch[0].accepted)) // the next write sees that ctx has ended
 	}
 }

@@ -72,7 +72,7 @@ func TestQueueGivesUpAfterTheDeliveryTimeout(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, signalcast.FateNotWritten, told.Fate)
 		require.InDelta(t, 10, time.Since(start).Seconds(), 1)
-		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("cannot write, retrying")), "an outage is logged once")
+		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("delivery fails, retrying")), "an outage is logged once")
 		require.NoError(t, q.Close(t.Context()))
 	})
 }

@@ -19,6 +19,7 @@
 package backendtest
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -122,7 +123,7 @@ func Run(t *testing.T, h Harness) {
 
 // Cases returns the cases that apply to the broker of the harness, simple ones first.
 func Cases(h Harness) []Case {
-	return append(append(append(prepareCases(h), deliveryCases(h)...), bufferCases(h)...), closeCases()...)
+	return slices.Concat(prepareCases(h), deliveryCases(h), bufferCases(h), healthCases(), closeCases())
 }
 
 // Run checks the rule on a new backend and closes it.

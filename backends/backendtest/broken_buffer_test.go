@@ -29,7 +29,7 @@ func brokenBuffers() map[string]func(*subject, *testing.T) {
 			publish := s.publish
 			s.publish = func(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 				if ctx.Err() != nil {
-					return ctx.Err()
+					return errors.Join(signalcast.ErrBufferFull, ctx.Err())
 				}
 				return publish(ctx, m, done)
 			}
@@ -80,7 +80,15 @@ func brokenBuffers() map[string]func(*subject, *testing.T) {
 		"deadline-waiting": func(s *subject, _ *testing.T) {
 			s.changeErrors(func(_ bool, err error) error {
 				if errors.Is(err, context.DeadlineExceeded) {
-					return context.Canceled
+					return errors.Join(signalcast.ErrBufferFull, context.Canceled)
+				}
+				return err
+			})
+		},
+		"full-error": func(s *subject, _ *testing.T) {
+			s.changeErrors(func(ended bool, err error) error {
+				if ended && errors.Is(err, context.DeadlineExceeded) {
+					return context.DeadlineExceeded
 				}
 				return err
 			})
@@ -157,8 +165,8 @@ func (s *subject) waitForRoom(wait func(context.Context) error) {
 			if !errors.Is(err, context.Canceled) {
 				return err
 			}
-			if err := wait(ctx); err != nil {
-				return err
+			if waitErr := wait(ctx); waitErr != nil {
+				return errors.Join(signalcast.ErrBufferFull, waitErr)
 			}
 		}
 	}

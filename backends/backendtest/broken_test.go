@@ -31,6 +31,9 @@ type subject struct {
 	read    func(topic string) []backendtest.Record
 	start   func()
 
+	buffered func() signalcast.BufferUsage
+	troubles func() []signalcast.Trouble
+
 	mu   sync.Mutex
 	away bool // between Stop and Start
 }
@@ -42,8 +45,10 @@ func (s *subject) Prepare(ctx context.Context, routes []signalcast.Route) error 
 func (s *subject) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
 	return s.publish(ctx, m, done)
 }
-func (s *subject) Flush(ctx context.Context) error { return s.flush(ctx) }
-func (s *subject) Close(ctx context.Context) error { return s.close(ctx) }
+func (s *subject) Flush(ctx context.Context) error  { return s.flush(ctx) }
+func (s *subject) Close(ctx context.Context) error  { return s.close(ctx) }
+func (s *subject) Buffered() signalcast.BufferUsage { return s.buffered() }
+func (s *subject) Troubles() []signalcast.Trouble   { return s.troubles() }
 
 func newSubject(limits backendtest.Limits) *subject {
 	s := &subject{limits: limits}
@@ -58,6 +63,7 @@ func (s *subject) use(opts ...memory.Option) {
 	}
 	s.good = memory.New(opts...)
 	s.flush, s.close, s.start = s.good.Flush, s.good.Close, s.good.Release
+	s.buffered, s.troubles = s.good.Buffered, s.good.Troubles
 	s.prepare = func(ctx context.Context, routes []signalcast.Route) error {
 		faults := []error{s.good.Prepare(ctx, routes)}
 		for _, r := range routes {
@@ -201,7 +207,7 @@ func TestIncompleteSubjectIsRejected(t *testing.T) {
 func breakages() map[string]func(*subject, *testing.T) {
 	all := map[string]func(*subject, *testing.T){}
 	for _, part := range []map[string]func(*subject, *testing.T){
-		brokenPrepares(), brokenDeliveries(), brokenBuffers(), brokenCloses(),
+		brokenPrepares(), brokenDeliveries(), brokenBuffers(), brokenHealth(), brokenCloses(),
 	} {
 		maps.Copy(all, part)
 	}

@@ -89,6 +89,14 @@ func bufferCases(h Harness) []Case {
 				t.Fatalf("Publish returned %v, want %v", err, context.DeadlineExceeded)
 			}
 		}},
+		{"full-error", "the error of a Publish without room wraps ErrBufferFull, also if the context has ended", func(t *trial) {
+			t.openFull(Limits{})
+			ctx, cancel := context.WithTimeout(context.Background(), 0)
+			defer cancel()
+			if _, err := t.tryPublish(ctx, t.numbered("late", 0)); !errors.Is(err, signalcast.ErrBufferFull) {
+				t.Fatalf("Publish returned %v, want %v", err, signalcast.ErrBufferFull)
+			}
+		}},
 		{"rejected-not-written", "a rejected message is never written, and its done is never called", func(t *trial) {
 			accepted := t.openFull(Limits{})
 			rejected, err := t.tryPublish(ended(), t.numbered("late", 0))

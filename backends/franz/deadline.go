@@ -11,12 +11,14 @@ import (
 // the response to a request in flight first, which can take several times the timeout.
 type deadlines struct {
 	timeout time.Duration
-	expire  func(kafkabus.Record)
+	expire  func(r kafkabus.Record, held bool)
 
 	mu          sync.Mutex
 	first, last *record // without an outcome, in the order in which they were accepted
 	timer       *time.Timer
 	closed      bool
+	count       int64
+	failed      map[string]bool // topics with failed records since the last call of slow
 
 	expiring sync.Mutex // held while expire is called
 }
@@ -29,7 +31,8 @@ const timeoutGrace = 800 * time.Millisecond
 func (d *deadlines) add(r *record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r.listed, r.previous, r.next = true, d.last, nil
+	d.count++
+	r.listed, r.held, r.number, r.previous, r.next = true, false, d.count, d.last, nil
 	if d.last != nil {
 		d.last.next = r
 	} else {
@@ -48,6 +51,56 @@ func (d *deadlines) remove(r *record) bool {
 	}
 	d.unlink(r)
 	return true
+}
+
+// hold notes that no client has a record, and unhold that a client gets it. unhold returns false
+// if the record has failed here.
+func (d *deadlines) hold(r *record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r.held = true
+}
+
+func (d *deadlines) unhold(r *record) (listed bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r.held = false
+	return r.listed
+}
+
+// unheld returns how many records of a topic a client has.
+func (d *deadlines) unheld(topic string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for r := d.first; r != nil; r = r.next {
+		if r.client.Topic == topic && !r.held {
+			n++
+		}
+	}
+	return n
+}
+
+// noteFailure notes that a record of a topic has failed.
+func (d *deadlines) noteFailure(topic string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failed[topic] = true
+}
+
+// slow returns the age of the oldest record of each topic that has one as old as the given age and
+// with a client. It returns the topics whose records failed since the last call too.
+func (d *deadlines) slow(age time.Duration) (slow map[string]time.Duration, failed map[string]bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	slow = map[string]time.Duration{}
+	now := time.Now()
+	for r := d.first; r != nil && now.Sub(r.message.Accepted) >= age; r = r.next {
+		if _, older := slow[r.client.Topic]; !older && !r.held {
+			slow[r.client.Topic] = now.Sub(r.message.Accepted)
+		}
+	}
+	failed, d.failed = d.failed, map[string]bool{}
+	return slow, failed
 }
 
 // close ends the timer and waits for calls of expire.
@@ -75,9 +128,10 @@ func (d *deadlines) fail() {
 			return
 		}
 		d.unlink(r)
-		message := r.message
+		message, held := r.message, r.held
+		d.failed[r.client.Topic] = true
 		d.mu.Unlock()
-		d.expire(message)
+		d.expire(message, held)
 	}
 }
 

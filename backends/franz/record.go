@@ -14,7 +14,9 @@ type record struct {
 	client         kgo.Record
 	promise        func(*kgo.Record, error)
 	message        kafkabus.Record
-	listed         bool // in deadlines, whose mutex guards it and the next two
+	listed         bool  // in deadlines, whose mutex guards it and the next four
+	held           bool  // no client has the record
+	number         int64 // in the order in which records were accepted
 	previous, next *record
 
 	before int64 // the number of produce requests when the message was accepted

@@ -23,35 +23,41 @@ import (
 
 // writer is a thin layer over the producer of franz-go.
 type writer struct {
-	options []kgo.Opt
-	client  atomic.Pointer[kgo.Client]
-	timeout time.Duration
-	wire    *kafkabus.Wire
+	options        []kgo.Opt
+	client         atomic.Pointer[kgo.Client]
+	timeout        time.Duration
+	requestTimeout time.Duration
+	maxBytes       int32
+	wire           *kafkabus.Wire
+	troubles       *backendkit.Troubles
 
-	// running counts the goroutine that renews the client. It ends when stop ends ctx.
-	ctx      context.Context //nolint:containedctx // the life of the goroutine
+	// running counts the goroutines, which end when stop ends ctx.
+	ctx      context.Context //nolint:containedctx // the life of the goroutines
 	stop     context.CancelFunc
 	running  sync.WaitGroup
-	mu       sync.Mutex // guards renewing, and starting the goroutine
+	mu       sync.RWMutex // guards renewing, topics, and starting goroutines
 	renewing bool
+	topics   map[string]*topic
+	limits   sync.Map // of the size of batches in bytes, an int32, by topic
 
 	deadlines  *deadlines
 	attributes [10]kafkabus.Attribute
 	records    sync.Pool // of *record without a message
 }
 
-func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
-	w := &writer{timeout: c.DeliveryTimeout, wire: kafkabus.NewWire(c), attributes: kafkabus.Attributes()}
-	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, expire: func(r kafkabus.Record) {
-		r.Failed(signalcast.FateUnknown, fmt.Errorf("%w: no response of the broker", signalcast.ErrDeliveryTimeout))
-	}}
+func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) (*writer, error) {
+	w := &writer{
+		timeout: c.DeliveryTimeout, requestTimeout: c.RequestTimeout, maxBytes: int32(c.MaxMessageBytes), //nolint:gosec // checked to be small
+		wire: kafkabus.NewWire(c), troubles: troubles, topics: map[string]*topic{}, attributes: kafkabus.Attributes(),
+	}
+	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, failed: map[string]bool{}, expire: w.expire}
 	w.records.New = func() any { return newRecord(w.complete) }
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.options = []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
-		kgo.WithLogger(logger{log}),
+		kgo.WithLogger(logger{troubles.Log()}),
 		// Both together bound the wait for a response.
 		kgo.ProduceRequestTimeout(c.RequestTimeout / 2),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout / 2),
@@ -62,7 +68,7 @@ func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int {
 			return func(r *kgo.Record, partitions int) int { return kafkabus.Partition(r.Key, partitions) }
 		})),
-		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
+		kgo.ProducerBatchMaxBytesFn(w.limitOf),
 		kgo.ProducerBatchCompression(codec(c.Compression)),
 		kgo.ProducerLinger(0), // records that wait for the request in flight are the next batch
 		kgo.AllowAutoTopicCreation(),
@@ -86,6 +92,7 @@ func newWriter(c kafkabus.Config, log *backendkit.Log) (*writer, error) {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	w.client.Store(client)
+	w.running.Go(w.watch)
 	return w, nil
 }
 
@@ -118,18 +125,42 @@ func byName() *kversion.Versions {
 func (w *writer) Write(m kafkabus.Record) {
 	r, _ := w.records.Get().(*record)
 	r.set(m, &w.attributes)
-	r.before = w.wire.Requests()
 	w.deadlines.add(r)
-	w.client.Load().Produce(context.Background(), &r.client, r.promise)
+	w.mu.RLock()
+	if t := w.topics[r.client.Topic]; t != nil && t.open {
+		w.produce(t, r)
+		w.mu.RUnlock()
+		return
+	}
+	w.mu.RUnlock()
+	w.hold(r)
+}
+
+// expire fails a record that timed out. If held is true, no client has it.
+func (w *writer) expire(r kafkabus.Record, held bool) {
+	fate, cause := signalcast.FateUnknown, errNoResponse
+	if held {
+		fate = signalcast.FateNotWritten
+		w.mu.RLock()
+		if t := w.topics[r.Message.Topic]; t.cause != nil {
+			cause = t.cause
+		}
+		w.mu.RUnlock()
+	}
+	r.Failed(fate, fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, cause))
 }
 
 // complete reports the outcome of a record.
 func (w *writer) complete(r *record, err error) {
+	if err != nil && w.giveBack(r, err) {
+		return
+	}
 	switch {
 	case !w.deadlines.remove(r):
 	case err == nil:
 		r.message.Delivered(r.client.Partition, r.client.Offset)
 	default:
+		w.deadlines.noteFailure(r.client.Topic)
 		fate := signalcast.FateUnknown
 		if w.certainlyNotWritten(r, err) {
 			fate = signalcast.FateNotWritten
@@ -139,6 +170,11 @@ func (w *writer) complete(r *record, err error) {
 			w.startRenewing()
 		}
 	}
+	w.recycle(r)
+}
+
+// recycle keeps a record for another message.
+func (w *writer) recycle(r *record) {
 	if r.clear() {
 		w.records.Put(r)
 	}
@@ -213,6 +249,12 @@ func (w *writer) Close() {
 	w.mu.Unlock()
 	w.running.Wait()
 	w.client.Load().Close()
+	for _, t := range w.topics {
+		if t.client != nil {
+			t.client.Close()
+		}
+	}
+	w.failHeld()
 	w.deadlines.close()
 }
 
@@ -239,6 +281,11 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 // older one of its partition, which fails those behind it too.
 func temporary(err error) bool {
 	var dial *kafkabus.DialError
+	return errors.Is(err, io.EOF) || errors.As(err, &dial) && !isUntrusted(err)
+}
+
+// isUntrusted reports whether the certificate of a server is not trusted.
+func isUntrusted(err error) bool {
 	var certificate *tls.CertificateVerificationError
-	return errors.Is(err, io.EOF) || errors.As(err, &dial) && !errors.As(err, &certificate)
+	return errors.As(err, &certificate)
 }

@@ -24,9 +24,9 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := backendkit.NewLog(c.Logger)
-	w := newWriter(checked, log)
-	bus, err := kafkabus.New(checked, log, w)
+	troubles := backendkit.NewTroubles(backendkit.NewLog(c.Logger))
+	w := newWriter(checked, troubles)
+	bus, err := kafkabus.New(checked, troubles, w)
 	if err != nil {
 		w.Close()
 		return nil, err
@@ -65,6 +65,12 @@ func (b *Backend) Close(ctx context.Context) error { return b.bus.Close(ctx) }
 
 // Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Backend) Unacknowledged() int { return b.bus.Unacknowledged() }
+
+// Troubles returns the topics that cannot be written at present, with the cause.
+func (b *Backend) Troubles() []signalcast.Trouble { return b.bus.Troubles() }
+
+// Buffered returns the use of the buffer.
+func (b *Backend) Buffered() signalcast.BufferUsage { return b.bus.Buffered() }
 
 // UseLogger sets the logger if Config.Logger is nil. The dispatcher calls it.
 func (b *Backend) UseLogger(l *slog.Logger) { b.bus.UseLogger(l) }

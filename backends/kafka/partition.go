@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -28,10 +27,10 @@ type partition struct {
 
 	// Used by that goroutine only:
 	pending  []kafkabus.Record // moved from the queue, those of the batch first
-	space    []byte            // the memory of the last batch, for the next
-	sequence *sequence         // nil if the partition needs a new producer
-	failing  bool              // the outage is logged
-	limit    int               // the largest number of records in a batch, after a larger one was rejected; 0 means no limit
+	attempts *backendkit.Attempts
+	space    []byte    // the memory of the last batch, for the next
+	sequence *sequence // nil if the partition needs a new producer
+	limit    int       // the largest number of records in a batch, after a larger one was rejected; 0 means no limit
 }
 
 // batch is a number of records that are written at once.
@@ -71,6 +70,7 @@ func (p *partition) serve(ctx context.Context) {
 			if cause == nil {
 				cause = err
 			}
+			p.attempts.Failed(cause)
 			continue
 		}
 		cause = err
@@ -78,17 +78,10 @@ func (p *partition) serve(ctx context.Context) {
 			repeats = 0
 			continue
 		}
-		if !p.failing {
-			p.failing = true
-			p.log().WarnContext(ctx, "writing to the partition fails", slog.Any("error", cause))
-		}
+		p.attempts.Failed(explain(cause))
 		p.pause(ctx, &b, repeats)
 		repeats++
 	}
-}
-
-func (p *partition) log() *slog.Logger {
-	return p.writer.log.Logger().With(slog.String("topic", p.topic), slog.Int("partition", int(p.number)))
 }
 
 // fill adds records to the batch up to the limits, unless the batch may have been written. It
@@ -141,6 +134,7 @@ func (p *partition) moveQueued() bool {
 	p.served = len(p.pending) > 0
 	if !p.served {
 		p.pending, p.queue, p.space = nil, nil, nil
+		p.attempts.Ended() // before another goroutine can serve the partition
 	}
 	return p.served
 }
@@ -253,11 +247,8 @@ func (p *partition) acquire(ctx context.Context) (chan struct{}, error) {
 const slotPatience = 500 * time.Millisecond
 
 func (p *partition) delivered(b *batch, offset int64) {
+	p.attempts.Succeeded()
 	p.sequence.advance(len(b.records))
-	if p.failing {
-		p.failing = false
-		p.log().InfoContext(p.writer.ctx, "writing to the partition works again")
-	}
 	kafkabus.Delivered(b.records, p.number, offset)
 	if !b.unreplied {
 		p.space = b.encoded

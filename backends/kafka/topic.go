@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"log/slog"
 	"slices"
 	"time"
 
@@ -45,6 +44,8 @@ func (w *writer) rediscover(name string) {
 // discover reads the partitions of a topic and their leaders. It retries while records wait for
 // them.
 func (w *writer) discover(t *topic) {
+	attempts := w.troubles.To(t.name)
+	defer attempts.Ended()
 	var cause error // of the last attempt that Close did not end
 	for repeats := 0; ; repeats++ {
 		leaders, err := w.cluster.leaders(w.ctx, t.name)
@@ -58,10 +59,13 @@ func (w *writer) discover(t *topic) {
 			failed[i].Failed(signalcast.FateNotWritten, failed[i].cause)
 		}
 		if done {
+			if err == nil {
+				attempts.Succeeded()
+			}
 			return
 		}
-		if repeats == 0 && w.ctx.Err() == nil {
-			w.log.Logger().WarnContext(w.ctx, "topic is not available", slog.String("topic", t.name), slog.Any("error", err))
+		if w.ctx.Err() == nil {
+			attempts.Failed(explain(err))
 		}
 		w.cluster.refresh()
 		_ = backendkit.Pause(w.ctx, repeats+1, 0) // the next attempt sees that ctx has ended
@@ -117,7 +121,7 @@ func (w *writer) resize(t *topic, n int) {
 		}
 	}
 	for i := len(t.partitions); i < n; i++ {
-		p := &partition{writer: w, topic: t.name, number: int32(i)} //nolint:gosec // a number of partitions fits
+		p := &partition{writer: w, topic: t.name, number: int32(i), attempts: w.troubles.To(t.name)} //nolint:gosec // a number of partitions fits
 		for _, r := range t.removed {
 			if r.number == p.number { // one goroutine serves a partition
 				p = r

@@ -17,7 +17,7 @@ type writer struct {
 	encoder  encoder
 	timeout  time.Duration
 	maxBytes int
-	log      *backendkit.Log
+	troubles *backendkit.Troubles
 
 	// running counts the goroutines, which end when stop ends ctx.
 	ctx     context.Context //nolint:containedctx // the life of the goroutines
@@ -40,9 +40,9 @@ const (
 	partitionsAge = 5 * time.Second
 )
 
-func newWriter(c kafkabus.Config, log *backendkit.Log) *writer {
+func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) *writer {
 	w := &writer{
-		cluster: newCluster(c), encoder: newEncoder(c.Compression), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, log: log,
+		cluster: newCluster(c), encoder: newEncoder(c.Compression), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, troubles: troubles,
 		slots: map[int32]chan struct{}{}, topics: map[string]*topic{},
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"errors"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -49,8 +50,24 @@ func (b *Backend) Heal() {
 func (b *Backend) Hold() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.held = true
+	b.held, b.heldAt = true, time.Now()
 }
+
+var errHeld = errors.New("memory: the broker hangs because of Hold")
+
+// Troubles returns one trouble for all topics while [Backend.Hold] keeps a message from being
+// delivered.
+func (b *Backend) Troubles() []signalcast.Trouble {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.held || len(b.queue) == 0 {
+		return nil
+	}
+	return []signalcast.Trouble{{Since: b.heldAt, Err: errHeld}}
+}
+
+// Buffered returns the use of the buffer.
+func (b *Backend) Buffered() signalcast.BufferUsage { return b.buffer.Usage() }
 
 // Release ends [Backend.Hold].
 func (b *Backend) Release() {

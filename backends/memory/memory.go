@@ -34,6 +34,7 @@ type Backend struct {
 	queue    []*entry // messages without an outcome, oldest first
 	timer    *time.Timer
 	held     bool
+	heldAt   time.Time
 	givingUp bool // the context of Close has ended
 	faults   []Fault
 	count    uint64 // messages stored so far

@@ -21,6 +21,7 @@ var _ signalcast.Backend = (*Backend)(nil)
 // Backend publishes messages to Redis streams. All methods are safe for concurrent use.
 type Backend struct {
 	log             *backendkit.Log
+	troubles        *backendkit.Troubles
 	place           string
 	servers         servers
 	buffer          *backendkit.Buffer
@@ -76,6 +77,7 @@ func New(c Config) (*Backend, error) {
 	if cluster := b.servers.cluster; cluster != nil {
 		b.serving.Go(func() { cluster.run(ctx) })
 	}
+	b.troubles = backendkit.NewTroubles(b.log)
 	b.start = func(s *stream) { b.serving.Go(func() { b.serve(ctx, s) }) }
 	if c.OnTrim != nil {
 		report := func(t Trim) { b.log.Protect("OnTrim", func() { c.OnTrim(t) }) }
@@ -154,6 +156,12 @@ func (b *Backend) Panics() int64 { return b.log.Panics() }
 
 // Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Backend) Unacknowledged() int { return b.buffer.Len() }
+
+// Troubles returns the streams that cannot be written at present, with the cause.
+func (b *Backend) Troubles() []signalcast.Trouble { return b.troubles.List() }
+
+// Buffered returns the use of the buffer.
+func (b *Backend) Buffered() signalcast.BufferUsage { return b.buffer.Usage() }
 
 // PossibleDuplicates returns how many times a message was retried after an attempt that may
 // have written it, on a server that does not recognise duplicates. It is the largest

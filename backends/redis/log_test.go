@@ -36,7 +36,7 @@ func TestLogReportsRecoveryAfterTheFirstWrite(t *testing.T) {
 			f.publish(t, b, "s", 1, 1)
 			flush(t, b)
 			require.NoError(t, b.Close(t.Context()))
-			require.Contains(t, log.String(), "writing to the stream fails")
+			require.Contains(t, log.String(), "delivery fails, retrying")
 			if c.again {
 				require.Contains(t, log.String(), "works again")
 			} else {

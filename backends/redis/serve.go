@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -17,7 +16,9 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 	var (
 		failures int   // failed attempts in a row
 		cause    error // of the last failure
+		attempts = b.troubles.To(s.name)
 	)
+	defer attempts.Ended()
 	for b.refill(s) {
 		b.expire(ctx, s, cause)
 		if len(s.waiting()) == 0 {
@@ -31,14 +32,11 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		switch {
 		case cause != nil:
 			failures++
-			if failures == 1 {
-				b.log.Logger().WarnContext(ctx, "writing to the stream fails",
-					slog.String("stream", s.name), slog.Any("error", cause))
-			}
+			attempts.Failed(cause)
 			b.pause(ctx, failures, s)
-		case failures > 0 && wrote:
+		case wrote:
 			failures = 0
-			b.log.Logger().InfoContext(ctx, "writing to the stream works again", slog.String("stream", s.name))
+			attempts.Succeeded()
 		}
 	}
 }

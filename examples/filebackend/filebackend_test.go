@@ -91,7 +91,7 @@ func TestFileThatCannotBeOpenedIsRetriedAndLoggedOnce(t *testing.T) {
 		require.ErrorIs(t, b.Close(ctx), context.DeadlineExceeded)
 		require.ErrorContains(t, <-outcomes, "not written")
 
-		require.Contains(t, log.String(), "messages=1")
+		require.Contains(t, log.String(), "delivery fails, retrying")
 		require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("\n")), "an outage is logged once")
 		require.NotContains(t, log.String(), "secret")
 	})

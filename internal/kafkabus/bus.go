@@ -27,6 +27,7 @@ type Writer interface {
 type Bus struct {
 	*backendkit.Log
 
+	troubles      *backendkit.Troubles
 	place         string
 	writer        Writer
 	registry      *registry
@@ -52,13 +53,13 @@ type Bus struct {
 var _ signalcast.Backend = (*Bus)(nil)
 
 // New returns a bus that writes with w. Check must have checked c.
-func New(c Config, log *backendkit.Log, w Writer) (*Bus, error) {
+func New(c Config, troubles *backendkit.Troubles, w Writer) (*Bus, error) {
 	registry, err := newRegistry(c)
 	if err != nil {
 		return nil, err
 	}
 	b := &Bus{
-		Log: log, place: c.String(), writer: w, registry: registry,
+		Log: troubles.Log(), troubles: troubles, place: c.String(), writer: w, registry: registry,
 		buffer:   backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
 		registerOnUse: c.RegisterOnUse,
@@ -140,6 +141,12 @@ func (b *Bus) shutDown(ctx context.Context) error {
 
 // Unacknowledged returns the number of accepted messages that have no outcome.
 func (b *Bus) Unacknowledged() int { return b.buffer.Len() }
+
+// Troubles returns the topics that cannot be written at present, with the cause.
+func (b *Bus) Troubles() []signalcast.Trouble { return b.troubles.List() }
+
+// Buffered returns the use of the buffer.
+func (b *Bus) Buffered() signalcast.BufferUsage { return b.buffer.Usage() }
 
 // queue holds the records of one topic while a schema of the first one is not registered. All
 // other records of the topic wait behind it, which keeps their order.

@@ -202,6 +202,24 @@ func TestRejectedRecordFailsAtOnce(t *testing.T) {
 	})
 }
 
+func TestBatchesAreNotLargerThanTheTopicAllows(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		limit := "4000"
+		_, err := admin(t, cluster).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &limit}, "topic")
+		require.NoError(t, err)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		var known []<-chan outcome
+		for n := range 500 {
+			known = append(known, publish(t, b, plain.message("topic", "key", n)))
+		}
+		delivered(t, known...)
+		require.Len(t, cluster.Read(t, "topic"), 500)
+		requireOrder(t, cluster.Read(t, "topic"))
+	})
+}
+
 func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {

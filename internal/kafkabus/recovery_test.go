@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/internal/kafkabus"
 	"github.com/signalcast/signalcast/internal/kafkatest"
@@ -40,15 +39,19 @@ func TestTopicMayBeCreatedAgain(t *testing.T) {
 	})
 }
 
-// franz-go does not use a topic again that has fewer partitions than before.
 func TestTopicMayBeCreatedAgainWithFewerPartitions(t *testing.T) {
 	t.Parallel()
+	forEachBackend(t, createAgainWithFewerPartitions)
+}
+
+func createAgainWithFewerPartitions(t *testing.T, open kafkatest.Open) {
+	t.Helper()
 	const count = 200
 	cluster := kafkatest.NewStrictCluster(t)
 	a := admin(t, cluster)
 	_, err := a.CreateTopic(t.Context(), 12, 1, nil, "topic")
 	require.NoError(t, err)
-	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) }, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+	b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
 	var known []<-chan outcome
 	for n := range count {
 		known = append(known, publish(t, b, plain.message("topic", fmt.Sprint("key", n%20), n)))

@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 var (
 	full  = flag.Bool("full", false, "run every scenario at both rates")
+	moves = flag.Int("moves", 8, "the `number` of leader moves in the scenario that moves leaders by several means")
 	write = flag.String("write", "", "the `file` to write the report to")
 )
 
@@ -46,6 +48,10 @@ func TestFaults(t *testing.T) {
 					continue
 				}
 				t.Run(strings.ReplaceAll(s.name, " ", "-"), func(t *testing.T) {
+					rates, load := rates, cmp.Or(s.load, load)
+					if s.rate > 0 {
+						rates = []int{s.rate}
+					}
 					for _, rate := range rates {
 						topic := strings.ReplaceAll(fmt.Sprint("faults-", s.name, "-", rate), " ", "-")
 						o := p.run(t, s, topic, rate, load)

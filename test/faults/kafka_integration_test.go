@@ -3,9 +3,9 @@
 package faults_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,24 +42,16 @@ func openKafka(t testing.TB, c kafkaconfig.Config) backend {
 // noDuplicates is for an idempotent producer, which writes every message once.
 func noDuplicates(backend, scenario) int { return 0 }
 
-// duplicatesIfInterrupted is for a producer that writes unacknowledged messages again.
-func duplicatesIfInterrupted(_ backend, s scenario) int {
-	if s.interrupts {
-		return math.MaxInt
-	}
-	return 0
-}
-
 // kafkaTarget returns a target for brokers behind proxies.
 func kafkaTarget(name string, brokers []string, registry *faults.Proxy, client string, proxies ...*faults.Proxy) *target {
-	open, allowed := openFranz, noDuplicates
+	open := openFranz
 	if client == "kafka-go" {
-		open, allowed = openKafka, duplicatesIfInterrupted
+		open = openKafka
 	}
 	return &target{
 		name:    name + ", " + client,
 		proxies: append(proxies, registry),
-		allowed: allowed,
+		allowed: noDuplicates,
 		open: func(t testing.TB) backend {
 			t.Helper()
 			return open(t, kafkaconfig.Config{
@@ -207,7 +199,7 @@ func startCluster(t *testing.T, client string) (*target, []scenario) {
 		}
 	}
 	p := kafkaTarget("Kafka, three brokers, min.insync.replicas 2", brokers, registry, client)
-	return p, []scenario{{
+	return p, []scenario{leaderMoves(admin, servers, *moves), {
 		name: "leader killed", fault: "leader of a partition killed with -9, and restarted after 3 s", interrupts: true, short: true,
 		inject: ofLeader(3*time.Second, (*server).kill, (*server).restart),
 	}, {
@@ -222,15 +214,25 @@ func startCluster(t *testing.T, client string) (*target, []scenario) {
 // partition waits until the first partition of a topic has a leader other than
 // not, and returns its details. Any leader will do if not is -1.
 func partition(client *kgo.Client, topic string, not int32) (kadm.PartitionDetail, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	return await(client, topic, func(p kadm.PartitionDetail) bool { return len(p.ISR) > 1 && p.Leader != not })
+}
+
+// inSync waits until n replicas of the first partition of a topic are in sync, and returns its details.
+func inSync(client *kgo.Client, topic string, n int) (kadm.PartitionDetail, error) {
+	return await(client, topic, func(p kadm.PartitionDetail) bool { return len(p.ISR) == n && p.Leader >= 0 })
+}
+
+// await waits until ready returns true of the first partition of a topic, and returns its details.
+func await(client *kgo.Client, topic string, ready func(kadm.PartitionDetail) bool) (kadm.PartitionDetail, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
 		topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
-		if err != nil {
-			return kadm.PartitionDetail{}, err
+		if err == nil && ready(topics[topic].Partitions[0]) {
+			return topics[topic].Partitions[0], nil
 		}
-		if detail := topics[topic].Partitions[0]; len(detail.ISR) > 1 && detail.Leader != not {
-			return detail, nil
+		if ctx.Err() != nil {
+			return kadm.PartitionDetail{}, fmt.Errorf("waiting for a partition: %w", cmp.Or(err, ctx.Err()))
 		}
 		<-time.After(50 * time.Millisecond)
 	}

@@ -56,6 +56,9 @@ type scenario struct {
 	inject func(topic string) error
 	// heal, unless nil, ends the fault after Close has returned.
 	heal func()
+	// load and rate, unless 0, replace the time for which events are sent and the rates of the suite.
+	load time.Duration
+	rate int
 	// interrupts reports whether acknowledgements can be lost.
 	interrupts bool
 	// forgets reports whether the server can lose the last events it acknowledged.

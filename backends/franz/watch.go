@@ -1,0 +1,165 @@
+package franz
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/signalcast/signalcast/backends/backendkit"
+	"github.com/signalcast/signalcast/internal/kafkabus"
+)
+
+const (
+	// watchInterval is how often the topics of slow records are looked at.
+	watchInterval = 250 * time.Millisecond
+	// slowAfter is the age of a record that is looked into.
+	slowAfter = 500 * time.Millisecond
+	// shrunkAfter is how long a topic must have fewer partitions than franz-go knows. A broker
+	// that lags behind may know fewer for a moment.
+	shrunkAfter = 2 * time.Second
+)
+
+// watched is a topic with slow records.
+type watched struct {
+	attempts *backendkit.Attempts
+	shrunk   time.Time // since when it has fewer partitions, or zero
+	moving   bool
+}
+
+// watch asks the brokers about topics whose records get no outcome, since franz-go retries without
+// telling the cause. It reports the cause, and moves the records of topics that were created again
+// with fewer partitions.
+func (w *writer) watch() {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	topics := map[string]*watched{}
+	for {
+		select {
+		case <-ticker.C:
+		case <-w.ctx.Done():
+			return
+		}
+		slow, failed := w.deadlines.slow(slowAfter)
+		for name, t := range topics {
+			switch {
+			case slow[name] > 0:
+				continue
+			case failed[name]:
+				t.attempts.Ended()
+			default:
+				t.attempts.Succeeded()
+			}
+			delete(topics, name)
+		}
+		if len(slow) == 0 {
+			continue
+		}
+		found := w.ask(slow)
+		for name, age := range slow {
+			t := topics[name]
+			if t == nil {
+				t = &watched{attempts: w.troubles.To(name)}
+				topics[name] = t
+			}
+			w.inspect(name, t, found[name], age)
+		}
+	}
+}
+
+// finding is what a broker says about a topic.
+type finding struct {
+	partitions int32
+	err        error
+}
+
+// ask asks a broker about topics.
+func (w *writer) ask(topics map[string]time.Duration) map[string]finding {
+	ctx, cancel := context.WithTimeout(w.ctx, min(time.Second, w.requestTimeout))
+	defer cancel()
+	request := kmsg.NewPtrMetadataRequest()
+	for name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &name
+		request.Topics = append(request.Topics, t)
+	}
+	found := map[string]finding{}
+	response, err := request.RequestWith(ctx, w.client.Load())
+	if err != nil {
+		for name := range topics {
+			found[name] = finding{err: w.unreachable(err)}
+		}
+		return found
+	}
+	for _, t := range response.Topics {
+		f := finding{partitions: int32(len(t.Partitions)), err: explain(t.ErrorCode)} //nolint:gosec // a number of partitions fits
+		for _, p := range t.Partitions {
+			if f.err == nil {
+				f.err = explain(p.ErrorCode)
+			}
+		}
+		if t.Topic != nil {
+			found[*t.Topic] = f
+		}
+	}
+	return found
+}
+
+func explain(code int16) error {
+	if err := kerr.ErrorForCode(code); err != nil {
+		return kafkabus.Explain(code, err)
+	}
+	return nil
+}
+
+// inspect reports the cause for which a topic has records of the given age.
+func (w *writer) inspect(name string, t *watched, f finding, age time.Duration) {
+	switch {
+	case f.err != nil:
+		t.attempts.Failed(f.err)
+		t.shrunk = time.Time{}
+		return
+	case age >= w.requestTimeout:
+		err := w.wire.DialErr()
+		if err == nil {
+			err = errNoResponse
+		}
+		t.attempts.Failed(err)
+	}
+	w.mu.RLock()
+	state := w.topics[name]
+	w.mu.RUnlock()
+	if f.partitions == 0 || !w.knows(state, f.partitions) {
+		t.shrunk = time.Time{}
+		return
+	}
+	switch {
+	case t.shrunk.IsZero():
+		t.shrunk = time.Now()
+	case time.Since(t.shrunk) >= shrunkAfter && !t.moving:
+		t.moving = true
+		t.attempts.Failed(errShrunk)
+		w.running.Go(func() { w.move(state, f.partitions) })
+	}
+}
+
+// knows reports whether the client of a topic knows a partition of the given number.
+func (w *writer) knows(t *topic, partition int32) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if !t.open {
+		return false
+	}
+	client := t.client
+	if client == nil {
+		client = w.client.Load()
+	}
+	return hasPartition(client, t.name, partition)
+}
+
+func hasPartition(client *kgo.Client, topic string, partition int32) bool {
+	leader, _, err := client.PartitionLeader(topic, partition)
+	return leader >= 0 || err != nil
+}
