@@ -143,13 +143,10 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 			continue
 		}
 		d.slots = d.slots[:len(d.slots)+len(added)]
-		var trace *TraceContext
-		if from := t.dispatcher.options.trace; from != nil {
-			trace = from(ctx)
-		}
+		t.dispatcher.setTrace(ctx, added)
 		for j := range added {
 			s := &added[j]
-			s.delivery, s.message.Trace = d, trace
+			s.delivery = d
 			s.publish(ctx)
 		}
 	}

@@ -53,10 +53,10 @@ type Receipt struct {
 	// ID is the broker's name for the message, such as the ID of a Redis stream
 	// entry. It is empty if the broker gives no name.
 	ID string
-	// Partition and Offset are the place in a Kafka topic. They are valid only if
+	// Offset and Partition are the place in a Kafka topic. They are valid only if
 	// HasOffset is true.
-	Partition int32
 	Offset    int64
+	Partition int32
 	// HasOffset reports whether Partition and Offset are known.
 	HasOffset bool
 }

@@ -18,3 +18,14 @@ type TraceContext struct {
 func WithTraceContext(from func(ctx context.Context) *TraceContext) DispatcherOption {
 	return DispatcherOption{func(o *dispatcherOptions) { o.trace = from }}
 }
+
+// setTrace gives new messages the trace of the sender.
+func (d *Dispatcher) setTrace(ctx context.Context, messages []slot) {
+	if d.options.trace == nil {
+		return
+	}
+	trace := d.options.trace(ctx)
+	for i := range messages {
+		messages[i].message.Trace = trace
+	}
+}
