@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"syscall"
 
 	"github.com/segmentio/kafka-go"
 
@@ -17,6 +19,11 @@ func explain(err error) error {
 		return kafkabus.Explain(int16(code), fmt.Errorf("broker: %w", err)) //nolint:gosec // codes have 16 bits
 	}
 	return err
+}
+
+// closedByBroker reports whether err says that the broker closed the connection.
+func closedByBroker(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // permanent reports whether a retry is of no use after err, whatever the batch holds.

@@ -78,7 +78,10 @@ func (p *partition) serve(ctx context.Context) {
 			repeats = 0
 			continue
 		}
-		p.attempts.Failed(explain(cause))
+		// Brokers close idle connections, and those whose credentials are to be renewed.
+		if repeats > 0 || !closedByBroker(cause) {
+			p.attempts.Failed(explain(cause))
+		}
 		p.pause(ctx, &b, repeats)
 		repeats++
 	}

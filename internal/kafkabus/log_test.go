@@ -35,6 +35,19 @@ func TestOutageIsLoggedWithoutData(t *testing.T) {
 	})
 }
 
+func TestConnectionThatTheBrokerClosesIsNotLogged(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		var log warnings
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), Logger: log.logger()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		cluster.LoseAcknowledgements(1)
+		delivered(t, publish(t, b, plain.message("topic", "key", 2)))
+		require.Empty(t, log.String())
+	})
+}
+
 func TestRejectionIsNotLoggedAsRecovery(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
