@@ -5,16 +5,16 @@ package redis_test
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/test/ports"
+	"github.com/signalcast/signalcast/test/rediscluster"
 )
 
 // cluster is a Redis Cluster of one test: masters first, then one replica for each, in the
@@ -29,58 +29,19 @@ type cluster struct {
 // replaced by its replica. Each master has the same share of the slots.
 func startCluster(t testing.TB, masters, replicas int) *cluster {
 	t.Helper()
-	ctx := context.Background()
 	c := &cluster{masters: masters}
+	var clients []*goredis.Client
 	for range masters + replicas {
 		node := startServer(t, "--set", "cluster-enabled yes", "--set", "cluster-node-timeout 2000",
 			"--set", fmt.Sprintf("cluster-port %d", ports.Pair(t)))
-		id, err := node.client.Do(ctx, "CLUSTER", "MYID").Text()
-		require.NoError(t, err)
-		c.nodes, c.ids = append(c.nodes, node), append(c.ids, id)
+		c.nodes, clients = append(c.nodes, node), append(clients, node.client)
 	}
-	for i, node := range c.nodes {
-		if i < masters {
-			first, next := 16384*i/masters, 16384*(i+1)/masters
-			require.NoError(t, node.client.Do(ctx, "CLUSTER", "ADDSLOTSRANGE", first, next-1).Err())
-			require.NoError(t, node.client.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
-		}
-		bus, err := node.client.ConfigGet(ctx, "cluster-port").Result()
-		require.NoError(t, err)
-		_, port, _ := strings.Cut(node.addr, ":")
-		require.NoError(t, c.nodes[0].client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", port, bus["cluster-port"]).Err())
-	}
-	known := "cluster_known_nodes:" + strconv.Itoa(len(c.nodes))
-	c.wait(t, func(node *server) bool {
-		info, _ := node.client.ClusterInfo(ctx).Result()
-		return strings.Contains(info, known)
-	})
-	for i := range replicas {
-		require.NoError(t, c.nodes[masters+i].client.ClusterReplicate(ctx, c.ids[i]).Err())
-	}
-	c.wait(t, func(node *server) bool {
-		info, _ := node.client.ClusterInfo(ctx).Result()
-		role, _ := node.client.Info(ctx, "replication").Result()
-		return strings.Contains(info, "cluster_state:ok") &&
-			(strings.Contains(role, "role:master") || strings.Contains(role, "master_link_status:up"))
-	})
-	c.wait(t, func(node *server) bool {
-		slots, _ := node.client.ClusterSlots(ctx).Result() //nolint:staticcheck // as the backend does
-		complete := 0
-		for _, s := range slots {
-			if len(s.Nodes) > 1 {
-				complete++
-			}
-		}
-		return len(slots) == masters && complete == replicas
-	})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var err error
+	c.ids, err = rediscluster.Form(ctx, clients, masters)
+	require.NoError(t, err)
 	return c
-}
-
-func (c *cluster) wait(t testing.TB, ready func(*server) bool) {
-	t.Helper()
-	for _, node := range c.nodes {
-		require.Eventually(t, func() bool { return ready(node) }, patience, 20*time.Millisecond)
-	}
 }
 
 // streamOf returns the name of a stream in a slot of the given master, a new one for each n.

@@ -64,6 +64,15 @@ type Config struct {
 	// the oldest entries, read or not, in whole blocks, so that somewhat more stay. 0
 	// means 10,000, the default of the Open edX event bus. -1 means no trimming.
 	MaxLen int64
+	// Replicas is the number of replicas that must have a message before it counts as delivered
+	// (the command WAIT). If fewer have it at the delivery timeout, the message fails with
+	// FateUnknown. 0 means that the master alone is enough.
+	Replicas int
+	// Synced requires that the master and each of Replicas have the message on disk, in their
+	// append-only files (the command WAITAOF). It needs Redis 7.2 or newer. False means that
+	// the server's setting appendfsync decides alone.
+	Synced bool
+
 	// OnTrim is called when trimming is about to remove, or has removed, entries that a
 	// consumer group has not read. It is called at most once a minute for each group, on a
 	// goroutine that writes to the stream, so it must not block. A panic is recovered and
@@ -174,6 +183,7 @@ func (c Config) check() error {
 		{"BufferBytes", c.BufferBytes},
 		{"BatchMessages", int64(c.BatchMessages)},
 		{"Pipelines", int64(c.Pipelines)},
+		{"Replicas", int64(c.Replicas)},
 	}
 	for _, count := range counts {
 		if count.n < 0 {

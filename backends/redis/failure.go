@@ -22,6 +22,9 @@ func heals(err error) bool {
 	if errors.As(err, &several) { // Sentinels, any of which may name the master
 		return slices.ContainsFunc(several.Unwrap(), heals)
 	}
+	if errors.As(err, new(*replicasError)) || errors.Is(err, errNoWaitAOF) {
+		return false
+	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		return false

@@ -21,8 +21,10 @@ type node struct {
 	client  *redis.Client
 	conns   *rawconn.Set
 	timeout time.Duration // of each wait for the server
-	stalled func()        // called while a session waits for long; nil outside a cluster
-	permits chan struct{}
+	// durability is that of each batch.
+	durability durability
+	stalled    func() // called while a session waits for long; nil outside a cluster
+	permits    chan struct{}
 	// wanting is the number of streams that wait for a permit.
 	wanting atomic.Int64
 	// left is closed when the node is no longer a master of the cluster.
@@ -35,10 +37,11 @@ type node struct {
 	cause    error     // of the last failure
 }
 
-func newNode(addr string, client *redis.Client, conns *rawconn.Set, limit int, timeout time.Duration, stalled func()) *node {
+func newNode(c Config, addr string, client *redis.Client, conns *rawconn.Set, stalled func()) *node {
 	return &node{
-		addr: addr, client: client, conns: conns, timeout: timeout, stalled: stalled,
-		permits: make(chan struct{}, limit), left: make(chan struct{}),
+		addr: addr, client: client, conns: conns, timeout: c.ReadTimeout, stalled: stalled,
+		durability: durability{c.Replicas, c.Synced},
+		permits:    make(chan struct{}, c.Pipelines), left: make(chan struct{}),
 	}
 }
 

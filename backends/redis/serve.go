@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +25,7 @@ func (b *Backend) serve(ctx context.Context, s *stream) {
 		if len(s.waiting()) == 0 {
 			continue
 		}
-		wrote, err := b.attempt(ctx, s, max(1, b.batchMessages>>failures))
+		wrote, err := b.attempt(ctx, s, attempts, max(1, b.batchMessages>>failures))
 		if ctx.Err() != nil {
 			continue // err may come from the end of ctx; cause is from before
 		}
@@ -64,7 +65,7 @@ func (b *Backend) expire(ctx context.Context, s *stream, cause error) {
 // attempt writes messages until one must be retried, none is left, or another stream waits
 // for the connection. wrote reports whether a message was written. cause is the reason to pause
 // before the next attempt. The first batch has at most the given number of messages.
-func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote bool, cause error) {
+func (b *Backend) attempt(ctx context.Context, s *stream, attempts *backendkit.Attempts, messages int) (wrote bool, cause error) {
 	session, err := b.servers.get(ctx, s, s.waiting()[0].accepted.Add(b.deliveryTimeout))
 	if err != nil {
 		if !heals(err) {
@@ -72,7 +73,7 @@ func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote b
 		}
 		return false, err
 	}
-	wrote, cause = b.write(ctx, s, session, messages)
+	wrote, cause = b.write(ctx, s, session, attempts, messages)
 	if cause == nil && !session.unread() {
 		session.node.put(session)
 		return wrote, nil
@@ -88,7 +89,7 @@ func (b *Backend) attempt(ctx context.Context, s *stream, messages int) (wrote b
 
 // write writes one batch after the other. While the server executes one, the next is prepared,
 // except after failures: the message that made larger batches fail may be next.
-func (b *Backend) write(ctx context.Context, s *stream, session *session, messages int) (wrote bool, cause error) {
+func (b *Backend) write(ctx context.Context, s *stream, session *session, attempts *backendkit.Attempts, messages int) (wrote bool, cause error) {
 	batch := s.batch(0, messages)
 	b.countRepeated(batch, session)
 	session.send(batch, b.maxLen)
@@ -100,6 +101,9 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 		}
 		outcomes := session.receive(count)
 		session.progress()
+		if session.node.durability.needed() {
+			session.confirmAll(ctx, outcomes, batch[0].accepted.Add(b.deliveryTimeout), attempts)
+		}
 		for _, o := range outcomes {
 			if o.err != nil && heals(o.err) {
 				cause = o.err
@@ -118,6 +122,7 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 				wrote = true
 				return verdict{decided: true, id: outcomes[i].id}
 			case !heals(err):
+				batch[i].lost = batch[i].lost || errors.As(err, new(*unconfirmedError))
 				return failed(err)
 			case !isReply(err):
 				batch[i].lost = true
@@ -146,9 +151,10 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, messag
 const minPrepared = 8
 
 // prepare prepares the batch behind the one in flight and returns it. It returns none if the
-// server may reject transactions, or if another stream waits for a connection.
+// server may reject transactions, if another stream waits for a connection, or if the
+// connection waits for replicas.
 func (b *Backend) prepare(s *stream, inFlight int, session *session) ([]pending, error) {
-	if !session.transacts || session.asking || session.node.wanting.Load() > 0 {
+	if !session.transacts || session.asking || session.node.wanting.Load() > 0 || session.node.durability.needed() {
 		return nil, nil
 	}
 	b.refill(s)

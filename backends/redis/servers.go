@@ -20,13 +20,13 @@ type servers struct {
 func newServers(c Config) servers {
 	s := servers{conns: rawconn.New()}
 	if c.URL != "" || c.MasterName != "" {
-		s.single = newNode("", newClient(c, "", s.conns), s.conns, c.Pipelines, c.ReadTimeout, nil)
+		s.single = newNode(c, "", newClient(c, "", s.conns), s.conns, nil)
 		return s
 	}
 	s.cluster = newCluster(c.Addrs,
 		func(addr string) *redis.Client { return newClient(c, addr, s.conns) },
 		func(addr string, client *redis.Client) *node {
-			return newNode(addr, client, s.conns, c.Pipelines, c.ReadTimeout, func() { s.cluster.ask() })
+			return newNode(c, addr, client, s.conns, func() { s.cluster.ask() })
 		}, c.ReadTimeout)
 	return s
 }

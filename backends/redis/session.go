@@ -80,7 +80,11 @@ func (s *session) check(ctx context.Context, n *node) error {
 	var reply any
 	conn, err := n.conns.Find(func(mark string) error {
 		return guarded(func() (err error) {
-			reply, err = s.conn.Do(ctx, "COMMAND", "INFO", "XCFGSET", mark).Result()
+			command := []any{"COMMAND", "INFO", "XCFGSET"}
+			if n.durability.synced {
+				command = append(command, "WAITAOF")
+			}
+			reply, err = s.conn.Do(ctx, append(command, mark)...).Result()
 			return err //nolint:wrapcheck // wrapped where it is reported
 		})
 	})
@@ -100,8 +104,16 @@ func (s *session) check(ctx context.Context, n *node) error {
 			err = nil
 		}
 	}
-	commands, _ := reply.([]any)
-	s.idempotent = len(commands) == 2 && commands[0] != nil
+	commands, _ := reply.([]any) // those asked for; other lengths are of servers that ignore the names
+	switch {
+	case len(commands) == 3 && n.durability.synced:
+		s.idempotent = commands[0] != nil
+		if commands[1] == nil {
+			return errNoWaitAOF
+		}
+	case len(commands) == 2:
+		s.idempotent = commands[0] != nil
+	}
 	return err
 }
 

@@ -4,7 +4,6 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,68 +17,31 @@ import (
 
 	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/test/ports"
+	"github.com/signalcast/signalcast/test/rediscluster"
 )
 
 func TestStreamMovesToAnotherNodeOfACluster(t *testing.T) {
 	t.Parallel()
 	const count = 20_000
 	ctx := context.Background()
-	nodes := make([]*server, 2)
-	ids := make([]string, 2)
-	for i := range nodes {
-		nodes[i] = startServer(t, "--set", "cluster-enabled yes", "--set", fmt.Sprintf("cluster-port %d", ports.Pair(t)))
-		id, err := nodes[i].client.Do(ctx, "CLUSTER", "MYID").Text()
-		require.NoError(t, err)
-		ids[i] = id
-	}
-	from, to := nodes[0], nodes[1]
-	require.NoError(t, from.client.Do(ctx, "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err())
-	bus, err := to.client.ConfigGet(ctx, "cluster-port").Result()
-	require.NoError(t, err)
-	_, port, _ := strings.Cut(to.addr, ":")
-	require.NoError(t, from.client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", port, bus["cluster-port"]).Err())
-	for _, node := range nodes {
-		require.Eventually(t, func() bool {
-			info, _ := node.client.ClusterInfo(ctx).Result()
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:2")
-		}, patience, 10*time.Millisecond)
-	}
+	c := startCluster(t, 2, 0)
+	from, to := c.nodes[0], c.nodes[1]
+	stays, moves := c.streamOf(t, 0, 0), c.streamOf(t, 0, 1)
 
 	b := newBackend(t, redis.Config{Addrs: []string{from.addr}, MaxLen: -1})
-	stays, moves := newFates(), newFates()
-	moves.publish(t, b, "moves", 1, count/2)
-	slot, err := from.client.ClusterKeySlot(ctx, "moves").Result()
-	require.NoError(t, err)
+	staying, moving := newFates(), newFates()
+	moving.publish(t, b, moves, 1, count/2)
 	moved := make(chan error, 1)
-	go func() {
-		moved <- func() error {
-			host, port, _ := strings.Cut(to.addr, ":")
-			for _, step := range []struct {
-				at   *server
-				args []any
-			}{
-				{to, []any{"CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0]}},
-				{from, []any{"CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1]}},
-				{from, []any{"MIGRATE", host, port, "moves", 0, 10_000}},
-				{to, []any{"CLUSTER", "SETSLOT", slot, "NODE", ids[1]}},
-				{from, []any{"CLUSTER", "SETSLOT", slot, "NODE", ids[1]}},
-			} {
-				if err := step.at.client.Do(ctx, step.args...).Err(); err != nil {
-					return fmt.Errorf("%v: %w", step.args, err)
-				}
-			}
-			return nil
-		}()
-	}()
-	moves.publish(t, b, "moves", count/2+1, count)
-	stays.publish(t, b, "stays", 1, 1000)
+	go func() { moved <- rediscluster.Migrate(ctx, moves, from.client, to.client, c.ids[0], c.ids[1]) }()
+	moving.publish(t, b, moves, count/2+1, count)
+	staying.publish(t, b, stays, 1, 1000)
 	require.NoError(t, <-moved)
 	flush(t, b)
-	moves.requireDelivered(t, count)
-	stays.requireDelivered(t, 1000)
+	moving.requireDelivered(t, count)
+	staying.requireDelivered(t, 1000)
 	require.Zero(t, b.PossibleDuplicates(), "a node that rejects has not written")
-	require.Zero(t, requireOrdered(t, to.values(t, "moves"), count))
-	require.Zero(t, requireOrdered(t, from.values(t, "stays"), 1000))
+	require.Zero(t, requireOrdered(t, to.values(t, moves), count))
+	require.Zero(t, requireOrdered(t, from.values(t, stays), 1000))
 }
 
 func TestSentinelsReplaceTheMaster(t *testing.T) {

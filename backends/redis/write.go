@@ -1,9 +1,12 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"strconv"
+	"time"
 
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/backends/redis/internal/resp"
 )
 
@@ -39,6 +42,14 @@ func (s *session) send(batch []pending, maxLen int64) {
 		return
 	}
 	s.add(&batch[0], maxLen)
+	s.flush()
+}
+
+// flush sends what was written, with the wait for its durability behind it.
+func (s *session) flush() {
+	if d := s.node.durability; d.needed() {
+		_, _ = s.wire.Out.Write(d.appendWait(s.wire.Out.AvailableBuffer(), s.node.timeout))
+	}
 	s.unsent = s.wire.Out.Flush()
 }
 
@@ -60,7 +71,7 @@ func (s *session) begin(batch []pending, maxLen int64) {
 func (s *session) commit() {
 	s.transaction = true
 	_, _ = s.wire.Out.WriteString(exec)
-	s.unsent = s.wire.Out.Flush()
+	s.flush()
 }
 
 // add writes the XADD of p, with the arguments of the reference in its order.
@@ -121,6 +132,31 @@ func (s *session) receive(count int) []outcome {
 		}
 	}
 	return outcomes
+}
+
+// confirmAll waits for the durability of the written entries among outcomes, and replaces their
+// outcome if it cannot be confirmed. A connection on which receive failed is not read.
+func (s *session) confirmAll(ctx context.Context, outcomes []outcome, deadline time.Time, attempts *backendkit.Attempts) {
+	written := false
+	for _, o := range outcomes {
+		if o.err != nil && !isReply(o.err) {
+			return
+		}
+		written = written || o.err == nil
+	}
+	if !written {
+		_ = s.receiveWait()
+		return
+	}
+	err := s.confirm(ctx, deadline, attempts)
+	if err == nil {
+		return
+	}
+	for i := range outcomes {
+		if outcomes[i].err == nil {
+			outcomes[i].err = &unconfirmedError{err}
+		}
+	}
 }
 
 func (s *session) receiveTransaction(outcomes []outcome) error {

