@@ -21,7 +21,7 @@ import (
 // backendForms are the forms of the URL of a broker.
 const backendForms = `  redis://[[user]:password@]host[:port][/db]
   rediss://…                        the same over TLS
-  kafka://host:port[,host:port…]?registry=URL[&client=franz|kafka-go]
+  kafka://host:port[,host:port…]?registry=URL[&client=kafka-go|franz]
   kafkas://[key:secret@]host:port…  the same over TLS, with SASL PLAIN
   memory:                           no broker: the event is encoded only`
 
@@ -82,10 +82,10 @@ func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
 		registry.User = nil
 	}
 	c.SchemaRegistry = registry.String()
-	client := cmp.Or(settings.Get("client"), "franz")
+	client := cmp.Or(settings.Get("client"), "kafka-go")
 	switch {
 	case client != "franz" && client != "kafka-go":
-		return nil, fmt.Errorf("--to: client: found %q; want franz or kafka-go", client)
+		return nil, fmt.Errorf("--to: client: found %q; want kafka-go or franz", client)
 	case c.SchemaRegistry == "":
 		return nil, errors.New("--to: registry: missing; want ?registry=URL, such as kafka://localhost:9092?registry=http://localhost:8081")
 	case client == "franz":

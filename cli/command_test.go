@@ -68,7 +68,7 @@ func TestExitCodes(t *testing.T) {
 		{"sending to an unknown scheme", []string{"send", enrolled, "-c", good, "--data", data, "--to", "amqp://u:s3cret@host"}, cli.ExitUsage, "--to: found an unknown scheme; want one of\n  redis://"},
 		{"sending to an invalid URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "redis://u:s3cret@host:port"}, cli.ExitUsage, "--to: found text that is not a URL; want redis://"},
 		{"sending to Kafka with an unknown parameter", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?acks=1"}, cli.ExitUsage, `parameter "acks"; want registry or client`},
-		{"sending to Kafka with an unknown client", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?client=x"}, cli.ExitUsage, `--to: client: found "x"; want franz or kafka-go`},
+		{"sending to Kafka with an unknown client", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?client=x"}, cli.ExitUsage, `--to: client: found "x"; want kafka-go or franz`},
 		{"sending to Kafka without brokers", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka:h:1"}, cli.ExitUsage, "--to: found a malformed Kafka URL"},
 		{"a malformed registry URL", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://u:s3cret@h:port"}, cli.ExitUsage, "--to: registry: found a malformed URL"},
 		{"a short timeout for Kafka", []string{"send", enrolled, "-c", good, "--data", data, "--to", "kafka://h:1?registry=http://h", "--timeout", "20ms"}, cli.ExitUsage, "--timeout: found 20ms; want 1s or more for Kafka"},

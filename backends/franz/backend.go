@@ -46,8 +46,9 @@ func (b *Backend) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.Strin
 // Prepare checks the names of topics by the rules of Kafka, and event types by those of Avro
 // namespaces, which do not allow a hyphen. Then it registers the schemas of the enabled routes,
 // unless Config.RegisterOnUse is set. The error has a *kafkaconfig.SchemaError if the registry
-// rejects a schema, or is unreachable for 30 s or until ctx ends. Prepare does not connect to the
-// brokers.
+// rejects a schema. If the registry is unreachable for Config.SchemaTimeout, Prepare logs a warning
+// and returns nil, and the schemas are registered with the first messages. Prepare does not
+// connect to the brokers.
 func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	return b.bus.Prepare(ctx, routes)
 }

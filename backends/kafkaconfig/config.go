@@ -60,6 +60,12 @@ type Config struct {
 	// the buffer. False means that Prepare registers the schemas of all enabled routes, and
 	// returns an error if the registry rejects one.
 	RegisterOnUse bool
+	// SchemaTimeout is how long Prepare waits for a registry that it cannot reach. After it, the
+	// schemas are registered with the first messages, as with RegisterOnUse. 0 means 5 s.
+	SchemaTimeout time.Duration
+	// SchemaCheck is how often the backend asks the registry whether it still knows the schemas
+	// in use. A schema that was deleted for good is registered again. 0 means 5 min.
+	SchemaCheck time.Duration
 
 	// BufferMessages is the number of messages that may be accepted and not
 	// acknowledged. 0 means 10,000.

@@ -35,6 +35,7 @@ type Bus struct {
 	maxBytes      int
 	headerNames   int // in bytes
 	timeout       time.Duration
+	schemaTimeout time.Duration
 	registerOnUse bool
 
 	// stop ends the waits for schemas. registering counts the goroutines that wait.
@@ -62,13 +63,16 @@ func New(c Config, troubles *backendkit.Troubles, w Writer) (*Bus, error) {
 		Log: troubles.Log(), troubles: troubles, place: c.String(), writer: w, registry: registry,
 		buffer:   backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
-		registerOnUse: c.RegisterOnUse,
-		waiting:       map[string]*queue{},
+		schemaTimeout: c.SchemaTimeout, registerOnUse: c.RegisterOnUse,
+		waiting: map[string]*queue{},
 	}
 	for _, a := range Attributes() {
 		b.headerNames += len(a.Header)
 	}
 	b.stopped, b.stop = context.WithCancel(context.Background())
+	if registry.client != nil {
+		b.registering.Go(func() { b.checkSchemas(c.SchemaCheck) })
+	}
 	return b, nil
 }
 
@@ -189,23 +193,26 @@ func (b *Bus) ready(r *Record) (ok bool) {
 // serve registers the schemas of the records in the queue and writes the records.
 func (b *Bus) serve(topic string, q *queue) {
 	var cause error // of the last failure to register
+	attempts := b.troubles.To(topic)
 	for {
 		b.mu.Lock()
 		if len(q.records) == 0 {
 			delete(b.waiting, topic)
 			b.mu.Unlock()
+			attempts.Ended()
 			return
 		}
 		r := q.records[0]
 		q.records[0] = Record{}
 		q.records = q.records[1:]
 		b.mu.Unlock()
-		err := b.await(&r)
+		err := b.await(&r, attempts)
 		if err == nil || cause == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			cause = err // the fault of the registry tells more than the end of the wait
 		}
 		switch {
 		case err == nil:
+			attempts.Succeeded()
 			b.writer.Write(r)
 		case b.stopped.Err() != nil:
 			r.Failed(signalcast.FateNotWritten, Closed(cause))
@@ -219,11 +226,11 @@ func (b *Bus) serve(topic string, q *queue) {
 
 // await registers the schemas of the record and sets their IDs. It retries until the delivery
 // timeout of the record.
-func (b *Bus) await(r *Record) error {
+func (b *Bus) await(r *Record, attempts *backendkit.Attempts) error {
 	ctx, cancel := context.WithDeadline(b.stopped, r.Accepted.Add(b.timeout))
 	defer cancel()
 	for _, s := range []*signalcast.Schema{r.Message.Event.ValueSchema, r.Message.KeySchema} {
-		if err := b.registerPatiently(ctx, r.Message.Topic, s); err != nil {
+		if err := b.registerPatiently(ctx, r.Message.Topic, s, attempts.Failed); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,8 @@ func Check(c Config) (Config, error) {
 	orDefault(&c.BufferBytes, 64<<20)
 	orDefault(&c.MaxMessageBytes, 1_000_000)
 	orDefault(&c.DeliveryTimeout, 2*time.Minute)
+	orDefault(&c.SchemaTimeout, 5*time.Second)
+	orDefault(&c.SchemaCheck, 5*time.Minute)
 	orDefault(&c.DialTimeout, 5*time.Second)
 	orDefault(&c.RequestTimeout, 10*time.Second)
 	return c, errors.Join(slices.Concat(checkAddresses(c), checkSecurity(c), checkLimits(c))...)
@@ -136,6 +138,8 @@ func checkLimits(c Config) (faults []error) {
 		d, least, most time.Duration
 	}{
 		{"DeliveryTimeout", c.DeliveryTimeout, time.Second, 24 * time.Hour},
+		{"SchemaTimeout", c.SchemaTimeout, time.Millisecond, time.Hour},
+		{"SchemaCheck", c.SchemaCheck, time.Millisecond, 24 * time.Hour},
 		{"DialTimeout", c.DialTimeout, 100 * time.Millisecond, 15 * time.Minute},
 		{"RequestTimeout", c.RequestTimeout, 200 * time.Millisecond, 15 * time.Minute},
 	} {

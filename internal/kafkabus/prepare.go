@@ -9,19 +9,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 )
 
-const (
-	// registrations is the number of topics whose schemas are registered at the same time.
-	registrations = 4
-	// registryPatience is how long Prepare retries the registration of one schema.
-	registryPatience = 30 * time.Second
-)
+// registrations is the number of topics whose schemas are registered at the same time.
+const registrations = 4
 
 // prepare checks the names of topics and schemas of all routes. It registers the schemas of
 // the enabled ones, unless Config.RegisterOnUse is set. It returns every fault.
@@ -41,9 +36,10 @@ func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
 
 // registerRoutes registers the schemas of enabled routes, for several topics at the same time.
 // It registers those of one topic one after the other, since its routes often share the
-// schema of the key.
-func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) error {
-	ctx, giveUp := context.WithCancel(ctx)
+// schema of the key. If the registry is unreachable for Config.SchemaTimeout, the rest is
+// registered with the first messages.
+func (b *Bus) registerRoutes(caller context.Context, routes []signalcast.Route) error {
+	ctx, giveUp := context.WithTimeout(caller, b.schemaTimeout)
 	defer giveUp()
 	topics := map[string][]signalcast.Route{}
 	for _, r := range routes {
@@ -64,26 +60,41 @@ func (b *Bus) registerRoutes(ctx context.Context, routes []signalcast.Route) err
 			defer func() { <-slots }()
 			for _, r := range topics[name] {
 				for _, s := range []*signalcast.Schema{r.ValueSchema, r.KeySchema} {
-					patient, cancel := context.WithTimeout(ctx, registryPatience)
-					faults[i] = errors.Join(faults[i], b.registerPatiently(patient, name, s))
-					if patient.Err() != nil {
-						giveUp() // the registry is unreachable for the others too
-					}
-					cancel()
+					faults[i] = errors.Join(faults[i], b.registerPatiently(ctx, name, s, func(err error) {
+						b.Logger().WarnContext(ctx, "schema registry does not register a schema", slog.String("topic", name), slog.Any("error", err))
+					}))
 				}
 			}
 		})
 	}
 	registering.Wait()
-	if err := errors.Join(faults...); err != nil {
+	err := errors.Join(faults...)
+	switch {
+	case caller.Err() != nil && err == nil:
+		return caller.Err() //nolint:wrapcheck // some topics were left out
+	case ctx.Err() == nil || caller.Err() != nil || isRejection(err):
 		return err
+	default:
+		b.Logger().WarnContext(caller, "schema registry is unreachable, registering schemas with the first messages", slog.Any("error", err))
+		return nil
 	}
-	return ctx.Err() //nolint:wrapcheck // if ctx ended, some topics were left out
+}
+
+// isRejection reports whether the registry has rejected a schema.
+func isRejection(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // every error of the tree is looked at
+	case *kafkaconfig.SchemaError:
+		return e.Rejected
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), isRejection)
+	default:
+		return false
+	}
 }
 
 // registerPatiently registers a schema. It retries until ctx ends while the registry is
-// unreachable.
-func (b *Bus) registerPatiently(ctx context.Context, topic string, s *signalcast.Schema) error {
+// unreachable, and calls failed after the first failure.
+func (b *Bus) registerPatiently(ctx context.Context, topic string, s *signalcast.Schema, failed func(error)) error {
 	var last error
 	for failures := 0; ; failures++ {
 		err := b.registry.register(ctx, topic, s)
@@ -92,7 +103,7 @@ func (b *Bus) registerPatiently(ctx context.Context, topic string, s *signalcast
 			return err
 		}
 		if last == nil && ctx.Err() == nil {
-			b.Logger().WarnContext(ctx, "schema registry does not register a schema", slog.String("topic", topic), slog.Any("error", err))
+			failed(err)
 		}
 		if last == nil || ctx.Err() == nil {
 			last = err // the cause, rather than the end of ctx

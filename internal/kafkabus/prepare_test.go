@@ -153,6 +153,52 @@ func TestPrepareWaitsForTheRegistry(t *testing.T) {
 	})
 }
 
+func TestRegistryThatIsAwayDoesNotStopTheStart(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		s := newSchemas()
+		var log warnings
+		cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
+		registry.Fail(http.StatusServiceUnavailable)
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL, SchemaTimeout: 50 * time.Millisecond, Logger: log.logger(),
+		}, s.route("one"), s.route("two"))
+		require.Contains(t, log.String(), `level=WARN msg="schema registry is unreachable, registering schemas with the first messages"`)
+		known := publish(t, b, s.message("one", "key", 1))
+		reporter := b.(interface{ Troubles() []signalcast.Trouble })
+		require.Eventually(t, func() bool { return len(reporter.Troubles()) == 1 }, patience, time.Millisecond)
+		require.Equal(t, "one", reporter.Troubles()[0].Topic)
+		require.ErrorContains(t, reporter.Troubles()[0].Err, "the test says so")
+		registry.Fail(0)
+		delivered(t, known)
+		require.Empty(t, reporter.Troubles())
+
+		registry.Fail(http.StatusConflict)
+		require.Error(t, b.Prepare(t.Context(), []signalcast.Route{s.route("three")}), "a rejection still stops it")
+	})
+}
+
+func TestDeletedSchemaIsRegisteredAgain(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		s := newSchemas()
+		var log warnings
+		cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
+		b := start(t, open, kafkabus.Config{
+			Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL, SchemaCheck: 5 * time.Millisecond, Logger: log.logger(),
+		}, s.route("topic"))
+		delivered(t, publish(t, b, s.message("topic", "key", 1)))
+		require.NotContains(t, log.String(), "missing")
+		registry.Delete()
+		require.Eventually(t, func() bool { // for the value and the key
+			return strings.Count(log.String(), "schema is missing in the registry, registering it again") == 2
+		}, patience, time.Millisecond)
+		delivered(t, publish(t, b, s.message("topic", "key", 2)))
+		records := cluster.Read(t, "topic")
+		require.NotEqual(t, records[0].Value[:5], records[1].Value[:5], "the ID of the schema")
+	})
+}
+
 func TestPrepareRejectsASchemaWithoutARegistry(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {

@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -226,6 +228,34 @@ func rejected(err error) bool {
 	default:
 		return response.StatusCode >= 400 && response.StatusCode < 500
 	}
+}
+
+// missing reports whether the registry does not know a registered schema any more.
+func (r *registry) missing(ctx context.Context, known registration) bool {
+	r.mu.RLock()
+	id, ok := r.byText[known]
+	r.mu.RUnlock()
+	if !ok {
+		return false
+	}
+	_, err := r.client.SchemaByID(ctx, int(id))
+	var response *sr.ResponseError
+	return errors.As(err, &response) && response.StatusCode == http.StatusNotFound
+}
+
+// registered returns the schemas that are registered.
+func (r *registry) registered() []registration {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Keys(r.byText))
+}
+
+// forget makes the next message with a schema register it again.
+func (r *registry) forget(known registration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byText, known)
+	clear(r.inUse)
 }
 
 func (r *registry) close() {

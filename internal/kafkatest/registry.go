@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -43,6 +45,13 @@ func (r *Registry) Fail(status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failing = status
+}
+
+// Delete makes the registry forget all schemas. Schemas that are registered later have new IDs.
+func (r *Registry) Delete() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.ids)
 }
 
 // Requests returns the requests that the registry got.
@@ -88,6 +97,17 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 			r.ids[subject+"\n"+body.Schema] = id
 		}
 		_ = json.NewEncoder(w).Encode(map[string]int{"id": id})
+	})
+	mux.HandleFunc("GET /schemas/ids/{id}", func(w http.ResponseWriter, request *http.Request) {
+		for key, id := range r.ids {
+			if strconv.Itoa(id) == request.PathValue("id") {
+				_, text, _ := strings.Cut(key, "\n")
+				_ = json.NewEncoder(w).Encode(map[string]string{"schema": text})
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error_code": 40403, "message": "schema not found"})
 	})
 	mux.ServeHTTP(w, request)
 }
