@@ -13,7 +13,7 @@ import (
 
 var (
 	full  = flag.Bool("full", false, "run every scenario at both rates")
-	moves = flag.Int("moves", 8, "the `number` of leader moves in the scenario that moves leaders by several means")
+	moves = flag.Int("moves", 4, "the `number` of leader moves in the scenario that moves leaders by several means")
 	write = flag.String("write", "", "the `file` to write the report to")
 )
 

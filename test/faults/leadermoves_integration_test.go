@@ -18,7 +18,7 @@ func leaderMoves(admin *kgo.Client, servers map[int32]*server, n int) scenario {
 		func(s *server, _ string) error { return during(5*time.Second, s.suspend, s.resume) },
 		func(_ *server, topic string) error { return moveLeader(admin, topic) },
 	}
-	const eachAtMost = 7 * time.Second
+	const eachAtMost = 12 * time.Second // with a restart, until all replicas are in sync
 	return scenario{
 		name: "leaders moved", fault: fmt.Sprintf("leader moved %d times, by shutdown, `-9`, `SIGSTOP` and election", n), interrupts: true,
 		load: time.Duration(n) * eachAtMost, rate: 2_000,
