@@ -14,6 +14,12 @@ func DecodeProducerConfig(tree map[string]any) (ProducerConfig, error) {
 	config := ProducerConfig{}
 	r := configDecoder{}
 	for topics := range r.members(tree, &r.at.EventType, wantConfig) {
+		if r.at.EventType == schemaMember {
+			if _, ok := topics.(string); !ok {
+				r.fault(CodeWrongType, Position{}, "found "+kindOf(topics), wantSchema)
+			}
+			continue
+		}
 		config[r.at.EventType] = map[string]TopicConfig{}
 		want := wantTopics
 		if _, list := topics.([]any); list {

@@ -11,6 +11,8 @@ import (
 //
 //	{"org.example.user.created.v1": {"users": {"event_key_field": "user.id", "enabled": true}}}
 //
+// A member "$schema", which editors use to complete the text, is ignored.
+//
 // Parsing is strict. Unknown fields, duplicate keys, wrong types, empty names, text
 // that is not Unicode and text after the object are errors. A null setting counts as
 // absent; null in place of an object is an error. The error is a
@@ -35,6 +37,12 @@ func ParseLayer(name string, jsonText []byte) (Layer, error) {
 	layer := Layer{Name: name, Config: ProducerConfig{}, Positions: map[ConfigPath]Position{}}
 	r := newConfigReader(name, jsonText)
 	for topics := range r.members(r.next(), &r.at.EventType, wantConfig) {
+		if r.at.EventType == schemaMember {
+			if topics.Kind != jsonpos.String {
+				r.wrongType(topics, wantSchema)
+			}
+			continue
+		}
 		layer.Config[r.at.EventType] = map[string]TopicConfig{}
 		layer.Positions[r.at] = r.namePos
 		want := wantTopics

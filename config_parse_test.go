@@ -174,3 +174,18 @@ func requireProblemsWithin(t *testing.T, text []byte, err error) {
 		require.NotEmpty(t, p.Code)
 	}
 }
+
+func TestSchemaMemberIsIgnored(t *testing.T) {
+	t.Parallel()
+	c, err := signalcast.ParseProducerConfig([]byte(`{"$schema": "https://example.org/s.json", "org.example.a.v1": {}}`))
+	require.NoError(t, err)
+	require.Equal(t, signalcast.ProducerConfig{"org.example.a.v1": {}}, c)
+	_, err = signalcast.ParseProducerConfig([]byte(`{"$schema": {"a": 1}}`))
+	require.ErrorContains(t, err, `line 1, column 13: "$schema": found an object; want the address of a JSON schema`)
+
+	c, err = signalcast.DecodeProducerConfig(map[string]any{"$schema": "https://example.org/s.json", "org.example.a.v1": map[string]any{}})
+	require.NoError(t, err)
+	require.Equal(t, signalcast.ProducerConfig{"org.example.a.v1": {}}, c)
+	_, err = signalcast.DecodeProducerConfig(map[string]any{"$schema": 1})
+	require.ErrorContains(t, err, `"$schema": found a number; want the address of a JSON schema`)
+}

@@ -21,7 +21,11 @@ const (
 	wantUnicode = "Unicode text"
 	wantString  = "a string, or null to inherit"
 	wantBoolean = "true or false, or null to inherit"
+	wantSchema  = "the address of a JSON schema"
 )
+
+// schemaMember is the name of a member that editors use, and that is no event type.
+const schemaMember = "$schema"
 
 // configRules applies the rules that every text form of a configuration obeys. A
 // reader of one form moves at through the configuration.

@@ -235,6 +235,19 @@ func (r *Registry) SendJSON(ctx context.Context, eventType string, data []byte, 
 	if err != nil {
 		return err
 	}
+	d, err := e.def.sendJSON(ctx, r, e, data, opts)
+	if err != nil {
+		return err
+	}
+	return d.Wait(ctx)
+}
+
+// SendJSONAsync is SendJSON without the wait for outcomes. See [Signal.SendAsync].
+func (r *Registry) SendJSONAsync(ctx context.Context, eventType string, data []byte, opts ...SendOption) (*Delivery, error) {
+	e, err := r.named(eventType)
+	if err != nil {
+		return nil, err
+	}
 	return e.def.sendJSON(ctx, r, e, data, opts)
 }
 

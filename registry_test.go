@@ -312,3 +312,20 @@ func TestSendJSONRejectsInvalidData(t *testing.T) {
 		})
 	}
 }
+
+func TestSendJSONAsyncDoesNotWait(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, []string{"orders"})
+	s.backend.Hold()
+	delivery, err := s.registry.SendJSONAsync(t.Context(), orderPlaced, []byte(orderJSON))
+	require.NoError(t, err)
+	require.Equal(t, signalcast.FatePending, deliveryError(t, delivery.Results()[0].Err).Fate)
+	s.backend.Release()
+	require.NoError(t, delivery.Wait(t.Context()))
+
+	for name, text := range map[string]string{orderPlaced: `{}`, "org.example.unknown.v1": orderJSON} {
+		delivery, err = s.registry.SendJSONAsync(t.Context(), name, []byte(text))
+		require.Nil(t, delivery)
+		require.Error(t, err)
+	}
+}

@@ -40,7 +40,7 @@ type definition struct {
 	declared     uintptr // program counter of the NewSignal call
 
 	// Functions that need the type parameter, for callers that know only the name.
-	sendJSON func(ctx context.Context, r *Registry, e *entry, data []byte, opts []SendOption) error
+	sendJSON func(ctx context.Context, r *Registry, e *entry, data []byte, opts []SendOption) (*Delivery, error)
 	decode   func(e *entry, data []byte) (Data, error)
 }
 
@@ -172,12 +172,12 @@ func (s *Signal[T]) send(ctx context.Context, r *Registry, e *entry, data T, opt
 	return event.sent()
 }
 
-func (s *Signal[T]) sendJSON(ctx context.Context, r *Registry, e *entry, text []byte, opts []SendOption) error {
+func (s *Signal[T]) sendJSON(ctx context.Context, r *Registry, e *entry, text []byte, opts []SendOption) (*Delivery, error) {
 	var data T
 	if err := e.decodeJSON(text, reflect.ValueOf(&data).Elem()); err != nil {
-		return err
+		return nil, err
 	}
-	return s.Send(ctx, r, data, opts...)
+	return s.SendAsync(ctx, r, data, opts...)
 }
 
 func decodeJSON[T any](e *entry, text []byte) (Data, error) {

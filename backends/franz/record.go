@@ -53,6 +53,9 @@ func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
 		Topic: m.Message.Topic, Timestamp: m.Accepted, Headers: r.headers[:],
 		Partition: unassigned, // until the client knows the partitions
 	}
+	for _, h := range kafkabus.TraceHeaders(m.Message) {
+		r.client.Headers = append(r.client.Headers, kgo.RecordHeader(h)) // moves the headers
+	}
 	if m.HasKey() {
 		b = m.AppendKey(b)
 		r.client.Key = b[:len(b):len(b)]

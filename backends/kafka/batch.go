@@ -152,12 +152,17 @@ func (e *encoder) appendRecord(b []byte, r *kafkabus.Record, offset int, millis 
 		b = binary.AppendVarint(b, -1)
 	}
 	b = r.AppendValue(binary.AppendVarint(b, int64(r.ValueBytes())))
-	b = binary.AppendVarint(b, int64(len(e.headers)))
+	trace := kafkabus.TraceHeaders(r.Message)
+	b = binary.AppendVarint(b, int64(len(e.headers)+len(trace)))
 	for i := range e.headers {
 		b = append(b, e.headers[i].name...)
 		at := len(b)
 		b = e.headers[i].append(append(b, 0), r.Message.Event)
 		b = putLength(b, at)
+	}
+	for _, h := range trace {
+		b = append(binary.AppendVarint(b, int64(len(h.Key))), h.Key...)
+		b = append(binary.AppendVarint(b, int64(len(h.Value))), h.Value...)
 	}
 	return b
 }

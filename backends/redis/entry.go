@@ -7,7 +7,8 @@ import (
 	"github.com/signalcast/signalcast/backends/redis/internal/resp"
 )
 
-// Entry holds the fields of one stream entry, in the order of the wire: type, id, source, time, minorversion, sourcehost, sourcelib, event_data.
+// Entry holds the fields of one stream entry, in the order of the wire: type, id, source, time, minorversion, sourcehost, sourcelib,
+// event_data. A message with a trace has traceparent too, and tracestate unless it is empty.
 type Entry struct {
 	Type         string
 	ID           string
@@ -17,21 +18,51 @@ type Entry struct {
 	SourceHost   string
 	SourceLib    string
 	EventData    []byte
+	TraceParent  string
+	TraceState   string
 }
 
 // NewEntry returns the stream entry of m. It shares the memory of m. The key is not a
 // field: the event bus does not write it to Redis.
 func NewEntry(m *signalcast.Message) Entry {
 	e := m.Event
-	return Entry{
+	entry := Entry{
 		Type: e.EventType, ID: e.ID.String(), Source: e.Source, Time: string(e.AppendTime(nil)),
 		MinorVersion: e.MinorVersion, SourceHost: e.SourceHost, SourceLib: e.SourceLib,
 		EventData: e.Value,
 	}
+	if m.Trace != nil {
+		entry.TraceParent, entry.TraceState = m.Trace.TraceParent, m.Trace.TraceState
+	}
+	return entry
 }
 
-// entryFields is the number of fields of an entry.
-const entryFields = 8
+// entryFields returns the number of fields of the entry of m.
+func entryFields(m *signalcast.Message) int {
+	const always = 8
+	switch {
+	case m.Trace == nil:
+		return always
+	case m.Trace.TraceState == "":
+		return always + 1
+	default:
+		return always + 2
+	}
+}
+
+// appendTrace appends the fields behind the event data as arguments of a command.
+func appendTrace(b []byte, t *signalcast.TraceContext) []byte {
+	if t == nil {
+		return b
+	}
+	b = append(b, "$11\r\ntraceparent\r\n"...)
+	b = resp.AppendBulk(b, t.TraceParent)
+	if t.TraceState != "" {
+		b = append(b, "$10\r\ntracestate\r\n"...)
+		b = resp.AppendBulk(b, t.TraceState)
+	}
+	return b
+}
 
 // appendEntry appends the fields of NewEntry as arguments of a command, up to the event
 // data itself.

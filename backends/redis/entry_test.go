@@ -99,3 +99,26 @@ func TestMaxLenConfiguresTrimming(t *testing.T) {
 		})
 	}
 }
+
+func TestTraceFollowsTheEventData(t *testing.T) {
+	t.Parallel()
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	server := startFake(t, &fake{})
+	b := newBackend(t, redis.Config{URL: server.url(), MaxLen: -1})
+	var commands [][]string
+	for n, trace := range []*signalcast.TraceContext{nil, {TraceParent: parent}, {TraceParent: parent, TraceState: "a=b"}} {
+		m := newMessage("s", n)
+		m.Trace = trace
+		require.NoError(t, b.Publish(t.Context(), m, func(signalcast.Receipt, error) {}))
+		flush(t, b)
+		commands = server.received("XADD")
+		entry := redis.NewEntry(m)
+		if trace != nil {
+			require.Equal(t, trace.TraceParent, entry.TraceParent)
+			require.Equal(t, trace.TraceState, entry.TraceState)
+		}
+	}
+	require.Equal(t, []string{"event_data", "0"}, commands[0][len(commands[0])-2:])
+	require.Equal(t, []string{"event_data", "1", "traceparent", parent}, commands[1][len(commands[1])-4:])
+	require.Equal(t, []string{"event_data", "2", "traceparent", parent, "tracestate", "a=b"}, commands[2][len(commands[2])-6:])
+}

@@ -81,7 +81,7 @@ func (s *session) add(p *pending, maxLen int64) {
 	if out.Available() < mostEntries {
 		_ = out.Flush()
 	}
-	arguments := 3 + 2*entryFields
+	arguments := 3 + 2*entryFields(p.message)
 	if s.idempotent {
 		arguments += 3
 	}
@@ -106,6 +106,9 @@ func (s *session) add(p *pending, maxLen int64) {
 	_, _ = out.Write(b)
 	_, _ = out.Write(p.message.Event.Value) // may be too large to copy
 	_, _ = out.WriteString("\r\n")
+	if p.message.Trace != nil {
+		_, _ = out.Write(appendTrace(nil, p.message.Trace))
+	}
 }
 
 // receive returns the outcomes of the batch that was sent or committed, in its order. They are

@@ -79,3 +79,15 @@ func Headers(e *signalcast.Envelope) (h [10]Header) {
 	}
 	return h
 }
+
+// TraceHeaders returns the headers for the trace of a message, which follow the others, or none.
+func TraceHeaders(m *signalcast.Message) []Header {
+	switch {
+	case m.Trace == nil:
+		return nil
+	case m.Trace.TraceState == "":
+		return []Header{{"traceparent", []byte(m.Trace.TraceParent)}}
+	default:
+		return []Header{{"traceparent", []byte(m.Trace.TraceParent)}, {"tracestate", []byte(m.Trace.TraceState)}}
+	}
+}

@@ -120,5 +120,9 @@ func (r *Record) BatchBytes() int { return r.batchBytes }
 // batchBytes is BatchBytes of a record of m. names is the length of all header names.
 func batchBytes(m *signalcast.Message, names int) int {
 	const batch, varints, headers, headerVarints = 61, 32, 10, 6
-	return batch + varints + headers*headerVarints + names + HeaderBytes(m.Event) + 2*frameBytes + len(m.Key) + len(m.Event.Value)
+	size := batch + varints + headers*headerVarints + names + HeaderBytes(m.Event) + 2*frameBytes + len(m.Key) + len(m.Event.Value)
+	for _, h := range TraceHeaders(m) {
+		size += headerVarints + len(h.Key) + len(h.Value)
+	}
+	return size
 }

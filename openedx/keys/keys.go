@@ -33,6 +33,9 @@ func (k CourseKey) Validate() error {
 	return &Error{"course key", "course-v1:org+course+run, Org/Course/Run, ccx-v1:org+course+run+ccx@1 or library-v1:org+library", k == ""}
 }
 
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (CourseKey) Sample() string { return "course-v1:edX+DemoX+2026" }
+
 // CCXLocator names a custom course (CCX): ccx-v1:org+course+run+ccx@1.
 type CCXLocator string
 
@@ -43,6 +46,9 @@ func (k CCXLocator) Validate() error {
 	}
 	return &Error{"custom course key", "ccx-v1:org+course+run+ccx@1", k == ""}
 }
+
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (CCXLocator) Sample() string { return "ccx-v1:edX+DemoX+2026+ccx@1" }
 
 // UsageKey names an XBlock where it is used, in a course or a library:
 //
@@ -62,6 +68,9 @@ func (k UsageKey) Validate() error {
 		"ccx-block-v1:org+course+run+ccx@1+type@type+block@id, lib-block-v1:org+library+type@type+block@id or lb:org:library:type:id", k == ""}
 }
 
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (UsageKey) Sample() string { return "block-v1:edX+DemoX+2026+type@html+block@intro" }
+
 // LibraryLocator names a content library: lib:org:library. The organisation is ASCII.
 type LibraryLocator string
 
@@ -72,6 +81,9 @@ func (k LibraryLocator) Validate() error {
 	}
 	return &Error{"library key", "lib:org:library", k == ""}
 }
+
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (LibraryLocator) Sample() string { return "lib:edX:demo" }
 
 // LibraryUsageLocator names an XBlock of a content library:
 // lb:org:library:type:id. The organisation and the type are ASCII.
@@ -85,6 +97,9 @@ func (k LibraryUsageLocator) Validate() error {
 	return &Error{"library usage key", "lb:org:library:type:id", k == ""}
 }
 
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (LibraryUsageLocator) Sample() string { return "lb:edX:demo:html:intro" }
+
 // LibraryCollectionLocator names a collection of a content library:
 // lib-collection:org:library:id. The organisation is ASCII.
 type LibraryCollectionLocator string
@@ -97,6 +112,9 @@ func (k LibraryCollectionLocator) Validate() error {
 	return &Error{"library collection key", "lib-collection:org:library:id", k == ""}
 }
 
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (LibraryCollectionLocator) Sample() string { return "lib-collection:edX:demo:start" }
+
 // LibraryContainerLocator names a container of a content library, such as a
 // unit or a section: lct:org:library:type:id. The organisation and the type are ASCII.
 type LibraryContainerLocator string
@@ -108,6 +126,9 @@ func (k LibraryContainerLocator) Validate() error {
 	}
 	return &Error{"library container key", "lct:org:library:type:id", k == ""}
 }
+
+// Sample returns an example, for Registry.Sample of package signalcast.
+func (LibraryContainerLocator) Sample() string { return "lct:edX:demo:unit:intro" }
 
 // Error describes an invalid key. It does not hold the key, which is event data.
 type Error struct {

@@ -53,7 +53,7 @@ func TestReferenceReadsEveryEventTypeFromKafka(t *testing.T) {
 		prefix := uniquePrefix()
 		backend, err := client.new(kafkaConfig(t))
 		require.NoError(t, err)
-		sendSamples(t, backend, prefix, events)
+		sendSamples(t, traced{backend}, prefix, events)
 
 		t.Run("schemas and records equal the reference", func(t *testing.T) {
 			t.Parallel()

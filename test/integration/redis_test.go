@@ -22,7 +22,7 @@ func TestReferenceReadsEveryEventTypeFromRedis(t *testing.T) {
 	prefix := uniquePrefix()
 	backend, err := redis.New(redis.Config{URL: setting(t, "SIGNALCAST_TEST_REDIS_URL")})
 	require.NoError(t, err)
-	sendSamples(t, backend, prefix, events)
+	sendSamples(t, traced{backend}, prefix, events)
 
 	t.Run("the entries of every stream equal the reference", func(t *testing.T) {
 		t.Parallel()

@@ -3,7 +3,9 @@
 package integration_test
 
 import (
+	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,3 +54,17 @@ func sendSamples(t *testing.T, backend signalcast.Backend, prefix string, events
 	require.Equal(t, sent, stats.Delivered)
 	require.Zero(t, stats.Failed)
 }
+
+// traced is a backend whose messages for the topic everything have a trace.
+type traced struct{ signalcast.Backend }
+
+func (b traced) Publish(ctx context.Context, m *signalcast.Message, done func(signalcast.Receipt, error)) error {
+	if strings.HasSuffix(m.Topic, everything) {
+		c := *m
+		c.Trace = &signalcast.TraceContext{TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", TraceState: "vendor=1"}
+		m = &c
+	}
+	return b.Backend.Publish(ctx, m, done)
+}
+
+func (b traced) Unwrap() signalcast.Backend { return b.Backend }
