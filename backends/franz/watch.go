@@ -2,6 +2,8 @@ package franz
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -57,7 +59,12 @@ func (w *writer) watch() {
 		if len(slow) == 0 {
 			continue
 		}
-		found := w.ask(slow)
+		found, err := w.ask(w.ctx, min(time.Second, w.requestTimeout), slices.Collect(maps.Keys(slow)))
+		if err != nil {
+			for name := range slow {
+				found[name] = finding{err: err}
+			}
+		}
 		for name, age := range slow {
 			t := topics[name]
 			if t == nil {
@@ -69,18 +76,28 @@ func (w *writer) watch() {
 	}
 }
 
+// Topics implements [kafkabus.Writer].
+func (w *writer) Topics(ctx context.Context, names []string) (map[string]error, error) {
+	found, err := w.ask(ctx, w.requestTimeout, names)
+	faults := map[string]error{}
+	for name, f := range found {
+		faults[name] = f.err
+	}
+	return faults, err
+}
+
 // finding is what a broker says about a topic.
 type finding struct {
 	partitions int32
 	err        error
 }
 
-// ask asks a broker about topics.
-func (w *writer) ask(topics map[string]time.Duration) map[string]finding {
-	ctx, cancel := context.WithTimeout(w.ctx, min(time.Second, w.requestTimeout))
+// ask asks a broker about topics. It returns a map in any case.
+func (w *writer) ask(ctx context.Context, timeout time.Duration, topics []string) (map[string]finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request := kmsg.NewPtrMetadataRequest()
-	for name := range topics {
+	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = &name
 		request.Topics = append(request.Topics, t)
@@ -88,10 +105,7 @@ func (w *writer) ask(topics map[string]time.Duration) map[string]finding {
 	found := map[string]finding{}
 	response, err := request.RequestWith(ctx, w.client.Load())
 	if err != nil {
-		for name := range topics {
-			found[name] = finding{err: w.unreachable(err)}
-		}
-		return found
+		return found, w.unreachable(err)
 	}
 	for _, t := range response.Topics {
 		f := finding{partitions: int32(len(t.Partitions)), err: explain(t.ErrorCode)} //nolint:gosec // a number of partitions fits
@@ -104,7 +118,7 @@ func (w *writer) ask(topics map[string]time.Duration) map[string]finding {
 			found[*t.Topic] = f
 		}
 	}
-	return found
+	return found, nil
 }
 
 func explain(code int16) error {

@@ -64,6 +64,25 @@ func (c *cluster) leaders(ctx context.Context, topic string) ([]int32, error) {
 	return leaders, nil
 }
 
+// topics asks a broker for topics and returns the error of each topic that has one.
+func (c *cluster) topics(ctx context.Context, names []string) (map[string]error, error) {
+	c.transport.CloseIdleConnections() // kafka-go replies from what it knows, which new connections refresh
+	r, err := request[*metadata.Response](ctx, c, &metadata.Request{TopicNames: names})
+	if err != nil {
+		if dialErr := c.wire.DialErr(); dialErr != nil {
+			err = dialErr
+		}
+		return nil, err
+	}
+	faults := map[string]error{}
+	for _, t := range r.Topics {
+		if t.ErrorCode != 0 {
+			faults[t.Name] = explain(kafka.Error(t.ErrorCode))
+		}
+	}
+	return faults, nil
+}
+
 // sequence returns the first sequence of a new producer.
 func (c *cluster) sequence(ctx context.Context) (sequence, error) {
 	r, err := request[*initproducerid.Response](ctx, c, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})

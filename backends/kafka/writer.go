@@ -68,6 +68,11 @@ func (w *writer) Write(r kafkabus.Record) {
 	w.assign(t, r)
 }
 
+// Topics implements [kafkabus.Writer].
+func (w *writer) Topics(ctx context.Context, names []string) (map[string]error, error) {
+	return w.cluster.topics(ctx, names)
+}
+
 // Close implements [kafkabus.Writer].
 func (w *writer) Close() {
 	w.cluster.wire.Stop()

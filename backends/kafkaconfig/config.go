@@ -67,6 +67,11 @@ type Config struct {
 	// in use. A schema that was deleted for good is registered again. 0 means 5 min.
 	SchemaCheck time.Duration
 
+	// RequireTopics makes Prepare return an error for enabled routes whose topics do not exist, or
+	// if no broker can be reached. False means that messages wait for their topic until the
+	// delivery timeout, or that brokers create it on use.
+	RequireTopics bool
+
 	// BufferMessages is the number of messages that may be accepted and not
 	// acknowledged. 0 means 10,000.
 	BufferMessages int

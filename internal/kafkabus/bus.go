@@ -18,6 +18,9 @@ type Writer interface {
 	// writer calls the Delivered or Failed method of the record exactly once. Records of
 	// one key are first written in the order of the calls.
 	Write(r Record)
+	// Topics asks a broker for topics, without creating them. It returns the error of each topic
+	// that has one, such as ErrUnknownTopic.
+	Topics(ctx context.Context, names []string) (faults map[string]error, err error)
 	// Close gives up the remaining records. It returns when each has an outcome and no
 	// goroutine of the writer runs. Write must not be called during or after Close.
 	Close()
@@ -37,6 +40,7 @@ type Bus struct {
 	timeout       time.Duration
 	schemaTimeout time.Duration
 	registerOnUse bool
+	requireTopics bool
 
 	// stop ends the waits for schemas. registering counts the goroutines that wait.
 	stopped     context.Context //nolint:containedctx // the life of the goroutines
@@ -63,7 +67,7 @@ func New(c Config, troubles *backendkit.Troubles, w Writer) (*Bus, error) {
 		Log: troubles.Log(), troubles: troubles, place: c.String(), writer: w, registry: registry,
 		buffer:   backendkit.NewBuffer(c.BufferMessages, c.BufferBytes, c.FailFast),
 		maxBytes: c.MaxMessageBytes, timeout: c.DeliveryTimeout,
-		schemaTimeout: c.SchemaTimeout, registerOnUse: c.RegisterOnUse,
+		schemaTimeout: c.SchemaTimeout, registerOnUse: c.RegisterOnUse, requireTopics: c.RequireTopics,
 		waiting: map[string]*queue{},
 	}
 	for _, a := range Attributes() {

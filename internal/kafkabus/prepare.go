@@ -28,10 +28,39 @@ func (b *Bus) prepare(ctx context.Context, routes []signalcast.Route) error {
 			faults = append(faults, &kafkaconfig.SchemaError{Subject: subject(r.Topic, r.ValueSchema), Rejected: true, Err: errNoRegistry})
 		}
 	}
+	if b.requireTopics {
+		faults = append(faults, b.checkTopics(ctx, routes))
+	}
 	if err := errors.Join(faults...); err != nil || b.registerOnUse {
 		return err
 	}
 	return b.registerRoutes(ctx, routes)
+}
+
+// checkTopics asks the brokers for the topics of enabled routes.
+func (b *Bus) checkTopics(ctx context.Context, routes []signalcast.Route) error {
+	topics := map[string]string{} // to an event type
+	for _, r := range routes {
+		if r.Enabled {
+			topics[r.Topic] = r.EventType
+		}
+	}
+	names := slices.Sorted(maps.Keys(topics))
+	if len(names) == 0 {
+		return nil
+	}
+	found, err := b.writer.Topics(ctx, names)
+	if err != nil {
+		return fmt.Errorf("asking for the topics, which Config.RequireTopics requires: %w", err)
+	}
+	var faults []error
+	for _, name := range names {
+		if fault := found[name]; fault != nil {
+			faults = append(faults, fmt.Errorf("event type %q: topic %q: %w; want a topic that exists, or Config.RequireTopics false",
+				topics[name], name, fault))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // registerRoutes registers the schemas of enabled routes, for several topics at the same time.

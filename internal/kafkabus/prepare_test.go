@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
@@ -175,6 +176,25 @@ func TestRegistryThatIsAwayDoesNotStopTheStart(t *testing.T) {
 
 		registry.Fail(http.StatusConflict)
 		require.Error(t, b.Prepare(t.Context(), []signalcast.Route{s.route("three")}), "a rejection still stops it")
+	})
+}
+
+func TestRequiredTopicsMustExist(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewStrictCluster(t, kfake.SeedTopics(1, "there"))
+		route := func(topic string, enabled bool) signalcast.Route {
+			return signalcast.Route{EventType: "org.example.thing.happened.v1", Topic: topic, Enabled: enabled}
+		}
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), RequireTopics: true, RequestTimeout: soon}, route("there", true), route("off", false))
+		err := b.Prepare(t.Context(), []signalcast.Route{route("there", true), route("gone", true), route("lost", true)})
+		require.ErrorIs(t, err, kafkaconfig.ErrUnknownTopic)
+		require.ErrorContains(t, err, `event type "org.example.thing.happened.v1": topic "gone": `)
+		require.ErrorContains(t, err, `topic "lost": `)
+		require.ErrorContains(t, err, "want a topic that exists, or Config.RequireTopics false")
+		require.NotContains(t, err.Error(), `"there"`)
+		cluster.Stop()
+		require.ErrorContains(t, b.Prepare(t.Context(), []signalcast.Route{route("there", true)}), "which Config.RequireTopics requires: ")
 	})
 }
 
