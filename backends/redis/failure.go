@@ -22,7 +22,7 @@ func heals(err error) bool {
 	if errors.As(err, &several) { // Sentinels, any of which may name the master
 		return slices.ContainsFunc(several.Unwrap(), heals)
 	}
-	if errors.As(err, new(*replicasError)) || errors.Is(err, errNoWaitAOF) {
+	if errors.Is(err, errNoWaitAOF) {
 		return false
 	}
 	var certificate *tls.CertificateVerificationError
@@ -36,7 +36,8 @@ func heals(err error) bool {
 	case "WRONGTYPE", "NOPERM", "WRONGPASS", "NOAUTH", "NOPROTO", "CROSSSLOT":
 		return false
 	case "ERR":
-		return strings.HasPrefix(text, "max number of clients reached")
+		return strings.HasPrefix(text, "max number of clients reached") ||
+			strings.Contains(text, "cannot be used with replica instances") // WAIT, after a failover
 	default: // OOM, LOADING, READONLY, MOVED, CLUSTERDOWN, MISCONF, NOREPLICAS, …
 		return true
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // Prepare checks the names of the streams. A name must not be empty, and, if the server is
-// reachable, no key of that name may hold another type. Prepare also reports credentials that
-// the server rejects. Redis accepts every other name and content type; consumers of the
-// Open edX event bus read Avro only.
+// reachable, no key of that name may hold another type. Prepare also reports a server that rejects
+// the credentials, or the command that Config.Replicas or Config.Synced needs. Redis accepts every
+// other name and content type; consumers of the Open edX event bus read Avro only.
 func (b *Backend) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	if b.closed.Load() {
 		return signalcast.ErrClosed
@@ -56,6 +56,12 @@ func (b *Backend) typeOf(ctx context.Context, key string) (string, error) {
 		holds, err = session.conn.Type(ctx, key).Result()
 		return err //nolint:wrapcheck // only its kind matters
 	})
+	if (err == nil || isReply(err)) && session.node.durability.needed() {
+		if err := session.tryWait(ctx); err != nil {
+			b.servers.retire(session)
+			return "", err
+		}
+	}
 	if err != nil {
 		b.servers.retire(session)
 		if isReply(err) { // the user may not ask

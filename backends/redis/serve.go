@@ -102,7 +102,8 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, attemp
 		outcomes := session.receive(count)
 		session.progress()
 		if session.node.durability.needed() {
-			session.confirmAll(ctx, outcomes, batch[0].accepted.Add(b.deliveryTimeout), attempts)
+			outcomes, cause = b.confirm(ctx, s, session, outcomes, attempts)
+			count = len(outcomes)
 		}
 		for _, o := range outcomes {
 			if o.err != nil && heals(o.err) {
@@ -117,16 +118,16 @@ func (b *Backend) write(ctx context.Context, s *stream, session *session, attemp
 		batch = s.waiting()[:count]
 		b.complete(s, count, func(i int) verdict {
 			err := outcomes[i].err
-			switch {
-			case err == nil:
+			if err == nil {
 				wrote = true
 				return verdict{decided: true, id: outcomes[i].id}
-			case !heals(err):
-				batch[i].lost = batch[i].lost || errors.As(err, new(*unconfirmedError))
-				return failed(err)
-			case !isReply(err):
+			}
+			if !isReply(err) || errors.As(err, new(*unconfirmedError)) {
+				batch[i].unguarded = batch[i].unguarded || !session.recognises(batch, i)
 				batch[i].lost = true
-				batch[i].unguarded = batch[i].unguarded || !session.idempotent
+			}
+			if !heals(err) {
+				return failed(err)
 			}
 			return undecided
 		})
@@ -172,7 +173,7 @@ func (b *Backend) countRepeated(batch []pending, session *session) {
 		if !p.lost {
 			continue
 		}
-		guarded := session.idempotent && !p.unguarded && time.Since(p.accepted) < idempotencyTime
+		guarded := session.recognises(batch, i) && !p.unguarded && time.Since(p.accepted) < idempotencyTime
 		if !guarded {
 			b.duplicates.Add(1)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -90,26 +91,84 @@ func (s *session) receiveWait() error {
 	return nil
 }
 
-// confirm waits until the entries of the last batch are as durable as the configuration wants, or
-// until the deadline. The first WAIT was sent with the batch.
-func (s *session) confirm(ctx context.Context, deadline time.Time, attempts *backendkit.Attempts) error {
-	for {
-		err := s.receiveWait()
-		var lacking *replicasError
-		if !errors.As(err, &lacking) {
-			return err
-		}
-		s.progress()
-		attempts.Failed(err)
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("%w: %w", signalcast.ErrClosed, err)
-		case !time.Now().Before(deadline):
-			return fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, err)
-		}
-		_, _ = s.wire.Out.Write(s.node.durability.appendWait(s.wire.Out.AvailableBuffer(), s.node.timeout))
-		if err := s.wire.Out.Flush(); err != nil {
-			return err //nolint:wrapcheck // wrapped where it is reported
+// confirm waits until the written entries among outcomes are as durable as the configuration
+// wants. The first WAIT was sent with the batch. Messages that time out meanwhile fail. confirm
+// returns the outcomes of the others, and an error if the connection cannot be used again.
+func (b *Backend) confirm(ctx context.Context, s *stream, session *session, outcomes []outcome, attempts *backendkit.Attempts) ([]outcome, error) {
+	isWritten := func(o outcome) bool { return o.err == nil }
+	for _, o := range outcomes {
+		if o.err != nil && !isReply(o.err) {
+			return outcomes, o.err
 		}
 	}
+	for first := true; first || slices.ContainsFunc(outcomes, isWritten); first = false {
+		if !first {
+			if err := session.wait(); err != nil {
+				return unconfirmed(outcomes, err), err
+			}
+		}
+		err := session.receiveWait()
+		session.progress()
+		switch {
+		case err == nil:
+			return outcomes, nil
+		case !slices.ContainsFunc(outcomes, isWritten) && isUsable(err):
+			return outcomes, nil
+		case !errors.As(err, new(*replicasError)) || ctx.Err() != nil:
+			return unconfirmed(outcomes, err), err
+		}
+		attempts.Failed(err)
+		outcomes = b.expireWritten(s, outcomes, err)
+	}
+	return outcomes, nil
+}
+
+// isUsable reports whether a connection can be used after the error of receiveWait.
+func isUsable(err error) bool { return isReply(err) || errors.As(err, new(*replicasError)) }
+
+// wait sends the command that waits for the durability of the last batch once more.
+func (s *session) wait() error {
+	_, _ = s.wire.Out.Write(s.node.durability.appendWait(s.wire.Out.AvailableBuffer(), s.node.timeout))
+	return s.wire.Out.Flush() //nolint:wrapcheck // wrapped where it is reported
+}
+
+// unconfirmed replaces the outcomes of written entries.
+func unconfirmed(outcomes []outcome, cause error) []outcome {
+	for i := range outcomes {
+		if outcomes[i].err == nil {
+			outcomes[i].err = &unconfirmedError{cause}
+		}
+	}
+	return outcomes
+}
+
+// expireWritten fails the messages that are written, not confirmed and have timed out. It
+// returns the outcomes of the others.
+func (b *Backend) expireWritten(s *stream, outcomes []outcome, cause error) []outcome {
+	batch, kept, now := s.waiting()[:len(outcomes)], outcomes[:0], time.Now()
+	b.complete(s, len(outcomes), func(i int) verdict {
+		if outcomes[i].err == nil && now.Sub(batch[i].accepted) >= b.deliveryTimeout {
+			batch[i].lost = true
+			return failed(fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, cause))
+		}
+		kept = append(kept, outcomes[i])
+		return undecided
+	})
+	return kept
+}
+
+// tryWait returns an error if the server rejects the command of appendWait, whatever its replicas
+// have.
+func (s *session) tryWait(ctx context.Context) error {
+	command := []any{"WAIT", 0, 1}
+	if s.node.durability.synced {
+		command = []any{"WAITAOF", 1, 0, 1} // at most 1 ms
+	}
+	err := guarded(func() error {
+		return s.conn.Do(ctx, command...).Err()
+	})
+	if err != nil {
+		return fmt.Errorf("%v: %w", command[0], err)
+	}
+	return nil
 }

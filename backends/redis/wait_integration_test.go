@@ -118,3 +118,10 @@ func benchmarkReplicas(b *testing.B, fsync string, configs ...redis.Config) {
 		})
 	}
 }
+
+func TestPrepareRejectsAServerWithoutWaitAOF(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, redis.Config{URL: startServer(t).url, Synced: true}) // Redis 7.0
+	err := b.Prepare(t.Context(), []signalcast.Route{{EventType: "e", Topic: "s"}})
+	require.ErrorContains(t, err, "found a server without WAITAOF; want Redis 7.2 or newer")
+}

@@ -1,12 +1,9 @@
 package redis
 
 import (
-	"context"
 	"errors"
 	"strconv"
-	"time"
 
-	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/backends/redis/internal/resp"
 )
 
@@ -41,7 +38,7 @@ func (s *session) send(batch []pending, maxLen int64) {
 		s.commit()
 		return
 	}
-	s.add(&batch[0], maxLen)
+	s.add(batch, 0, maxLen)
 	s.flush()
 }
 
@@ -63,7 +60,7 @@ func (s *session) prepare(batch []pending, maxLen int64) error {
 func (s *session) begin(batch []pending, maxLen int64) {
 	_, _ = s.wire.Out.WriteString(multi) // Flush returns the error of every write before it
 	for i := range batch {
-		s.add(&batch[i], maxLen)
+		s.add(batch, i, maxLen)
 	}
 }
 
@@ -74,15 +71,23 @@ func (s *session) commit() {
 	s.flush()
 }
 
-// add writes the XADD of p, with the arguments of the reference in its order.
-func (s *session) add(p *pending, maxLen int64) {
+// recognises reports whether the server recognises message i of a batch if it is repeated. A
+// recognised XADD writes nothing, so that WAIT behind it has nothing to wait for. Therefore, the
+// last message of a repeated batch is written without its number if replicas must confirm it.
+func (s *session) recognises(batch []pending, i int) bool {
+	return s.idempotent && (i < len(batch)-1 || !batch[i].lost || !s.node.durability.needed())
+}
+
+// add writes the XADD of message i, with the arguments of the reference in its order.
+func (s *session) add(batch []pending, i int, maxLen int64) {
 	const mostEntries = 1024 // most entries have fewer bytes without the event data
 	out := s.wire.Out
 	if out.Available() < mostEntries {
 		_ = out.Flush()
 	}
+	p, idempotent := &batch[i], s.recognises(batch, i)
 	arguments := 3 + 2*entryFields(p.message)
-	if s.idempotent {
+	if idempotent {
 		arguments += 3
 	}
 	if maxLen > 0 {
@@ -92,7 +97,7 @@ func (s *session) add(p *pending, maxLen int64) {
 	b = strconv.AppendInt(b, int64(arguments), 10)
 	b = append(b, "\r\n$4\r\nXADD\r\n"...)
 	b = resp.AppendBulk(b, p.message.Topic)
-	if s.idempotent {
+	if idempotent {
 		b = append(b, "$4\r\nIDMP\r\n"...)
 		b = resp.AppendBulk(b, *p.producer)
 		b = resp.AppendInt(b, p.number)
@@ -135,31 +140,6 @@ func (s *session) receive(count int) []outcome {
 		}
 	}
 	return outcomes
-}
-
-// confirmAll waits for the durability of the written entries among outcomes, and replaces their
-// outcome if it cannot be confirmed. A connection on which receive failed is not read.
-func (s *session) confirmAll(ctx context.Context, outcomes []outcome, deadline time.Time, attempts *backendkit.Attempts) {
-	written := false
-	for _, o := range outcomes {
-		if o.err != nil && !isReply(o.err) {
-			return
-		}
-		written = written || o.err == nil
-	}
-	if !written {
-		_ = s.receiveWait()
-		return
-	}
-	err := s.confirm(ctx, deadline, attempts)
-	if err == nil {
-		return
-	}
-	for i := range outcomes {
-		if outcomes[i].err == nil {
-			outcomes[i].err = &unconfirmedError{err}
-		}
-	}
 }
 
 func (s *session) receiveTransaction(outcomes []outcome) error {
