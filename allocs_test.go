@@ -14,6 +14,16 @@ import (
 // Not parallel: other tests would be counted too.
 //
 //nolint:paralleltest // AllocsPerRun counts the whole process
+func TestSuppressedEventAllocatesNothing(t *testing.T) {
+	s := openShop(t, []string{"a", "b"})
+	require.NoError(t, s.dispatcher.SwitchOff(signalcast.Switch{Reason: "test"}))
+	data, ctx := order{Number: "17"}, t.Context()
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = s.placed.Send(ctx, s.registry, data) }))
+}
+
+// Not parallel: other tests would be counted too.
+//
+//nolint:paralleltest // AllocsPerRun counts the whole process
 func TestAllocationsOfAnEvent(t *testing.T) {
 	data := order{Number: "17", Customer: customer{4, "a@example.org"}, Items: []string{"x", "y"}, Note: new("gift")}
 	for name, c := range map[string]struct {

@@ -158,7 +158,7 @@ func TestLedgerHoldsUnderSwitchesAndReloads(t *testing.T) {
 	const senders, events = 20, 200
 	stop := make(chan struct{})
 	var operators, group sync.WaitGroup
-	for i := range 40 {
+	for i := range 80 {
 		operators.Go(func() {
 			topic := []string{"a", "b"}[i%2]
 			for {

@@ -218,7 +218,7 @@ func (w *writer) giveBack(r *record, err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.topics[r.client.Topic]
-	if t == nil || !t.moving || r.client.Partition < t.partitions && !w.certainlyNotWritten(r, err) {
+	if t == nil || !t.moving || w.wire.Stopped() || r.client.Partition < t.partitions && !w.certainlyNotWritten(r, err) {
 		return false
 	}
 	w.deadlines.hold(r)
@@ -226,13 +226,24 @@ func (w *writer) giveBack(r *record, err error) bool {
 	return true
 }
 
-// failHeld fails the records that no client has. It is called by Close.
+// failHeld fails the records that no client has. Close calls it after the wire was stopped, so that
+// giveBack adds no more.
 func (w *writer) failHeld() {
+	type failure struct {
+		r     *record
+		cause error
+	}
+	var failures []failure
+	w.mu.Lock()
 	for _, t := range w.topics {
 		for _, r := range slices.Concat(t.moved, t.held) {
-			if w.deadlines.remove(r) {
-				r.message.Failed(signalcast.FateNotWritten, kafkabus.Closed(t.cause))
-			}
+			failures = append(failures, failure{r, t.cause})
+		}
+	}
+	w.mu.Unlock()
+	for _, f := range failures {
+		if w.deadlines.remove(f.r) {
+			f.r.message.Failed(signalcast.FateNotWritten, kafkabus.Closed(f.cause))
 		}
 	}
 }
