@@ -50,7 +50,7 @@ type BufferUsage struct {
 // Health returns the health of the dispatcher. It does not ask a broker and does not block for
 // one, so it can serve a probe. It tells what the last attempts of the backends have found.
 func (d *Dispatcher) Health() Health {
-	h := Health{Closed: d.table.Load().closed, Pending: d.Stats().Pending, Switches: d.Switches()}
+	h := Health{Closed: d.table.Load().closed, Pending: d.pending(), Switches: d.Switches()}
 	for i, b := range d.backends() {
 		usage := BufferUsage{}
 		if reporter, ok := capability[interface{ Buffered() BufferUsage }](b); ok {

@@ -88,6 +88,26 @@ func (d *Dispatcher) eachRouteStats(f func(RouteStats)) {
 	}
 }
 
+// pending returns the number of messages without an outcome.
+func (d *Dispatcher) pending() (n int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.served {
+		for _, c := range s.counters {
+			n += c.pending()
+			if c.deadLetters != nil {
+				n += c.deadLetters.pending()
+			}
+		}
+	}
+	return n
+}
+
+func (c *counters) pending() int64 {
+	completed := c.delivered.Load() + c.failed.Load()
+	return max(c.accepted.Load()-completed, 0) // an outcome can be counted before the acceptance
+}
+
 // counters count the messages of one route, or of its dead letters. They fill a cache line,
 // so that senders of different routes do not contend.
 type counters struct {
