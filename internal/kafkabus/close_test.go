@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -98,11 +99,15 @@ func TestCloseGivesUpInTime(t *testing.T) {
 		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
 		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 		// The brokers accept requests and never respond.
+		asked := make(chan struct{})
+		once := sync.OnceFunc(func() { close(asked) })
 		cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			cluster.KeepControl()
+			once()
 			return nil, nil, true
 		})
 		known := publish(t, b, plain.message("topic", "key", 2))
+		<-asked
 		giveUp, cancel := context.WithCancel(t.Context())
 		closed := make(chan error, 1)
 		go func() { closed <- b.Close(giveUp) }()
