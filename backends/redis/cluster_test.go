@@ -117,9 +117,12 @@ func TestMasterThatHangsIsReplaced(t *testing.T) {
 func TestAskIsFollowedToTheTarget(t *testing.T) {
 	t.Parallel()
 	var source, target string
+	var mu sync.Mutex // commands of two connections may overlap
 	asked, transaction := false, false
 	c := startFakeCluster(t,
 		func(command []string) fault { // the target, which writes only after ASKING
+			mu.Lock()
+			defer mu.Unlock()
 			switch command[0] {
 			case "ASKING":
 				asked = true

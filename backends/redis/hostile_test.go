@@ -169,7 +169,7 @@ func TestServerThatReadsNothingTimesOut(t *testing.T) {
 		return fault{}
 	}})
 	t.Cleanup(func() { close(ended) })
-	b := newBackend(t, redis.Config{URL: server.url(), ReadTimeout: 100 * time.Millisecond, DeliveryTimeout: 300 * time.Millisecond})
+	b := newBackend(t, redis.Config{URL: server.url(), ReadTimeout: time.Second, DeliveryTimeout: 3 * time.Second})
 	f, kept := newFates(), newFates()
 	f.publish(t, b, "s", 1, 1)
 	require.Eventually(t, func() bool { return server.asked("COMMAND") == 1 }, patience, time.Millisecond)
