@@ -74,6 +74,9 @@ func startRedisCluster(t *testing.T) (*target, []scenario) {
 		name: "master stopped", fault: "master stopped until its replica was promoted", interrupts: true,
 		inject: c.replaceMaster((*server).suspend, (*server).resume),
 	}, {
+		name: "master moved back", fault: "replica made master by the operator (`CLUSTER FAILOVER`), and the old master again", interrupts: true, short: true,
+		inject: func(stream string) error { return errors.Join(c.promoteReplica(stream), c.promoteReplica(stream)) },
+	}, {
 		name: "slot moved", fault: "slot of the stream moved to another master, with the stream", interrupts: true, short: true,
 		inject: c.moveSlot,
 	}}
@@ -113,6 +116,26 @@ func (c *redisCluster) replaceMaster(begin, end func(*server) error) func(string
 		err = c.awaitRole(other, "master")
 		return errors.Join(err, end(c.servers[old]), c.awaitRole(old, "slave"), c.awaitReplica(other))
 	}
+}
+
+// promoteReplica makes the replica of the master of a stream the master, and waits until the old
+// master is its replica.
+func (c *redisCluster) promoteReplica(stream string) error {
+	old, err := c.masterOf(stream)
+	if err != nil {
+		return err
+	}
+	other := (old + len(c.clients)/2) % len(c.clients)
+	var asked time.Time
+	err = c.await(func(ctx context.Context) bool {
+		if time.Since(asked) > time.Second { // a server drops the request if it has just changed its role
+			asked = time.Now()
+			_ = c.clients[other].Do(ctx, "CLUSTER", "FAILOVER").Err()
+		}
+		role, _ := c.clients[other].Do(ctx, "ROLE").Slice()
+		return len(role) > 0 && role[0] == "master"
+	}, "a replica to be promoted")
+	return errors.Join(err, c.awaitRole(old, "slave"), c.awaitReplica(other))
 }
 
 func (c *redisCluster) awaitRole(node int, want string) error {

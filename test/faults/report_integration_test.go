@@ -34,6 +34,7 @@ type table struct {
 func (o result) Fault() string   { return o.fault }
 func (o result) Rate() int       { return o.rate }
 func (o result) Longest() string { return o.longest.Round(time.Millisecond).String() }
+func (o result) Silent() string  { return o.silent.Round(10 * time.Millisecond).String() }
 func (o result) Took() string    { return o.took.Round(100 * time.Millisecond).String() }
 func (o result) Peak() uint64    { return o.peak >> 20 }
 

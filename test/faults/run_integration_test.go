@@ -85,6 +85,7 @@ type result struct {
 	longest  time.Duration // the longest wait for room
 	peak     uint64        // the largest growth of the heap in bytes
 	took     time.Duration
+	silent   time.Duration // the longest time between two deliveries
 	problems []string
 }
 
@@ -119,11 +120,15 @@ func (p *target) run(t *testing.T, s scenario, topic string, rate int, load time
 	}
 	large := make([]byte, s.largeBytes)
 	b := p.open(t)
+	var silence silence
 	failed := func(err *signalcast.DeliveryError) { account.Failed(number(err.Message.Event.ID), err.Fate) }
 	d, err := signalcast.NewDispatcher(t.Context(), registry, config, b, signalcast.WithHooks(signalcast.Hooks{
-		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { account.Delivered(number(m.Event.ID)) },
-		Failed:    failed,
-		Rejected:  failed,
+		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) {
+			silence.end()
+			account.Delivered(number(m.Event.ID))
+		},
+		Failed:   failed,
+		Rejected: failed,
 	}))
 	require.NoError(t, err)
 	next.Store(0) // NewDispatcher has used an ID
@@ -152,6 +157,7 @@ func (p *target) run(t *testing.T, s scenario, topic string, rate int, load time
 		o.require(d.Flush(ctx) == nil, "found Flush waiting after the fault; want it to return")
 	}
 	o.took = time.Since(began)
+	o.silent = silence.atMost()
 	ctx, cancel := context.WithTimeout(t.Context(), closeDeadline)
 	defer cancel()
 	closing := time.Now()
