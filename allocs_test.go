@@ -52,3 +52,22 @@ func TestAllocationsOfAnEvent(t *testing.T) {
 		})
 	}
 }
+
+// A schema is compiled once. Compiling it takes more than 100 allocations.
+//
+//nolint:paralleltest // AllocsPerRun counts the whole process
+func TestAllocationsOfDecode(t *testing.T) {
+	s := newShop(t)
+	event := s.published(t, anOrder())
+	invalid := &signalcast.Schema{Text: "{"}
+	for name, c := range map[string]struct {
+		writer *signalcast.Schema
+		max    float64
+	}{
+		"the event, its strings, its list and its pointer": {event.ValueSchema, 4},
+		"without a schema":  {nil, 4},
+		"an invalid schema": {invalid, 0},
+	} {
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = s.registry.Decode(incoming(), c.writer, event.Value) }), c.max, name)
+	}
+}

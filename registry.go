@@ -51,6 +51,8 @@ type entry struct {
 	mu        sync.Mutex // held to change what follows
 	receivers atomic.Pointer[[]*receiver]
 
+	readers atomic.Pointer[map[*Schema]reader] // of Decode; the map is replaced as a whole
+
 	unrouted atomic.Int64 // events
 }
 

@@ -42,6 +42,7 @@ type definition struct {
 	// Functions that need the type parameter, for callers that know only the name.
 	sendJSON func(ctx context.Context, r *Registry, e *entry, data []byte, opts []SendOption) (*Delivery, error)
 	decode   func(e *entry, data []byte) (Data, error)
+	receive  func(e *entry, reader *shape.AvroReader, m Metadata, value []byte) (*Received, error)
 }
 
 // SignalOption configures a [Signal].
@@ -66,6 +67,7 @@ func NewSignal[T any](eventType string, opts ...SignalOption) *Signal[T] {
 	s.def.declared = caller[0]
 	s.def.sendJSON = s.sendJSON
 	s.def.decode = decodeJSON[T]
+	s.def.receive = decodeAvro[T]
 	for _, opt := range opts {
 		if opt.apply != nil {
 			opt.apply(&s.def)

@@ -23,6 +23,11 @@ type Title struct{ Text string }
 
 func (t Title) MarshalText() ([]byte, error) { return []byte(t.Text), nil }
 
+func (t *Title) UnmarshalText(text []byte) error {
+	t.Text = string(text)
+	return nil
+}
+
 type Scalars struct {
 	Boolean bool      `avro:"boolean"`
 	Int     int       `avro:"int_"`

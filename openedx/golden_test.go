@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,11 +15,13 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/memory"
+	"github.com/signalcast/signalcast/internal/shape"
 )
 
 // goldenEvents is a file of testdata/golden/events.
 type goldenEvents struct {
 	EventType string `json:"event_type"`
+	Schema    string
 	Samples   []struct {
 		Name     string
 		Data     json.RawMessage
@@ -88,6 +92,39 @@ func TestEventDataBytesEqualTheReference(t *testing.T) {
 			require.Len(t, messages, 1)
 			require.Equal(t, sample.AvroHex, hex.EncodeToString(messages[0].Event.Value), sample.Name)
 			require.Equal(t, sample.Metadata, messages[0].Event.Metadata, sample.Name)
+		}
+	})
+}
+
+func TestDecodeReadsTheBytesOfTheReference(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t)
+	forEach(t, "events", func(t *testing.T, file, eventType string) {
+		t.Helper()
+		var golden goldenEvents
+		readJSON(t, &golden, "events", file)
+		i := slices.IndexFunc(registry.Definitions(), func(d signalcast.Definition) bool { return d.EventType() == eventType })
+		goType := registry.Definitions()[i].DataType()
+		compiled, err := shape.Compile(goType)
+		require.NoError(t, err)
+		schema, err := shape.ParseSchema(golden.Schema)
+		require.NoError(t, err)
+		reader, err := compiled.AvroReader(schema, eventType+".CloudEvent")
+		require.NoError(t, err)
+		writer := &signalcast.Schema{Text: golden.Schema}
+		for _, sample := range golden.Samples {
+			value, err := hex.DecodeString(sample.AvroHex)
+			require.NoError(t, err)
+			want, got := reflect.New(goType).Elem(), reflect.New(goType).Elem()
+			require.NoError(t, compiled.DecodeJSON(sample.Data, want), sample.Name)
+			require.NoError(t, reader.Decode(value, shape.RefOfValue(got)), sample.Name)
+			require.Equal(t, want.Interface(), got.Interface(), sample.Name)
+
+			for _, schema := range []*signalcast.Schema{writer, nil} {
+				received, err := registry.Decode(sample.Metadata, schema, value)
+				require.NoError(t, err, sample.Name)
+				require.NoError(t, received.Deliver(t.Context()))
+			}
 		}
 	})
 }

@@ -3,9 +3,12 @@
 package shape_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/internal/shape"
 )
 
 //nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
@@ -21,5 +24,28 @@ func TestEncodingIntoALargeBufferDoesNotAllocate(t *testing.T) {
 		buf := make([]byte, 0, 4096)
 		require.Zero(t, testing.AllocsPerRun(100, func() { buf, _ = compiled.AppendAvro(buf[:0], ref) }), "Avro of %s", name)
 		require.Zero(t, testing.AllocsPerRun(100, func() { buf, _ = compiled.AppendJSON(buf[:0], ref) }), "JSON of %s", name)
+	}
+}
+
+//nolint:paralleltest // AllocsPerRun counts the allocations of the whole process
+func TestDecodeAllocatesItsStringsAndPointersOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		value any
+		max   float64
+	}{
+		"a record with three pointers":  {enrollment(), 4},
+		"a list of strings":             {[]string{"a", "b", "c"}, 2},
+		"a map of strings to strings":   {map[string]string{"a": "1", "b": "2", "c": "3"}, 3},
+		"a list of lists, empty or not": {[][]int{{}, {1}, {}}, 3},
+	} {
+		compiled, ref := compileField(t, c.value)
+		data, err := compiled.AppendAvro(nil, ref)
+		require.NoError(t, err)
+		reader := readerOf(t, compiled, compiled.Schema("org.example"))
+		dst := reflect.New(oneField(reflect.TypeOf(c.value))).Elem()
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+			dst.SetZero()
+			_ = reader.Decode(data, shape.RefOfValue(dst))
+		}), c.max, name)
 	}
 }

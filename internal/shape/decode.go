@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/base64"
-	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -147,13 +146,8 @@ func (d *decoder) record(n *node, path string, dst reflect.Value) {
 }
 
 func (d *decoder) unknown(n *node, path string, name jsonpos.Token) {
-	const maxShown = 80 // bytes of a name in a message
-	shown := name.Text
-	if len(shown) > maxShown {
-		shown = shown[:maxShown] + "…"
-	}
 	d.add(name.Position, FieldError{
-		Path: path, Found: fmt.Sprintf("unknown field %q", shown), Nearest: nearest.Name(name.Text, slices.Values(n.names())),
+		Path: path, Found: "unknown field " + shown(name.Text), Nearest: nearest.Name(name.Text, slices.Values(n.names())),
 	})
 }
 

@@ -71,6 +71,10 @@ func checkGolden(t *testing.T, file goldenFile, goType reflect.Type) {
 	compiled, err := shape.Compile(goType)
 	require.NoError(t, err)
 	require.Equal(t, file.Schema, compiled.Schema(file.EventType))
+	schema, err := shape.ParseSchema(file.Schema)
+	require.NoError(t, err)
+	reader, err := compiled.AvroReader(schema, file.EventType+".CloudEvent")
+	require.NoError(t, err)
 
 	for _, sample := range file.Samples {
 		data := reflect.New(goType).Elem()
@@ -79,6 +83,10 @@ func checkGolden(t *testing.T, file goldenFile, goType reflect.Type) {
 		avro, err := compiled.AppendAvro(nil, ref)
 		require.NoError(t, err, sample.Name)
 		require.Equal(t, sample.AvroHex, hex.EncodeToString(avro), sample.Name)
+
+		decoded := reflect.New(goType).Elem()
+		require.NoError(t, reader.Decode(avro, shape.RefOfValue(decoded)), sample.Name)
+		require.Equal(t, data.Interface(), decoded.Interface(), sample.Name)
 
 		written, err := compiled.AppendJSON(nil, ref)
 		require.NoError(t, err, sample.Name)

@@ -27,6 +27,29 @@ func loadInt(f form, p unsafe.Pointer) int64 {
 	}
 }
 
+// storeInt sets the integer at p to v. It reports whether the form has v.
+//
+//nolint:gosec // it compares what it stored
+func storeInt(f form, p unsafe.Pointer, v int64) bool {
+	switch f {
+	case int64Form:
+		*(*int64)(p) = v
+	case int32Form:
+		*(*int32)(p) = int32(v)
+	case int16Form:
+		*(*int16)(p) = int16(v)
+	case int8Form:
+		*(*int8)(p) = int8(v)
+	case uint32Form:
+		*(*uint32)(p) = uint32(v)
+	case uint16Form:
+		*(*uint16)(p) = uint16(v)
+	default:
+		*(*uint8)(p) = uint8(v)
+	}
+	return loadInt(f, p) == v
+}
+
 // slice is the memory layout of a slice of any type.
 type slice struct {
 	data     unsafe.Pointer

@@ -92,6 +92,17 @@ func ones(n int) byte { return '0' + uint8(n)%10 } //nolint:gosec // below 100
 // offset is in the location [Naive], a time with offset zero in [time.UTC]. The zero time is an
 // error, as in [AppendTime]. The error does not contain the text.
 func ParseTime(text string) (time.Time, error) {
+	t, fault := parseTime(text)
+	if fault != nil {
+		return time.Time{}, fault
+	}
+	return t, nil
+}
+
+func parseTime(text string) (time.Time, *FieldError) {
+	if t, ok := parseFixedTime(text); ok {
+		return t, nil
+	}
 	p := timeParser{rest: text, ok: true}
 	year := p.number()*100 + p.number()
 	p.oneOf("-")
@@ -120,6 +131,50 @@ func ParseTime(text string) (time.Time, error) {
 		return time.Time{}, errZeroTime
 	}
 	return t, nil
+}
+
+// parseFixedTime parses the form of almost all times on the bus: the offset +00:00, with six digits of
+// fraction or none. It reports false for other forms and for invalid times.
+func parseFixedTime(text string) (time.Time, bool) {
+	const short, long = len("2006-01-02T15:04:05+00:00"), len("2006-01-02T15:04:05.000000+00:00")
+	if len(text) != short && len(text) != long || text[len(text)-6:] != "+00:00" ||
+		text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
+		return time.Time{}, false
+	}
+	year := twoDigits(text[0:2])*100 + twoDigits(text[2:4])
+	month, day := twoDigits(text[5:7]), twoDigits(text[8:10])
+	hour, minute, second := twoDigits(text[11:13]), twoDigits(text[14:16]), twoDigits(text[17:19])
+	micros := uint32(0)
+	if len(text) == long {
+		if text[19] != '.' {
+			return time.Time{}, false
+		}
+		micros = (twoDigits(text[20:22])*100+twoDigits(text[22:24]))*100 + twoDigits(text[24:26])
+	}
+	// Days that not every month has, and the year of the zero time, are left to the full parser.
+	if year-2 > 9997 || month-1 > 11 || day-1 > 27 || hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
+		return time.Time{}, false
+	}
+	seconds := ((daysSince1970(year, month, day)*24+int64(hour))*60+int64(minute))*60 + int64(second)
+	return time.Unix(seconds, int64(micros)*1000).UTC(), true
+}
+
+// twoDigits returns the value of two digits, or a number that no part of a time can have.
+func twoDigits(text string) uint32 {
+	high, low := text[0]-'0', text[1]-'0'
+	if high > 9 || low > 9 {
+		return 1 << 20
+	}
+	return uint32(high)*10 + uint32(low)
+}
+
+// daysSince1970 counts the days of a date of the Gregorian calendar.
+func daysSince1970(year, month, day uint32) int64 {
+	const daysBefore1970 = 719_469 // since March of the year 0
+	if month <= 2 {                // years that start in March end with their leap day
+		year, month = year-1, month+12
+	}
+	return int64(365*year+year/4-year/100+year/400+(153*(month-3)+2)/5+day) - daysBefore1970
 }
 
 // timeParser consumes a text from its start. ok is false after the first mismatch.

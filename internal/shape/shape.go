@@ -1,5 +1,5 @@
 // Package shape compiles the Go type of event data. A compiled type has an Avro schema,
-// encodes values as Avro and JSON, decodes them from JSON, and reads their event keys.
+// encodes values as Avro and JSON, decodes them from both, and reads their event keys.
 //
 // [Compile] builds a tree of nodes from the type by reflection, and from the tree a flat
 // program with one instruction for each value that is not a record. Each instruction holds the
