@@ -34,16 +34,16 @@ type goldenFile struct {
 	} `json:"samples"`
 }
 
-func goldenFiles(t *testing.T) []goldenFile {
-	t.Helper()
+func goldenFiles(tb testing.TB) []goldenFile {
+	tb.Helper()
 	names, err := filepath.Glob("../testdata/golden/events/*.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, names)
+	require.NoError(tb, err)
+	require.NotEmpty(tb, names)
 	files := make([]goldenFile, len(names))
 	for i, name := range names {
 		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		require.NoError(t, json.Unmarshal(text, &files[i]), name)
+		require.NoError(tb, err)
+		require.NoError(tb, json.Unmarshal(text, &files[i]), name)
 	}
 	return files
 }

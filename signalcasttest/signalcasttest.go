@@ -3,6 +3,7 @@
 //	bus := signalcasttest.New(t, config, learning.CourseEnrollmentCreated)
 //	err := learning.CourseEnrollmentCreated.Send(t.Context(), bus.Registry, data)
 //	bus.RequirePublished(t, "enrollments", "course-v1:edX+DemoX+2026")
+//	event := signalcasttest.RequireEvent(t, bus, learning.CourseEnrollmentCreated)
 //
 // Each Bus is independent of others, so tests can run in parallel.
 package signalcasttest
