@@ -95,7 +95,7 @@ func (w *writer) batchLimit(name string, timeout time.Duration) (int32, error) {
 	resource := kmsg.NewDescribeConfigsRequestResource()
 	resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeTopic, name, []string{"max.message.bytes"}
 	request.Resources = append(request.Resources, resource)
-	response, err := request.RequestWith(ctx, w.client.Load())
+	response, err := call(ctx, w, request.RequestWith)
 	if err != nil {
 		return w.maxBytes, w.unreachable(err)
 	}

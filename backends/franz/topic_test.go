@@ -18,9 +18,21 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
+// patience is how long tests wait for a condition that must become true.
+const patience = 30 * time.Second
+
+func publish(t *testing.T, b *franz.Backend, done func(signalcast.Receipt, error)) {
+	t.Helper()
+	m := &signalcast.Message{Topic: "topic", Event: &signalcast.Envelope{
+		Metadata: signalcast.Metadata{ID: signalcast.NewUUID(), EventType: "org.example.thing.happened.v1", Time: time.Now().UTC(), SourceLib: "1.2.3"},
+		Value:    []byte("value"), ContentType: "application/json",
+	}}
+	require.NoError(t, b.Publish(t.Context(), m, done))
+}
+
 func TestCloseWhileATopicMovesGivesEveryMessageItsFate(t *testing.T) {
 	t.Parallel()
-	const count, patience = 50, 30 * time.Second
+	const count = 50
 	cluster := kafkatest.NewStrictCluster(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DisableClientMetrics())
 	require.NoError(t, err)
@@ -31,14 +43,8 @@ func TestCloseWhileATopicMovesGivesEveryMessageItsFate(t *testing.T) {
 	b, err := franz.New(franz.Config{Brokers: cluster.ListenAddrs()})
 	require.NoError(t, err)
 	var outcomes atomic.Int64
-	publish := func(ctx context.Context) {
-		m := &signalcast.Message{Topic: "topic", Event: &signalcast.Envelope{
-			Metadata: signalcast.Metadata{ID: signalcast.NewUUID(), EventType: "org.example.thing.happened.v1", Time: time.Now().UTC(), SourceLib: "1.2.3"},
-			Value:    []byte("value"), ContentType: "application/json",
-		}}
-		require.NoError(t, b.Publish(ctx, m, func(signalcast.Receipt, error) { outcomes.Add(1) }))
-	}
-	publish(t.Context())
+	completed := func(signalcast.Receipt, error) { outcomes.Add(1) }
+	publish(t, b, completed)
 	require.NoError(t, b.Flush(t.Context()))
 
 	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -55,7 +61,7 @@ func TestCloseWhileATopicMovesGivesEveryMessageItsFate(t *testing.T) {
 		return response, nil, true
 	})
 	for range count {
-		publish(t.Context())
+		publish(t, b, completed)
 	}
 	_, err = admin.DeleteTopic(t.Context(), "topic")
 	require.NoError(t, err)
@@ -65,7 +71,7 @@ func TestCloseWhileATopicMovesGivesEveryMessageItsFate(t *testing.T) {
 		troubles := b.Troubles()
 		return len(troubles) > 0 && strings.Contains(troubles[0].Err.Error(), "fewer partitions")
 	}, patience, time.Millisecond)
-	publish(t.Context()) // held, since the topic moves
+	publish(t, b, completed) // held, since the topic moves
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, b.Close(ctx), context.Canceled)

@@ -103,7 +103,7 @@ func (w *writer) ask(ctx context.Context, timeout time.Duration, topics []string
 		request.Topics = append(request.Topics, t)
 	}
 	found := map[string]finding{}
-	response, err := request.RequestWith(ctx, w.client.Load())
+	response, err := call(ctx, w, request.RequestWith)
 	if err != nil {
 		return found, w.unreachable(err)
 	}
@@ -119,6 +119,28 @@ func (w *writer) ask(ctx context.Context, timeout time.Duration, topics []string
 		}
 	}
 	return found, nil
+}
+
+// call makes a request and returns at the latest when ctx ends. A request of franz-go itself can
+// wait for as long as connecting takes.
+func call[Response any](ctx context.Context, w *writer, request func(context.Context, kmsg.Requestor) (Response, error)) (Response, error) {
+	type result struct {
+		response Response
+		err      error
+	}
+	results := make(chan result, 1)
+	client := w.client.Load()
+	w.calls.Go(func() {
+		response, err := request(ctx, client)
+		results <- result{response, err}
+	})
+	select {
+	case r := <-results:
+		return r.response, r.err
+	case <-ctx.Done():
+		var none Response
+		return none, ctx.Err() //nolint:wrapcheck // replaced by unreachable
+	}
 }
 
 func explain(code int16) error {

@@ -35,7 +35,8 @@ type writer struct {
 	ctx      context.Context //nolint:containedctx // the life of the goroutines
 	stop     context.CancelFunc
 	running  sync.WaitGroup
-	mu       sync.RWMutex // guards renewing, topics, and starting goroutines
+	calls    sync.WaitGroup // requests that may outlast their context, until the client is closed
+	mu       sync.RWMutex   // guards renewing, topics, and starting goroutines
 	renewing bool
 	topics   map[string]*topic
 	limits   sync.Map // of the size of batches in bytes, an int32, by topic
@@ -254,6 +255,7 @@ func (w *writer) Close() {
 			t.client.Close()
 		}
 	}
+	w.calls.Wait()
 	w.failHeld()
 	w.deadlines.close()
 }
