@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -35,8 +36,14 @@ func healthCases() []Case {
 				return
 			}
 			t.away()
-			accepted := t.publish(t.numbered("key", 1))
-			t.eventually("Troubles is empty while the broker is away", func() bool { return len(reporter.Troubles()) > 0 })
+			accepted, n := t.publish(t.numbered("key", 1)), 1
+			t.eventually("Troubles is empty while the broker is away", func() bool {
+				if calls, _ := accepted.now(); calls > 0 { // the broker was not away yet
+					n++
+					accepted = t.publish(t.numbered("key", n))
+				}
+				return len(reporter.Troubles()) > 0
+			})
 			for _, trouble := range reporter.Troubles() {
 				if trouble.Topic != "" && trouble.Topic != t.topic || trouble.Err == nil || trouble.Since.IsZero() {
 					t.Fatalf("found trouble %+v, want topic %q or none, a cause and a time", trouble, t.topic)
@@ -57,7 +64,11 @@ func (t *trial) eventually(problem string, condition func() bool) {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-timeout:
-			t.Fatalf("%s after %v", problem, t.harness.Patience)
+			usage := "unknown"
+			if reporter, ok := t.Backend.(interface{ Buffered() signalcast.BufferUsage }); ok {
+				usage = fmt.Sprintf("%+v", reporter.Buffered())
+			}
+			t.Fatalf("%s after %v, with the buffer %s", problem, t.harness.Patience, usage)
 		}
 	}
 }

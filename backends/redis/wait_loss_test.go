@@ -101,7 +101,9 @@ func TestWriteThatReplicasConfirmIsNotARecognisedOne(t *testing.T) {
 	}})
 	b := newBackend(t, redis.Config{URL: server.url(), Replicas: 1})
 	f := newFates()
-	f.publish(t, b, "s", 1, count)
+	f.publish(t, b, "s", 1, 1) // a batch of its own
+	require.Eventually(t, func() bool { return server.asked("COMMAND") == 1 }, patience, time.Millisecond)
+	f.publish(t, b, "s", 2, count)
 	close(published)
 	flush(t, b)
 	f.requireDelivered(t, count)
