@@ -48,7 +48,10 @@ type failureGroup struct {
 }
 
 func (l *failureLog) add(failure *DeliveryError) {
-	text := failure.Err.Error()
+	text := "the backend gave no cause"
+	if failure.Err != nil {
+		text = failure.Err.Error()
+	}
 	if len(text) > maxFailureText {
 		text = strings.ToValidUTF8(text[:maxFailureText], "") + "…"
 	}

@@ -156,3 +156,16 @@ func TestFailuresAreBounded(t *testing.T) {
 	require.Equal(t, rune('A'+99), []rune(failures[0].Err)[0], "the latest is first")
 	require.Less(t, len(failures[0].Err), 600)
 }
+
+func TestFailureWithoutACauseIsCounted(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	d := s.dispatch(t, ordersTo("orders"), backend{
+		publish: func(_ context.Context, _ *signalcast.Message, done func(signalcast.Receipt, error)) error {
+			done(signalcast.Receipt{}, &signalcast.DeliveryError{Fate: signalcast.FateNotWritten})
+			return nil
+		},
+	})
+	require.Error(t, s.send(t, order{}))
+	require.Equal(t, "the backend gave no cause", d.Failures()[0].Err)
+}
