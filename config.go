@@ -24,6 +24,9 @@ type TopicConfig struct {
 	// Keyless true means that messages have no key. An empty EventKeyField is an error.
 	// In a merge, a layer that sets EventKeyField or Keyless replaces both.
 	Keyless *bool `json:"keyless,omitempty"`
+	// Mode says when messages are published, relative to the transaction of a [Unit].
+	// Nil means the dispatcher's default. See [WithDefaultMode].
+	Mode *Mode `json:"mode,omitempty"`
 }
 
 // The names of the settings in every text form.
@@ -31,9 +34,10 @@ const (
 	fieldKey     = "event_key_field"
 	fieldEnabled = "enabled"
 	fieldKeyless = "keyless"
+	fieldMode    = "mode"
 )
 
-func topicFields() []string { return []string{fieldKey, fieldEnabled, fieldKeyless} }
+func topicFields() []string { return []string{fieldKey, fieldEnabled, fieldKeyless, fieldMode} }
 
 // MarshalJSON writes the form that [ParseProducerConfig] parses. It writes nil maps as
 // empty objects and leaves out nil settings.

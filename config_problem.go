@@ -37,6 +37,8 @@ const (
 	CodeConflict         ProblemCode = "conflict"           // settings that exclude each other
 	CodeUnknownEventType ProblemCode = "unknown_event_type" // an event type that is not registered
 	CodeKeyPath          ProblemCode = "key_path"           // a path that is no event key of the event type
+	CodeUnknownMode      ProblemCode = "unknown_mode"       // a mode that does not exist
+	CodeNoOutbox         ProblemCode = "no_outbox"          // mode outbox in a dispatcher without an outbox
 )
 
 // Problem is one fault of a configuration.

@@ -59,6 +59,10 @@ func (l *Layer) settings(path ConfigPath) []Setting {
 		if t.Enabled != nil {
 			add(fieldEnabled, strconv.FormatBool(*t.Enabled))
 		}
+	case fieldMode:
+		if t.Mode != nil {
+			add(fieldMode, string(*t.Mode))
+		}
 	case fieldKey, fieldKeyless:
 		if t.EventKeyField != nil {
 			add(fieldKey, *t.EventKeyField)

@@ -58,6 +58,10 @@ func (r *configRules) set(t *TopicConfig, fields []string, name, value Position,
 		want, ok = wantBoolean, assign(&t.Enabled, v)
 	case fieldKeyless:
 		want, ok = wantBoolean, assign(&t.Keyless, v)
+	case fieldMode:
+		var text *string
+		want, ok = wantString, assign(&text, v)
+		t.Mode = (*Mode)(text)
 	}
 	if !ok {
 		r.fault(CodeWrongType, value, "found "+kindOf(v), want)

@@ -9,9 +9,11 @@ import (
 // Delivery is the outcome of one event that was sent: of each of its messages. It is
 // safe for concurrent use.
 type Delivery struct {
-	mu   sync.Mutex
-	open int           // messages without an outcome, plus one while messages are being published
-	done chan struct{} // made by the first call of Done
+	mu       sync.Mutex
+	open     int32         // messages that were published and have no outcome, plus one while publishing
+	held     int32         // messages that a unit holds
+	done     chan struct{} // closed when both are zero; made by the first call of Done
+	released chan struct{} // closed when open is zero; made by a Wait within a unit
 
 	failures []error // of receivers and of encoding; complete once sending has ended
 	slots    []slot  // one for each message, in the order of dispatchers and topics
@@ -40,7 +42,7 @@ func (d *Delivery) Done() <-chan struct{} {
 	defer d.mu.Unlock()
 	if d.done == nil {
 		d.done = make(chan struct{})
-		if d.open == 0 {
+		if d.open+d.held == 0 {
 			close(d.done)
 		}
 	}
@@ -50,24 +52,47 @@ func (d *Delivery) Done() <-chan struct{} {
 // Wait blocks until every message has an outcome or ctx ends. It returns the same
 // errors as [Signal.Send]. A message without an outcome when ctx ends is
 // a [*DeliveryError] with FatePending that wraps ctx.Err().
+//
+// With the context of a [Unit], Wait does not wait for messages that a unit holds, and
+// returns no error for them.
 func (d *Delivery) Wait(ctx context.Context) error {
-	if d.pending() {
-		select {
-		case <-d.Done():
-		case <-ctx.Done():
-			return d.err(ctx.Err())
-		}
+	open, held := d.pending()
+	done := d.Done
+	if held > 0 && unitOf(ctx) != nil {
+		held, done = 0, d.releasedFromUnit
 	}
-	return d.err(nil)
+	if open+held == 0 {
+		return d.err(nil)
+	}
+	select {
+	case <-done():
+		return d.err(nil)
+	case <-ctx.Done():
+		return d.err(ctx.Err())
+	}
 }
 
-func (d *Delivery) pending() bool {
+func (d *Delivery) pending() (open, held int32) {
 	if len(d.slots) == 0 {
-		return false
+		return 0, 0
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.open > 0
+	return d.open, d.held
+}
+
+// releasedFromUnit returns a channel that is closed when every message that no unit holds has an
+// outcome.
+func (d *Delivery) releasedFromUnit() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.released == nil {
+		d.released = make(chan struct{})
+		if d.open == 0 {
+			close(d.released)
+		}
+	}
+	return d.released
 }
 
 var errPending = errors.New("no outcome yet")
@@ -87,7 +112,8 @@ func (d *Delivery) Results() []Result {
 	return results
 }
 
-// err joins all errors. Messages without an outcome are pending because of cause.
+// err joins all errors. Messages without an outcome are pending because of cause. If it is nil,
+// they are held by the unit of the caller, and no error.
 func (d *Delivery) err(cause error) error {
 	failures := d.failures[:len(d.failures):len(d.failures)]
 	for i := range d.slots {
@@ -108,8 +134,29 @@ func (d *Delivery) fail(err error) { d.failures = append(d.failures, err) }
 func (d *Delivery) complete(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.open -= int32(n) //nolint:gosec // the number of topics
+	d.signal()
+}
+
+// hold notes that a unit holds one more message, or with -1 that it holds one less.
+func (d *Delivery) hold(n int32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.open -= n
-	if d.open == 0 && d.done != nil {
+	d.held += n
+	d.signal()
+}
+
+// signal closes the channels whose condition holds. It is called with mu held.
+func (d *Delivery) signal() {
+	if d.open > 0 {
+		return
+	}
+	if d.released != nil {
+		close(d.released)
+		d.released = nil
+	}
+	if d.held == 0 && d.done != nil {
 		close(d.done)
 	}
 }
@@ -125,7 +172,7 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 	if messages > len(d.firstOne) {
 		d.slots = make([]slot, 0, messages)
 	}
-	d.open = 1 + messages // one until sent
+	d.open = 1 + int32(messages) //nolint:gosec // the number of topics
 	for i, t := range targets {
 		t.routes.suppress()
 		if len(t.routes.enabled) == 0 {
@@ -144,11 +191,28 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 		}
 		d.slots = d.slots[:len(d.slots)+len(added)]
 		t.dispatcher.setTrace(ctx, added)
-		for j := range added {
-			s := &added[j]
-			s.delivery = d
+		d.start(ctx, t.dispatcher, added)
+	}
+}
+
+// start publishes messages, stores them, or binds them to the unit of ctx.
+func (d *Delivery) start(ctx context.Context, from *Dispatcher, slots []slot) {
+	unit := unitOf(ctx)
+	var toStore []*slot
+	for i := range slots {
+		s := &slots[i]
+		s.delivery = d
+		switch {
+		case unit != nil && !s.route.immediate:
+			unit.hold(ctx, s)
+		case s.route.outbox:
+			toStore = append(toStore, s)
+		default:
 			s.publish(ctx)
 		}
+	}
+	if len(toStore) > 0 {
+		from.store(ctx, toStore)
 	}
 }
 
@@ -158,7 +222,7 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 func (d *Delivery) sent() (*Delivery, error) {
 	d.complete(1)
 	for i := range d.slots {
-		if !d.slots[i].rejected {
+		if s := &d.slots[i]; s.state.Load() != stateKnown || !s.rejected {
 			return d, nil
 		}
 	}

@@ -53,6 +53,8 @@ type dispatcherOptions struct {
 	logger *slog.Logger
 	hooks  []Hooks
 	shared bool
+	mode   Mode
+	outbox Outbox
 
 	emptyAllowed bool
 	trace        func(context.Context) *TraceContext
@@ -103,7 +105,7 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 	d := &Dispatcher{
 		registry:  r,
 		backend:   b,
-		options:   dispatcherOptions{codec: Avro(), logger: slog.New(slog.DiscardHandler)},
+		options:   dispatcherOptions{codec: Avro(), mode: ModeOnCommit, logger: slog.New(slog.DiscardHandler)},
 		reloading: make(chan struct{}, 1),
 		served:    map[*entry]*served{},
 	}
@@ -121,6 +123,8 @@ func NewDispatcher(ctx context.Context, r *Registry, c ProducerConfig, b Backend
 		return nil, errors.New("new dispatcher: WithCodec: found nil; want a codec, or no option for Avro")
 	case d.options.logger == nil:
 		return nil, errors.New("new dispatcher: WithLogger: found nil; want a logger, or no option for none")
+	case !d.options.mode.valid():
+		return nil, fmt.Errorf("new dispatcher: WithDefaultMode: found %s; want %s", display(string(d.options.mode)), oneOf(modeNames()))
 	case d.options.deadLetterBackend != nil && d.options.deadLetter == "":
 		return nil, errors.New("new dispatcher: WithDeadLetterBackend: found no WithDeadLetter; want its suffix for the topics")
 	}
@@ -173,6 +177,9 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig, old *routeTa
 		routes = append(routes, deadLetters...)
 	} else if err := own.Prepare(ctx, deadLetters); err != nil {
 		faults = append(faults, fmt.Errorf("prepare dead-letter backend: %w", err))
+	}
+	if err := d.prepareOutbox(ctx, routes); err != nil {
+		faults = append(faults, err)
 	}
 	if err := d.backend.Prepare(ctx, routes); err != nil {
 		faults = append(faults, fmt.Errorf("prepare backend: %w", err))

@@ -42,6 +42,9 @@ func (t TopicConfig) overlaid(over TopicConfig) TopicConfig {
 	if over.Enabled != nil {
 		t.Enabled = written(t.Enabled, over.Enabled)
 	}
+	if over.Mode != nil {
+		t.Mode = written(t.Mode, over.Mode)
+	}
 	return t
 }
 

@@ -17,6 +17,9 @@ type Change struct {
 	// Rekeyed are the routes whose key changed, as they are now. The order
 	// of events with equal keys is not kept across the change.
 	Rekeyed []Route
+	// Moved are the routes whose mode changed, as they are now. An event keeps the mode
+	// that it was sent with.
+	Moved []Route
 }
 
 // Reload puts a new configuration into service. It checks c as NewDispatcher does. If the
@@ -91,18 +94,23 @@ func (t *routeTable) checkEmpty(old *routeTable) error {
 
 // changeSince compares t with old, which t replaces.
 func (t *routeTable) changeSince(old *routeTable) Change {
-	var started, stopped, rekeyed []*route
+	var started, stopped, rekeyed, moved []*route
 	for _, e := range t.signals {
 		before, now := old.configured(e), t.configured(e)
 		if before == now {
 			continue
 		}
 		for _, r := range now.enabledRoutes() {
-			switch same := before.enabledRoute(r.Topic); {
-			case same == nil:
+			same := before.enabledRoute(r.Topic)
+			if same == nil {
 				started = append(started, r)
-			case same.KeyPath != r.KeyPath:
+				continue
+			}
+			if same.KeyPath != r.KeyPath {
 				rekeyed = append(rekeyed, r)
+			}
+			if same.Mode != r.Mode {
+				moved = append(moved, r)
 			}
 		}
 		for _, r := range before.enabledRoutes() {
@@ -111,7 +119,7 @@ func (t *routeTable) changeSince(old *routeTable) Change {
 			}
 		}
 	}
-	return Change{publicRoutes(started), publicRoutes(stopped), publicRoutes(rekeyed)}
+	return Change{publicRoutes(started), publicRoutes(stopped), publicRoutes(rekeyed), publicRoutes(moved)}
 }
 
 // publicRoutes returns copies of routes, or nil for no routes.

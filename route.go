@@ -18,6 +18,8 @@ type Route struct {
 	// Enabled reports whether events are published there. Disabled routes are
 	// checked like enabled ones, so that enabling one cannot fail.
 	Enabled bool
+	// Mode is the mode of the topic, or the dispatcher's default.
+	Mode Mode
 	// ContentType is the media type that the codec writes.
 	ContentType string
 	// ValueSchema and KeySchema are the schemas of the messages. The messages will
@@ -30,6 +32,8 @@ type route struct {
 	Route
 	dispatcher *Dispatcher
 	backend    Backend
+	immediate  bool      // mode immediate
+	outbox     bool      // mode outbox
 	key        *KeyField // nil for a keyless topic
 	keyIndex   int       // of key in signalRoutes.keys
 	counters   *counters
@@ -135,7 +139,7 @@ func (d *Dispatcher) newRouteTable(c ProducerConfig, old *routeTable) (*routeTab
 		}
 		table.bySignal[e.index] = routes
 	}
-	faults = append(faults, d.checkDeadLetterTopics(table))
+	faults = append(faults, d.checkOutbox(c), d.checkDeadLetterTopics(table))
 	return table, errors.Join(faults...)
 }
 
@@ -145,7 +149,7 @@ func (d *Dispatcher) unchanged(routes []route, topics map[string]TopicConfig) bo
 	for i := range routes {
 		r := &routes[i]
 		t, ok := topics[r.Topic[prefix:]]
-		if !ok || r.Enabled != *t.Enabled || r.KeyPath != t.keyPath() {
+		if !ok || r.Enabled != *t.Enabled || r.KeyPath != t.keyPath() || r.Mode != d.mode(t) {
 			return false
 		}
 	}
@@ -169,10 +173,11 @@ func (d *Dispatcher) newSignalRoutes(e *entry, topics map[string]TopicConfig) (*
 	for i, topic := range names {
 		t, r := topics[topic], &routes.all[i]
 		r.Route = Route{
-			EventType: e.def.eventType, Topic: counters[i].topic, Enabled: *t.Enabled,
+			EventType: e.def.eventType, Topic: counters[i].topic, Enabled: *t.Enabled, Mode: d.mode(t),
 			ContentType: routes.contentType, ValueSchema: served.encoder.ValueSchema(),
 		}
 		r.dispatcher, r.backend, r.counters = d, d.backend, counters[i]
+		r.immediate, r.outbox = r.Mode == ModeImmediate, r.Mode == ModeOutbox
 		if path := t.keyPath(); path != "" {
 			if r.key, err = e.data.keyField(path); err != nil {
 				return nil, err

@@ -25,7 +25,7 @@ func (d *Dispatcher) logReload(ctx context.Context, t *routeTable, change Change
 	for _, list := range []struct {
 		name   string
 		routes []Route
-	}{{"started", change.Started}, {"stopped", change.Stopped}, {"rekeyed", change.Rekeyed}} {
+	}{{"started", change.Started}, {"stopped", change.Stopped}, {"rekeyed", change.Rekeyed}, {"moved", change.Moved}} {
 		var names routeNames
 		for _, r := range list.routes {
 			names.add(r)

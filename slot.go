@@ -11,7 +11,7 @@ type slot struct {
 	message  Message
 	route    *route
 	delivery *Delivery // nil for a dead letter, which has no waiting caller
-	rejected bool      // by Publish
+	rejected bool      // not accepted by the backend; written before stateKnown
 
 	state   atomic.Uint32
 	receipt Receipt // written before stateKnown
@@ -23,6 +23,7 @@ const (
 	statePending = iota
 	stateClaimed
 	stateKnown // the outcome can be read
+	stateHeld  // by a unit; the next state is statePending
 )
 
 // publish gives the message to the backend of its route.
@@ -53,7 +54,7 @@ func (s *slot) finish(receipt Receipt, err error) {
 	s.report()
 }
 
-// reject notes that Publish returned an error.
+// reject notes that the backend, the outbox or the unit did not accept the message.
 func (s *slot) reject(err error) {
 	if !s.state.CompareAndSwap(statePending, stateClaimed) {
 		s.route.counters.accepted.Add(1) // the backend called done, against its contract; that outcome counts
@@ -62,8 +63,12 @@ func (s *slot) reject(err error) {
 	if errors.Is(err, ErrBufferFull) {
 		err = s.route.withLastAttempt(err)
 	}
+	fate := FateNotWritten
+	if errors.Is(err, ErrCommitUnknown) {
+		fate = FateUnknown
+	}
 	s.rejected = true
-	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: FateNotWritten, Message: &s.message, Err: err}
+	s.failure = &DeliveryError{Topic: s.message.Topic, Fate: fate, Message: &s.message, Err: err}
 	s.route.counters.rejected.Add(1)
 	s.report()
 }
@@ -106,6 +111,9 @@ func (s *slot) complete() {
 func (s *slot) err(cause error) error {
 	switch {
 	case s.state.Load() != stateKnown:
+		if cause == nil {
+			return nil
+		}
 		return &DeliveryError{Topic: s.message.Topic, Fate: FatePending, Message: &s.message, Err: s.route.withLastAttempt(cause)}
 	case s.failure != nil:
 		return s.failure

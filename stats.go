@@ -19,8 +19,15 @@ type Stats struct {
 	Failed int64
 	// Pending messages have no outcome yet. It is 0 after Flush and Close.
 	Pending int64
-	// Rejected messages were not accepted by the backend: no room, too large, closed.
+	// Rejected messages were not accepted by the backend, the outbox or the unit: no room,
+	// too large, closed, or an unknown outcome of the commit.
 	Rejected int64
+	// Held messages wait for the end of their unit. See [Unit].
+	Held int64
+	// Stored messages are in the outbox. Their relay counts what becomes of them.
+	Stored int64
+	// Withdrawn messages belonged to a unit that was rolled back.
+	Withdrawn int64
 	// Suppressed messages were not published because of a switch. See
 	// [Dispatcher.SwitchOff].
 	Suppressed int64
@@ -44,6 +51,8 @@ type RouteStats struct {
 	DeadLetter bool
 
 	Accepted, Delivered, Failed, Pending, Rejected, Suppressed int64
+
+	Held, Stored, Withdrawn int64
 }
 
 // Stats returns the counts. Accepted = Delivered + Failed + Pending holds in every result.
@@ -56,6 +65,9 @@ func (d *Dispatcher) Stats() Stats {
 		stats.Pending += r.Pending
 		stats.Rejected += r.Rejected
 		stats.Suppressed += r.Suppressed
+		stats.Held += r.Held
+		stats.Stored += r.Stored
+		stats.Withdrawn += r.Withdrawn
 		if r.DeadLetter {
 			stats.DeadLetters += r.Delivered
 		}
@@ -108,13 +120,17 @@ func (c *counters) pending() int64 {
 	return max(c.accepted.Load()-completed, 0) // an outcome can be counted before the acceptance
 }
 
-// counters count the messages of one route, or of its dead letters. They fill a cache line,
+// counters count the messages of one route, or of its dead letters. They fill two cache lines,
 // so that senders of different routes do not contend.
 type counters struct {
 	topic       string
 	deadLetters *counters // nil without a dead-letter topic
 
 	accepted, delivered, failed, rejected, suppressed atomic.Int64
+
+	held, stored, withdrawn atomic.Int64 // of units and the outbox
+
+	_ [40]byte
 }
 
 func (c *counters) read(eventType string, deadLetter bool) RouteStats {
@@ -127,5 +143,8 @@ func (c *counters) read(eventType string, deadLetter bool) RouteStats {
 	r.Pending = r.Accepted - r.Delivered - r.Failed
 	r.Rejected = c.rejected.Load()
 	r.Suppressed = c.suppressed.Load()
+	r.Held = c.held.Load()
+	r.Stored = c.stored.Load()
+	r.Withdrawn = c.withdrawn.Load()
 	return r
 }

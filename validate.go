@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/signalcast/signalcast/internal/nearest"
 	"github.com/signalcast/signalcast/internal/shape"
@@ -12,7 +13,7 @@ import (
 // Validate checks a complete, merged configuration against the signals of r. Every
 // event type must be registered. Every topic must have a name, enabled, and
 // either an event_key_field that is a key path of the event type's data or
-// keyless: true. Disabled topics are checked too, so that enabling one later
+// keyless: true. A mode, if it is set, must exist. Disabled topics are checked too, so that enabling one later
 // cannot fail. An event type without topics is valid. The error is a
 // [*ValidationError] with every problem.
 func (c ProducerConfig) Validate(r *Registry) error {
@@ -58,6 +59,13 @@ func (v topicValidator) check(t TopicConfig, e *entry) {
 	}
 	if t.Enabled == nil {
 		v.fault(CodeMissing, fieldEnabled, "missing", "true or false")
+	}
+	if t.Mode != nil && !t.Mode.valid() {
+		v.at.Field = fieldMode
+		v.problems.add(Problem{
+			Code: CodeUnknownMode, ConfigPath: v.at, Found: "found " + display(string(*t.Mode)), Want: oneOf(modeNames()),
+			Nearest: nearest.Name(string(*t.Mode), slices.Values(modeNames())),
+		})
 	}
 	keyless := t.Keyless != nil && *t.Keyless
 	if t.EventKeyField == nil {
