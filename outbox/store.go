@@ -154,9 +154,9 @@ type Reader interface {
 	// their sequences. Each committed row is returned by some Fetch, however late it was committed. If two rows of
 	// one lane are returned, by one Fetch or by two, the one with the smaller sequence is returned first.
 	Fetch(ctx context.Context, limit int) ([]Row, error)
-	// FetchLane returns at most limit rows of one lane with sequences greater than after, in their
+	// FetchLane returns at most limit rows of one topic and lane with sequences greater than after, in their
 	// order. It does not change what Fetch returns.
-	FetchLane(ctx context.Context, lane int, after int64, limit int) ([]Row, error)
+	FetchLane(ctx context.Context, topic string, lane int, after int64, limit int) ([]Row, error)
 	// Wait blocks until a row may have been committed since the start of the last Fetch, or ctx ends. It may return
 	// early. It may also miss a commit by another process, so the relay calls Fetch from time to time.
 	Wait(ctx context.Context)
