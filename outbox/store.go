@@ -32,6 +32,8 @@ func LaneOf(m *signalcast.Message) int {
 type Row struct {
 	// Sequence identifies the row. Within a lane, it grows in the order of commits.
 	Sequence int64
+	// Topic and EventType are those of the message.
+	Topic, EventType string
 	// Lane is the lane of the message.
 	Lane int
 	// Message is the message. It is nil if Err is not. The row owns it.

@@ -80,7 +80,10 @@ func (s *Store) insert(messages []*signalcast.Message) {
 	defer s.mu.Unlock()
 	for _, m := range messages {
 		s.last++
-		s.rows = append(s.rows, outbox.Row{Sequence: s.last, Lane: outbox.LaneOf(m), Message: copyOf(m), StoredAt: time.Now()})
+		s.rows = append(s.rows, outbox.Row{
+			Sequence: s.last, Topic: m.Topic, EventType: m.Event.EventType, Lane: outbox.LaneOf(m),
+			Message: copyOf(m), StoredAt: time.Now(),
+		})
 	}
 	s.wake()
 }

@@ -71,8 +71,8 @@ func (s *Store) selected(f outbox.Filter) []outbox.Row {
 		switch {
 		case f.Pending != r.ParkedAt.IsZero(),
 			len(f.Sequences) > 0 && !slices.Contains(f.Sequences, r.Sequence),
-			f.Topic != "" && f.Topic != r.Message.Topic,
-			f.EventType != "" && f.EventType != r.Message.Event.EventType:
+			f.Topic != "" && f.Topic != r.Topic,
+			f.EventType != "" && f.EventType != r.EventType:
 			continue
 		}
 		if rows = append(rows, r); len(rows) == f.Limit {
