@@ -61,7 +61,7 @@ func TestDecodeProducerConfigReportsEveryFault(t *testing.T) {
 		`c: found a number as a name; want a string`,
 		`c: found an empty name; want at least one character`,
 		`c → t1: found a string; want an object of settings`,
-		`c → t2 → enabeld: unknown field; want event_key_field, enabled or keyless (did you mean "enabled"?)`,
+		`c → t2 → enabeld: unknown field; want event_key_field, enabled, keyless or mode (did you mean "enabled"?)`,
 		`c → t2 → enabled: found a string; want true or false, or null to inherit`,
 		`c → t2 → event_key_field: found a number; want a string, or null to inherit`,
 		`c → t2 → keyless: found a date or time; want true or false, or null to inherit`,

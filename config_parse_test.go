@@ -16,7 +16,8 @@ func TestParseProducerConfigReadsTheNestedForm(t *testing.T) {
 		"org.example.a.v1": {
 			"first":  {"event_key_field": "user.id", "enabled": true},
 			"second": {"keyless": true, "enabled": false},
-			"third":  {"event_key_field": null, "enabled": null, "keyless": null}
+			"third":  {"event_key_field": null, "enabled": null, "keyless": null, "mode": null},
+			"fourth": {"mode": "outbox"}
 		},
 		"org.example.b.v1": {}
 	}`)
@@ -25,6 +26,7 @@ func TestParseProducerConfigReadsTheNestedForm(t *testing.T) {
 			"first":  {EventKeyField: new("user.id"), Enabled: new(true)},
 			"second": {Keyless: new(true), Enabled: new(false)},
 			"third":  {},
+			"fourth": {Mode: new(signalcast.ModeOutbox)},
 		},
 		"org.example.b.v1": {},
 	}, got)
@@ -37,10 +39,10 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown setting, with the nearest one", `{"e": {"t": {"enabeld": true}}}`, []string{
-			`line 1, column 14: e → t → enabeld: unknown field; want event_key_field, enabled or keyless (did you mean "enabled"?)`,
+			`line 1, column 14: e → t → enabeld: unknown field; want event_key_field, enabled, keyless or mode (did you mean "enabled"?)`,
 		}},
 		{"an unknown setting like no other", `{"e": {"t": {"partitions": {"a": [1, {}]}, "enabled": true}}}`, []string{
-			`line 1, column 14: e → t → partitions: unknown field; want event_key_field, enabled or keyless`,
+			`line 1, column 14: e → t → partitions: unknown field; want event_key_field, enabled, keyless or mode`,
 		}},
 		{"wrong types of settings", `{"e": {"t": {"enabled": "yes", "event_key_field": 1.5, "keyless": []}}}`, []string{
 			`line 1, column 25: e → t → enabled: found a string; want true or false, or null to inherit`,
@@ -75,7 +77,7 @@ func TestParseProducerConfigReportsEveryFault(t *testing.T) {
 		}},
 		{"faults before a syntax error", `{"e": {"t": {"enabled": 1, "x": 2,}}}`, []string{
 			`line 1, column 25: e → t → enabled: found a number; want true or false, or null to inherit`,
-			`line 1, column 28: e → t → x: unknown field; want event_key_field, enabled or keyless`,
+			`line 1, column 28: e → t → x: unknown field; want event_key_field, enabled, keyless or mode`,
 			`line 1, column 35: found character '}'; want a name in double quotes`,
 		}},
 		{"text that ends early", `{"e": {"t": {"enabled":`, []string{
@@ -131,7 +133,7 @@ func TestUnmarshalJSONIsStrictAndChangesNothingOnAnError(t *testing.T) {
 	t.Parallel()
 	config := mustParse(t, `{"e": {"t": {"enabled": true}}}`)
 	err := json.Unmarshal([]byte(`{"e": {"t": {"enabled": false, "x": 1}}}`), &config)
-	require.Equal(t, []string{`line 1, column 32: e → t → x: unknown field; want event_key_field, enabled or keyless`}, problemLines(t, err))
+	require.Equal(t, []string{`line 1, column 32: e → t → x: unknown field; want event_key_field, enabled, keyless or mode`}, problemLines(t, err))
 	require.Equal(t, mustParse(t, `{"e": {"t": {"enabled": true}}}`), config)
 
 	require.NoError(t, json.Unmarshal([]byte(`{"f": {}}`), &config))

@@ -80,7 +80,7 @@ func (e *ValidationError) Error() string {
 }
 
 // String returns the problem on one line:
-// `site.json:3:9: org.example.user.created.v1 → users → enabeld: unknown field; want event_key_field, enabled or keyless (did you mean "enabled"?)`.
+// `site.json:3:9: org.example.user.created.v1 → users → enabeld: unknown field; want event_key_field, enabled, keyless or mode (did you mean "enabled"?)`.
 func (p Problem) String() string {
 	var text strings.Builder
 	for _, where := range []string{p.place(), p.ConfigPath.String()} {

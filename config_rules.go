@@ -21,6 +21,7 @@ const (
 	wantUnicode = "Unicode text"
 	wantString  = "a string, or null to inherit"
 	wantBoolean = "true or false, or null to inherit"
+	wantMode    = "immediate, on-commit or outbox, or null to inherit"
 	wantSchema  = "the address of a JSON schema"
 )
 
@@ -60,7 +61,7 @@ func (r *configRules) set(t *TopicConfig, fields []string, name, value Position,
 		want, ok = wantBoolean, assign(&t.Keyless, v)
 	case fieldMode:
 		var text *string
-		want, ok = wantString, assign(&text, v)
+		want, ok = wantMode, assign(&text, v)
 		t.Mode = (*Mode)(text)
 	}
 	if !ok {
@@ -68,7 +69,7 @@ func (r *configRules) set(t *TopicConfig, fields []string, name, value Position,
 	}
 }
 
-// oneOf lists alternatives: "event_key_field, enabled or keyless".
+// oneOf lists alternatives: "event_key_field, enabled, keyless or mode".
 func oneOf(names []string) string {
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]

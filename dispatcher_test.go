@@ -104,9 +104,9 @@ func TestPrepareGetsTheCompleteRouteTable(t *testing.T) {
 	routes := d.Routes()
 	valueSchema, keySchema := routes[0].ValueSchema, routes[0].KeySchema
 	require.Equal(t, []signalcast.Route{
-		{EventType: orderPlaced, Topic: "dev-a", KeyPath: "number", Enabled: true, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
-		{EventType: orderPlaced, Topic: "dev-b", KeyPath: "number", Enabled: true, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
-		{EventType: orderPlaced, Topic: "dev-c", ContentType: "application/avro", ValueSchema: valueSchema},
+		{EventType: orderPlaced, Topic: "dev-a", KeyPath: "number", Enabled: true, Mode: signalcast.ModeOnCommit, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
+		{EventType: orderPlaced, Topic: "dev-b", KeyPath: "number", Enabled: true, Mode: signalcast.ModeOnCommit, ContentType: "application/avro", ValueSchema: valueSchema, KeySchema: keySchema},
+		{EventType: orderPlaced, Topic: "dev-c", Mode: signalcast.ModeOnCommit, ContentType: "application/avro", ValueSchema: valueSchema},
 	}, routes)
 	require.Equal(t, orderPlaced+".CloudEvent", valueSchema.Name)
 	require.Equal(t, signalcast.Schema{Name: "string", Text: `{"name": "number", "type": "string"}`}, *keySchema)

@@ -36,5 +36,5 @@ func ExampleWithHooks() {
 	// failed: not written broker is down
 	// delivered to courses as 1
 	// invalid: event data of "org.example.course.published.v1": title: found invalid UTF-8; want text in UTF-8
-	// {Accepted:2 Delivered:1 Failed:1 Pending:0 Rejected:0 Suppressed:0 Invalid:1 DeadLetters:0 Panics:0}
+	// {Accepted:2 Delivered:1 Failed:1 Pending:0 Rejected:0 Held:0 Stored:0 Withdrawn:0 Suppressed:0 Invalid:1 DeadLetters:0 Panics:0}
 }

@@ -17,11 +17,11 @@ type Outbox interface {
 	// the database may be used. NewDispatcher and Reload call it if there is such a route.
 	Prepare(ctx context.Context, routes []Route) error
 
-	// Store stores messages in one transaction of its own and returns when it is
-	// committed. It is called for messages that are sent outside a unit. If Store returns an error,
+	// Insert stores messages in one transaction of its own and returns when it is
+	// committed. It is called for messages that are sent outside a unit. If Insert returns an error,
 	// no message is stored, unless the error wraps ErrCommitUnknown. The messages are
-	// valid until Store returns.
-	Store(ctx context.Context, messages []*Message) error
+	// valid until Insert returns.
+	Insert(ctx context.Context, messages []*Message) error
 }
 
 // WithOutbox sets the outbox of routes of mode outbox. The default is nil: a configuration
@@ -71,7 +71,7 @@ func (d *Dispatcher) store(ctx context.Context, slots []*slot) {
 	for i, s := range slots {
 		messages[i] = &s.message
 	}
-	err := d.options.outbox.Store(ctx, messages)
+	err := d.options.outbox.Insert(ctx, messages)
 	for _, s := range slots {
 		if err != nil {
 			s.reject(err)

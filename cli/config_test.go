@@ -32,6 +32,10 @@ func TestDiffReportsEachKindOfChange(t *testing.T) {
 			"a topic becomes keyless", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"keyless": true, "enabled": true}}}`,
 			"key    e → t: from key k to keyless; events with equal keys may be handled out of order\n",
 		},
+		{
+			"another mode", `{"e": {"t": {"event_key_field": "k", "enabled": true}}}`, `{"e": {"t": {"event_key_field": "k", "enabled": true, "mode": "outbox"}}}`,
+			"mode   e → t: from the default to outbox\n",
+		},
 		{"an incomplete topic", `{}`, `{"e": {"t": {"enabled": true}}}`, "start  e → t (key missing)\n"},
 		{
 			"a topic becomes incomplete", `{"e": {"t": ` + on("k") + `}}`, `{"e": {"t": {"enabled": true}}}`,
@@ -174,4 +178,20 @@ func TestConvertReadsTheOldFormAndPythonSettings(t *testing.T) {
 	r = p.run("convert", write(t, "empty.py", "A = 1\n"))
 	require.Equal(t, cli.ExitProblems, r.code)
 	require.Empty(t, r.out)
+}
+
+func TestModesAreShown(t *testing.T) {
+	t.Parallel()
+	const created, published = "org.openedx.learning.course.enrollment.created.v1", "org.openedx.content_authoring.xblock.published.v1"
+	base := write(t, "base.json", `{"`+created+`": {"courses": {"event_key_field": "enrollment.course.course_key", "enabled": true, "mode": "immediate"}},
+		"`+published+`": {"courses": {"event_key_field": "xblock_info.usage_key", "enabled": true}}}`)
+	site := write(t, "site.json", `{"`+created+`": {"courses": {"mode": "outbox"}}}`)
+	c := newProgram(t)
+	require.Regexp(t, `KEY +MODE +OVERRIDDEN\n`, c.fine(t, "merge", "--explain", base, site))
+	require.Contains(t, c.fine(t, "explain", created, "-c", base, "-c", site), "\n  mode        outbox ("+site+":1)\n")
+	require.Contains(t, c.fine(t, "lint", base, site),
+		"several modes on one topic: mode outbox of "+created+"; the default mode of "+published+"; events of different modes are not in order")
+
+	wrong := write(t, "wrong.json", `{"`+created+`": {"courses": {"mode": "outbux"}}}`)
+	require.Contains(t, c.run("lint", base, wrong).out, `mode: found outbux; want immediate, on-commit or outbox (did you mean "outbox"?)`)
 }

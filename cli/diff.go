@@ -22,6 +22,7 @@ func (s *session) diff() *cobra.Command {
   move    NEW publishes the event type to another topic
   key     the event key changes, so that events with equal keys may be handled
           out of order
+  mode    the mode changes
 
 Topics that are disabled in both are not compared. OLD and NEW are one CONFIG
 each; merge joins several into one. "key missing" means that a topic has neither
@@ -57,13 +58,15 @@ event_key_field nor keyless: true.`,
 
 // change is one difference for the events of one type.
 type change struct {
-	Change    string `json:"change"` // start, stop, move or key
+	Change    string `json:"change"` // start, stop, move, key or mode
 	EventType string `json:"event_type"`
 	Topic     string `json:"topic"` // for a move, the old one
 	NewTopic  string `json:"new_topic,omitempty"`
 	Key       string `json:"key,omitempty"` // the old one, except for a start; empty if keyless or missing
 	NewKey    string `json:"new_key,omitempty"`
 	Missing   bool   `json:"key_missing,omitempty"` // NEW has neither event_key_field nor keyless
+	Mode      string `json:"mode,omitempty"`        // for a change of the mode, the old one; empty for the default
+	NewMode   string `json:"new_mode,omitempty"`
 }
 
 // The kinds of changes.
@@ -72,6 +75,7 @@ const (
 	changeStop  = "stop"
 	changeMove  = "move"
 	changeKey   = "key"
+	changeMode  = "mode"
 )
 
 // compare returns the differences, sorted by event type and topic. One stopped and one started
@@ -80,6 +84,12 @@ func compare(before, after signalcast.ProducerConfig) []change {
 	changes := []change{}
 	for _, eventType := range sorted(signalcast.MergeProducerConfigs(before, after)) {
 		was, is := enabledTopics(before[eventType]), enabledTopics(after[eventType])
+		for _, topic := range sorted(was) {
+			old, now := modeOf(before[eventType][topic]), modeOf(after[eventType][topic])
+			if _, still := is[topic]; still && old != now {
+				changes = append(changes, change{Change: changeMode, EventType: eventType, Topic: topic, Mode: old, NewMode: now})
+			}
+		}
 		var stopped, started []string
 		for _, topic := range sorted(was) {
 			if key, still := is[topic]; !still {
@@ -117,7 +127,15 @@ type topicKey struct {
 }
 
 func newChange(kind, eventType, topic, newTopic string, was, is topicKey) change {
-	return change{kind, eventType, topic, newTopic, was.path, is.path, is.missing}
+	return change{Change: kind, EventType: eventType, Topic: topic, NewTopic: newTopic, Key: was.path, NewKey: is.path, Missing: is.missing}
+}
+
+// modeOf returns the mode of a topic, or an empty text for the default.
+func modeOf(t signalcast.TopicConfig) string {
+	if t.Mode == nil {
+		return ""
+	}
+	return string(*t.Mode)
 }
 
 // enabledTopics returns the key of every enabled topic.
@@ -154,6 +172,8 @@ func (s *session) writeChanges(changes []change) {
 			s.printf("%s   %s → %s\n", s.paint(red, "stop"), c.EventType, c.Topic)
 		case changeMove:
 			s.printf("%s   %s: from %s to %s (%s)\n", s.paint(yellow, "move"), c.EventType, c.Topic, c.NewTopic, key(c.NewKey, c.Missing))
+		case changeMode:
+			s.printf("%s   %s → %s: from %s to %s\n", s.paint(yellow, "mode"), c.EventType, c.Topic, cmp.Or(c.Mode, "the default"), cmp.Or(c.NewMode, "the default"))
 		}
 		if c.Change == changeKey || c.Change == changeMove && c.Key != c.NewKey {
 			topic := c.Topic

@@ -108,7 +108,7 @@ func (e *event) locate(err error) error {
 
 // dispatcher attaches a dispatcher with the event's configuration to the registry.
 func (e *event) dispatcher(ctx context.Context, s *session, b signalcast.Backend, opts ...signalcast.DispatcherOption) (*signalcast.Dispatcher, error) {
-	return signalcast.NewDispatcher(ctx, s.Registry, e.config.Merged, b, append(opts, signalcast.WithTopicPrefix(e.flags.prefix))...)
+	return signalcast.NewDispatcher(ctx, s.Registry, immediate(e.config.Merged), b, append(opts, signalcast.WithTopicPrefix(e.flags.prefix))...)
 }
 
 // destination is one configured topic of the event.

@@ -220,6 +220,9 @@ func (s *session) writeExplanation(explained *explanation, e *event) {
 			sent = s.paint(yellow, "not sent")
 		}
 		s.printf("\ntopic       %s: %s, %s\n  key path    %s\n", t.FullTopic, sent, t.Why, t.Key.key())
+		if t.Mode != nil {
+			s.printf("  mode        %s\n", t.Mode)
+		}
 		if t.Message == nil {
 			continue
 		}

@@ -23,7 +23,7 @@ func (s *session) hints(config *configfile.Loaded, problems []signalcast.Problem
 		switch {
 		case strings.EqualFold(p.EventType, configfile.ProducerConfigVariable):
 			add(fmt.Sprintf("%s: remove the name %s; a configuration file holds only the value of that setting", p.Layer, p.EventType))
-		case p.Code == signalcast.CodeWrongType && p.Field == "" && slices.Contains([]string{"enabled", "event_key_field", "keyless"}, p.Topic):
+		case p.Code == signalcast.CodeWrongType && p.Field == "" && slices.Contains([]string{"enabled", "event_key_field", "keyless", "mode"}, p.Topic):
 			add(fmt.Sprintf("%s: %s: settings belong to a topic; put them under the name of one", p.Layer, p.EventType))
 		case p.Code == signalcast.CodeUnknownEventType && p.Nearest == "" && s.Name == defaultName && s.Unsupported[p.EventType] == "":
 			add("signalcast knows only the event types of Open edX; build the command for other event types with package github.com/signalcast/signalcast/cli")

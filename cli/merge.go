@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,14 +39,32 @@ merge does not check event types and key paths; lint does.`,
 		if s.format == formatJSON {
 			return writeJSON(s, rows)
 		}
-		table := [][]string{{"EVENT TYPE", "TOPIC", "ENABLED", "KEY", "OVERRIDDEN"}}
+		withModes := slices.ContainsFunc(rows, func(d topicSettings) bool { return d.Mode != nil })
+		table := [][]string{{"EVENT TYPE", "TOPIC", "ENABLED", "KEY"}}
 		for _, d := range rows {
+			table = append(table, []string{d.EventType, d.Topic, d.Enabled.String(), d.Key.key()})
+		}
+		add := func(title string, text func(d topicSettings) string) {
+			table[0] = append(table[0], title)
+			for i, d := range rows {
+				table[i+1] = append(table[i+1], text(d))
+			}
+		}
+		if withModes {
+			add("MODE", func(d topicSettings) string {
+				if d.Mode == nil {
+					return "default"
+				}
+				return d.Mode.String()
+			})
+		}
+		add("OVERRIDDEN", func(d topicSettings) string {
 			overridden := make([]string, len(d.Overridden))
 			for i, v := range d.Overridden {
 				overridden[i] = v.Field + " " + v.String()
 			}
-			table = append(table, []string{d.EventType, d.Topic, d.Enabled.String(), d.Key.key(), strings.Join(overridden, ", ")})
-		}
+			return strings.Join(overridden, ", ")
+		})
 		s.table(table)
 		return nil
 	})
@@ -59,6 +78,7 @@ type topicSettings struct {
 	Topic      string  `json:"topic"`
 	Enabled    *value  `json:"enabled"`
 	Key        *value  `json:"key"`
+	Mode       *value  `json:"mode,omitempty"`
 	Overridden []value `json:"overridden"`
 }
 
@@ -93,13 +113,18 @@ func (v *value) key() string {
 // settingsOf returns the merged settings of one event type and topic.
 func settingsOf(config *configfile.Loaded, eventType, topic string) topicSettings {
 	d := topicSettings{EventType: eventType, Topic: topic, Overridden: []value{}}
-	enabled := config.Provenance.Settings(eventType, topic, "enabled")
-	for i, o := range enabled {
-		v := valueOf(o)
-		if i == len(enabled)-1 {
-			d.Enabled = &v
-		} else {
-			d.Overridden = append(d.Overridden, v)
+	for _, setting := range []struct {
+		name string
+		into **value
+	}{{"enabled", &d.Enabled}, {"mode", &d.Mode}} {
+		all := config.Provenance.Settings(eventType, topic, setting.name)
+		for i, o := range all {
+			v := valueOf(o)
+			if i == len(all)-1 {
+				*setting.into = &v
+			} else {
+				d.Overridden = append(d.Overridden, v)
+			}
 		}
 	}
 	// A layer that sets event_key_field or keyless replaces both.

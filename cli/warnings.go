@@ -15,7 +15,7 @@ import (
 // warnings returns the probable mistakes of a valid configuration. It does not warn that
 // nothing is enabled if there are problems, which may be the cause.
 func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route, prefix string, problems bool) []signalcast.Problem {
-	warnings := slices.Concat(s.wrongKeyWarnings(config), prefixWarnings(config, prefix), keySchemaWarnings(config, routes))
+	warnings := slices.Concat(s.wrongKeyWarnings(config), prefixWarnings(config, prefix), keySchemaWarnings(config, routes), modeWarnings(config))
 	if !problems && !anyEnabled(config.Merged) {
 		warnings = append(warnings, signalcast.Problem{Found: "nothing is enabled; no event leaves the process"})
 	}
@@ -49,7 +49,7 @@ func (s *session) validRoutes(ctx context.Context, config signalcast.ProducerCon
 			valid[eventType][topic] = t
 		}
 	}
-	d, err := signalcast.NewDispatcher(ctx, s.Registry, valid, memory.New())
+	d, err := signalcast.NewDispatcher(ctx, s.Registry, immediate(valid), memory.New())
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,60 @@ func keySchemaWarnings(config *configfile.Loaded, routes []signalcast.Route) []s
 				"; on Kafka, events with equal keys are in order only if their key schemas are equal"))
 	}
 	return warnings
+}
+
+// immediate returns the configuration with mode immediate for every topic. The command publishes without a
+// database.
+func immediate(config signalcast.ProducerConfig) signalcast.ProducerConfig {
+	config = signalcast.MergeProducerConfigs(config)
+	for _, topics := range config {
+		for topic, t := range topics {
+			t.Mode = new(signalcast.ModeImmediate)
+			topics[topic] = t
+		}
+	}
+	return config
+}
+
+// modeWarnings warns of topics whose event types have different modes: their events do not keep the order in
+// which they were sent.
+func modeWarnings(config *configfile.Loaded) []signalcast.Problem {
+	byMode := map[string]map[string][]string{} // topic → mode → event types
+	for _, eventType := range sorted(config.Merged) {
+		for topic, t := range config.Merged[eventType] {
+			if isTrue(t.Enabled) {
+				if byMode[topic] == nil {
+					byMode[topic] = map[string][]string{}
+				}
+				byMode[topic][modeText(t.Mode)] = append(byMode[topic][modeText(t.Mode)], eventType)
+			}
+		}
+	}
+	var warnings []signalcast.Problem
+	for topic, modes := range byMode {
+		if len(modes) == 1 {
+			continue
+		}
+		parts := make([]string, 0, len(modes))
+		at := signalcast.ConfigPath{Topic: topic, Field: "mode"}
+		for _, mode := range sorted(modes) {
+			parts = append(parts, fmt.Sprintf("%s of %s", mode, strings.Join(modes[mode], " and ")))
+			if config.Merged[modes[mode][0]][topic].Mode != nil {
+				at.EventType = modes[mode][0]
+			}
+		}
+		warnings = append(warnings, warningAt(config, at, "several modes on one topic: "+strings.Join(parts, "; ")+
+			"; events of different modes are not in order"))
+	}
+	return warnings
+}
+
+// modeText describes the mode of a topic.
+func modeText(m *signalcast.Mode) string {
+	if m == nil {
+		return "the default mode"
+	}
+	return "mode " + string(*m)
 }
 
 func prefixWarnings(config *configfile.Loaded, prefix string) []signalcast.Problem {

@@ -38,6 +38,9 @@ func limits() string {
 	settings := reflect.TypeFor[signalcast.TopicConfig]()
 	for field := range settings.Fields() {
 		values := map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "a boolean"}[field.Type.Elem().Kind()]
+		if field.Type == reflect.TypeFor[*signalcast.Mode]() {
+			values = "immediate, on-commit or outbox"
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		fmt.Fprintf(&b, "| `%s` | %s, or null to inherit |\n", name, values)
 	}

@@ -145,11 +145,9 @@ func TestAnotherRelayTakesOver(t *testing.T) {
 	})
 }
 
-type store = outbox.Store
-
 // away fails every operation of the store while it is set.
 type away struct {
-	store
+	outbox.Store
 
 	set *atomic.Bool
 }
@@ -160,17 +158,17 @@ func (s away) Acquire(ctx context.Context, holder string, ttl time.Duration) (ou
 	if s.set.Load() {
 		return outbox.Lease{}, errAway
 	}
-	return s.store.Acquire(ctx, holder, ttl)
+	return s.Store.Acquire(ctx, holder, ttl)
 }
 
 func (s away) Delete(ctx context.Context, sequences []int64) error {
 	if s.set.Load() {
 		return errAway
 	}
-	return s.store.Delete(ctx, sequences)
+	return s.Store.Delete(ctx, sequences)
 }
 
-func (s away) NewReader() outbox.Reader { return awayReader{s.store.NewReader(), s.set} }
+func (s away) NewReader() outbox.Reader { return awayReader{s.Store.NewReader(), s.set} }
 
 type awayReader struct {
 	outbox.Reader

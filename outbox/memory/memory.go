@@ -63,8 +63,8 @@ func (s *Store) InTx(ctx context.Context, f func(ctx context.Context) error) (er
 // Prepare returns nil.
 func (s *Store) Prepare(context.Context, []signalcast.Route) error { return nil }
 
-// Store stores messages.
-func (s *Store) Store(ctx context.Context, messages []*signalcast.Message) error {
+// Insert implements [signalcast.Outbox].
+func (s *Store) Insert(ctx context.Context, messages []*signalcast.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err //nolint:wrapcheck // of the caller
 	}
