@@ -42,7 +42,7 @@ type Spool struct {
 	close   sync.Once
 	done    chan struct{}
 
-	stored, lost atomic.Int64
+	stored, waiting, lost atomic.Int64
 }
 
 // SpoolStats counts messages since the spool was made.
@@ -83,9 +83,10 @@ func (s *Spool) Hooks() signalcast.Hooks {
 }
 
 func (s *Spool) add(m *signalcast.Message) {
-	select {
-	case s.queue <- m:
-	default:
+	if s.waiting.Add(1) <= int64(cap(s.queue)) {
+		s.queue <- m
+	} else {
+		s.waiting.Add(-1)
 		s.lost.Add(1)
 		s.log.LogAttrs(context.Background(), slog.LevelError, "spool is full, message lost",
 			slog.String("event_type", m.Event.EventType), slog.String("event_id", m.Event.ID.String()), slog.String("topic", m.Topic))
@@ -94,7 +95,7 @@ func (s *Spool) add(m *signalcast.Message) {
 
 // Stats returns the counts.
 func (s *Spool) Stats() SpoolStats {
-	return SpoolStats{Stored: s.stored.Load(), Waiting: int64(len(s.queue)), Lost: s.lost.Load()}
+	return SpoolStats{Stored: s.stored.Load(), Waiting: s.waiting.Load(), Lost: s.lost.Load()}
 }
 
 // run stores messages until Close, and then those that are left.
@@ -110,6 +111,7 @@ func (s *Spool) run(ctx context.Context) {
 			err := s.store.Insert(ctx, batch)
 			if err == nil || errors.Is(err, signalcast.ErrCommitUnknown) {
 				s.stored.Add(int64(len(batch)))
+				s.waiting.Add(-int64(len(batch)))
 				if failing {
 					failing = false
 					s.log.LogAttrs(ctx, slog.LevelInfo, "outbox works again")
@@ -122,7 +124,7 @@ func (s *Spool) run(ctx context.Context) {
 			}
 			select {
 			case <-ctx.Done():
-				s.lost.Add(int64(len(batch) + len(s.queue)))
+				s.lost.Add(s.waiting.Swap(0))
 				return
 			case <-time.After(time.Second):
 			}

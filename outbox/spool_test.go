@@ -56,12 +56,12 @@ func TestSpoolKeepsFailedMessagesForTheRelay(t *testing.T) {
 			require.ErrorIs(t, send(2+n), signalcast.ErrBufferFull)
 		}
 		synctest.Wait()
-		require.Equal(t, outbox.SpoolStats{Waiting: 3, Lost: 1}, spool.Stats(), "one is being stored")
+		require.Equal(t, outbox.SpoolStats{Waiting: 3, Lost: 2}, spool.Stats())
 		b.Release()
 		close(store.full)
 		require.NoError(t, d.Close(t.Context()))
-		require.EqualError(t, spool.Close(t.Context()), "outbox: 1 messages of the spool were lost")
-		require.Equal(t, outbox.SpoolStats{Stored: 4, Lost: 1}, spool.Stats())
+		require.EqualError(t, spool.Close(t.Context()), "outbox: 2 messages of the spool were lost")
+		require.Equal(t, outbox.SpoolStats{Stored: 3, Lost: 2}, spool.Stats())
 
 		target := memory.New()
 		relay, err := outbox.NewRelay(store, target, outbox.Config{})
@@ -73,7 +73,7 @@ func TestSpoolKeepsFailedMessagesForTheRelay(t *testing.T) {
 		for _, m := range target.Messages("a") {
 			numbers = append(numbers, decode(t, m).Number)
 		}
-		require.Equal(t, []int64{0, 2, 3, 4}, numbers)
+		require.Equal(t, []int64{0, 2, 3}, numbers)
 		require.Contains(t, log.String(), `msg="spool is full, message lost"`)
 		require.NotContains(t, log.String(), "secret")
 	})
