@@ -28,10 +28,14 @@ func (s *Store) NewReader() outbox.Reader {
 // wake is called with mu held.
 func (s *Store) wake() {
 	for r := range s.readers {
-		select {
-		case r.woken <- struct{}{}:
-		default:
-		}
+		r.wake()
+	}
+}
+
+func (r *reader) wake() {
+	select {
+	case r.woken <- struct{}{}:
+	default:
 	}
 }
 
@@ -73,7 +77,7 @@ func (r *reader) read(ctx context.Context, after int64, limit int, wanted func(o
 func (r *reader) Wait(ctx context.Context) {
 	select {
 	case <-r.woken:
-		r.woken <- struct{}{} // until the next Fetch
+		r.wake() // until the next Fetch
 	case <-r.closed:
 	case <-ctx.Done():
 	}
