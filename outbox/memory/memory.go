@@ -4,8 +4,8 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -52,12 +52,14 @@ func (s *Store) InTx(ctx context.Context, f func(ctx context.Context) error) (er
 	}
 	ctx, unit := signalcast.NewUnit(ctx, s)
 	ctx = context.WithValue(ctx, transactionKey{}, transaction{s, unit})
-	ended := errors.New("panic") // until f has returned
-	defer func() { err = errors.Join(err, unit.End(ended)) }()
-	if ended = f(ctx); ended == nil {
-		s.insert(unit.Seal())
+	ended := signalcast.ErrRolledBack // also if f panics
+	defer func() { _ = unit.End(ended) }()
+	if err := cmp.Or(f(ctx), ctx.Err()); err != nil {
+		return err
 	}
-	return ended
+	s.insert(unit.Seal())
+	ended = nil
+	return nil
 }
 
 // Prepare returns nil.

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *Store) Status(context.Context) (outbox.Status, error) {
 		case !r.ParkedAt.IsZero():
 			status.Parked++
 			continue
-		case r.LastError != "":
+		case r.Attempts > 0:
 			status.Failing++
 		}
 		if status.Pending++; status.Oldest.IsZero() || r.StoredAt.Before(status.Oldest) {
@@ -38,8 +39,13 @@ func (s *Store) List(_ context.Context, f outbox.Filter) ([]outbox.Row, error) {
 	return s.selected(f), nil
 }
 
+var errRetryPending = errors.New("memory: retry: found a filter of pending rows; want parked rows")
+
 // Retry implements [outbox.Store].
 func (s *Store) Retry(_ context.Context, f outbox.Filter) (int, error) {
+	if f.Pending {
+		return 0, errRetryPending
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rows := s.selected(f)

@@ -28,11 +28,11 @@ func (s *Store) NewReader() outbox.Reader {
 // wake is called with mu held.
 func (s *Store) wake() {
 	for r := range s.readers {
-		r.notify()
+		r.wake()
 	}
 }
 
-func (r *reader) notify() {
+func (r *reader) wake() {
 	select {
 	case r.woken <- struct{}{}:
 	default:
@@ -52,7 +52,7 @@ func (r *reader) Fetch(ctx context.Context, limit int) ([]outbox.Row, error) {
 }
 
 func (r *reader) FetchLane(ctx context.Context, topic string, lane int, after int64, limit int) ([]outbox.Row, error) {
-	return r.read(ctx, after, limit, func(row outbox.Row) bool { return row.Lane == lane && row.Topic == topic })
+	return r.read(ctx, after, limit, func(row outbox.Row) bool { return row.Lane == lane && row.Message.Topic == topic })
 }
 
 func (r *reader) read(ctx context.Context, after int64, limit int, wanted func(outbox.Row) bool) ([]outbox.Row, error) {
@@ -77,7 +77,7 @@ func (r *reader) read(ctx context.Context, after int64, limit int, wanted func(o
 func (r *reader) Wait(ctx context.Context) {
 	select {
 	case <-r.woken:
-		r.notify() // until the next Fetch
+		r.wake() // until the next Fetch
 	case <-r.closed:
 	case <-ctx.Done():
 	}
