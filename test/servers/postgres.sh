@@ -105,7 +105,7 @@ start() {
       "max_connections = 200" "max_prepared_transactions = 10"
     [ ${#lines[@]} = 0 ] || printf '%s\n' "${lines[@]}"
   } | as_owner sh -c "cat >'$dir/data/signalcast.conf'"
-  (cd "$dir/data" && as_owner setsid "$bin/postgres" -D "$dir/data" </dev/null >>"$dir/postgres.log" 2>&1) &
+  (cd "$dir/data" && as_owner setsid "$bin/postgres" -D "$dir/data") </dev/null >>"$dir/postgres.log" 2>&1 &
   local starter=$! i
   for i in $(seq 1200); do
     alive && psql_here -qAtc 'select 1' >/dev/null 2>&1 && { echo "postgres up, pid $pid, 127.0.0.1:$port"; return; }
