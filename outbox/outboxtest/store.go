@@ -28,7 +28,7 @@ func storeCases() []Case {
 			t.requireValues("another process", t.pending(t.Second), "0", "1", "2", "3", "4", "5", "6")
 		}},
 		{"store-error", "if Store returns an error, no message is stored", func(t *trial) {
-			if err := t.Store.Store(ended(), t.numbered(3)); err == nil {
+			if err := t.Store.Insert(ended(), t.numbered(3)); err == nil {
 				t.Fatal("Store returned nil although its context had ended; it cannot know that the messages are committed")
 			}
 			t.requireValues("after the error", t.pending(t.Store))

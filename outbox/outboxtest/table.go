@@ -83,7 +83,7 @@ func (t *trial) methods(r outbox.Reader, l outbox.Lease) map[string]func(context
 	s := t.Store
 	return map[string]func(context.Context) error{
 		"Prepare": func(ctx context.Context) error { return s.Prepare(ctx, nil) },
-		"Store":   func(ctx context.Context) error { return s.Store(ctx, t.numbered(1)) },
+		"Insert":  func(ctx context.Context) error { return s.Insert(ctx, t.numbered(1)) },
 		"InTx": func(ctx context.Context) error {
 			return t.InTx(ctx, func(context.Context) error { return nil })
 		},

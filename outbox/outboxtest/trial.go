@@ -128,7 +128,7 @@ func (t *trial) numbered(n int) []*signalcast.Message {
 // store stores messages outside a unit.
 func (t *trial) store(messages ...*signalcast.Message) {
 	t.Helper()
-	if err := t.Store.Store(t.context(), messages); err != nil {
+	if err := t.Store.Insert(t.context(), messages); err != nil {
 		t.Fatalf("Store: %v", err)
 	}
 }

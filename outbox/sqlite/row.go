@@ -80,6 +80,7 @@ func scanRow(found *sql.Rows) (scanned, error) {
 	if traceparent.Valid {
 		m.Trace = &signalcast.TraceContext{TraceParent: traceparent.String, TraceState: tracestate.String}
 	}
+	r.row.Topic, r.row.EventType = m.Topic, e.EventType
 	r.row.Message, r.row.StoredAt = &m, microseconds(storedAt)
 	if parkedAt.Valid {
 		r.row.ParkedAt = microseconds(parkedAt.Int64)

@@ -77,8 +77,8 @@ func (s *Store) Prepare(ctx context.Context, routes []signalcast.Route) error {
 	return nil
 }
 
-// Store stores messages in one transaction of its own.
-func (s *Store) Store(ctx context.Context, messages []*signalcast.Message) error {
+// Insert stores messages in one transaction of its own.
+func (s *Store) Insert(ctx context.Context, messages []*signalcast.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
