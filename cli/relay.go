@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/signalcast/signalcast/outbox"
+)
+
+func (s *session) relay() *cobra.Command {
+	var flags storeFlags
+	var to string
+	var untilEmpty bool
+	timeout := 2 * time.Minute
+	command := s.withAction(&cobra.Command{
+		Use:   "relay --outbox URL --to URL",
+		Short: "Publish the messages that a database holds",
+		Long: `Publish the messages that a database holds, until the command is interrupted.
+
+Several relays of one database may run. One works at a time; the others stand by.
+On a terminal, a line shows the rows that wait. State and errors are logged to
+standard error.
+
+The URL of the database is one of
+
+` + storeForms + `
+
+The URL of the broker is one of
+
+` + backendForms,
+		Example: "  " + s.Name + " relay --outbox postgres://localhost/app --to redis://127.0.0.1:6379/0",
+		Args:    arguments(0, 0, "no arguments"),
+	}, func(ctx context.Context, _ []string) error {
+		backend, err := openBackend(to, timeout)
+		if err != nil {
+			return usageError{err}
+		}
+		st, err := openStore(ctx, flags.url, flags.table)
+		if err != nil {
+			return errors.Join(err, backend.Close(ctx))
+		}
+		defer st.close()
+		p := newProgress(s, st)
+		relay, err := outbox.NewRelay(st, backend, outbox.Config{Logger: slog.New(slog.NewTextHandler(p, nil))})
+		if err != nil {
+			return errors.Join(err, backend.Close(ctx))
+		}
+		running, stop := context.WithCancel(ctx)
+		defer stop()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			p.show(running, relay, untilEmpty, stop)
+		}()
+		err = relay.Run(running)
+		stop()
+		<-done
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), backendGrace)
+		defer cancel()
+		return errors.Join(err, backend.Close(closing))
+	})
+	flags.add(command)
+	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker")
+	command.Flags().DurationVar(&timeout, "timeout", timeout, "how long one attempt waits for an acknowledgement")
+	command.Flags().BoolVar(&untilEmpty, "until-empty", false, "stop when no row is pending")
+	_ = command.MarkFlagRequired("to")
+	return command
+}
+
+// progress shows the rows that wait, on a terminal. It is the writer of the log too, so that
+// log lines and progress do not mix.
+type progress struct {
+	log      io.Writer
+	terminal io.Writer // nil if standard error is none
+	store    outbox.Store
+}
+
+func newProgress(s *session, st outbox.Store) *progress {
+	p := &progress{log: s.Stderr, store: st}
+	if file, isFile := s.Stderr.(*escapeWriter).w.(*os.File); isFile && term.IsTerminal(int(file.Fd())) {
+		p.terminal = file
+	}
+	return p
+}
+
+// print replaces the line on the terminal.
+func (p *progress) print(line string) {
+	if p.terminal != nil {
+		const clear = "\r\x1b[K"
+		fmt.Fprint(p.terminal, clear+line)
+	}
+}
+
+// Write writes a line of the log.
+func (p *progress) Write(line []byte) (int, error) {
+	p.print("")
+	return p.log.Write(line)
+}
+
+// show shows the progress every second until ctx ends, and calls empty when no row is pending if untilEmpty.
+func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty bool, empty func()) {
+	if p.terminal == nil && !untilEmpty {
+		return
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	before, last := relay.Stats(), time.Now()
+	for ctx.Err() == nil {
+		status, err := p.store.Status(ctx)
+		stats := relay.Stats()
+		if err == nil {
+			rate := float64(stats.Deleted-before.Deleted) / time.Since(last).Seconds()
+			before, last = stats, time.Now()
+			line := strconv.FormatInt(status.Pending, 10) + " pending, " + strconv.Itoa(int(rate)) + " rows/s"
+			if !status.Oldest.IsZero() {
+				line += ", oldest " + duration(status.Now.Sub(status.Oldest))
+			}
+			if status.Parked > 0 {
+				line += ", " + strconv.FormatInt(status.Parked, 10) + " parked"
+			}
+			if !stats.Leading {
+				line += ", standing by"
+			}
+			p.print(line)
+		}
+		if err == nil && untilEmpty && status.Pending == 0 {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	p.print("")
+	if untilEmpty {
+		empty()
+	}
+}
