@@ -39,22 +39,31 @@ The URL of the database is one of
 	return command
 }
 
-// withStore sets the action of a command that opens an outbox, with the present version of the tables
-// unless it migrates.
-func (s *session) withStore(command *cobra.Command, migrates bool, f func(ctx context.Context, st *store) error) *cobra.Command {
-	var flags storeFlags
-	command.Args = arguments(0, 0, "no arguments")
-	command = s.withAction(command, func(ctx context.Context, _ []string) error {
+// withStore sets the action of a command that works on an outbox. check, if not nil, checks the flags first.
+func (s *session) withStore(command *cobra.Command, check func() error, f func(ctx context.Context, st *store) error) *cobra.Command {
+	return s.withTables(command, func(ctx context.Context, flags storeFlags) error {
+		if check != nil {
+			if err := check(); err != nil {
+				return err
+			}
+		}
 		st, err := openStore(ctx, flags.url, flags.table)
 		if err != nil {
 			return err
 		}
 		defer st.close()
-		if err := st.Prepare(ctx, nil); err != nil && !migrates {
+		if err := st.Prepare(ctx, nil); err != nil {
 			return err
 		}
 		return f(ctx, st)
 	})
+}
+
+// withTables sets the action of a command with the flags of an outbox.
+func (s *session) withTables(command *cobra.Command, f func(ctx context.Context, flags storeFlags) error) *cobra.Command {
+	var flags storeFlags
+	command.Args = arguments(0, 0, "no arguments")
+	command = s.withAction(command, func(ctx context.Context, _ []string) error { return f(ctx, flags) })
 	flags.add(command)
 	return command
 }
@@ -90,7 +99,7 @@ func (s *session) outboxStatus() *cobra.Command {
 
 The exit code is 1 if a row is parked or failing.`,
 		Example: "  " + s.Name + " outbox status --outbox postgres://localhost/app",
-	}, false, func(ctx context.Context, st *store) error {
+	}, nil, func(ctx context.Context, st *store) error {
 		status, err := st.Status(ctx)
 		if err != nil {
 			return err
@@ -149,23 +158,25 @@ func (f *filterFlags) addAll(command *cobra.Command) {
 	command.Flags().BoolVar(&f.all, "all", false, "all rows")
 }
 
-func (f *filterFlags) read() (outbox.Filter, error) {
+// read completes the filter.
+func (f *filterFlags) read() error {
 	for _, text := range f.sequences {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return f.filter, usageError{fmt.Errorf("--sequence: found %q; want a number that outbox list shows", text)}
+			return usageError{fmt.Errorf("--sequence: found %q; want a number that outbox list shows", text)}
 		}
 		f.filter.Sequences = append(f.filter.Sequences, n)
 	}
-	return f.filter, nil
+	return nil
 }
 
-func (f *filterFlags) readSome() (outbox.Filter, error) {
-	filter, err := f.read()
-	if err == nil && !f.all && len(filter.Sequences) == 0 && filter.Topic == "" && filter.EventType == "" {
+// readSome is read for a command that changes rows: there must be a selection.
+func (f *filterFlags) readSome() error {
+	err := f.read()
+	if err == nil && !f.all && len(f.filter.Sequences) == 0 && f.filter.Topic == "" && f.filter.EventType == "" {
 		err = usageError{errors.New("found no selection; want --sequence, --topic, --event-type or --all")}
 	}
-	return filter, err
+	return err
 }
 
 // outboxRow is the JSON form of an outbox.Row.
@@ -217,12 +228,8 @@ func (s *session) outboxList() *cobra.Command {
 
 Event data and keys are shown only with --data.`,
 		Example: "  " + s.Name + " outbox list --outbox sqlite:app.db --topic prod-enrollments",
-	}, false, func(ctx context.Context, st *store) error {
-		selection, err := filter.read()
-		if err != nil {
-			return err
-		}
-		found, err := st.List(ctx, selection)
+	}, filter.read, func(ctx context.Context, st *store) error {
+		found, err := st.List(ctx, filter.filter)
 		if err != nil {
 			return err
 		}
@@ -275,12 +282,8 @@ func (s *session) outboxRetry() *cobra.Command {
 The rows get new numbers, behind all others. Events with equal keys may have been
 published meanwhile, so retried rows are not in order with them.`,
 		Example: "  " + s.Name + " outbox retry --outbox sqlite:app.db --topic prod-enrollments",
-	}, false, func(ctx context.Context, st *store) error {
-		selection, err := filter.readSome()
-		if err != nil {
-			return err
-		}
-		n, err := st.Retry(ctx, selection)
+	}, filter.readSome, func(ctx context.Context, st *store) error {
+		n, err := st.Retry(ctx, filter.filter)
 		return s.writeCount(n, "retried", err)
 	})
 	filter.addAll(command)
@@ -295,12 +298,8 @@ func (s *session) outboxDrop() *cobra.Command {
 		Long: `Delete parked rows, or with --pending pending ones, for good. Their events are not
 published.`,
 		Example: "  " + s.Name + " outbox drop --outbox sqlite:app.db --sequence 42",
-	}, false, func(ctx context.Context, st *store) error {
-		selection, err := filter.readSome()
-		if err != nil {
-			return err
-		}
-		n, err := st.Drop(ctx, selection)
+	}, filter.readSome, func(ctx context.Context, st *store) error {
+		n, err := st.Drop(ctx, filter.filter)
 		return s.writeCount(n, "dropped", err)
 	})
 	filter.addAll(command)
@@ -322,14 +321,19 @@ func (s *session) writeCount(n int, what string, err error) error {
 
 func (s *session) outboxMigrate() *cobra.Command {
 	printed := false
-	command := s.withStore(&cobra.Command{
+	command := s.withTables(&cobra.Command{
 		Use:   "migrate [--print] --outbox URL",
 		Short: "Create the tables, or bring them to the present version",
 		Long: `Create the tables, or bring them to the present version. It does nothing if they have it.
 
 With --print, print the SQL instead of running it.`,
 		Example: "  " + s.Name + " outbox migrate --outbox postgres://localhost/app",
-	}, true, func(ctx context.Context, st *store) error {
+	}, func(ctx context.Context, flags storeFlags) error {
+		st, err := openStore(ctx, flags.url, flags.table)
+		if err != nil {
+			return err
+		}
+		defer st.close()
 		if printed {
 			s.printf("%s\n", strings.TrimSpace(strings.Join(st.migrations, "\n")))
 			return nil
