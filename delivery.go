@@ -57,12 +57,15 @@ func (d *Delivery) Done() <-chan struct{} {
 // returns no error for them.
 func (d *Delivery) Wait(ctx context.Context) error {
 	open, held := d.pending()
-	done := d.Done
-	if held > 0 && unitOf(ctx) != nil {
-		held, done = 0, d.releasedFromUnit
-	}
 	if open+held == 0 {
 		return d.err(nil)
+	}
+	done := d.Done
+	if held > 0 && unitOf(ctx) != nil {
+		if open == 0 {
+			return d.err(nil)
+		}
+		done = d.releasedFromUnit
 	}
 	select {
 	case <-done():
@@ -77,8 +80,9 @@ func (d *Delivery) pending() (open, held int32) {
 		return 0, 0
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.open, d.held
+	open, held = d.open, d.held
+	d.mu.Unlock()
+	return open, held
 }
 
 // releasedFromUnit returns a channel that is closed when every message that no unit holds has an
@@ -133,9 +137,10 @@ func (d *Delivery) fail(err error) { d.failures = append(d.failures, err) }
 // complete notes that n messages have an outcome, or that publishing has ended.
 func (d *Delivery) complete(n int) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.open -= int32(n) //nolint:gosec // the number of topics
-	d.signal()
+	if d.open -= int32(n); d.open == 0 { //nolint:gosec // the number of topics
+		d.signal()
+	}
+	d.mu.Unlock()
 }
 
 // hold notes that a unit holds one more message, or with -1 that it holds one less.
@@ -144,14 +149,13 @@ func (d *Delivery) hold(n int32) {
 	defer d.mu.Unlock()
 	d.open -= n
 	d.held += n
-	d.signal()
+	if d.open == 0 {
+		d.signal()
+	}
 }
 
-// signal closes the channels whose condition holds. It is called with mu held.
+// signal closes the channels whose condition holds. It is called with mu held, when open is zero.
 func (d *Delivery) signal() {
-	if d.open > 0 {
-		return
-	}
 	if d.released != nil {
 		close(d.released)
 		d.released = nil
@@ -172,6 +176,7 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 	if messages > len(d.firstOne) {
 		d.slots = make([]slot, 0, messages)
 	}
+	unit := unitOf(ctx)
 	d.open = 1 + int32(messages) //nolint:gosec // the number of topics
 	for i, t := range targets {
 		t.routes.suppress()
@@ -191,28 +196,19 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 		}
 		d.slots = d.slots[:len(d.slots)+len(added)]
 		t.dispatcher.setTrace(ctx, added)
-		d.start(ctx, t.dispatcher, added)
-	}
-}
-
-// start publishes messages, stores them, or binds them to the unit of ctx.
-func (d *Delivery) start(ctx context.Context, from *Dispatcher, slots []slot) {
-	unit := unitOf(ctx)
-	var toStore []*slot
-	for i := range slots {
-		s := &slots[i]
-		s.delivery = d
-		switch {
-		case unit != nil && !s.route.immediate:
-			unit.hold(ctx, s)
-		case s.route.outbox:
-			toStore = append(toStore, s)
-		default:
-			s.publish(ctx)
+		transactional := false
+		for j := range added {
+			s := &added[j]
+			s.delivery = d
+			if s.route.immediate || unit == nil && !s.route.outbox {
+				s.publish(ctx)
+			} else {
+				transactional = true
+			}
 		}
-	}
-	if len(toStore) > 0 {
-		from.store(ctx, toStore)
+		if transactional {
+			t.dispatcher.hold(ctx, unit, added)
+		}
 	}
 }
 

@@ -65,11 +65,21 @@ func (d *Dispatcher) prepareOutbox(ctx context.Context, routes []Route) error {
 	return nil
 }
 
-// store stores messages that were sent outside a unit.
-func (d *Dispatcher) store(ctx context.Context, slots []*slot) {
-	messages := make([]*Message, len(slots))
-	for i, s := range slots {
-		messages[i] = &s.message
+// hold binds the messages of modes on-commit and outbox to a unit, or, without one, stores those of
+// mode outbox.
+func (d *Dispatcher) hold(ctx context.Context, u *unit, all []slot) {
+	var slots []*slot
+	var messages []*Message
+	for i := range all {
+		switch s := &all[i]; {
+		case u != nil && !s.route.immediate:
+			u.hold(ctx, s)
+		case u == nil && s.route.outbox:
+			slots, messages = append(slots, s), append(messages, &s.message)
+		}
+	}
+	if len(slots) == 0 {
+		return
 	}
 	err := d.options.outbox.Insert(ctx, messages)
 	for _, s := range slots {

@@ -80,7 +80,7 @@ The URL of the broker is one of
 // log lines and progress do not mix.
 type progress struct {
 	log      io.Writer
-	terminal io.Writer // nil if standard error is none
+	terminal io.Writer // nil if standard error is a file or a pipe
 	store    outbox.Store
 }
 
