@@ -31,7 +31,7 @@ func TestReaderLosesNothingWhileWritersFailAtRandom(t *testing.T) {
 	counters := s.table + "_counters"
 	exec(t, s.pool, "create table "+counters+" (customer text primary key, number bigint not null)")
 	t.Cleanup(func() { exec(t, s.pool, "drop table "+counters) })
-	const customers, writers, transactions = 40, 8, 150
+	const customers, writers, transactions = 40, 8, 120
 	for i := range customers {
 		exec(t, s.pool, "insert into "+counters+" values ($1, 0)", strconv.Itoa(i))
 	}
@@ -100,7 +100,7 @@ func TestReaderLosesNothingWhileWritersFailAtRandom(t *testing.T) {
 	terminated := make(chan int64)
 	go func() {
 		n := int64(0)
-		ticker := time.NewTicker(5 * time.Millisecond)
+		ticker := time.NewTicker(50 * time.Millisecond)
 		defer ticker.Stop()
 		for {
 			select {
