@@ -17,7 +17,7 @@ type simulation struct {
 	last    int64
 	open    []*simulated // transactions
 	begun   int
-	quiet   bool // no transaction goes on
+	quiet   bool          // no transaction goes on
 	rows    map[int64]int // visible and not deleted: the lane
 	commits map[int64]int // all that were ever visible
 	order   [4][]int64    // by lane, the order of commits

@@ -100,7 +100,7 @@ func (l *listener) run(ctx context.Context) {
 			l.log(ctx, slog.LevelWarn, "outbox listener fails, connecting again", slog.Any("error", err))
 		}
 		failures++
-		_ = backendkit.Pause(ctx, failures, backendkit.Backoff(failures)) // an error is that of ctx
+		_ = backendkit.Pause(ctx, failures, 0) // an error is that of ctx
 	}
 }
 
