@@ -19,7 +19,7 @@ type simulation struct {
 	begun   int
 	quiet   bool          // no transaction goes on
 	rows    map[int64]int // visible and not deleted: the lane
-	commits map[int64]int // all that were ever visible
+	commits map[int64]int // of every row that was ever visible
 	order   [4][]int64    // by lane, the order of commits
 
 	gaps     gaps

@@ -154,8 +154,8 @@ func (r *reader) mergeGaps(ctx context.Context) error {
 	r.gaps.merge(remaining)
 	if heldUp := len(r.gaps.list) >= maxGaps; heldUp != r.heldUp {
 		r.heldUp = heldUp
-		if heldUp && r.store.config.Logger != nil {
-			r.store.config.Logger.LogAttrs(ctx, slog.LevelWarn, "outbox reader waits for open transactions",
+		if heldUp {
+			r.store.logger.LogAttrs(ctx, slog.LevelWarn, "outbox reader waits for open transactions",
 				slog.String("table", r.store.names.display), slog.Int("transactions", len(r.gaps.writers)))
 		}
 	}
