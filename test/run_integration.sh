@@ -3,7 +3,7 @@
 # Flags go to go test: test/run_integration.sh -race -run Reference
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-servers=(redis kafka registry)
+servers=(redis kafka registry postgres)
 server() { # NAME ARGS...
   local name=$1
   shift
@@ -16,8 +16,9 @@ trap stop_servers EXIT
 server redis start --clean
 server kafka start --clean --secure
 server registry start --clean --secure
+server postgres start --clean
 for name in "${servers[@]}"; do
   while IFS= read -r line; do export "SIGNALCAST_TEST_$line"; done < <(server "$name" env)
 done
 export SIGNALCAST_TEST_PYTHON
-go test -tags integration -count=1 "$@" ./backends/... ./internal/pysettings ./test/integration/...
+go test -tags integration -count=1 "$@" ./backends/... ./outbox/... ./internal/pysettings ./test/integration/...

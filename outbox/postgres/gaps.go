@@ -87,7 +87,7 @@ func (g *gaps) fetched(sequences []int64, complete bool) {
 			list = append(list, r)
 		}
 	}
-	// rest adds what is left of a gap in which no row was found.
+	// rest adds the part of a gap in which no row was found, unless it is closed.
 	rest := func(r gap) {
 		if g.cleared && r.watched {
 			r.lo = max(r.lo, saturatingNext(examined))

@@ -89,7 +89,7 @@ func (l *listener) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		err := l.listen(ctx, func() {
 			if failures > 0 {
-				l.log(ctx, slog.LevelInfo, "outbox listener works again")
+				l.store.logger.LogAttrs(ctx, slog.LevelInfo, "outbox listener works again", l.table())
 			}
 			failures = 0
 		})
@@ -97,10 +97,10 @@ func (l *listener) run(ctx context.Context) {
 			return
 		}
 		if failures == 0 {
-			l.log(ctx, slog.LevelWarn, "outbox listener fails, connecting again", slog.Any("error", err))
+			l.store.logger.LogAttrs(ctx, slog.LevelWarn, "outbox listener fails, connecting again", l.table(), slog.Any("error", err))
 		}
 		failures++
-		_ = backendkit.Pause(ctx, failures, backendkit.Backoff(failures)) // an error is that of ctx
+		_ = backendkit.Pause(ctx, failures, 0) // an error is that of ctx
 	}
 }
 
@@ -133,11 +133,7 @@ func (l *listener) listen(ctx context.Context, connected func()) error {
 	}
 }
 
-func (l *listener) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	if l.store.config.Logger != nil {
-		l.store.config.Logger.LogAttrs(ctx, level, message, append(attrs, slog.String("table", l.store.names.display))...)
-	}
-}
+func (l *listener) table() slog.Attr { return slog.String("table", l.store.names.display) }
 
 func (l *listener) close() {
 	l.cancel()

@@ -11,11 +11,13 @@ import (
 )
 
 const (
-	// useIndexes is the statement before each one that must use an index. The planner knows little about a table that is empty now and
-	// has millions of rows a minute later, and a plan may be kept. The settings hold until the end of the transaction, which
-	// is that of the batch.
+	// useIndexes is the statement before each one that must use an index, and the primary key rather than a scan of a whole other
+	// index. The planner knows little about a table that is empty now and has millions of rows a minute later, and a plan may be kept. What
+	// is off gets a high cost, for which PostgreSQL would compile statements, so that is off too. The settings hold until the
+	// end of the transaction, which is that of the batch.
 	useIndexes = "select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)," +
-		" set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+		" set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)," +
+		" set_config('enable_sort', 'off', true), set_config('jit', 'off', true)"
 
 	fetchRows = "select " + columns + " from {table} where sequence > $1::bigint and parked_at is null order by sequence limit $2::bigint"
 	fetchGaps = "select r.* from unnest($1::bigint[], $2::bigint[]) as g(lo, hi) cross join lateral (select " + columns +
@@ -152,8 +154,8 @@ func (r *reader) mergeGaps(ctx context.Context) error {
 	r.gaps.merge(remaining)
 	if heldUp := len(r.gaps.list) >= maxGaps; heldUp != r.heldUp {
 		r.heldUp = heldUp
-		if heldUp && r.store.config.Logger != nil {
-			r.store.config.Logger.LogAttrs(ctx, slog.LevelWarn, "outbox reader waits for open transactions",
+		if heldUp {
+			r.store.logger.LogAttrs(ctx, slog.LevelWarn, "outbox reader waits for open transactions",
 				slog.String("table", r.store.names.display), slog.Int("transactions", len(r.gaps.writers)))
 		}
 	}

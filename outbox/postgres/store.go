@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,7 @@ var _ outbox.Store = (*Store)(nil)
 type Store struct {
 	pool    *pgxpool.Pool
 	config  Config
+	logger  *slog.Logger // never nil
 	names   names
 	sql     statements
 	schemas schemas
@@ -41,7 +43,10 @@ func New(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{pool: c.Pool, config: c, names: n}
+	s := &Store{pool: c.Pool, config: c, names: n, logger: c.Logger}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
 	s.sql = newStatements(n, c.Concurrent)
 	if c.Notify {
 		s.notify = startNotifier(c.Pool, n.sql(notifySQL))

@@ -67,6 +67,9 @@ func newStore(t testing.TB, change ...func(*postgres.Config)) *postgres.Store {
 	require.NoError(t, s.Migrate(context.Background()))
 	t.Cleanup(func() {
 		s.Close()
+		if c.Pool.Config().ConnConfig.Port != newPool(t).Config().ConnConfig.Port {
+			return // of a server that the test stops
+		}
 		admin := newPool(t)
 		for _, suffix := range []string{"", "_schemas", "_lease", "_version"} {
 			exec(t, admin, "drop table if exists "+c.Table+suffix)
@@ -122,6 +125,12 @@ func newShop(t testing.TB, change ...func(*postgres.Config)) *shop {
 	require.NoError(t, s.registry.Register(s.placed, s.seen))
 	s.dispatch(t, s.store)
 	return s
+}
+
+// newShopOn returns a shop on a server of its own.
+func newShopOn(t testing.TB, pool *pgxpool.Pool) *shop {
+	t.Helper()
+	return newShop(t, func(c *postgres.Config) { c.Pool = pool })
 }
 
 func (s *shop) dispatch(t testing.TB, store signalcast.Outbox) {
