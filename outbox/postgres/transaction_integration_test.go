@@ -343,7 +343,7 @@ type capture struct{ key []byte }
 
 func (*capture) Prepare(context.Context, []signalcast.Route) error { return nil }
 
-func (c *capture) Store(_ context.Context, messages []*signalcast.Message) error {
+func (c *capture) Insert(_ context.Context, messages []*signalcast.Message) error {
 	c.key = append([]byte(nil), messages[0].Key...)
 	return nil
 }
