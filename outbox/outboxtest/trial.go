@@ -250,7 +250,7 @@ func (t *trial) requireValues(where string, rows []outbox.Row, want ...string) {
 func (t *trial) requireItems(where string, rows []outbox.Row, want ...item) {
 	t.Helper()
 	if got := t.items(rows); !slices.Equal(got, want) {
-		t.Fatalf("%s: found %v; want %v", where, got, want)
+		t.Fatalf("%s: found %d items: %.400s; want %d: %.400s", where, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
 	}
 }
 
