@@ -137,7 +137,7 @@ type Store interface {
 	// List returns rows in the order of their sequences.
 	List(ctx context.Context, f Filter) ([]Row, error)
 	// Retry gives parked rows a new sequence, at the end of their lanes, no attempts, and no
-	// error. It returns their number. f.Pending must be false.
+	// error. It returns their number. If f.Pending is true, it returns an error and changes nothing.
 	Retry(ctx context.Context, f Filter) (int, error)
 	// Drop deletes rows and returns their number.
 	Drop(ctx context.Context, f Filter) (int, error)
