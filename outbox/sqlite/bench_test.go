@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
 )
 
 // BenchmarkTransaction measures the same transaction with and without one event in the outbox, in turn. The
@@ -21,7 +23,9 @@ func BenchmarkTransaction(b *testing.B) {
 			b.Cleanup(func() { _ = db.Close() })
 			store := newStore(b, db)
 			require.NoError(b, store.Migrate(b.Context()))
-			s := newService(b, store, db)
+			s := serve(b, store, db, map[string]signalcast.TopicConfig{
+				"orders": {EventKeyField: new("number"), Enabled: new(true), Mode: new(signalcast.ModeOutbox)},
+			})
 			n := 0
 			insert := func(ctx context.Context, tx *sql.Tx, number string) error {
 				n++

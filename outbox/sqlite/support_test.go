@@ -73,14 +73,19 @@ func openService(t testing.TB) *service {
 
 func newService(t testing.TB, store *sqlite.Store, db *sql.DB) *service {
 	t.Helper()
+	topic := func(m signalcast.Mode) signalcast.TopicConfig {
+		return signalcast.TopicConfig{EventKeyField: new("number"), Enabled: new(true), Mode: &m}
+	}
+	return serve(t, store, db, map[string]signalcast.TopicConfig{"orders": topic(signalcast.ModeOutbox), "news": topic(signalcast.ModeOnCommit)})
+}
+
+func serve(t testing.TB, store *sqlite.Store, db *sql.DB, topics map[string]signalcast.TopicConfig) *service {
+	t.Helper()
 	s := &service{store, db, signalcast.NewRegistry(), signalcast.NewSignal[order](orderPlaced), memory.New()}
 	require.NoError(t, s.registry.Register(s.placed))
 	_, err := db.ExecContext(t.Context(), "CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, total INTEGER NOT NULL DEFAULT 0)")
 	require.NoError(t, err)
-	topic := func(m signalcast.Mode) signalcast.TopicConfig {
-		return signalcast.TopicConfig{EventKeyField: new("number"), Enabled: new(true), Mode: &m}
-	}
-	config := signalcast.ProducerConfig{orderPlaced: {"orders": topic(signalcast.ModeOutbox), "news": topic(signalcast.ModeOnCommit)}}
+	config := signalcast.ProducerConfig{orderPlaced: topics}
 	d, err := signalcast.NewDispatcher(t.Context(), s.registry, config, s.backend, signalcast.WithOutbox(store))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = d.Close(context.WithoutCancel(t.Context())) })

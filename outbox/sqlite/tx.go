@@ -19,8 +19,9 @@ type transaction struct {
 	store  *Store
 	tx     *sql.Tx
 	unit   *signalcast.Unit
-	depth  int   // the number of savepoints
-	failed error // the transaction must not be committed
+	insert *sql.Stmt // prepared, or nil
+	depth  int       // the number of savepoints
+	failed error     // the transaction must not be committed
 }
 
 type transactionKey struct{}
@@ -46,7 +47,7 @@ func (s *Store) InTx(ctx context.Context, f func(ctx context.Context, tx *sql.Tx
 	if outer, ok := ctx.Value(transactionKey{}).(*transaction); ok && outer.store == s {
 		return outer.nested(ctx, f)
 	}
-	t := &transaction{store: s}
+	t := &transaction{store: s, insert: s.insertStmt.Load()}
 	unitCtx, unit := signalcast.NewUnit(ctx, s)
 	t.unit = unit
 	ended := signalcast.ErrRolledBack
@@ -94,7 +95,7 @@ func (t *transaction) flush(ctx context.Context) ([]*signalcast.Message, error) 
 		return nil, fmt.Errorf("sqlite: the transaction was rolled back before its end: %w", err)
 	}
 	messages := t.unit.Seal()
-	return messages, t.store.insert(ctx, t.tx, messages)
+	return messages, t.store.insert(ctx, t.tx, t.insert, messages)
 }
 
 func (t *transaction) name() string { return fmt.Sprint(savepoint, t.depth) }
@@ -149,14 +150,24 @@ func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	}()
 	// The first statement takes the write lock, although it deletes nothing. A transaction that reads
 	// first can fail with SQLITE_BUSY later.
-	if _, err = tx.ExecContext(ctx, s.sql.lock); err != nil {
-		return err //nolint:wrapcheck // the caller does
+	if err = s.lock(ctx, tx); err != nil {
+		return err
 	}
 	if err = f(tx); err != nil {
 		return err
 	}
 	finished = true
 	return s.commit(ctx, conn, tx)
+}
+
+func (s *Store) lock(ctx context.Context, tx *sql.Tx) error {
+	stmt, err := statement(ctx, tx, s.lockStmt.Load(), s.sql.lock)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	_, err = stmt.ExecContext(ctx)
+	return err //nolint:wrapcheck // the caller does
 }
 
 // commit commits tx and releases conn. If COMMIT fails with SQLITE_BUSY or a violated constraint, SQLite leaves
