@@ -50,11 +50,11 @@ func New(c Config) (*Store, error) {
 		readers: map[*reader]struct{}{},
 	}
 	s.sql = newStatements(s.tables)
-	return s, s.check()
+	if err := s.checkVersion(context.Background()); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
-
-// check returns an error unless the SQLite library is new enough.
-func (s *Store) check() error { return s.checkVersion(context.Background()) }
 
 // Prepare checks the version of SQLite and of the tables. It also checks that the database can be written,
 // by storing the schemas of routes.

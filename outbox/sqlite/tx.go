@@ -30,8 +30,9 @@ type transactionKey struct{}
 // belong to the transaction. f must not commit or roll back tx, and must not use it after it has returned.
 //
 // The transaction has the write lock of the database from the beginning, as after BEGIN IMMEDIATE, with every driver.
-// So it never fails with SQLITE_BUSY after its first statement. Events must be sent, and the database
-// must be changed, with the context and the transaction of f: any other write waits for the lock.
+// So only BEGIN can fail with SQLITE_BUSY, and without WAL also COMMIT: then the caller may run f again. In f, events
+// must be sent and the database must be changed with the context and the transaction of f. Any other write waits for
+// the lock.
 //
 // If f returns an error, InTx rolls back and returns that error unchanged. If f panics, InTx rolls
 // back and the panic continues. Errors of BEGIN and COMMIT are returned unchanged too, unless it is unknown whether the
