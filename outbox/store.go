@@ -117,7 +117,7 @@ type Store interface {
 	signalcast.Outbox
 
 	// Acquire takes the lease for holder, or renews it, for the time ttl from now. It succeeds if
-	// holder has the lease, if it has ended, or if nobody has it. Otherwise it returns the lease of the other holder and
+	// holder has the lease, if it has ended, or if it was released. Otherwise it returns the lease of the other holder and
 	// ErrLeaseLost. Only the clock of the database counts.
 	Acquire(ctx context.Context, holder string, ttl time.Duration) (Lease, error)
 	// Release ends a lease. It does nothing if the lease is not held any more.
