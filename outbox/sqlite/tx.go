@@ -207,7 +207,7 @@ func (s *Store) release(ctx context.Context, conn *sql.Conn, rollback error) {
 			_, err = conn.ExecContext(ctx, "ROLLBACK")
 		}
 		if err != nil {
-			s.logger.LogAttrs(ctx, slog.LevelWarn, "outbox discards a connection whose transaction cannot be rolled back", slog.Any("error", err))
+			s.logger.LogAttrs(ctx, slog.LevelWarn, "connection discarded, its transaction cannot be rolled back", slog.Any("error", err))
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}
