@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/outbox/sqlite"
 )
 
 func TestJoinStoresEventsOfATransactionOfTheCaller(t *testing.T) {
@@ -38,9 +39,20 @@ func TestJoinStoresEventsOfATransactionOfTheCaller(t *testing.T) {
 
 func TestJoinWithoutWriteOrAfterAFailedWriteStoresNothing(t *testing.T) {
 	t.Parallel()
-	for name, write := range map[string]func(*testing.T, func() error){
-		"no Write": func(*testing.T, func() error) {},
-		"failed":   func(t *testing.T, write func() error) { t.Helper(); require.Error(t, write()) },
+	for name, write := range map[string]func(context.Context, *testing.T, *sql.Tx, *sqlite.Unit){
+		"no Write": func(context.Context, *testing.T, *sql.Tx, *sqlite.Unit) {},
+		"context ended": func(ctx context.Context, t *testing.T, _ *sql.Tx, unit *sqlite.Unit) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			require.ErrorIs(t, unit.Write(ctx), context.Canceled)
+		},
+		"row rejected": func(ctx context.Context, t *testing.T, tx *sql.Tx, unit *sqlite.Unit) {
+			t.Helper()
+			_, err := tx.ExecContext(ctx, "CREATE TRIGGER full BEFORE INSERT ON signalcast_outbox BEGIN SELECT RAISE(FAIL, 'full'); END")
+			require.NoError(t, err)
+			require.ErrorContains(t, unit.Write(ctx), "insert message 1 of 1")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,9 +62,7 @@ func TestJoinWithoutWriteOrAfterAFailedWriteStoresNothing(t *testing.T) {
 			ctx, unit := s.Join(t.Context(), tx)
 			delivery, err := s.placed.SendAsync(ctx, s.registry, order{Number: "1"})
 			require.NoError(t, err)
-			ended, cancel := context.WithCancel(ctx)
-			cancel()
-			write(t, func() error { return unit.Write(ended) })
+			write(ctx, t, tx, unit)
 			require.NoError(t, tx.Commit())
 			require.ErrorIs(t, unit.End(nil), signalcast.ErrNotStored)
 			_, orders := fates(delivery)

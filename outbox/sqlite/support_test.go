@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -39,11 +40,19 @@ func newStore(t testing.TB, db *sql.DB) *sqlite.Store {
 	return s
 }
 
+// newQuietStore returns a store that does not poll, so that only its own commits end Wait.
+func newQuietStore(t testing.TB, db *sql.DB) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.New(sqlite.Config{DB: db, Poll: time.Hour})
+	require.NoError(t, err)
+	return s
+}
+
 // open returns a migrated store in a new database.
 func open(t testing.TB) (*sqlite.Store, *sql.DB) {
 	t.Helper()
 	db := openPragma(t, filepath.Join(t.TempDir(), "shop.db"), "journal_mode(WAL)")
-	s := newStore(t, db)
+	s := newQuietStore(t, db)
 	require.NoError(t, s.Migrate(t.Context()))
 	return s, db
 }

@@ -88,9 +88,6 @@ func (t *transaction) flush(ctx context.Context) ([]*signalcast.Message, error) 
 	if t.failed != nil {
 		return nil, t.failed
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err //nolint:wrapcheck // of the caller
-	}
 	// After a rollback, statements would take effect one by one.
 	if _, err := t.tx.ExecContext(ctx, "RELEASE "+t.name()); err != nil {
 		return nil, fmt.Errorf("sqlite: the transaction was rolled back before its end: %w", err)
