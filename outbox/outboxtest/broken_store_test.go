@@ -49,7 +49,7 @@ func brokenStores() map[string]func(*subject) {
 			s.change = func(r *outbox.Row) {
 				if r.Message != nil {
 					if m, ok := kept.Load(r.Message.Event.ID); ok {
-						r.Message = m.(*signalcast.Message) //nolint:forcetypeassert // it is one
+						r.Message = m.(*signalcast.Message)
 					}
 				}
 			}

@@ -48,7 +48,7 @@ func unitCases() []Case {
 			var delivery *signalcast.Delivery
 			err := t.InTx(t.context(), func(ctx context.Context) (err error) {
 				if delivery, err = t.stored.SendAsync(ctx, t.registry, item{"a", 1}); err != nil {
-					return err //nolint:wrapcheck // for a comparison
+					return err
 				}
 				return errRollback
 			})
@@ -73,7 +73,7 @@ func unitCases() []Case {
 				})
 				return nil
 			}()
-			if recovered != errRollback { //nolint:errorlint // the very value
+			if err, ok := recovered.(error); !ok || !errors.Is(err, errRollback) {
 				t.Fatalf("recovered %v; want the value of the panic", recovered)
 			}
 			t.commit(item{"a", 2})

@@ -19,10 +19,10 @@ type faults struct {
 // openFaulty opens a database whose driver has faults.
 func openFaulty(t *testing.T, name string, f *faults) *sql.DB {
 	t.Helper()
-	real, err := sql.Open("sqlite", name)
+	plain, err := sql.Open("sqlite", name)
 	require.NoError(t, err)
-	require.NoError(t, real.Close())
-	db := sql.OpenDB(&connector{real.Driver(), name, f})
+	require.NoError(t, plain.Close())
+	db := sql.OpenDB(&connector{plain.Driver(), name, f})
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -40,7 +40,7 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{conn.(whole), c.faults}, nil //nolint:forcetypeassert // the driver has all
+	return &connection{conn.(whole), c.faults}, nil
 }
 
 // whole are the methods of a connection that database/sql uses.

@@ -54,7 +54,7 @@ func TestInTxReturnsTheErrorUnchanged(t *testing.T) {
 		require.NoError(t, err)
 		return errStock
 	})
-	require.Equal(t, errStock, err) //nolint:testifylint // the very value
+	require.Same(t, errStock, err)
 	news, orders := fates(delivery)
 	require.ErrorIs(t, news, signalcast.ErrRolledBack)
 	require.ErrorIs(t, orders, signalcast.ErrRolledBack)
