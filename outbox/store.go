@@ -119,7 +119,7 @@ type Store interface {
 	signalcast.Outbox
 
 	// Acquire takes the lease for holder, or renews it, for the time ttl from now. It succeeds if
-	// holder has the lease, if it has ended, or if it was never taken. Otherwise it returns the lease of the other holder and
+	// holder has the lease, if it has ended, or if it was released or never taken. Otherwise it returns the lease of the other holder and
 	// ErrLeaseLost. Only the clock of the database counts.
 	Acquire(ctx context.Context, holder string, ttl time.Duration) (Lease, error)
 	// Release ends a lease. It does nothing if the lease is not held any more.
@@ -139,7 +139,7 @@ type Store interface {
 	// List returns rows in the order of their sequences.
 	List(ctx context.Context, f Filter) ([]Row, error)
 	// Retry gives parked rows a new sequence, at the end of their lanes, no attempts, and no
-	// error. It returns their number. f.Pending must be false.
+	// error. It returns their number. If f.Pending is true, it returns an error and changes nothing.
 	Retry(ctx context.Context, f Filter) (int, error)
 	// Drop deletes rows and returns their number.
 	Drop(ctx context.Context, f Filter) (int, error)

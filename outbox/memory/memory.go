@@ -4,7 +4,6 @@ package memory
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -54,8 +53,11 @@ func (s *Store) InTx(ctx context.Context, f func(ctx context.Context) error) (er
 	ctx = context.WithValue(ctx, transactionKey{}, transaction{s, unit})
 	ended := signalcast.ErrRolledBack // also if f panics
 	defer func() { _ = unit.End(ended) }()
-	if err := cmp.Or(f(ctx), ctx.Err()); err != nil {
+	if err := f(ctx); err != nil {
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err //nolint:wrapcheck // of the caller
 	}
 	s.insert(unit.Seal())
 	ended = nil

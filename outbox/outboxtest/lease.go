@@ -9,7 +9,7 @@ import (
 )
 
 // short is the time of leases that end within a case.
-const short = 100 * time.Millisecond
+const short = 30 * time.Millisecond
 
 // leaseCases are about Acquire and Release.
 func leaseCases() []Case {
@@ -46,68 +46,76 @@ func leaseCases() []Case {
 		}},
 		{"lease-ends", "another holder gets the lease when it has ended, by the clock of the database, and not before", func(t *trial) {
 			first := t.acquire(t.Store, "first", short)
-			t.until("another holder gets the lease", func() bool {
-				_, err := t.Second.Acquire(t.context(), "second", time.Hour)
-				return err == nil
-			})
+			t.take("second", time.Hour)
 			if now := t.status().Now; now.Before(first.Until) {
 				t.Fatalf("another holder got the lease at %v; it ended at %v", now, first.Until)
 			}
 		}},
 		{"lease-token", "the token grows with each change of the holder", func(t *trial) {
-			last := int64(0)
-			for i := range 5 {
-				l := t.acquire(t.Store, fmt.Sprint("relay ", i%2), time.Hour)
-				if i > 0 && l.Token <= last {
-					t.Fatalf("the token of holder %d is %d; want more than %d", i+1, l.Token, last)
+			last := t.acquire(t.Store, "relay 0", short)
+			for i := range 3 {
+				next := t.take(fmt.Sprint("relay ", (i+1)%2), short)
+				if next.Token <= last.Token {
+					t.Fatalf("the token of holder %d is %d; want more than %d", i+2, next.Token, last.Token)
 				}
-				last = l.Token
-				t.release(l)
+				last = next
 			}
 		}},
 		{"lease-release", "Release ends the lease, so that another holder gets it", func(t *trial) {
-			t.release(t.acquire(t.Store, "first", time.Hour))
+			rows := t.storeRows(t.message("key", "value"))
+			first := t.acquire(t.Store, "first", time.Hour)
+			t.release(first)
+			t.requireLost("a released lease", first, rows)
 			if holder := t.status().Lease.Holder; holder != "" {
 				t.Fatalf("after Release, Status returned the holder %q; want none", holder)
 			}
 			t.acquire(t.Second, "second", time.Hour)
 		}},
 		{"lease-release-lost", "Release of a lease that is not held any more does nothing", func(t *trial) {
-			first := t.acquire(t.Store, "first", time.Hour)
-			t.release(first)
-			second := t.acquire(t.Second, "second", time.Hour)
+			first := t.acquire(t.Store, "first", short)
+			second := t.take("second", time.Hour)
 			t.release(first)
 			if l := t.status().Lease; l.Holder != "second" || l.Token != second.Token {
 				t.Fatalf("after Release of an older lease, the lease is %+v; want %+v", l, second)
 			}
 		}},
 		{"lease-race", "of several holders who acquire the lease at once, one gets it", func(t *trial) {
+			const holders = 16
 			ctx := t.context()
-			for round := range 10 {
-				got := make(chan outbox.Lease, 8)
-				failed := make(chan error, 8)
-				for i := range 8 {
-					s := []outbox.Store{t.Store, t.Second}[i%2]
-					go func() {
-						l, err := s.Acquire(ctx, fmt.Sprint("relay ", round, i), time.Hour)
-						if err == nil {
-							got <- l
-						}
-						failed <- err
-					}()
+			results := make(chan error, holders)
+			for i := range holders {
+				s := []outbox.Store{t.Store, t.Second}[i%2]
+				go func() {
+					_, err := s.Acquire(ctx, fmt.Sprint("relay ", i), time.Hour)
+					results <- err
+				}()
+			}
+			got := 0
+			for range holders {
+				switch err := <-results; {
+				case err == nil:
+					got++
+				case !errors.Is(err, outbox.ErrLeaseLost):
+					t.Fatalf("Acquire: %v", err)
 				}
-				for range 8 {
-					if err := <-failed; err != nil && !errors.Is(err, outbox.ErrLeaseLost) {
-						t.Fatalf("Acquire: %v", err)
-					}
-				}
-				if len(got) != 1 {
-					t.Fatalf("%d holders got the lease at once; want 1", len(got))
-				}
-				t.release(<-got)
+			}
+			if got != 1 {
+				t.Fatalf("%d holders got the lease at once; want 1", got)
 			}
 		}},
 	}
+}
+
+// take acquires a lease of another holder when it has ended.
+func (t *trial) take(holder string, ttl time.Duration) (l outbox.Lease) {
+	t.Helper()
+	ctx := t.context()
+	t.until(holder+" gets the lease", func() bool {
+		var err error
+		l, err = t.Second.Acquire(ctx, holder, ttl)
+		return err == nil
+	})
+	return l
 }
 
 func (t *trial) release(l outbox.Lease) {

@@ -43,6 +43,7 @@ func operateCases() []Case {
 			if l := t.status().Lease; l.Holder != "relay" || l.Token != held.Token || !l.Until.Equal(held.Until) {
 				t.Fatalf("found the lease %+v; want %+v", l, held)
 			}
+			t.release(held)
 			t.acquire(t.Second, "relay", short)
 			t.until("the holder of the ended lease is empty", func() bool { return t.status().Lease.Holder == "" })
 		}},

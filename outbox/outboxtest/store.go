@@ -24,8 +24,13 @@ func storeCases() []Case {
 			t.requireValues("after Prepare", t.pending(t.Store))
 		}},
 		{"store-committed", "messages are committed, in their order, when Store returns", func(t *trial) {
-			t.store(t.numbered(7)...)
-			t.requireValues("another process", t.pending(t.Second), "0", "1", "2", "3", "4", "5", "6")
+			messages := t.numbered(40)
+			t.store(messages...)
+			var want []string
+			for _, m := range messages {
+				want = append(want, string(m.Event.Value))
+			}
+			t.requireValues("another process", t.pending(t.Second), want...)
 		}},
 		{"store-error", "if Store returns an error, no message is stored", func(t *trial) {
 			if err := t.Store.Insert(ended(), t.numbered(3)); err == nil {

@@ -58,7 +58,7 @@ func tableCases(h Harness) []Case {
 		}})
 	}
 	if !h.NoClose {
-		cases = append(cases, Case{"closed", "every method returns an error if the database is closed, and Wait ends with its context", func(t *trial) {
+		cases = append(cases, Case{"closed", "every method returns an error if the database is closed", func(t *trial) {
 			l := t.acquire(t.Store, "relay", time.Hour)
 			r := t.reader(t.Store)
 			t.Close()
@@ -68,10 +68,6 @@ func tableCases(h Harness) []Case {
 					t.Errorf("%s returned no error", name)
 				}
 			}
-			_ = t.within("Wait", func() error {
-				r.Wait(ended())
-				return nil
-			})
 		}})
 	}
 	return cases

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func (t *trial) context() context.Context {
 
 // send sends an event within the unit of ctx.
 func (t *trial) send(ctx context.Context, i item) error {
-	return t.stored.Send(ctx, t.registry, i) //nolint:wrapcheck // for a comparison
+	return t.stored.Send(ctx, t.registry, i)
 }
 
 // commit sends events in one transaction.
@@ -120,7 +121,7 @@ func (t *trial) message(key, value string) *signalcast.Message {
 func (t *trial) numbered(n int) []*signalcast.Message {
 	var messages []*signalcast.Message
 	for i := range n {
-		messages = append(messages, t.message(fmt.Sprint(i%5), fmt.Sprint(i)))
+		messages = append(messages, t.message(strconv.Itoa(i%5), strconv.Itoa(i)))
 	}
 	return messages
 }
@@ -250,7 +251,7 @@ func (t *trial) requireValues(where string, rows []outbox.Row, want ...string) {
 func (t *trial) requireItems(where string, rows []outbox.Row, want ...item) {
 	t.Helper()
 	if got := t.items(rows); !slices.Equal(got, want) {
-		t.Fatalf("%s: found %v; want %v", where, got, want)
+		t.Fatalf("%s: found %d items: %.400s; want %d: %.400s", where, len(got), fmt.Sprint(got), len(want), fmt.Sprint(want))
 	}
 }
 

@@ -3,6 +3,8 @@ package outboxtest
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/signalcast/signalcast/outbox"
 )
@@ -55,20 +57,42 @@ func waitCases() []Case {
 		{"wait-close", "Close ends Wait", func(t *trial) {
 			r := t.reader(t.Store)
 			t.fetchAll(r)
-			returned := t.startWait(context.Background(), r)
+			returned := t.startWait(t.context(), r)
 			r.Close()
 			t.requireReturned(returned, "after Close")
 		}},
 	}
 }
 
+// startWait calls Wait in a goroutine. It returns when Wait waits for its context, or has returned.
 func (t *trial) startWait(ctx context.Context, r outbox.Reader) <-chan struct{} {
+	t.Helper()
+	waiting := &watched{Context: ctx, asked: make(chan struct{})}
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
-		r.Wait(ctx)
+		r.Wait(waiting)
 	}()
+	select {
+	case <-waiting.asked:
+	case <-returned:
+	case <-time.After(t.harness.Patience):
+		t.Fatalf("Wait neither returned nor called Done of its context within %v", t.harness.Patience)
+	}
 	return returned
+}
+
+// watched is a context that reports the first call of Done.
+type watched struct {
+	context.Context //nolint:containedctx // it is one
+
+	once  sync.Once
+	asked chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.asked) })
+	return w.Context.Done()
 }
 
 var errWaiting = errors.New("it still waits")

@@ -35,7 +35,7 @@ func harness(pragma string, connections int) outboxtest.Harness {
 			file := filepath.Join(t.TempDir(), "shop.db")
 			db := openPragma(t, file, pragma)
 			db.SetMaxOpenConns(connections)
-			store, second := newStore(t, db), newStore(t, openPragma(t, file, pragma))
+			store, second := newQuietStore(t, db), newStore(t, openPragma(t, file, pragma))
 			require.NoError(t, store.Migrate(t.Context()))
 			return outboxtest.Database{
 				Store: store, Second: second, InTx: inTx(store),

@@ -9,8 +9,8 @@ import (
 	"github.com/signalcast/signalcast/outbox"
 )
 
-// insert inserts messages in their order.
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, messages []*signalcast.Message) error {
+// insert inserts messages in their order. prepared is the statement, or nil.
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, prepared *sql.Stmt, messages []*signalcast.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
@@ -21,7 +21,7 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, messages []*signalcast.M
 	if err := s.schemas.insert(ctx, tx, s.sql.insertSchema, schemas); err != nil {
 		return err
 	}
-	stmt, err := tx.PrepareContext(ctx, s.sql.insert)
+	stmt, err := statement(ctx, tx, prepared, s.sql.insert)
 	if err != nil {
 		return fmt.Errorf("insert messages: %w", err)
 	}

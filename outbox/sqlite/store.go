@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -21,6 +22,8 @@ type Store struct {
 	sql    statements
 
 	schemas schemaCache
+	// Prepare sets them. They belong to db.
+	insertStmt, lockStmt atomic.Pointer[sql.Stmt]
 
 	mu      sync.Mutex
 	readers map[*reader]struct{} // those that are open
@@ -47,11 +50,11 @@ func New(c Config) (*Store, error) {
 		readers: map[*reader]struct{}{},
 	}
 	s.sql = newStatements(s.tables)
-	return s, s.check()
+	if err := s.checkVersion(context.Background()); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
-
-// check returns an error unless the SQLite library is new enough.
-func (s *Store) check() error { return s.checkVersion(context.Background()) }
 
 // Prepare checks the version of SQLite and of the tables. It also checks that the database can be written,
 // by storing the schemas of routes.
@@ -74,7 +77,36 @@ func (s *Store) Prepare(ctx context.Context, routes []signalcast.Route) error {
 		return fmt.Errorf("sqlite: prepare: %w", err)
 	}
 	s.schemas.committed(schemas)
+	if err := s.prepareStatements(ctx); err != nil {
+		return fmt.Errorf("sqlite: prepare: %w", err)
+	}
 	return nil
+}
+
+// prepareStatements prepares the statements of each transaction, which need the tables.
+func (s *Store) prepareStatements(ctx context.Context) error {
+	for text, to := range map[string]*atomic.Pointer[sql.Stmt]{s.sql.insert: &s.insertStmt, s.sql.lock: &s.lockStmt} {
+		if to.Load() != nil {
+			continue
+		}
+		stmt, err := s.db.PrepareContext(ctx, text)
+		if err != nil {
+			return err //nolint:wrapcheck // Prepare does
+		}
+		if !to.CompareAndSwap(nil, stmt) {
+			_ = stmt.Close()
+		}
+	}
+	return nil
+}
+
+// statement returns a statement in tx, prepared already if there is one of the same database. The
+// caller closes it.
+func statement(ctx context.Context, tx *sql.Tx, prepared *sql.Stmt, text string) (*sql.Stmt, error) {
+	if prepared != nil {
+		return tx.StmtContext(ctx, prepared), nil
+	}
+	return tx.PrepareContext(ctx, text) //nolint:wrapcheck // the caller does
 }
 
 // Insert stores messages in one transaction of its own.
@@ -82,7 +114,7 @@ func (s *Store) Insert(ctx context.Context, messages []*signalcast.Message) erro
 	if len(messages) == 0 {
 		return nil
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error { return s.insert(ctx, tx, messages) })
+	err := s.write(ctx, func(tx *sql.Tx) error { return s.insert(ctx, tx, s.insertStmt.Load(), messages) })
 	if err != nil {
 		return fmt.Errorf("sqlite: store: %w", err)
 	}

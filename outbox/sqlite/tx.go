@@ -19,8 +19,9 @@ type transaction struct {
 	store  *Store
 	tx     *sql.Tx
 	unit   *signalcast.Unit
-	depth  int   // the number of savepoints
-	failed error // the transaction must not be committed
+	insert *sql.Stmt // prepared, or nil
+	depth  int       // the number of savepoints
+	failed error     // the transaction must not be committed
 }
 
 type transactionKey struct{}
@@ -29,8 +30,9 @@ type transactionKey struct{}
 // belong to the transaction. f must not commit or roll back tx, and must not use it after it has returned.
 //
 // The transaction has the write lock of the database from the beginning, as after BEGIN IMMEDIATE, with every driver.
-// So it never fails with SQLITE_BUSY after its first statement. Events must be sent, and the database
-// must be changed, with the context and the transaction of f: any other write waits for the lock.
+// So only BEGIN can fail with SQLITE_BUSY, and without WAL also COMMIT: then the caller may run f again. In f, events
+// must be sent and the database must be changed with the context and the transaction of f. Any other write waits for
+// the lock.
 //
 // If f returns an error, InTx rolls back and returns that error unchanged. If f panics, InTx rolls
 // back and the panic continues. Errors of BEGIN and COMMIT are returned unchanged too, unless it is unknown whether the
@@ -46,7 +48,7 @@ func (s *Store) InTx(ctx context.Context, f func(ctx context.Context, tx *sql.Tx
 	if outer, ok := ctx.Value(transactionKey{}).(*transaction); ok && outer.store == s {
 		return outer.nested(ctx, f)
 	}
-	t := &transaction{store: s}
+	t := &transaction{store: s, insert: s.insertStmt.Load()}
 	unitCtx, unit := signalcast.NewUnit(ctx, s)
 	t.unit = unit
 	ended := signalcast.ErrRolledBack
@@ -86,15 +88,12 @@ func (t *transaction) flush(ctx context.Context) ([]*signalcast.Message, error) 
 	if t.failed != nil {
 		return nil, t.failed
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err //nolint:wrapcheck // of the caller
-	}
 	// After a rollback, statements would take effect one by one.
 	if _, err := t.tx.ExecContext(ctx, "RELEASE "+t.name()); err != nil {
 		return nil, fmt.Errorf("sqlite: the transaction was rolled back before its end: %w", err)
 	}
 	messages := t.unit.Seal()
-	return messages, t.store.insert(ctx, t.tx, messages)
+	return messages, t.store.insert(ctx, t.tx, t.insert, messages)
 }
 
 func (t *transaction) name() string { return fmt.Sprint(savepoint, t.depth) }
@@ -149,14 +148,24 @@ func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	}()
 	// The first statement takes the write lock, although it deletes nothing. A transaction that reads
 	// first can fail with SQLITE_BUSY later.
-	if _, err = tx.ExecContext(ctx, s.sql.lock); err != nil {
-		return err //nolint:wrapcheck // the caller does
+	if err = s.lock(ctx, tx); err != nil {
+		return err
 	}
 	if err = f(tx); err != nil {
 		return err
 	}
 	finished = true
 	return s.commit(ctx, conn, tx)
+}
+
+func (s *Store) lock(ctx context.Context, tx *sql.Tx) error {
+	stmt, err := statement(ctx, tx, s.lockStmt.Load(), s.sql.lock)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	_, err = stmt.ExecContext(ctx)
+	return err //nolint:wrapcheck // the caller does
 }
 
 // commit commits tx and releases conn. If COMMIT fails with SQLITE_BUSY or a violated constraint, SQLite leaves
@@ -195,7 +204,7 @@ func (s *Store) release(ctx context.Context, conn *sql.Conn, rollback error) {
 			_, err = conn.ExecContext(ctx, "ROLLBACK")
 		}
 		if err != nil {
-			s.logger.LogAttrs(ctx, slog.LevelWarn, "outbox discards a connection whose transaction cannot be rolled back", slog.Any("error", err))
+			s.logger.LogAttrs(ctx, slog.LevelWarn, "connection discarded, its transaction cannot be rolled back", slog.Any("error", err))
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}
