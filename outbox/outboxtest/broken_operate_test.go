@@ -139,7 +139,7 @@ func brokenRecords() map[string]func(*subject) {
 				err := remove(ctx, sequences)
 				if status, _ := s.good.Status(ctx); len(sequences) > 1 && status.Pending+status.Parked == 0 {
 					s.good = memory.New()
-					s.store = s.good.Store
+					s.store = s.good.Insert
 				}
 				return err
 			}

@@ -63,7 +63,7 @@ func newSubject() *subject {
 		}
 		return nil
 	}
-	s.store = s.good.Store
+	s.store = s.good.Insert
 	s.acquire, s.release, s.status, s.record, s.remove = s.good.Acquire, s.good.Release, s.good.Status, s.good.Record, s.good.Delete
 	s.retry, s.drop = s.good.Retry, s.good.Drop
 	s.list = func(ctx context.Context, f outbox.Filter) ([]outbox.Row, error) {
