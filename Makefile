@@ -1,4 +1,4 @@
-.PHONY: test race lint fuzz integration faults bench bench-quick bench-guard apidiff vuln golden generate ci clean
+.PHONY: test race lint fuzz integration faults outbox bench bench-quick bench-guard apidiff vuln golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
@@ -6,6 +6,7 @@ lint:        ; .ci/lint
 fuzz:        ; .ci/fuzz 30s
 integration: ; test/run_integration.sh
 faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults -args -full -write docs/faults.md
+outbox:      ; go test -tags integration -count=1 -timeout 60m -v ./test/outbox -attacks 25 -write docs/transactions.md
 bench:       ; cd bench && go run . -write
 bench-quick: ; cd bench && go run . -quick -rounds 9
 bench-guard: ; cd bench && go run . -guard

@@ -14,7 +14,7 @@
 #   postgres.sh psql ARGS...         psql of this instance
 #
 # --dir D, before or after the command, is the folder of the instance; default .run/postgres in the repository.
-# PostgreSQL does not run as root. For root, it runs as the user postgres, or nobody, which owns the data folder.
+# PostgreSQL does not run as root. For root, it runs as the user postgres, or daemon, which owns the data folder.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=$here/../../.run/postgres
@@ -44,7 +44,7 @@ install() {
 }
 
 owner() { # prints the user that the server runs as
-  if [ "$(id -u)" != 0 ]; then id -un; elif id -u postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi
+  if [ "$(id -u)" != 0 ]; then id -un; elif id -u postgres >/dev/null 2>&1; then echo postgres; else echo daemon; fi
 }
 as_owner() {
   if [ "$(id -u)" != 0 ]; then "$@"; else setpriv --reuid="$(owner)" --regid="$(id -g "$(owner)")" --clear-groups "$@"; fi
