@@ -26,8 +26,9 @@ const backendForms = `  redis://[[user]:password@]host[:port][/db]
   memory:                           no broker: the event is encoded only`
 
 // openBackend returns the backend for a URL. Errors do not show the URL, which may contain a
-// password. The backend registers schemas on use, so that Prepare writes nothing.
-func openBackend(text string, timeout time.Duration) (signalcast.Backend, error) {
+// password. The backend registers schemas on use, so that Prepare writes nothing. Options apply to
+// Kafka only.
+func openBackend(text string, timeout time.Duration, options ...func(*kafkaconfig.Config)) (signalcast.Backend, error) {
 	switch scheme, _, _ := strings.Cut(text, ":"); scheme {
 	case "redis", "rediss":
 		backend, err := redis.New(redis.Config{URL: text, DeliveryTimeout: timeout})
@@ -36,7 +37,7 @@ func openBackend(text string, timeout time.Duration) (signalcast.Backend, error)
 		}
 		return backend, err
 	case "kafka", "kafkas":
-		return openKafka(text, timeout)
+		return openKafka(text, timeout, options)
 	case "memory":
 		return memory.New(), nil
 	default:
@@ -44,7 +45,7 @@ func openBackend(text string, timeout time.Duration) (signalcast.Backend, error)
 	}
 }
 
-func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
+func openKafka(text string, timeout time.Duration, options []func(*kafkaconfig.Config)) (signalcast.Backend, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("--to: found a malformed Kafka URL; want one of\n%s", backendForms)
@@ -82,6 +83,9 @@ func openKafka(text string, timeout time.Duration) (signalcast.Backend, error) {
 		registry.User = nil
 	}
 	c.SchemaRegistry = registry.String()
+	for _, option := range options {
+		option(&c)
+	}
 	client := cmp.Or(settings.Get("client"), "kafka-go")
 	switch {
 	case client != "franz" && client != "kafka-go":

@@ -7,8 +7,10 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/signalcast/signalcast/cli"
+	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
 func TestDiffReportsEachKindOfChange(t *testing.T) {
@@ -130,6 +132,16 @@ func TestLintReportsRoutesThatTheBrokerRejects(t *testing.T) {
 	require.NotContains(t, r.out, "→ orders:")
 
 	require.Equal(t, cli.ExitUsage, newProgram(t).run("lint", "--to", "nope:", file).code)
+}
+
+func TestLintWarnsOfTopicsThatDoNotExist(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.NewCluster(t, kfake.SeedTopics(1, "stage-there"))
+	file := write(t, "c.yaml", enrolled+":\n  there: {keyless: true, enabled: true}\n  gone: {keyless: true, enabled: true}\n  off: {keyless: true, enabled: false}\n")
+	r := newProgram(t).run("lint", "--prefix", "stage", "--to", "kafka://"+cluster.ListenAddrs()[0]+"?registry=http://127.0.0.1:1", file)
+	require.Equal(t, cli.ExitFine, r.code, r.errors)
+	require.Contains(t, r.out, "warning "+file+":3:3: "+enrolled+` → gone: the topic "stage-gone" does not exist; events wait for it, unless the broker creates topics on use`)
+	require.Contains(t, r.out, "no problems, 1 warning")
 }
 
 func TestMergeExplainShowsThePlaceOfEachValue(t *testing.T) {

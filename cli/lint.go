@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/configfile"
 )
 
@@ -26,9 +27,9 @@ warning   A service starts, but the configuration may be a mistake. Warnings do
           not change the exit code.
 hint      The next step.
 
-With --to, report also the topics and schemas that the broker rejects. lint
-writes nothing to the broker, and ignores a broker that it cannot reach. send --help
-lists the forms of the URL.`,
+With --to, report also the topics and schemas that the broker rejects, and warn of
+topics that do not exist in Kafka. lint writes nothing to the broker, and ignores a
+broker that it cannot reach. send --help lists the forms of the URL.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
 		Args:              arguments(1, math.MaxInt, "one CONFIG or more"),
 		ValidArgsFunction: completeConfigs,
@@ -46,14 +47,18 @@ lists the forms of the URL.`,
 		if err != nil {
 			return err
 		}
+		var missing []signalcast.Problem
 		if to != "" {
 			rejected, err := brokerProblems(ctx, config, routes, prefix, to)
 			if err != nil {
 				return err
 			}
 			found.Problems = append(found.Problems, rejected...)
+			if missing, err = missingTopics(ctx, config, routes, prefix, to); err != nil {
+				return err
+			}
 		}
-		warnings := s.warnings(config, routes, prefix, len(found.Problems) > 0)
+		warnings := append(s.warnings(config, routes, prefix, len(found.Problems) > 0), missing...)
 		s.writeLint(config, found, warnings, hints)
 		if len(found.Problems) > 0 {
 			return errProblems
@@ -65,14 +70,41 @@ lists the forms of the URL.`,
 	return command
 }
 
-// brokerProblems returns a problem for each route that the backend of the broker rejects.
-func brokerProblems(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
-	const timeout = 10 * time.Second
-	backend, err := openBackend(to, timeout)
+const brokerTimeout = 10 * time.Second
+
+// missingTopics returns a warning for each enabled route whose topic does not exist in Kafka.
+func missingTopics(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+	backend, err := openBackend(to, brokerTimeout, func(c *kafkaconfig.Config) { c.RequireTopics = true })
 	if err != nil {
 		return nil, usageError{err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+	defer cancel()
+	var missing []signalcast.Problem
+	for _, r := range routes {
+		if !r.Enabled {
+			continue
+		}
+		at := signalcast.ConfigPath{EventType: r.EventType, Topic: r.Topic}
+		r.Topic = fullTopic(prefix, r.Topic)
+		switch err := backend.Prepare(ctx, []signalcast.Route{r}); {
+		case errors.Is(err, kafkaconfig.ErrUnknownTopic):
+			missing = append(missing, warningAt(config, at,
+				fmt.Sprintf("the topic %q does not exist; events wait for it, unless the broker creates topics on use", r.Topic)))
+		case ctx.Err() != nil:
+			return missing, backend.Close(context.WithoutCancel(ctx))
+		}
+	}
+	return missing, backend.Close(ctx)
+}
+
+// brokerProblems returns a problem for each route that the backend of the broker rejects.
+func brokerProblems(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+	backend, err := openBackend(to, brokerTimeout)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
 	defer cancel()
 	var rejected []signalcast.Problem
 	for _, r := range routes {

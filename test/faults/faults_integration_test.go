@@ -25,15 +25,15 @@ var (
 func TestFaults(t *testing.T) {
 	targets := []struct {
 		name  string
-		start func(*testing.T) (*target, []scenario)
+		start func(testing.TB) (*target, []scenario)
 	}{
-		{"redis-always", func(t *testing.T) (*target, []scenario) { return startRedis(t, "always") }},
-		{"redis-everysec", func(t *testing.T) (*target, []scenario) { return startRedis(t, "everysec") }},
+		{"redis-always", func(t testing.TB) (*target, []scenario) { return startRedis(t, "always") }},
+		{"redis-everysec", func(t testing.TB) (*target, []scenario) { return startRedis(t, "everysec") }},
 		{"redis-cluster", startRedisCluster},
-		{"franz", func(t *testing.T) (*target, []scenario) { return startKafka(t, "franz-go") }},
-		{"kafka", func(t *testing.T) (*target, []scenario) { return startKafka(t, "kafka-go") }},
-		{"franz-cluster", func(t *testing.T) (*target, []scenario) { return startCluster(t, "franz-go") }},
-		{"kafka-cluster", func(t *testing.T) (*target, []scenario) { return startCluster(t, "kafka-go") }},
+		{"franz", func(t testing.TB) (*target, []scenario) { return startKafka(t, "franz-go") }},
+		{"kafka", func(t testing.TB) (*target, []scenario) { return startKafka(t, "kafka-go") }},
+		{"franz-cluster", func(t testing.TB) (*target, []scenario) { return startCluster(t, "franz-go") }},
+		{"kafka-cluster", func(t testing.TB) (*target, []scenario) { return startCluster(t, "kafka-go") }},
 	}
 	load, rates := time.Second, []int{20_000}
 	if *full {

@@ -116,14 +116,14 @@ func awaitLeaders(t testing.TB, brokers []string, topic string) {
 }
 
 // startRegistry starts a schema registry and returns a proxy for it.
-func startRegistry(t *testing.T) *faults.Proxy {
+func startRegistry(t testing.TB) *faults.Proxy {
 	t.Helper()
 	s := startServer(t, "registry.sh", "registry")
 	host := strings.Split(s.env(t, "REGISTRY_URL"), "/")[2]
 	return startProxy(t, host)
 }
 
-func startProxy(t *testing.T, upstream string) *faults.Proxy {
+func startProxy(t testing.TB, upstream string) *faults.Proxy {
 	t.Helper()
 	p, err := faults.NewProxy(upstream)
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func startProxy(t *testing.T, upstream string) *faults.Proxy {
 }
 
 // startKafka starts one broker and a schema registry.
-func startKafka(t *testing.T, client string) (*target, []scenario) {
+func startKafka(t testing.TB, client string) (*target, []scenario) {
 	t.Helper()
 	registry := startRegistry(t)
 	port := ports.Pair(t)
@@ -157,11 +157,17 @@ func startKafka(t *testing.T, client string) (*target, []scenario) {
 	})
 }
 
-// startCluster starts three brokers with three replicas of each partition, and a schema registry.
-func startCluster(t *testing.T, client string) (*target, []scenario) {
+// kafkaCluster has three brokers.
+type kafkaCluster struct {
+	brokers []string
+	servers map[int32]*server // by ID
+	admin   *kgo.Client
+}
+
+// startBrokers starts three brokers with three replicas of each partition.
+func startBrokers(t testing.TB) kafkaCluster {
 	t.Helper()
 	const nodes = 3
-	registry := startRegistry(t)
 	var first [nodes]int // the controller of a broker uses the next port
 	var brokers, voters []string
 	for i := range nodes {
@@ -188,6 +194,14 @@ func startCluster(t *testing.T, client string) (*target, []scenario) {
 	admin, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
 	require.NoError(t, err)
 	t.Cleanup(admin.Close)
+	return kafkaCluster{brokers, servers, admin}
+}
+
+// startCluster starts three brokers and a schema registry.
+func startCluster(t testing.TB, client string) (*target, []scenario) {
+	t.Helper()
+	registry, cluster := startRegistry(t), startBrokers(t)
+	servers, admin := cluster.servers, cluster.admin
 	ofLeader := func(d time.Duration, begin, end func(*server) error) func(string) error {
 		return func(topic string) error {
 			first, err := partition(admin, topic, -1)
@@ -198,7 +212,7 @@ func startCluster(t *testing.T, client string) (*target, []scenario) {
 			return during(d, func() error { return begin(s) }, func() error { return end(s) })
 		}
 	}
-	p := kafkaTarget("Kafka, three brokers, min.insync.replicas 2", brokers, registry, client)
+	p := kafkaTarget("Kafka, three brokers, min.insync.replicas 2", cluster.brokers, registry, client)
 	return p, []scenario{leaderMoves(admin, servers, *moves), {
 		name: "leader killed", fault: "leader of a partition killed with -9, and restarted after 3 s", interrupts: true, short: true,
 		inject: ofLeader(3*time.Second, (*server).kill, (*server).restart),

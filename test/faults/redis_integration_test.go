@@ -18,7 +18,7 @@ import (
 )
 
 // startRedis starts a Redis server with an append-only file and the given appendfsync.
-func startRedis(t *testing.T, fsync string) (*target, []scenario) {
+func startRedis(t testing.TB, fsync string) (*target, []scenario) {
 	t.Helper()
 	s := startServer(t, "redis.sh", "redis-"+fsync, "--fsync", fsync)
 	addr := s.env(t, "REDIS_ADDR")

@@ -26,13 +26,11 @@ type redisCluster struct {
 	ids     []string
 }
 
-// startRedisCluster starts a cluster that replaces a master which does not reply for two seconds.
-// The backend waits for one replica, so that no delivered event is lost with its master.
-func startRedisCluster(t *testing.T) (*target, []scenario) {
+// newRedisCluster starts a cluster that replaces a master which does not reply for two seconds.
+func newRedisCluster(t testing.TB) (c *redisCluster, addrs []string) {
 	t.Helper()
 	const masters = 3
-	c := &redisCluster{}
-	var addrs []string
+	c = &redisCluster{}
 	for i := range 2 * masters {
 		port := ports.Pair(t)
 		addr := fmt.Sprint("127.0.0.1:", port)
@@ -47,7 +45,14 @@ func startRedisCluster(t *testing.T) (*target, []scenario) {
 	var err error
 	c.ids, err = rediscluster.Form(ctx, c.clients, masters)
 	require.NoError(t, err)
+	return c, addrs
+}
 
+// startRedisCluster starts a cluster. The backend waits for one replica, so that no delivered event is
+// lost with its master.
+func startRedisCluster(t testing.TB) (*target, []scenario) {
+	t.Helper()
+	c, addrs := newRedisCluster(t)
 	p := &target{
 		name: "Redis Cluster, three masters with a replica each, `Replicas: 1`",
 		open: func(t testing.TB) backend {

@@ -21,7 +21,7 @@ type server struct {
 }
 
 // startServer starts a server with options of its script. The server stops when the test ends.
-func startServer(t *testing.T, script, name string, options ...string) *server {
+func startServer(t testing.TB, script, name string, options ...string) *server {
 	t.Helper()
 	s := newServer(t, script, name)
 	_, err := s.run(append([]string{"start", "--clean"}, options...)...)
@@ -30,7 +30,7 @@ func startServer(t *testing.T, script, name string, options ...string) *server {
 }
 
 // newServer returns a server that is not started.
-func newServer(t *testing.T, script, name string) *server {
+func newServer(t testing.TB, script, name string) *server {
 	t.Helper()
 	s := &server{script: filepath.Join("..", "servers", script), dir: filepath.Join("..", "..", ".run", "faults", name)}
 	_, err := s.run("stop") // an interrupted run may have left it running
@@ -52,7 +52,7 @@ func (s *server) run(args ...string) (output string, err error) {
 }
 
 // env returns a variable that the command env of the script prints.
-func (s *server) env(t *testing.T, name string) string {
+func (s *server) env(t testing.TB, name string) string {
 	t.Helper()
 	out, err := s.run("env")
 	require.NoError(t, err)
