@@ -177,7 +177,7 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 		d.slots = make([]slot, 0, messages)
 	}
 	unit := unitOf(ctx)
-	d.open = 1 + int32(messages) //nolint:gosec // the number of topics
+	d.open = 1 + int32(messages)
 	for i, t := range targets {
 		t.routes.suppress()
 		if len(t.routes.enabled) == 0 {

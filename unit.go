@@ -64,7 +64,7 @@ type unit struct {
 
 type heldMessage struct {
 	slot *slot
-	ctx  context.Context // of the sender
+	ctx  context.Context //nolint:containedctx // of the sender, whose values Publish may read
 }
 
 type unitKey struct{}

@@ -115,8 +115,11 @@ The exit code is 1 if a row is parked or failing.`,
 				oldest = duration(status.Now.Sub(status.Oldest))
 			}
 			s.table([][]string{
-				{"pending", strconv.FormatInt(state.Pending, 10)}, {"failing", strconv.FormatInt(state.Failing, 10)},
-				{"parked", strconv.FormatInt(state.Parked, 10)}, {"oldest", oldest}, {"relay", cmp.Or(state.Relay, "none")},
+				{"pending", strconv.FormatInt(state.Pending, 10)},
+				{"failing", strconv.FormatInt(state.Failing, 10)},
+				{"parked", strconv.FormatInt(state.Parked, 10)},
+				{"oldest", oldest},
+				{"relay", cmp.Or(state.Relay, "none")},
 			})
 		}
 		if state.Parked+state.Failing > 0 {
@@ -198,7 +201,7 @@ func rowOf(r outbox.Row, withData bool) (outboxRow, error) {
 	if !r.ParkedAt.IsZero() {
 		row.ParkedAt = &r.ParkedAt
 	}
-	if r.Err != nil {
+	if r.Message == nil {
 		row.Error = cmp.Or(row.Error, r.Err.Error())
 		return row, nil
 	}

@@ -95,8 +95,8 @@ func newProgress(s *session, st outbox.Store) *progress {
 // print replaces the line on the terminal.
 func (p *progress) print(line string) {
 	if p.terminal != nil {
-		const clear = "\r\x1b[K"
-		fmt.Fprint(p.terminal, clear+line)
+		const clearLine = "\r\x1b[K"
+		fmt.Fprint(p.terminal, clearLine+line)
 	}
 }
 

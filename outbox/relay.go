@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -142,7 +143,7 @@ func (c *Config) setDefaults() error {
 			*n.value = n.usual
 		}
 		if *n.value < 0 {
-			return &ConfigError{n.name, fmt.Sprint(*n.value), "a positive number, or 0 for the default"}
+			return &ConfigError{n.name, strconv.Itoa(*n.value), "a positive number, or 0 for the default"}
 		}
 	}
 	if c.Holder == "" {

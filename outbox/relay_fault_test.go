@@ -19,6 +19,7 @@ import (
 )
 
 func TestAMessageThatIsTooLargeIsParkedAtOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		require.NoError(t, s.store.InTx(t.Context(), func(ctx context.Context) error {
@@ -80,6 +81,7 @@ func (b *hangs) release() {
 }
 
 func TestATopicThatHangsDoesNotHoldOthers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "hung", "works")
 		b := &hangs{Backend: memory.New()}
@@ -100,6 +102,7 @@ func TestATopicThatHangsDoesNotHoldOthers(t *testing.T) {
 }
 
 func TestAfterAFailureTheLastMessageOfAKeyIsTheLatest(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		for i := range 100 {
@@ -125,6 +128,7 @@ func TestAfterAFailureTheLastMessageOfAKeyIsTheLatest(t *testing.T) {
 }
 
 func TestAnotherRelayTakesOver(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		first, second := memory.New(), memory.New()
@@ -184,6 +188,7 @@ func (r awayReader) Fetch(ctx context.Context, limit int) ([]outbox.Row, error) 
 }
 
 func TestARelayThatCannotRenewItsLeaseStops(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		set := &atomic.Bool{}
@@ -221,6 +226,7 @@ func TestARelayThatCannotRenewItsLeaseStops(t *testing.T) {
 }
 
 func TestRunWaitsForMessagesInFlight(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		b := memory.New()
@@ -236,6 +242,7 @@ func TestRunWaitsForMessagesInFlight(t *testing.T) {
 }
 
 func TestRunGivesUpMessagesInFlightAfterDrain(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		b := memory.New()
@@ -252,6 +259,7 @@ func TestRunGivesUpMessagesInFlightAfterDrain(t *testing.T) {
 }
 
 func TestAClosedBackendEndsRun(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		s.enroll(0)
@@ -265,6 +273,7 @@ func TestAClosedBackendEndsRun(t *testing.T) {
 }
 
 func TestPanicsOfHooksDoNotStopTheRelay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		b := memory.New()
@@ -288,6 +297,7 @@ func TestPanicsOfHooksDoNotStopTheRelay(t *testing.T) {
 }
 
 func TestNewRelayChecksItsConfiguration(t *testing.T) {
+	t.Parallel()
 	s := newService(t, "a")
 	for _, c := range []struct {
 		want   string

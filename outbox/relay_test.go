@@ -128,6 +128,7 @@ func decode(t *testing.T, m *signalcast.Message) (data enrollment) {
 }
 
 func TestRelayPublishesCommittedRowsAndNoOthers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a", "b")
 		b := memory.New()
@@ -155,6 +156,7 @@ func TestRelayPublishesCommittedRowsAndNoOthers(t *testing.T) {
 }
 
 func TestOutageParksNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a", "b")
 		b := memory.New()
@@ -177,6 +179,7 @@ func TestOutageParksNothing(t *testing.T) {
 }
 
 func TestPoisonedRowsAreParkedAndTheOthersDelivered(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		b := &poisoned{memory.New(), t}

@@ -34,6 +34,7 @@ func (s fullStore) Insert(ctx context.Context, messages []*signalcast.Message) e
 }
 
 func TestSpoolKeepsFailedMessagesForTheRelay(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := fullStore{outboxmemory.New(), make(chan struct{})}
 		var log strings.Builder
@@ -80,6 +81,7 @@ func TestSpoolKeepsFailedMessagesForTheRelay(t *testing.T) {
 }
 
 func TestSpoolGivesUpWhenTheContextOfCloseEnds(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		spool := outbox.NewSpool(fullStore{outboxmemory.New(), make(chan struct{})}, outbox.SpoolConfig{})
 		spool.Hooks().Failed(&signalcast.DeliveryError{Message: &signalcast.Message{Event: &signalcast.Envelope{}}})

@@ -27,7 +27,7 @@ type Stats struct {
 }
 
 type counters struct {
-	leading                                                                               atomic.Bool
+	leading                                                                       atomic.Bool
 	read, delivered, failed, parked, deleted, inFlight, heldLanes, databaseErrors atomic.Int64
 }
 

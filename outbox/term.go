@@ -24,6 +24,7 @@ type term struct {
 	full     bool  // the backend had no room, and no outcome has come since
 	fatal    error // ends the run
 
+	noWait   context.Context //nolint:containedctx // see ended
 	reads    *reads
 	writes   *writes
 	outcomes outcomes
@@ -48,19 +49,20 @@ type topic struct {
 // stallAfter is the time without an outcome after which a topic must leave room to others.
 const stallAfter = time.Second
 
-// noWait has ended: a backend accepts a message if there is room, and does not wait for it.
-var noWait = func() context.Context {
+// ended returns a context that has ended: a backend accepts a message if there is room, and does not wait
+// for it.
+func ended() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
-}()
+}
 
 // pace is the time between two looks at lanes that wait, and at a full buffer.
 const pace = 20 * time.Millisecond
 
 func newTerm(r *Relay, l Lease) *term {
 	return &term{
-		Relay: r, lease: l, lanes: map[laneKey]*lane{}, lagging: map[*lane]struct{}{}, topics: map[string]*topic{},
+		Relay: r, lease: l, noWait: ended(), lanes: map[laneKey]*lane{}, lagging: map[*lane]struct{}{}, topics: map[string]*topic{},
 		reads: newReads(r), writes: newWrites(r, l), outcomes: outcomes{signal: make(chan struct{}, 1)},
 	}
 }
@@ -244,7 +246,7 @@ func (t *term) publish(q *queued) bool {
 		t.finish(f, signalcast.Receipt{}, q.row.Err)
 		return true
 	}
-	err := t.backend.Publish(noWait, q.row.Message, func(r signalcast.Receipt, err error) { t.outcomes.add(f, r, err) })
+	err := t.backend.Publish(t.noWait, q.row.Message, func(r signalcast.Receipt, err error) { t.outcomes.add(f, r, err) })
 	switch {
 	case errors.Is(err, signalcast.ErrBufferFull):
 		t.full = true

@@ -73,7 +73,7 @@ func (w *writes) write(ctx context.Context, c change) {
 func (w *writes) try(ctx context.Context, c *change) error {
 	if len(c.deleted) > 0 {
 		if err := w.store.Delete(ctx, c.deleted); err != nil {
-			return err //nolint:wrapcheck // logged by write
+			return err
 		}
 		w.counters.deleted.Add(int64(len(c.deleted)))
 		c.deleted = nil
@@ -81,7 +81,7 @@ func (w *writes) try(ctx context.Context, c *change) error {
 	if len(c.attempts) > 0 {
 		err := w.store.Record(ctx, w.lease, c.attempts)
 		if err != nil && !errors.Is(err, ErrLeaseLost) {
-			return err //nolint:wrapcheck // logged by write
+			return err
 		}
 	}
 	return nil

@@ -18,12 +18,12 @@ func (s settings) killSelf(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		child := exec.CommandContext(ctx, self, "-dir", s.dir, "-postgres", s.postgres, "-redis", s.redis, "-n", "1000000")
+		child := exec.CommandContext(ctx, self, "-dir", s.dir, "-postgres", s.postgres, "-redis", s.redis, "-n", "1000000") //nolint:gosec // the program itself
 		child.Stderr = os.Stderr
 		if err := child.Start(); err != nil {
 			return err
 		}
-		time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond))
+		time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) //nolint:gosec // no secret
 		if err := child.Process.Kill(); err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func (t *trial) context() context.Context {
 
 // send sends an event within the unit of ctx.
 func (t *trial) send(ctx context.Context, i item) error {
-	return t.stored.Send(ctx, t.registry, i)
+	return t.stored.Send(ctx, t.registry, i) //nolint:wrapcheck // compared by cases
 }
 
 // commit sends events in one transaction.

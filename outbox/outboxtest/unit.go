@@ -48,7 +48,7 @@ func unitCases() []Case {
 			var delivery *signalcast.Delivery
 			err := t.InTx(t.context(), func(ctx context.Context) (err error) {
 				if delivery, err = t.stored.SendAsync(ctx, t.registry, item{"a", 1}); err != nil {
-					return err
+					return err //nolint:wrapcheck // the case reports it
 				}
 				return errRollback
 			})

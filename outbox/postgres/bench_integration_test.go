@@ -25,7 +25,7 @@ func BenchmarkTransaction(b *testing.B) {
 	for _, writers := range []int{1, 8} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			s := newShop(b, func(c *postgres.Config) {
-				c.Pool = newPool(b, func(c *pgxpool.Config) { c.MaxConns = int32(writers) }) //nolint:gosec // small
+				c.Pool = newPool(b, func(c *pgxpool.Config) { c.MaxConns = int32(writers) })
 			})
 			app := s.table + "_bench"
 			exec(b, s.pool, "create table "+app+" (id bigint generated always as identity primary key, customer text, total bigint)")

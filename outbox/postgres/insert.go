@@ -127,8 +127,14 @@ func (s *Store) newWrite(messages []*signalcast.Message) (*write, error) {
 // check reports text that PostgreSQL would reject, whose error would end the transaction and show the text.
 func (r *newRow) check() error {
 	for _, t := range []struct{ field, text string }{
-		{"topic", r.Topic}, {"event_type", r.EventType}, {"source", r.Source}, {"source_host", r.SourceHost}, {"source_lib", r.SourceLib},
-		{"content_type", r.ContentType}, {"traceparent", deref(r.TraceParent)}, {"tracestate", deref(r.TraceState)},
+		{"topic", r.Topic},
+		{"event_type", r.EventType},
+		{"source", r.Source},
+		{"source_host", r.SourceHost},
+		{"source_lib", r.SourceLib},
+		{"content_type", r.ContentType},
+		{"traceparent", deref(r.TraceParent)},
+		{"tracestate", deref(r.TraceState)},
 	} {
 		if !utf8.ValidString(t.text) || strings.IndexByte(t.text, 0) >= 0 {
 			return &TextError{Field: t.field}

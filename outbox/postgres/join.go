@@ -50,7 +50,7 @@ func (s *Store) Join(ctx context.Context, tx pgx.Tx) (context.Context, *Unit) {
 	return s.join(ctx, func(ctx context.Context, w *write) error {
 		batch := &pgx.Batch{}
 		w.queue(batch)
-		return tx.SendBatch(ctx, batch).Close() //nolint:wrapcheck // by Write
+		return tx.SendBatch(ctx, batch).Close()
 	})
 }
 
@@ -102,7 +102,7 @@ func (u *Unit) End(err error) error {
 	if err == nil && ended == nil {
 		u.store.committed(u.written)
 	}
-	return ended
+	return ended //nolint:wrapcheck // documented
 }
 
 // exec writes the rows with database/sql. Each statement has one argument of text, which every driver can send.
@@ -112,7 +112,7 @@ func (w *write) exec(ctx context.Context, tx Execer) error {
 		lanes[i] = strconv.Itoa(int(lane))
 	}
 	if _, err := tx.ExecContext(ctx, w.store.sql.lockSQL, strings.Join(lanes, ",")); err != nil {
-		return err //nolint:wrapcheck // by Write
+		return err
 	}
 	if len(w.schemas) > 0 {
 		if err := execJSON(ctx, tx, w.store.sql.insertSchemasSQL, sortSchemas(w.schemas)); err != nil {
@@ -128,5 +128,5 @@ func execJSON(ctx context.Context, tx Execer, query string, rows any) error {
 		return err //nolint:wrapcheck // by Write
 	}
 	_, err = tx.ExecContext(ctx, query, string(text))
-	return err //nolint:wrapcheck // by Write
+	return err
 }

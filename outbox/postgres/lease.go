@@ -97,5 +97,5 @@ func (s *Store) indexed(ctx context.Context, statement string, args []any, resul
 	if closeErr := b.Close(); err == nil {
 		err = closeErr
 	}
-	return err //nolint:wrapcheck // of the caller
+	return err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrationFiles embed.FS //nolint:gochecknoglobals // go:embed needs a variable
+var migrationFiles embed.FS
 
 // migrationLock is the advisory lock that Migrate holds: "signalca" in ASCII.
 const migrationLock = 0x7369676e616c6361

@@ -75,7 +75,7 @@ func (s *Store) List(ctx context.Context, f outbox.Filter) ([]outbox.Row, error)
 // Retry implements [outbox.Store].
 func (s *Store) Retry(ctx context.Context, f outbox.Filter) (int, error) {
 	if f.Pending {
-		return 0, fmt.Errorf("postgres: retry: found a filter of pending rows; want one of parked rows")
+		return 0, errors.New("postgres: retry: found a filter of pending rows; want one of parked rows")
 	}
 	moved := 0
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
@@ -99,7 +99,7 @@ func (s *Store) Retry(ctx context.Context, f outbox.Filter) (int, error) {
 		var ascending []int32
 		for lane, used := range lanes {
 			if used {
-				ascending = append(ascending, int32(lane)) //nolint:gosec // less than Lanes
+				ascending = append(ascending, int32(lane))
 			}
 		}
 		if _, err := tx.Exec(ctx, s.names.sql(lockLanes), ascending); err != nil {

@@ -84,8 +84,11 @@ func TestParkedRowsAreListedRetriedAndDropped(t *testing.T) {
 	lease, err := s.Acquire(t.Context(), "relay", time.Minute)
 	require.NoError(t, err)
 	require.NoError(t, s.Record(t.Context(), lease, []outbox.Attempt{
-		{Sequence: all[0], Attempts: 3, Err: "too large", Park: true}, {Sequence: all[1], Attempts: 4, Err: "too large", Park: true},
-		{Sequence: all[2], Attempts: 5, Err: "refused", Park: true}, {Sequence: all[3], Attempts: 1, Err: "refused"}, {Sequence: 1 << 40, Attempts: 1, Err: "gone"},
+		{Sequence: all[0], Attempts: 3, Err: "too large", Park: true},
+		{Sequence: all[1], Attempts: 4, Err: "too large", Park: true},
+		{Sequence: all[2], Attempts: 5, Err: "refused", Park: true},
+		{Sequence: all[3], Attempts: 1, Err: "refused"},
+		{Sequence: 1 << 40, Attempts: 1, Err: "gone"},
 	}))
 	status, err := s.Status(t.Context())
 	require.NoError(t, err)

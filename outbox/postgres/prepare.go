@@ -35,7 +35,7 @@ func (s *Store) Prepare(ctx context.Context, routes []signalcast.Route) error {
 		return s.fail("prepare", err)
 	}
 	defer rows.Close()
-	for rows.Next() {
+	if rows.Next() {
 		missing := &PrivilegeError{Role: role}
 		if err := rows.Scan(&missing.Table, &missing.Privilege); err != nil {
 			return s.fail("prepare", err)

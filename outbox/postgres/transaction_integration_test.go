@@ -152,7 +152,7 @@ func TestFunctionCannotEndOrOutliveItsTransaction(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	var kept pgx.Tx
-	var old context.Context //nolint:containedctx // of a transaction that ended
+	var old context.Context
 	require.NoError(t, s.store.InTx(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
 		require.ErrorIs(t, tx.Commit(ctx), postgres.ErrManagedTx)
 		require.ErrorIs(t, tx.Rollback(ctx), postgres.ErrManagedTx)

@@ -66,5 +66,5 @@ func (u *Unit) End(err error) error {
 		u.transaction.store.inserted(u.messages)
 	}
 	u.messages = nil
-	return u.transaction.unit.End(err)
+	return u.transaction.unit.End(err) //nolint:wrapcheck // documented
 }

@@ -79,7 +79,7 @@ func (s *Store) readLease(ctx context.Context, q querier) (l outbox.Lease, now t
 	var until, clock int64
 	err = q.QueryRowContext(ctx, s.sql.readLease).Scan(&l.Holder, &l.Token, &until, &clock)
 	l.Until = microseconds(until)
-	return l, microseconds(clock), err //nolint:wrapcheck // the caller does
+	return l, microseconds(clock), err
 }
 
 // querier is a *sql.DB or a *sql.Tx.

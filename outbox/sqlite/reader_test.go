@@ -46,12 +46,14 @@ func TestQueriesOfTheRelayUseIndexes(t *testing.T) {
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query)
 		require.NoError(t, err)
 		plan := ""
+		var planSb49 strings.Builder
 		for rows.Next() {
 			var id, parent, unused int
 			var detail string
 			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			plan += detail + "\n"
+			planSb49.WriteString(detail + "\n")
 		}
+		plan += planSb49.String()
 		require.NoError(t, rows.Close())
 		require.Contains(t, plan, want, query)
 		require.NotContains(t, plan, "TEMP B-TREE", query)

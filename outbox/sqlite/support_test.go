@@ -19,9 +19,11 @@ import (
 // dsn names a database file. Connections wait for the write lock.
 func dsn(file string, pragmas ...string) string {
 	name := "file:" + file + "?_pragma=busy_timeout(20000)"
+	var nameSb22 strings.Builder
 	for _, p := range pragmas {
-		name += "&_pragma=" + p
+		nameSb22.WriteString("&_pragma=" + p)
 	}
+	name += nameSb22.String()
 	return name
 }
 
@@ -119,7 +121,7 @@ func (s *service) requireOrders(t *testing.T, want ...string) {
 	for _, m := range s.backend.Messages() {
 		published = append(published, string(m.Key))
 	}
-	require.Equal(t, len(want), len(published), "the messages published after the commit")
+	require.Len(t, published, len(want), "the messages published after the commit")
 }
 
 func (s *service) numbers(t *testing.T) []string {

@@ -199,7 +199,7 @@ func TestBusyDatabaseIsReportedUnchanged(t *testing.T) {
 	require.NoError(t, store.InTx(t.Context(), func(context.Context, *sql.Tx) error {
 		err := second.InTx(t.Context(), func(context.Context, *sql.Tx) error { return nil })
 		require.Equal(t, busy, code(t, err))
-		require.Nil(t, errors.Unwrap(err), "it is the error of the driver")
+		require.NoError(t, errors.Unwrap(err), "it is the error of the driver")
 		return nil
 	}))
 	require.NoError(t, second.InTx(t.Context(), func(context.Context, *sql.Tx) error { return nil }))
@@ -297,7 +297,7 @@ func TestOutcomeOfAFailedCommit(t *testing.T) {
 			require.Equal(t, test.orders, s.numbers(t))
 			require.Equal(t, test.orders, s.keys(t))
 
-			err = s.Store.Insert(t.Context(), []*signalcast.Message{{Topic: "t", Event: &signalcast.Envelope{}}})
+			err = s.Insert(t.Context(), []*signalcast.Message{{Topic: "t", Event: &signalcast.Envelope{}}})
 			require.Equal(t, test.unknown, errors.Is(err, signalcast.ErrCommitUnknown))
 			f.commit = nil
 			require.NoError(t, s.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
@@ -311,7 +311,7 @@ func TestOutcomeOfAFailedCommit(t *testing.T) {
 func TestUnitTooLargeIsRejectedAtTheEventThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	s := openService(t)
-	err := s.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+	err := s.InTx(t.Context(), func(ctx context.Context, _ *sql.Tx) error {
 		for n := range signalcast.MaxUnitMessages/2 + 1 {
 			if err := s.placed.Send(ctx, s.registry, order{Number: strconv.Itoa(n)}); err != nil {
 				require.Equal(t, signalcast.MaxUnitMessages/2, n, "each event has two messages")

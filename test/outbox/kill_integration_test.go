@@ -27,6 +27,7 @@ var (
 	page    = flag.String("write", "", "write the results into this page")
 )
 
+//nolint:paralleltest // the databases share a broker, which is killed
 func TestNothingIsLostWhateverIsKilled(t *testing.T) {
 	broker := startServer(t, "redis.sh", "redis", "--fsync", "always")
 	results := []outcome{}
@@ -271,8 +272,10 @@ func writeResults(t *testing.T, page string, results []outcome) {
 		_, after, _ = strings.Cut(after, "\n")
 	}
 	table := head
+	var tableSb274 strings.Builder
 	for _, r := range results {
-		table += fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d |\n", r.database, r.attacks, r.committed, r.published, r.again, r.lost, r.phantom, r.disorder)
+		tableSb274.WriteString(fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d |\n", r.database, r.attacks, r.committed, r.published, r.again, r.lost, r.phantom, r.disorder))
 	}
+	table += tableSb274.String()
 	require.NoError(t, os.WriteFile(path, []byte(before+table+after), 0o600))
 }

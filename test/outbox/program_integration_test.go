@@ -49,17 +49,18 @@ var counterChanged = signalcast.NewSignal[changed]("org.example.counter.changed.
 const stream = "changes"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) == "" {
+		os.Exit(m.Run())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	var err error
 	switch os.Getenv(roleVariable) {
-	case "":
-		os.Exit(m.Run())
 	case "writer":
 		err = write(ctx, os.Getenv(databaseVariable))
 	case "relay":
 		err = relay(ctx, os.Getenv(databaseVariable), os.Getenv(redisVariable))
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
