@@ -271,11 +271,10 @@ func writeResults(t *testing.T, page string, results []outcome) {
 	for strings.HasPrefix(after, "|") {
 		_, after, _ = strings.Cut(after, "\n")
 	}
-	table := head
-	var tableSb274 strings.Builder
+	var table strings.Builder
 	for _, r := range results {
-		tableSb274.WriteString(fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d |\n", r.database, r.attacks, r.committed, r.published, r.again, r.lost, r.phantom, r.disorder))
+		fmt.Fprintf(&table, "| %s | %d | %d | %d | %d | %d | %d | %d |\n",
+			r.database, r.attacks, r.committed, r.published, r.again, r.lost, r.phantom, r.disorder)
 	}
-	table += tableSb274.String()
-	require.NoError(t, os.WriteFile(path, []byte(before+table+after), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(before+head+table.String()+after), 0o600))
 }
