@@ -16,3 +16,8 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	backendtest.Run(t, kafkatest.Harness(open))
 }
+
+func TestMessageThatFailedIsNotWrittenBehindLaterOnes(t *testing.T) {
+	t.Parallel()
+	kafkatest.Fence(t, open)
+}

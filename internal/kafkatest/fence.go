@@ -1,4 +1,4 @@
-package kafka_test
+package kafkatest
 
 import (
 	"sync/atomic"
@@ -13,21 +13,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/backends/kafka"
-	"github.com/signalcast/signalcast/internal/kafkatest"
+	"github.com/signalcast/signalcast/internal/kafkabus"
 )
 
-// A broker that hangs may read a request long after its messages failed. They must not appear
-// behind later messages of their key.
-func TestMessageThatFailedIsNotWrittenBehindLaterOnes(t *testing.T) {
-	t.Parallel()
-	cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
-	b, err := kafka.New(kafka.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: time.Second, RequestTimeout: 200 * time.Millisecond})
+// Fence lets a message fail with an unknown fate while the broker hangs, and then the broker read its request. The
+// message must not appear behind later messages of its key.
+func Fence(t *testing.T, open Open) {
+	t.Helper()
+	cluster := NewCluster(t, kfake.DefaultNumPartitions(1))
+	b, err := open(kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: time.Second, RequestTimeout: 200 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.Close(t.Context()) })
 	outcomes := make(chan error, 3)
 	publish := func(n int) {
-		require.NoError(t, b.Publish(t.Context(), kafkatest.Numbered("topic", 1, n), func(_ signalcast.Receipt, err error) { outcomes <- err }))
+		require.NoError(t, b.Publish(t.Context(), Numbered("topic", 1, n), func(_ signalcast.Receipt, err error) { outcomes <- err }))
 	}
 	publish(1)
 	require.NoError(t, <-outcomes)
@@ -57,7 +56,9 @@ func TestMessageThatFailedIsNotWrittenBehindLaterOnes(t *testing.T) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.MaxVersions(versions), kgo.DisableClientMetrics())
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	response, err := (<-held).RequestWith(t.Context(), client)
+	late := <-held
+	late.Topics[0].Topic = "topic"
+	response, err := late.RequestWith(t.Context(), client)
 	require.NoError(t, err)
 	require.Equal(t, kerr.InvalidProducerEpoch.Code, response.Topics[0].Partitions[0].ErrorCode)
 
