@@ -25,7 +25,9 @@ type lateStore struct {
 	visible  atomic.Bool
 }
 
-func (s *lateStore) NewReader() outbox.Reader { return &lateReader{Reader: s.Store.NewReader(), store: s} }
+func (s *lateStore) NewReader() outbox.Reader {
+	return &lateReader{Reader: s.Store.NewReader(), store: s}
+}
 
 type lateReader struct {
 	outbox.Reader

@@ -99,7 +99,7 @@ func (t *term) run(ctx context.Context, acquired time.Time) error {
 		case <-t.outcomes.signal:
 			t.complete()
 		case <-t.writes.idle:
-			t.writes.working = false
+			t.writes.written()
 		case <-tick:
 			t.full = false
 		}
@@ -123,13 +123,13 @@ func (t *term) drain(ctx context.Context) {
 		case <-t.outcomes.signal:
 			t.complete()
 		case <-t.writes.idle:
-			t.writes.working = false
+			t.writes.written()
 		}
 	}
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.config.Lease)
 	defer cancel()
 	if err := t.store.Release(release, t.lease); err != nil {
-		t.report("release the lease", err)
+		t.report(context.WithoutCancel(ctx), releaseLease, err)
 	}
 	t.log.LogAttrs(ctx, slog.LevelInfo, "relay released the lease")
 }
@@ -219,7 +219,7 @@ func (t *term) publishQueue(trust *trust) {
 			t.queue = t.queue[1:]
 			continue
 		}
-		if t.full || t.inFlight >= t.config.MaxInFlight {
+		if t.full || t.inFlight >= t.config.MaxInFlight || t.writes.undeleted() >= t.config.MaxInFlight {
 			return
 		}
 		if to := q.lane.topic; to.inFlight < t.limit() {
