@@ -178,7 +178,7 @@ func (d *Dispatcher) prepare(ctx context.Context, c ProducerConfig, old *routeTa
 	} else if err := own.Prepare(ctx, deadLetters); err != nil {
 		faults = append(faults, fmt.Errorf("prepare dead-letter backend: %w", err))
 	}
-	if err := d.prepareOutbox(ctx, routes); err != nil {
+	if err := d.prepareOutbox(ctx, table.list()); err != nil {
 		faults = append(faults, err)
 	}
 	if err := d.backend.Prepare(ctx, routes); err != nil {

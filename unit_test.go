@@ -237,6 +237,38 @@ func TestSwitchStopsMessagesThatAUnitHolds(t *testing.T) {
 	require.Equal(t, signalcast.Stats{Suppressed: 1}, s.dispatcher.Stats())
 }
 
+func TestUnitThatEndsAfterCloseOfTheDispatcher(t *testing.T) {
+	t.Parallel()
+	o := &outboxStub{}
+	s := openModes(t, o)
+	ctx, unit := signalcast.NewUnit(t.Context(), o)
+	delivery, err := s.placed.SendAsync(ctx, s.registry, order{})
+	require.NoError(t, err)
+	require.NoError(t, s.dispatcher.Flush(t.Context()), "Flush does not wait for the unit")
+	require.NoError(t, s.dispatcher.Close(t.Context()))
+	require.Equal(t, int64(2), s.dispatcher.Stats().Held)
+	unit.Seal()
+	require.NoError(t, unit.End(nil))
+	err = delivery.Wait(t.Context())
+	require.ErrorIs(t, err, signalcast.ErrClosed)
+	require.Equal(t, "on-commit", deliveryError(t, err).Topic, "the row of mode outbox is stored")
+	require.Equal(t, signalcast.Stats{Accepted: 1, Delivered: 1, Rejected: 1, Stored: 1}, s.dispatcher.Stats())
+}
+
+func TestMessageOfAUnitThatFailsBecomesADeadLetter(t *testing.T) {
+	t.Parallel()
+	o := &outboxStub{}
+	s := openModes(t, o, signalcast.WithDeadLetter("dead"))
+	require.Len(t, o.prepared, 1, "the outbox stores no dead letters")
+	ctx, unit := signalcast.NewUnit(t.Context(), o)
+	require.NoError(t, s.placed.Send(ctx, s.registry, order{}))
+	s.backend.Inject(memory.Fault{Topic: "on-commit", Err: errors.New("timed out")})
+	unit.Seal()
+	require.NoError(t, unit.End(nil))
+	require.NoError(t, s.dispatcher.Flush(t.Context()))
+	require.Equal(t, []string{"immediate", "on-commit-dead"}, topicsOf(s.backend.Messages()))
+}
+
 func TestStoreThatFailsRejectsTheMessage(t *testing.T) {
 	t.Parallel()
 	for fate, failure := range map[signalcast.Fate]error{

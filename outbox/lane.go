@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -21,7 +22,10 @@ type laneKey struct {
 // Usually a lane gets its rows from the reads of all lanes. If a row fails, or the topic has no
 // room, the lane is behind: its rows are not kept in memory, but read again by reads of the
 // lane, from the row after the last one that it published. When such a read finds no more rows, the
-// lane is no longer behind. The reads of all lanes may return the same rows later; read says which.
+// lane is no longer behind. The reads of all lanes may return the same rows later; ahead says which.
+//
+// A store whose transactions commit at the same time, such as postgres.Config.Concurrent, may return a row after one
+// with a larger sequence. So a lane never assumes that it has all rows up to a sequence.
 type lane struct {
 	topic  *topic
 	number int
@@ -34,13 +38,19 @@ type lane struct {
 	behind bool
 	asked  bool  // a read of the lane is in progress
 	after  int64 // the sequence after which the next read of the lane starts
-	read   int64 // rows up to this sequence were read by reads of the lane
+
+	discarded int64   // the smallest sequence of the rows that were discarded since the lane was set aside, or 0
+	fetched   int64   // the largest sequence that a read of all lanes returned
+	ahead     []int64 // larger sequences that reads of the lane returned, in order
 
 	held     bool      // a row failed, and none was delivered since
 	failures int       // in a row
 	failed   int64     // the sequence of the last failed row
 	attempts int       // of that row
-	next     time.Time // of the next attempt
+	next     time.Time // of the next attempt, or of a read after one that failed
+
+	deliveredBefore int // messages of the topic, at the end of the last attempt
+	unread          int // reads of the lane that failed in a row
 }
 
 // flight is a row that was given to the backend.
@@ -60,19 +70,66 @@ func (l *lane) due(now time.Time, limit int) bool {
 	return l.behind && !l.asked && l.queued == 0 && len(l.flights) == 0 && !now.Before(l.next) && l.topic.inFlight < limit
 }
 
-// setAside makes the lane read its rows again, from those after the given sequence on.
+// setAside makes the lane read its rows again, from those after the given sequence on, or from an earlier one that
+// was discarded.
 func (t *term) setAside(l *lane, after int64) {
-	l.behind, l.after = true, after
-	l.epoch++
-	l.queued = 0
+	t.invalidate(l)
+	if l.discarded > 0 {
+		after = min(after, l.discarded-1)
+	}
+	l.behind, l.after, l.discarded = true, after, 0
+	n, _ := slices.BinarySearch(l.ahead, after+1)
+	l.ahead = l.ahead[:n]
 	t.lagging[l] = struct{}{}
 }
 
-// stop invalidates queued rows of the lane, since a row before them has failed.
-func (l *lane) stop() {
+// stop discards queued rows of the lane, since a row before them has failed.
+func (t *term) stop(l *lane) {
 	l.stopped = true
+	t.invalidate(l)
+}
+
+// invalidate discards the queued rows of the lane, and the result of a read in progress.
+func (t *term) invalidate(l *lane) {
+	if l.queued > 0 {
+		for _, q := range t.queue {
+			if q.lane == l && q.epoch == l.epoch {
+				l.discard(q.row.Sequence)
+			}
+		}
+	}
 	l.epoch++
 	l.queued = 0
+}
+
+// discard notes that a row is to be read again.
+func (l *lane) discard(sequence int64) {
+	if l.discarded == 0 || sequence < l.discarded {
+		l.discarded = sequence
+	}
+}
+
+// fetch notes that a read of all lanes returned a row. It reports whether the row is to be queued.
+func (l *lane) fetch(sequence int64) bool {
+	l.fetched = max(l.fetched, sequence)
+	n, known := slices.BinarySearch(l.ahead, sequence)
+	l.ahead = l.ahead[n:]
+	switch {
+	case known, l.behind && sequence > l.after: // a read of the lane returned it, or will
+		return false
+	case l.stopped:
+		l.discard(sequence)
+		return false
+	}
+	return true
+}
+
+// advance notes that a read of the lane returned a row.
+func (l *lane) advance(sequence int64) {
+	l.after = sequence
+	if sequence > l.fetched {
+		l.ahead = append(l.ahead, sequence)
+	}
 }
 
 // delivered removes the rows from the front of the flights that were delivered.
@@ -97,6 +154,9 @@ func (l *lane) failure() *flight {
 		}
 	}
 	first := l.flights[0]
+	for _, f := range l.flights[1:] {
+		l.discard(f.row.Sequence)
+	}
 	l.stopped, l.flights = false, nil
 	return first
 }
@@ -104,17 +164,17 @@ func (l *lane) failure() *flight {
 // hold makes the lane wait for the next attempt of a failed row, or parks the row.
 func (t *term) hold(l *lane, f *flight) {
 	row := f.row
-	attempts := row.Attempts
+	attempts, deliveredBefore := row.Attempts, f.deliveredBefore
 	if l.failed == row.Sequence {
-		attempts = max(attempts, l.attempts)
+		attempts, deliveredBefore = max(attempts, l.attempts), l.deliveredBefore
 	} else {
 		l.failures = 0
 	}
 	never := row.Err != nil || errors.Is(f.err, signalcast.ErrTooLarge)
-	if l.topic.delivered > f.deliveredBefore || never {
+	if l.topic.delivered > deliveredBefore || never {
 		attempts++
 	}
-	l.failed, l.attempts = row.Sequence, attempts
+	l.failed, l.attempts, l.deliveredBefore = row.Sequence, attempts, l.topic.delivered
 	l.failures++
 	park := never || attempts >= t.config.Attempts
 	t.writes.record(Attempt{Sequence: row.Sequence, Attempts: attempts, Err: f.err.Error(), Park: park})

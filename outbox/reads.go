@@ -91,17 +91,17 @@ func (r *reads) readAll(ctx context.Context, reader Reader, last time.Time) time
 		switch {
 		case err != nil:
 			failures++
-			r.report("read rows", err)
+			r.report(ctx, readRows, err)
 			r.pause(ctx, reader, r.backoff(failures))
 		case len(rows) > 0:
-			r.works()
+			r.works(readRows)
 			if len(rows) < r.config.Batch {
 				last = time.Now()
 			}
 			r.results <- readResult{rows: rows}
 			return last
 		default:
-			r.works()
+			r.works(readRows)
 			failures = 0
 			r.waitFor(ctx, reader, r.config.Poll, reader.Wait)
 		}
@@ -140,7 +140,9 @@ func (r *reads) waitFor(ctx context.Context, reader Reader, limit time.Duration,
 func (r *reads) readLane(ctx context.Context, reader Reader, l laneRead) {
 	rows, err := reader.FetchLane(ctx, l.key.topic, l.key.number, l.after, laneBatch)
 	if err != nil {
-		r.report("read rows of a lane", err)
+		r.report(ctx, readLaneRows, err)
+	} else {
+		r.works(readLaneRows)
 	}
 	r.results <- readResult{rows, &l, err}
 }

@@ -31,8 +31,9 @@ type Config struct {
 	Linger time.Duration
 	// Batch is the most rows of one read. The default is 1000.
 	Batch int
-	// MaxInFlight is the most messages in the backend without an outcome. It bounds the messages that are published
-	// again after a crash. It should not exceed the backend's buffer. The default is 5000.
+	// MaxInFlight is the most messages in the backend without an outcome. The relay also stops publishing while as many
+	// acknowledged rows wait to be deleted. It bounds the messages that are published again after a crash. It
+	// should not exceed the backend's buffer. The default is 5000.
 	MaxInFlight int
 	// MinBackoff and MaxBackoff bound the time before a failed row is published again. The
 	// defaults are 100 ms and 30 s.
@@ -72,7 +73,7 @@ type Relay struct {
 	log     *slog.Logger
 
 	running  atomic.Bool
-	failing  atomic.Bool // the store, since the last success
+	faults   faults
 	counters counters
 }
 
@@ -169,19 +170,23 @@ func (r *Relay) Run(ctx context.Context) error {
 		return ErrRunning
 	}
 	defer r.running.Store(false)
-	if err := r.store.Prepare(ctx, nil); err != nil {
-		if schema, ok := errors.AsType[*SchemaError](err); ok {
-			return schema
-		}
-		r.report("check the tables", err)
-	}
-	standby := false
+	prepared, standby := false, false
 	for {
+		if !prepared {
+			err := r.store.Prepare(ctx, nil)
+			if schema, ok := errors.AsType[*SchemaError](err); ok {
+				return schema
+			}
+			if prepared = err == nil; !prepared {
+				r.report(ctx, checkTables, err)
+			}
+		}
 		start := time.Now()
 		lease, err := r.store.Acquire(ctx, r.config.Holder, r.config.Lease)
 		switch {
 		case err == nil:
 			standby = false
+			r.works(operations...)
 			if err := r.lead(ctx, lease, start); err != nil {
 				return err
 			}
@@ -191,7 +196,7 @@ func (r *Relay) Run(ctx context.Context) error {
 				r.log.LogAttrs(ctx, slog.LevelInfo, "relay stands by", slog.String("holder", lease.Holder))
 			}
 		default:
-			r.report("take the lease", err)
+			r.report(ctx, takeLease, err)
 		}
 		if !r.sleep(ctx, r.config.Lease/5) {
 			return nil
@@ -218,24 +223,6 @@ func (r *Relay) lead(ctx context.Context, lease Lease, acquired time.Time) error
 		}
 	})
 	return err
-}
-
-// report counts an error of the store, and logs the first one.
-func (r *Relay) report(operation string, err error) {
-	if errors.Is(err, context.Canceled) {
-		return // Run ends
-	}
-	r.counters.databaseErrors.Add(1)
-	if r.failing.CompareAndSwap(false, true) {
-		r.log.LogAttrs(context.Background(), slog.LevelWarn, "outbox fails, retrying", slog.String("operation", operation), slog.Any("error", err))
-	}
-}
-
-// works logs that the store works again, if it failed.
-func (r *Relay) works() {
-	if r.failing.Load() && r.failing.CompareAndSwap(true, false) {
-		r.log.LogAttrs(context.Background(), slog.LevelInfo, "outbox works again")
-	}
 }
 
 // backoff returns the time to wait after n failures.

@@ -30,7 +30,7 @@ type SpoolConfig struct {
 //	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend, signalcast.WithHooks(spool.Hooks()))
 //
 // It stores messages that failed delivery, and those that were rejected because the buffer was full. A
-// message of unknown fate may be published twice. Spooled messages do not keep their place in the order of
+// message of unknown fate may be published twice, and one whose commit is unknown is stored again. Spooled messages do not keep their place in the order of
 // their key. All methods are safe for concurrent use.
 type Spool struct {
 	store Store
@@ -109,7 +109,7 @@ func (s *Spool) run(ctx context.Context) {
 		}
 		for {
 			err := s.store.Insert(ctx, batch)
-			if err == nil || errors.Is(err, signalcast.ErrCommitUnknown) {
+			if err == nil {
 				s.stored.Add(int64(len(batch)))
 				s.waiting.Add(-int64(len(batch)))
 				if failing {

@@ -92,3 +92,30 @@ func TestSpoolGivesUpWhenTheContextOfCloseEnds(t *testing.T) {
 		require.Equal(t, time.Minute, time.Since(start))
 	})
 }
+
+// unsure loses the first commit.
+type unsure struct {
+	outbox.Store
+
+	inserts int
+}
+
+func (s *unsure) Insert(ctx context.Context, messages []*signalcast.Message) error {
+	if s.inserts++; s.inserts == 1 {
+		return signalcast.ErrCommitUnknown
+	}
+	return s.Store.Insert(ctx, messages)
+}
+
+func TestSpoolStoresAMessageAgainIfItsCommitIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := outboxmemory.New()
+		spool := outbox.NewSpool(&unsure{Store: store}, outbox.SpoolConfig{})
+		spool.Hooks().Failed(&signalcast.DeliveryError{Message: &signalcast.Message{Event: &signalcast.Envelope{}}})
+		require.NoError(t, spool.Close(t.Context()))
+		require.Equal(t, outbox.SpoolStats{Stored: 1}, spool.Stats())
+		status, err := store.Status(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, int64(1), status.Pending)
+	})
+}

@@ -2,8 +2,8 @@ package outbox
 
 import "sync/atomic"
 
-// Stats counts what a [Relay] did since it was made. Delivered + Failed + InFlight is the number of
-// messages that were given to the backend, and Abandoned.
+// Stats counts what a [Relay] did since it was made. A message without an outcome when the relay stops or loses its lease
+// is in neither Delivered nor Failed.
 type Stats struct {
 	// Leading reports whether the relay has the lease.
 	Leading bool
@@ -12,7 +12,8 @@ type Stats struct {
 	// Delivered is the number of messages that the broker acknowledged. It includes those
 	// that are published again, because an earlier row of the lane failed.
 	Delivered int64
-	// Failed is the number of failed attempts.
+	// Failed is the number of failed attempts: messages that the backend rejected or did not deliver, and rows that
+	// cannot become a message.
 	Failed int64
 	// Parked is the number of rows that were parked.
 	Parked int64

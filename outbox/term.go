@@ -101,7 +101,7 @@ func (t *term) run(ctx context.Context, acquired time.Time) error {
 		case <-t.outcomes.signal:
 			t.complete()
 		case <-t.writes.idle:
-			t.writes.working = false
+			t.writes.written()
 		case <-tick:
 			t.full = false
 		}
@@ -125,13 +125,13 @@ func (t *term) drain(ctx context.Context) {
 		case <-t.outcomes.signal:
 			t.complete()
 		case <-t.writes.idle:
-			t.writes.working = false
+			t.writes.written()
 		}
 	}
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.config.Lease)
 	defer cancel()
 	if err := t.store.Release(release, t.lease); err != nil {
-		t.report("release the lease", err)
+		t.report(context.WithoutCancel(ctx), releaseLease, err)
 	}
 	t.log.LogAttrs(ctx, slog.LevelInfo, "relay released the lease")
 }
@@ -161,7 +161,13 @@ func (t *term) accept(batch readResult) {
 		t.reads.lanesAsked--
 		l := t.lanes[batch.lane.key]
 		l.asked = false
-		if batch.err != nil || batch.lane.epoch != l.epoch {
+		if batch.err != nil {
+			l.unread++
+			l.next = time.Now().Add(t.backoff(l.unread))
+			return
+		}
+		l.unread = 0
+		if batch.lane.epoch != l.epoch {
 			return
 		}
 		if len(batch.rows) < laneBatch {
@@ -169,19 +175,22 @@ func (t *term) accept(batch readResult) {
 			delete(t.lagging, l)
 		}
 		for _, row := range batch.rows {
-			l.after, l.read = row.Sequence, row.Sequence
-			l.queued++
-			t.queue = append(t.queue, queued{row, l, l.epoch})
+			l.advance(row.Sequence)
+			t.enqueue(l, row)
 		}
 		return
 	}
 	t.reads.asked = false
 	for _, row := range batch.rows {
-		if l := t.laneOf(row); !l.behind && !l.stopped && row.Sequence > l.read {
-			l.queued++
-			t.queue = append(t.queue, queued{row, l, l.epoch})
+		if l := t.laneOf(row); l.fetch(row.Sequence) {
+			t.enqueue(l, row)
 		}
 	}
+}
+
+func (t *term) enqueue(l *lane, row Row) {
+	l.queued++
+	t.queue = append(t.queue, queued{row, l, l.epoch})
 }
 
 // laneOf returns the lane of a row's topic.
@@ -203,28 +212,28 @@ func (t *term) laneOf(row Row) *lane {
 // publishQueue publishes queued rows as long as there is room.
 func (t *term) publishQueue(trust *trust) {
 	const checkEvery = 64
-	sent := 0
-	for i := range t.queue {
-		q := &t.queue[i]
-		if sent%checkEvery == 0 && !trust.valid() {
-			break
+	for n := 0; len(t.queue) > 0; n++ {
+		if n%checkEvery == 0 && !trust.valid() {
+			return
 		}
-		if q.epoch == q.lane.epoch {
-			if t.full || t.inFlight >= t.config.MaxInFlight {
-				break
-			}
-			if to := q.lane.topic; to.inFlight >= t.limit() {
-				if time.Since(to.moved) < stallAfter {
-					break
-				}
-				t.setAside(q.lane, q.row.Sequence-1)
-			} else if !t.publish(q) {
-				break
-			}
+		q := t.queue[0]
+		if q.epoch != q.lane.epoch {
+			t.queue = t.queue[1:]
+			continue
 		}
-		sent++
+		if t.full || t.inFlight >= t.config.MaxInFlight || t.writes.undeleted() >= t.config.MaxInFlight {
+			return
+		}
+		if to := q.lane.topic; to.inFlight < t.limit() {
+			if !t.publish(q) {
+				return
+			}
+		} else if time.Since(to.moved) < stallAfter {
+			return
+		} else {
+			t.setAside(q.lane, q.row.Sequence-1)
+		}
 	}
-	t.queue = t.queue[sent:]
 }
 
 // limit returns the number of messages in flight that one topic may have. A topic leaves a part of the
@@ -236,13 +245,17 @@ func (t *term) limit() int {
 	return max(t.config.MaxInFlight*3/4, 1)
 }
 
-// publish gives a row to the backend. It reports false if there is no room.
-func (t *term) publish(q *queued) bool {
+// publish gives the first row of the queue to the backend. It reports false if there is no room.
+func (t *term) publish(q queued) bool {
 	l := q.lane
 	f := &flight{row: q.row, lane: l, deliveredBefore: l.topic.delivered}
-	if q.row.Err != nil {
+	depart := func() {
+		t.queue = t.queue[1:]
 		l.queued--
 		l.flights = append(l.flights, f)
+	}
+	if q.row.Err != nil {
+		depart()
 		t.finish(f, signalcast.Receipt{}, q.row.Err)
 		return true
 	}
@@ -255,8 +268,7 @@ func (t *term) publish(q *queued) bool {
 		t.fatal = err
 		return false
 	}
-	l.queued--
-	l.flights = append(l.flights, f)
+	depart()
 	if err != nil {
 		t.finish(f, signalcast.Receipt{}, err)
 		return true
@@ -274,6 +286,9 @@ func (t *term) publish(q *queued) bool {
 func (t *term) complete() {
 	now := time.Now()
 	for _, o := range t.outcomes.take() {
+		if o.flight.done {
+			continue // the backend called done twice, or rejected the message too, against its contract
+		}
 		t.inFlight--
 		o.flight.lane.topic.inFlight--
 		o.flight.lane.topic.moved = now
@@ -297,7 +312,7 @@ func (t *term) finish(f *flight, receipt signalcast.Receipt, err error) {
 				hook(f.row, err)
 			}
 		})
-		l.stop()
+		t.stop(l)
 	}
 	for _, done := range l.delivered() {
 		t.writes.delete(done.row.Sequence)

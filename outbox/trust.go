@@ -49,11 +49,9 @@ func (t *trust) keep(ctx context.Context) {
 		case errors.Is(err, ErrLeaseLost), err == nil && l.Token != t.lease.Token:
 			return
 		case err != nil:
-			if ctx.Err() == nil {
-				t.report("renew the lease", err)
-			}
+			t.report(ctx, renewLease, err)
 		default:
-			t.works()
+			t.works(renewLease)
 			t.extend(asked)
 		}
 	}

@@ -17,6 +17,7 @@ type writes struct {
 	// Of the goroutine of the term.
 	next    change
 	working bool
+	writing int // rows of the write in progress that it deletes
 }
 
 type change struct {
@@ -36,10 +37,16 @@ func (w *writes) pending() bool {
 	return w.working || len(w.next.deleted)+len(w.next.attempts) > 0
 }
 
+// undeleted returns the number of rows that were published and wait to be deleted.
+func (w *writes) undeleted() int { return w.writing + len(w.next.deleted) }
+
+// written notes the end of a write.
+func (w *writes) written() { w.working, w.writing = false, 0 }
+
 // start writes what has come, unless a write is in progress.
 func (w *writes) start() {
 	if !w.working && w.pending() {
-		w.working = true
+		w.working, w.writing = true, len(w.next.deleted)
 		w.work <- w.next
 		w.next = change{}
 	}
@@ -62,10 +69,10 @@ func (w *writes) write(ctx context.Context, c change) {
 	for failures := 1; ctx.Err() == nil; failures++ {
 		err := w.try(ctx, &c)
 		if err == nil {
-			w.works()
+			w.works(writeRows)
 			return
 		}
-		w.report("write outcomes", err)
+		w.report(ctx, writeRows, err)
 		w.sleep(ctx, w.backoff(failures))
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,7 +17,11 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
 
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/memory"
 	"github.com/signalcast/signalcast/openedx"
+	"github.com/signalcast/signalcast/outbox"
+	"github.com/signalcast/signalcast/outbox/sqlite"
 )
 
 var update = flag.Bool("update", false, "write the output of the commands into the pages of docs")
@@ -39,7 +44,12 @@ func TestPagesShowTheOutputOfTheirCommands(t *testing.T) {
 			t.Parallel()
 			server := miniredis.RunT(t)
 			server.SetTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-			shell := newShell(t, filepath.Join("testdata", page), server.Addr())
+			dir := t.TempDir()
+			require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", page))))
+			if page == "cli" {
+				createOutbox(t, filepath.Join(dir, "app.db"))
+			}
+			shell := newShell(t, dir, server.Addr())
 			name := filepath.Join("..", "..", "docs", page+".md")
 			text, err := os.ReadFile(name)
 			require.NoError(t, err)
@@ -68,12 +78,42 @@ func TestPagesShowTheOutputOfTheirCommands(t *testing.T) {
 	}
 }
 
-// newShell returns a function that runs a line in a copy of the directory and returns its output. The
-// command is in the path.
-func newShell(t *testing.T, files, redis string) func(line string) string {
+// createOutbox creates a database with three rows, the first of which is parked.
+func createOutbox(t *testing.T, file string) {
 	t.Helper()
-	dir, bin := t.TempDir(), t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(files)))
+	type order struct {
+		Number string `avro:"number"`
+	}
+	db, err := sql.Open("sqlite", file)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	store, err := sqlite.New(sqlite.Config{DB: db})
+	require.NoError(t, err)
+	require.NoError(t, store.Migrate(t.Context()))
+	placed, registry := signalcast.NewSignal[order]("org.example.order.placed.v1"), signalcast.NewRegistry()
+	require.NoError(t, registry.Register(placed))
+	d, err := signalcast.NewDispatcher(t.Context(), registry, signalcast.ProducerConfig{
+		placed.EventType(): {"orders": {EventKeyField: new("number"), Enabled: new(true)}},
+	}, memory.New(), signalcast.WithOutbox(store), signalcast.WithDefaultMode(signalcast.ModeOutbox))
+	require.NoError(t, err)
+	for _, number := range []string{"A-1", "A-2", "A-3"} {
+		require.NoError(t, placed.Send(t.Context(), registry, order{number}))
+	}
+	require.NoError(t, d.Close(t.Context()))
+	_, err = db.ExecContext(t.Context(), "UPDATE signalcast_outbox SET stored_at = 1767323045000000")
+	require.NoError(t, err)
+	lease, err := store.Acquire(t.Context(), "test", time.Hour)
+	require.NoError(t, err)
+	parked := outbox.Attempt{Sequence: 1, Attempts: 8, Err: "message size exceeds the limit of the topic", Park: true}
+	require.NoError(t, store.Record(t.Context(), lease, []outbox.Attempt{parked}))
+	require.NoError(t, store.Release(t.Context(), lease))
+}
+
+// newShell returns a function that runs a line in the directory and returns its output. The command is in the
+// path.
+func newShell(t *testing.T, dir, redis string) func(line string) string {
+	t.Helper()
+	bin := t.TempDir()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asCommand, self)

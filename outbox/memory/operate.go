@@ -22,7 +22,7 @@ func (s *Store) Status(context.Context) (outbox.Status, error) {
 		case !r.ParkedAt.IsZero():
 			status.Parked++
 			continue
-		case r.Attempts > 0:
+		case r.LastError != "":
 			status.Failing++
 		}
 		if status.Pending++; status.Oldest.IsZero() || r.StoredAt.Before(status.Oldest) {

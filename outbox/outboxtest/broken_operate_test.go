@@ -201,6 +201,15 @@ func brokenRecords() map[string]func(*subject) {
 
 func brokenOperations() map[string]func(*subject) {
 	return map[string]func(*subject){
+		"status-failing": breakStatus(func(s *subject, status *outbox.Status) {
+			rows, _ := s.good.List(context.Background(), outbox.Filter{Pending: true})
+			status.Failing = 0
+			for _, r := range rows {
+				if r.Attempts > 0 {
+					status.Failing++
+				}
+			}
+		}),
 		"status-rows": breakStatus(func(_ *subject, status *outbox.Status) { status.Failing += status.Parked }),
 		"status-oldest": breakStatus(func(s *subject, status *outbox.Status) {
 			rows, _ := s.good.List(context.Background(), outbox.Filter{})

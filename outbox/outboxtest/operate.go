@@ -19,6 +19,13 @@ func operateCases() []Case {
 				t.Fatalf("found %d pending, %d parked and %d failing rows; want 4, 2 and 1", s.Pending, s.Parked, s.Failing)
 			}
 		}},
+		{"status-failing", "Failing counts a row with a recorded attempt, also if the number of its attempts is 0", func(t *trial) {
+			rows := t.storeRows(t.numbered(2)...)
+			t.record(t.acquire(t.Store, "relay", time.Hour), outbox.Attempt{Sequence: rows[0].Sequence, Err: "broker is away"})
+			if s := t.status(); s.Failing != 1 {
+				t.Fatalf("found %d failing rows; want 1", s.Failing)
+			}
+		}},
 		{"status-oldest", "Oldest is when the oldest pending row was stored, and zero without one", func(t *trial) {
 			if oldest := t.status().Oldest; !oldest.IsZero() {
 				t.Fatalf("without rows, Oldest is %v; want zero", oldest)

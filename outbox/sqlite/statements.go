@@ -58,7 +58,7 @@ func newStatements(t tables) statements {
 		release: names.Replace("UPDATE {lease} SET holder = '', until = 0 WHERE holder = ? AND token = ?"),
 
 		status: names.Replace("SELECT (SELECT count(*) FROM {rows}), (SELECT count(*) FROM {rows} WHERE parked_at IS NOT NULL), " +
-			"(SELECT count(*) FROM {rows} WHERE attempts > 0 AND parked_at IS NULL), " +
+			"(SELECT count(*) FROM {rows} WHERE last_error <> '' AND parked_at IS NULL), " +
 			"(SELECT stored_at FROM {rows} WHERE parked_at IS NULL ORDER BY sequence LIMIT 1), holder, token, until, {now} FROM {lease}"),
 		list:     names.Replace("SELECT {columns} FROM {rows} WHERE "),
 		selected: names.Replace("SELECT sequence FROM {rows} WHERE "),
