@@ -81,6 +81,7 @@ const (
 	wholeContest      = "whole event"
 	topicsContest     = "further topics"
 	avroContest       = "Avro"
+	decodeContest     = "decoding"
 	configContest     = "configuration"
 	configuredContest = "configured topics"
 	sendersContest    = "senders"
@@ -118,6 +119,9 @@ func goals() []goal {
 		costs("Avro encoding, against code by hand", avroContest, ours, byHand, byTime, 1.5, whyAvro),
 		costs("Avro encoding, against hamba/avro", avroContest, ours, bareHamba, byTime, 0.5, whyHamba),
 		allocates("… allocations", avroContest, ours, 0, ""),
+		costs("Decoding, against code by hand", decodeContest, ours, byHand, byTime, 1.05, whyDecode),
+		costs("Decoding, against hamba/avro, which leaves times as strings", decodeContest, ours, bareHamba, byTime, 0.6, whyDecodeHamba),
+		allocates("… allocations", decodeContest, ours, 4, whyDecodeAllocs),
 	}
 	for _, contest := range []string{kafkaAsync1, kafkaAsync6} {
 		rows = append(

@@ -2,13 +2,16 @@ package main
 
 // Reasons to print if a goal is not met.
 const (
-	whyWhole  = "code by hand keeps no outcomes and no counters, and its routes cannot be replaced while it runs"
-	whyTopics = "each topic needs a message, an outcome and a function that reports it"
-	whyAvro   = "signalcast interprets a program; code by hand is compiled"
-	whyHamba  = "all contenders check the course key and format three times, which is most of the work"
-	whyFranz  = "each message needs a Delivery in addition to the memory of the client; the two processors are shared with the broker"
-	whyWriter = "the client alone hardly reaches the goal, see its line: all contenders wait for the broker, which shares the two processors"
-	whySync   = "franz-go sends up to five small requests at once, where one larger request would be cheaper for broker and callers; " +
+	whyWhole        = "code by hand keeps no outcomes and no counters, and its routes cannot be replaced while it runs"
+	whyTopics       = "each topic needs a message, an outcome and a function that reports it"
+	whyAvro         = "signalcast interprets a program; code by hand is compiled"
+	whyDecode       = "signalcast interprets a program; code by hand is compiled"
+	whyDecodeHamba  = "signalcast parses three times, which hamba/avro leaves as strings"
+	whyDecodeAllocs = "one for the result, one for all strings, and one for each of three fields that are pointers"
+	whyHamba        = "all contenders check the course key and format three times, which is most of the work"
+	whyFranz        = "each message needs a Delivery in addition to the memory of the client; the two processors are shared with the broker"
+	whyWriter       = "the client alone hardly reaches the goal, see its line: all contenders wait for the broker, which shares the two processors"
+	whySync         = "franz-go sends up to five small requests at once, where one larger request would be cheaper for broker and callers; " +
 		"signalcast with kafka-go sends larger requests, see its line"
 	whyOne   = "all contenders spend most of the time waiting for the broker; compare the spreads"
 	whyRedis = "all contenders wait for the server, and a raw socket is not faster; only signalcast and the line with transactions " +
