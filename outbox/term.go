@@ -31,7 +31,7 @@ type term struct {
 
 // queued is a row that waits for room in the backend.
 type queued struct {
-	row   Row
+	row   *Row
 	lane  *lane
 	epoch int // of the lane
 }
@@ -166,7 +166,8 @@ func (t *term) accept(batch readResult) {
 			l.behind = false
 			delete(t.lagging, l)
 		}
-		for _, row := range batch.rows {
+		for i := range batch.rows {
+			row := &batch.rows[i]
 			l.after, l.read = row.Sequence, row.Sequence
 			l.queued++
 			t.queue = append(t.queue, queued{row, l, l.epoch})
@@ -174,7 +175,8 @@ func (t *term) accept(batch readResult) {
 		return
 	}
 	t.reads.asked = false
-	for _, row := range batch.rows {
+	for i := range batch.rows {
+		row := &batch.rows[i]
 		if l := t.laneOf(row); !l.behind && !l.stopped && row.Sequence > l.read {
 			l.queued++
 			t.queue = append(t.queue, queued{row, l, l.epoch})
@@ -183,7 +185,7 @@ func (t *term) accept(batch readResult) {
 }
 
 // laneOf returns the lane of a row's topic.
-func (t *term) laneOf(row Row) *lane {
+func (t *term) laneOf(row *Row) *lane {
 	key := laneKey{row.Topic, row.Lane}
 	l := t.lanes[key]
 	if l == nil {
@@ -292,7 +294,7 @@ func (t *term) finish(f *flight, receipt signalcast.Receipt, err error) {
 		t.counters.failed.Add(1)
 		t.call("Failed", func() {
 			if hook := t.config.Hooks.Failed; hook != nil {
-				hook(f.row, err)
+				hook(*f.row, err)
 			}
 		})
 		l.stop()
@@ -301,7 +303,7 @@ func (t *term) finish(f *flight, receipt signalcast.Receipt, err error) {
 		t.writes.delete(done.row.Sequence)
 		t.call("Delivered", func() {
 			if hook := t.config.Hooks.Delivered; hook != nil {
-				hook(done.row, done.receipt)
+				hook(*done.row, done.receipt)
 			}
 		})
 		t.free(l)
