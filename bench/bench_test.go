@@ -100,3 +100,29 @@ func TestChartIsXML(t *testing.T) {
 		}
 	}
 }
+
+func TestHandWrittenCodeDecodesTheSameEvent(t *testing.T) {
+	t.Parallel()
+	values, err := encoded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := newEvents()
+	events[0].Enrollment.CreatedBy, events[0].Enrollment.Course.Start = nil, nil
+	r, err := encode(&events[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	values[0] = r.value[framing:]
+	for i, value := range values {
+		got, err := decodeByHand(receivedMetadata(), value)
+		if err != nil || !reflect.DeepEqual(got.event, events[i]) {
+			t.Fatalf("event is %+v (%v), want %+v", got.event, err, events[i])
+		}
+		for end := range value {
+			if _, err := decodeByHand(receivedMetadata(), value[:end]); err == nil {
+				t.Fatalf("found no error for the first %d bytes", end)
+			}
+		}
+	}
+}

@@ -41,6 +41,8 @@ type sample struct {
 	allocs, bytes float64
 	// heap is the largest size of the heap during the round, in bytes.
 	heap float64
+	// p99 is the time of the slowest hundredth of the events. If it is not 0, ns is the median, and the other figures are 0.
+	p99 float64
 }
 
 // result holds the samples of one contender, one per round.
@@ -157,11 +159,13 @@ func processorTime() time.Duration {
 // metric is one figure of a sample.
 type metric func(sample) float64
 
-func byTime(s sample) float64      { return s.ns }
-func byProcessor(s sample) float64 { return s.cpu }
-func byAllocs(s sample) float64    { return s.allocs }
-func byBytes(s sample) float64     { return s.bytes }
-func byHeap(s sample) float64      { return s.heap }
+func byTime(s sample) float64         { return s.ns }
+func byProcessor(s sample) float64    { return s.cpu }
+func byAllocs(s sample) float64       { return s.allocs }
+func byBytes(s sample) float64        { return s.bytes }
+func byHeap(s sample) float64         { return s.heap }
+func byP99(s sample) float64          { return s.p99 }
+func inMilliseconds(s sample) float64 { return s.ns / 1e6 }
 
 // median returns the median of one figure over the rounds.
 func (r result) median(of metric) float64 {

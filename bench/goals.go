@@ -81,6 +81,7 @@ const (
 	wholeContest      = "whole event"
 	topicsContest     = "further topics"
 	avroContest       = "Avro"
+	decodeContest     = "decoding"
 	configContest     = "configuration"
 	configuredContest = "configured topics"
 	sendersContest    = "senders"
@@ -92,6 +93,13 @@ const (
 	kafkaAsync6       = "Kafka, 6 partitions, not waiting"
 	kafkaSync64       = "Kafka, 64 waiting"
 	kafkaSync1        = "Kafka, 1 waiting"
+	outboxTx1         = "outbox: transactions, 1 writer"
+	outboxTx8         = "outbox: transactions, 8 writers"
+	outboxRedis       = "outbox: PostgreSQL to Redis"
+	outboxKafka       = "outbox: PostgreSQL to Kafka"
+	outboxDiscard     = "outbox: PostgreSQL to nowhere"
+	outboxHindered    = "outbox: open transactions and pending rows"
+	outboxLatency     = "outbox: latency"
 )
 
 func faster(what, contest, contender, against string, atLeast float64, why string) goal {
@@ -118,6 +126,9 @@ func goals() []goal {
 		costs("Avro encoding, against code by hand", avroContest, ours, byHand, byTime, 1.5, whyAvro),
 		costs("Avro encoding, against hamba/avro", avroContest, ours, bareHamba, byTime, 0.5, whyHamba),
 		allocates("… allocations", avroContest, ours, 0, ""),
+		costs("Decoding, against code by hand", decodeContest, ours, byHand, byTime, 1.05, whyDecode),
+		costs("Decoding, against hamba/avro, which leaves times as strings", decodeContest, ours, bareHamba, byTime, 0.6, whyDecodeHamba),
+		allocates("… allocations", decodeContest, ours, 4, whyDecodeAllocs),
 	}
 	for _, contest := range []string{kafkaAsync1, kafkaAsync6} {
 		rows = append(
@@ -142,6 +153,25 @@ func goals() []goal {
 		faster("Redis, not waiting: against rueidis", redisAsync, ours, bareRueidis, 1.1, whyRedis),
 		faster("Redis, 64 callers waiting: against rueidis", redisSync, ours, bareRueidis, 1, whyRedisSync),
 		faster("Redis, 64 callers waiting: against go-redis", redisSync, ours, bareRedis, 1.7, whyRedisSync),
+		faster("Outbox: a transaction with an event, against one without, 1 writer", outboxTx1, ours, noEvent, 0.8, whyTx),
+		faster("… 8 writers", outboxTx8, ours, noEvent, 0.8, whyTx),
+		faster("Outbox: PostgreSQL to Redis, against watermill's forwarder", outboxRedis, ours, watermillLib, 7, whyForwarder),
+		faster("… against events sent to the backend", outboxRedis, ours, fromMemory, 0.6, whyRelay),
+		faster("Outbox: PostgreSQL to Kafka, with franz-go, against watermill's forwarder", outboxKafka, oursFranz, watermillLib, 15, whyForwarder),
+		faster("… with franz-go, against events sent to the backend", outboxKafka, oursFranz, fromMemoryFranz, 0.6, whyRelay),
+		faster("… with kafka-go, against watermill's forwarder", outboxKafka, oursKafka, watermillLib, 15, whyForwarder),
+		faster("… with kafka-go, against events sent to the backend", outboxKafka, oursKafka, fromMemoryKafka, 0.6, whyRelay),
+		faster("Outbox: PostgreSQL to a backend that discards, against jobs of River that do nothing", outboxDiscard, ours, riverLib, 8, whyJobs),
+		faster("… with a transaction open, against none", outboxHindered, openTransaction, ours, 0.8, whyHindered),
+		faster("… with many rows pending, against none", outboxHindered, manyPending, ours, 0.8, whyHindered),
+		goal{
+			what: "Outbox: median time from the commit to the acknowledgement, woken in process", contest: outboxLatency, contender: wokenInProcess,
+			of: inMilliseconds, atMost: 1, unit: " ms", why: whyLatency,
+		},
+		goal{
+			what: "… woken by NOTIFY", contest: outboxLatency, contender: wokenByNotify,
+			of: inMilliseconds, atMost: 5, unit: " ms", why: whyLatency,
+		},
 		costs("A configuration of 1,000 event types with 4 topics merged, checked and activated, against code by hand",
 			configContest, ours, byHand, byTime, 3, whyConfig),
 		faster("… against the Python reference", configContest, ours, reference, 5, whyReferenceConfig),

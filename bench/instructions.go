@@ -36,6 +36,8 @@ func ceilings() []ceiling {
 		{contest: topicsContest, contender: furtherTopic, against: firstTopic, further: moreTopics, most: 0.1, events: 30_000},
 		{contest: avroContest, contender: ours, against: byHand, most: 0.9, events: 30_000},
 		{contest: avroContest, contender: ours, against: bareHamba, most: 0.6, events: 30_000},
+		{contest: decodeContest, contender: ours, against: byHand, most: 1, events: 30_000},
+		{contest: decodeContest, contender: ours, against: bareHamba, most: 1, events: 30_000},
 		{contest: configContest, contender: ours, against: byHand, most: 1.8, events: 4},
 		{contest: configuredContest, contender: tenThousand, against: single, most: 1.1, events: 50_000},
 	}
@@ -43,7 +45,7 @@ func ceilings() []ceiling {
 
 // inProcess returns functions that open the contests without a server.
 func inProcess() []func() (contest, error) {
-	return []func() (contest, error){idle, wholeEvent, furtherTopics, avro, configuration, configuredTopics, senders, kept}
+	return []func() (contest, error){idle, wholeEvent, furtherTopics, avro, decoding, configuration, configuredTopics, senders, kept}
 }
 
 // work does the work of one contender n times.

@@ -265,15 +265,10 @@ func (c *kafkaContests) writer(topic string, callers int) (async, waiting func(c
 
 // watermill returns a function that publishes to a topic. Publish of watermill always waits.
 func (c *kafkaContests) watermill(topic string) (func(ctx context.Context, n int, callers int) error, error) {
-	config := watermill.DefaultSaramaSyncPublisherConfig()
-	config.Producer.RequiredAcks = sarama.WaitForAll
-	publisher, err := watermill.NewPublisher(watermill.PublisherConfig{
-		Brokers: c.brokers, Marshaler: kafkaRecords{c}, OverwriteSaramaConfig: config,
-	}, nil)
+	publisher, err := c.publisher()
 	if err != nil {
 		return nil, err
 	}
-	c.closers = append(c.closers, func(context.Context) error { return publisher.Close() })
 	return func(_ context.Context, n, callers int) error {
 		return together(callers, n, func(_, i int) error {
 			r, err := encode(&c.events[i%len(c.events)])
@@ -283,6 +278,20 @@ func (c *kafkaContests) watermill(topic string) (func(ctx context.Context, n int
 			return publisher.Publish(topic, watermillMessage(&r))
 		})
 	}, nil
+}
+
+// publisher returns a publisher of watermill.
+func (c *kafkaContests) publisher() (*watermill.Publisher, error) {
+	config := watermill.DefaultSaramaSyncPublisherConfig()
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	publisher, err := watermill.NewPublisher(watermill.PublisherConfig{
+		Brokers: c.brokers, Marshaler: kafkaRecords{c}, OverwriteSaramaConfig: config,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.closers = append(c.closers, func(context.Context) error { return publisher.Close() })
+	return publisher, nil
 }
 
 // kafkaRecords is a marshaler of watermill that writes the headers of the event bus.

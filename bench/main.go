@@ -12,9 +12,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -109,30 +111,61 @@ func (f *runner) runContest(ctx context.Context, c contest) error {
 	return err
 }
 
+// wants reports whether one of the contests runs.
+func (f *runner) wants(contests ...string) bool {
+	return slices.ContainsFunc(contests, func(name string) bool { return strings.Contains(name, f.only) })
+}
+
+// runAll starts the servers of the contests that run, and runs them.
 func (f *runner) runAll(ctx context.Context) error {
-	redisEnv, err := f.servers.start(ctx, "redis")
-	if err != nil {
-		return err
+	python := f.wants(wholeContest, configContest, redisAsync, kafkaAsync1)
+	redis := f.wants(redisAsync, redisSync, loadContest)
+	kafka := f.wants(kafkaAsync1, kafkaAsync6, kafkaSync64, kafkaSync1)
+	outbox := f.wants(outboxTx1, outboxTx8, outboxRedis, outboxKafka, outboxDiscard, outboxHindered, outboxLatency)
+	env := map[string]string{}
+	for _, s := range []struct {
+		name   string
+		needed bool
+		args   []string
+	}{
+		{"redis", python || redis || f.wants(outboxRedis, outboxLatency), nil},
+		{"kafka", python || kafka || f.wants(outboxKafka), nil},
+		{"registry", python || kafka || f.wants(outboxKafka), nil},
+		{"postgres", outbox, postgresSettings()},
+	} {
+		if !s.needed {
+			continue
+		}
+		variables, err := f.servers.start(ctx, s.name, s.args...)
+		if err != nil {
+			return err
+		}
+		maps.Copy(env, variables)
 	}
-	kafkaEnv, err := f.servers.start(ctx, "kafka")
-	if err != nil {
-		return err
-	}
-	registryEnv, err := f.servers.start(ctx, "registry")
-	if err != nil {
-		return err
-	}
-	broker, registry := kafkaEnv["KAFKA_BROKERS"], registryEnv["REGISTRY_URL"]
-	if f.python, err = startPython(ctx, f.servers.root, redisEnv["REDIS_URL"], broker, registry); err != nil {
-		return err
+	broker, registry := env["KAFKA_BROKERS"], env["REGISTRY_URL"]
+	if python {
+		var err error
+		if f.python, err = startPython(ctx, f.servers.root, env["REDIS_URL"], broker, registry); err != nil {
+			return err
+		}
 	}
 	if err := f.inProcess(ctx); err != nil {
 		return err
 	}
-	if err := f.onRedis(ctx, redisEnv["REDIS_ADDR"]); err != nil {
-		return err
+	if redis {
+		if err := f.onRedis(ctx, env["REDIS_ADDR"]); err != nil {
+			return err
+		}
 	}
-	return f.onKafka(ctx, broker, registry)
+	if kafka {
+		if err := f.onKafka(ctx, broker, registry); err != nil {
+			return err
+		}
+	}
+	if outbox {
+		return f.onPostgres(ctx, env["POSTGRES"], env["REDIS_ADDR"], broker, registry)
+	}
+	return nil
 }
 
 func (f *runner) inProcess(ctx context.Context) error {
@@ -140,6 +173,9 @@ func (f *runner) inProcess(ctx context.Context) error {
 		c, err := open()
 		if err != nil {
 			return err
+		}
+		if !f.wants(c.name) {
+			continue
 		}
 		switch c.name {
 		case wholeContest:
@@ -208,6 +244,56 @@ func (f *runner) onKafka(ctx context.Context, broker, registry string) error {
 			}
 			k.outside = f.python.kafka
 			contest.contenders = append(contest.contenders, k)
+		}
+		if err := f.runContest(ctx, contest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postgresSettings returns the options of the server. Checkpoints are made between the rounds.
+func postgresSettings() []string {
+	var args []string
+	for _, line := range []string{"shared_buffers = '512MB'", "max_wal_size = '8GB'", "checkpoint_timeout = '1h'"} {
+		args = append(args, "--set", line)
+	}
+	return args
+}
+
+func (f *runner) onPostgres(ctx context.Context, url, redis, broker, registry string) error {
+	c, err := newOutboxContests(ctx, url)
+	if err != nil {
+		return err
+	}
+	f.closers = append(f.closers, c.close)
+	version, err := c.version(ctx)
+	if err != nil {
+		return err
+	}
+	f.report.facts = append(f.report.facts, "PostgreSQL "+version+", fsync, 512 MB of shared buffers, a checkpoint before each round")
+	pending := 2_000_000
+	if f.quick {
+		pending = 200_000
+	}
+	for _, plan := range []struct {
+		name string
+		open func() (contest, error)
+	}{
+		{outboxTx1, func() (contest, error) { return c.transactions(ctx, outboxTx1, 1, 3000) }},
+		{outboxTx8, func() (contest, error) { return c.transactions(ctx, outboxTx8, 8, 10_000) }},
+		{outboxRedis, func() (contest, error) { return c.toRedis(ctx, redis, 150_000) }},
+		{outboxKafka, func() (contest, error) { return c.toKafka(ctx, broker, registry, 150_000) }},
+		{outboxDiscard, func() (contest, error) { return c.discarded(ctx, 240_000) }},
+		{outboxHindered, func() (contest, error) { return c.hindered(ctx, 150_000, pending) }},
+		{outboxLatency, func() (contest, error) { return c.latency(ctx, redis, 200) }},
+	} {
+		if !f.wants(plan.name) {
+			continue
+		}
+		contest, err := plan.open()
+		if err != nil {
+			return fmt.Errorf("%s: %w", plan.name, err)
 		}
 		if err := f.runContest(ctx, contest); err != nil {
 			return err

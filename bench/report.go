@@ -67,9 +67,13 @@ func (r *report) tables() string {
 	fmt.Fprintf(&b, "\n%d of %d goals are met. Every ratio is the median of the ratios of %d rounds.\n\n## Figures\n", met, rows, r.rounds)
 	for _, c := range r.contests {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", c.name, c.about)
+		results := r.results[c.name]
+		if results[0].median(byP99) > 0 {
+			b.WriteString(latencies(results))
+			continue
+		}
 		b.WriteString("| | ns/event | events/s | spread | time, of the first | processor ns/event | allocations | bytes | heap, MB |\n" +
 			"|---|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-		results := r.results[c.name]
 		for _, line := range results {
 			row := make([]string, 9)
 			row[0] = line.name
@@ -84,6 +88,16 @@ func (r *report) tables() string {
 			}
 			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 		}
+	}
+	return b.String()
+}
+
+// latencies returns the table of a contest that measures the latency of each event.
+func latencies(results []result) string {
+	var b strings.Builder
+	b.WriteString("| | median, ms | p99, ms | spread of the median |\n|---|---:|---:|---:|\n")
+	for _, line := range results {
+		fmt.Fprintf(&b, "| %s | %s | %s | %.0f %% |\n", line.name, figure(line.median(byTime)/1e6), figure(line.median(byP99)/1e6), line.spread(byTime)*100)
 	}
 	return b.String()
 }
@@ -138,6 +152,7 @@ func describe(ctx context.Context, root string, rounds int) []string {
 		for _, name := range []string{
 			"github.com/twmb/franz-go", "github.com/segmentio/kafka-go", "github.com/ThreeDotsLabs/watermill-kafka/v3", "github.com/IBM/sarama",
 			"github.com/redis/go-redis/v9", "github.com/redis/rueidis", "github.com/ThreeDotsLabs/watermill-redisstream", "github.com/hamba/avro/v2",
+			"github.com/twmb/avro", "github.com/ThreeDotsLabs/watermill-sql/v4", "github.com/riverqueue/river",
 		} {
 			for _, d := range info.Deps {
 				if d.Path == name {

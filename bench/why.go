@@ -2,13 +2,16 @@ package main
 
 // Reasons to print if a goal is not met.
 const (
-	whyWhole  = "code by hand keeps no outcomes and no counters, and its routes cannot be replaced while it runs"
-	whyTopics = "each topic needs a message, an outcome and a function that reports it"
-	whyAvro   = "signalcast interprets a program; code by hand is compiled"
-	whyHamba  = "all contenders check the course key and format three times, which is most of the work"
-	whyFranz  = "each message needs a Delivery in addition to the memory of the client; the two processors are shared with the broker"
-	whyWriter = "the client alone hardly reaches the goal, see its line: all contenders wait for the broker, which shares the two processors"
-	whySync   = "franz-go sends up to five small requests at once, where one larger request would be cheaper for broker and callers; " +
+	whyWhole        = "code by hand keeps no outcomes and no counters, and its routes cannot be replaced while it runs"
+	whyTopics       = "each topic needs a message, an outcome and a function that reports it"
+	whyAvro         = "signalcast interprets a program; code by hand is compiled"
+	whyDecode       = "signalcast interprets a program; code by hand is compiled"
+	whyDecodeHamba  = "signalcast parses three times, which hamba/avro leaves as strings"
+	whyDecodeAllocs = "one for the result, one for all strings, and one for each of three fields that are pointers"
+	whyHamba        = "all contenders check the course key and format three times, which is most of the work"
+	whyFranz        = "each message needs a Delivery in addition to the memory of the client; the two processors are shared with the broker"
+	whyWriter       = "the client alone hardly reaches the goal, see its line: all contenders wait for the broker, which shares the two processors"
+	whySync         = "franz-go sends up to five small requests at once, where one larger request would be cheaper for broker and callers; " +
 		"signalcast with kafka-go sends larger requests, see its line"
 	whyOne   = "all contenders spend most of the time waiting for the broker; compare the spreads"
 	whyRedis = "all contenders wait for the server, and a raw socket is not faster; only signalcast and the line with transactions " +
@@ -22,4 +25,10 @@ const (
 	whySenders         = "64 goroutines and the garbage collector share two processors"
 	whyLoad            = "the buffer of 10,000 messages bounds the live heap; a longer round meets more collector cycles at their peak"
 	whyMemory          = "most of the rest is the schema text of each event type"
+	whyTx              = "the event costs two statements in the round trip of the commit, as much as a second insert: see its line"
+	whyForwarder       = "the broker and the database share two processors with the relay"
+	whyRelay           = "PostgreSQL reads and deletes each row on the processors that broker and relay share"
+	whyJobs            = "PostgreSQL reads and deletes each row on the processors that the relay shares"
+	whyHindered        = "the relay reads the gap with each batch; dead rows cannot be removed while a snapshot needs them"
+	whyLatency         = "one read, one request to Redis, and the wake-up of four goroutines on two processors"
 )

@@ -55,7 +55,7 @@ type lane struct {
 
 // flight is a row that was given to the backend.
 type flight struct {
-	row             Row
+	row             *Row
 	lane            *lane
 	deliveredBefore int // messages of the topic
 	done            bool
@@ -186,7 +186,7 @@ func (t *term) hold(l *lane, f *flight) {
 			slog.String("event_type", row.EventType), slog.Int("attempts", attempts), slog.Any("error", f.err))
 		t.call("Parked", func() {
 			if hook := t.config.Hooks.Parked; hook != nil {
-				hook(row, f.err)
+				hook(*row, f.err)
 			}
 		})
 		t.free(l)

@@ -32,7 +32,7 @@ type term struct {
 
 // queued is a row that waits for room in the backend.
 type queued struct {
-	row   Row
+	row   *Row
 	lane  *lane
 	epoch int // of the lane
 }
@@ -174,27 +174,29 @@ func (t *term) accept(batch readResult) {
 			l.behind = false
 			delete(t.lagging, l)
 		}
-		for _, row := range batch.rows {
+		for i := range batch.rows {
+			row := &batch.rows[i]
 			l.advance(row.Sequence)
 			t.enqueue(l, row)
 		}
 		return
 	}
 	t.reads.asked = false
-	for _, row := range batch.rows {
+	for i := range batch.rows {
+		row := &batch.rows[i]
 		if l := t.laneOf(row); l.fetch(row.Sequence) {
 			t.enqueue(l, row)
 		}
 	}
 }
 
-func (t *term) enqueue(l *lane, row Row) {
+func (t *term) enqueue(l *lane, row *Row) {
 	l.queued++
 	t.queue = append(t.queue, queued{row, l, l.epoch})
 }
 
 // laneOf returns the lane of a row's topic.
-func (t *term) laneOf(row Row) *lane {
+func (t *term) laneOf(row *Row) *lane {
 	key := laneKey{row.Topic, row.Lane}
 	l := t.lanes[key]
 	if l == nil {
@@ -309,7 +311,7 @@ func (t *term) finish(f *flight, receipt signalcast.Receipt, err error) {
 		t.counters.failed.Add(1)
 		t.call("Failed", func() {
 			if hook := t.config.Hooks.Failed; hook != nil {
-				hook(f.row, err)
+				hook(*f.row, err)
 			}
 		})
 		t.stop(l)
@@ -318,7 +320,7 @@ func (t *term) finish(f *flight, receipt signalcast.Receipt, err error) {
 		t.writes.delete(done.row.Sequence)
 		t.call("Delivered", func() {
 			if hook := t.config.Hooks.Delivered; hook != nil {
-				hook(done.row, done.receipt)
+				hook(*done.row, done.receipt)
 			}
 		})
 		t.free(l)
