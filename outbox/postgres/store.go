@@ -28,6 +28,7 @@ type Store struct {
 // statements are the statements that are used often, with the names of the tables.
 type statements struct {
 	lock, insertSchemas, insert           string // the arguments are arrays
+	insertRow                             string
 	lockSQL, insertSchemasSQL, insertSQL  string // the argument is text, for database/sql
 	fetch, fetchGaps, lane, last, writers string
 	remaining, delete, record             string
