@@ -82,14 +82,16 @@ func (c *cutter) start(t testing.TB, server string) string {
 }
 
 func (c *cutter) requests(client, upstream net.Conn) {
-	buffer := make([]byte, 1<<20)
+	const sync = "S\x00\x00\x00\x04" // the last message of a request
+	buffer, found := make([]byte, 1<<20), false
 	for {
 		n, err := client.Read(buffer)
 		if err != nil {
 			return
 		}
 		text := c.text.Load()
-		cut := text != nil && bytes.Contains(buffer[:n], []byte(*text))
+		found = found || text != nil && bytes.Contains(buffer[:n], []byte(*text))
+		cut := found && (c.before.Load() || bytes.HasSuffix(buffer[:n], []byte(sync)))
 		if cut {
 			c.cuts.Add(1)
 			_ = client.Close() // the reply is lost
