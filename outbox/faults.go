@@ -17,8 +17,6 @@ const (
 	writeRows    = "write outcomes"
 )
 
-var operations = []string{checkTables, takeLease, renewLease, releaseLease, readRows, readLaneRows, writeRows}
-
 // faults are the operations of the store that failed when they were last tried. The log gets the first fault, and the end
 // of the last one.
 type faults struct {

@@ -61,6 +61,7 @@ func (r *lateReader) FetchLane(ctx context.Context, topic string, lane int, afte
 }
 
 func TestRelayPublishesARowThatBecomesVisibleLate(t *testing.T) {
+	t.Parallel()
 	fault := memory.Fault{Times: 1, Err: errors.New("timed out")}
 	for name, reveal := range map[string]time.Duration{
 		"after the lane has gone on":      30 * time.Second,
@@ -69,6 +70,7 @@ func TestRelayPublishesARowThatBecomesVisibleLate(t *testing.T) {
 		"while the lane has no row to go": 0,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newService(t, "a")
 				late := &lateStore{Store: s.store, sequence: 2}
@@ -121,6 +123,7 @@ func (r *unreadableReader) FetchLane(context.Context, string, int, int64, int) (
 }
 
 func TestReadsOfALaneThatFailAreRetriedWithBackoff(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		store := &unreadable{Store: s.store}
@@ -153,6 +156,7 @@ func (b *rejects) Publish(ctx context.Context, m *signalcast.Message, done func(
 }
 
 func TestARowThatTheBackendRejectsIsParked(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		b := &rejects{memory.New(), t, 3}

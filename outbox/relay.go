@@ -186,7 +186,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			standby = false
-			r.works(operations...)
+			r.works(checkTables, takeLease, renewLease, releaseLease, readRows, readLaneRows, writeRows)
 			if err := r.lead(ctx, lease, start); err != nil {
 				return err
 			}

@@ -33,6 +33,7 @@ func (s *undeletable) Delete(ctx context.Context, sequences []int64) error {
 }
 
 func TestMaxInFlightBoundsRowsThatCannotBeDeleted(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		store := &undeletable{Store: s.store}
@@ -80,6 +81,7 @@ func (s *outdated) Acquire(context.Context, string, time.Duration) (outbox.Lease
 }
 
 func TestRunChecksTheTablesUntilTheDatabaseAnswers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		relay, err := outbox.NewRelay(&outdated{Store: outboxmemory.New()}, memory.New(), outbox.Config{})
 		require.NoError(t, err)
@@ -90,6 +92,7 @@ func TestRunChecksTheTablesUntilTheDatabaseAnswers(t *testing.T) {
 }
 
 func TestTheEndOfRunIsNoErrorOfTheDatabase(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		var log strings.Builder
@@ -128,6 +131,7 @@ func (b twice) Publish(ctx context.Context, m *signalcast.Message, done func(sig
 }
 
 func TestTheFirstOutcomeOfARowCounts(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t, "a")
 		b := memory.New()

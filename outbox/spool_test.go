@@ -108,6 +108,7 @@ func (s *unsure) Insert(ctx context.Context, messages []*signalcast.Message) err
 }
 
 func TestSpoolStoresAMessageAgainIfItsCommitIsUnknown(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := outboxmemory.New()
 		spool := outbox.NewSpool(&unsure{Store: store}, outbox.SpoolConfig{})

@@ -1,11 +1,12 @@
 package kafkatest
 
 import (
+	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,15 +22,22 @@ import (
 func Fence(t *testing.T, open Open) {
 	t.Helper()
 	cluster := NewCluster(t, kfake.DefaultNumPartitions(1))
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	b, err := open(kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: time.Second, RequestTimeout: 200 * time.Millisecond})
-	require.NoError(t, err)
+	check(err)
 	t.Cleanup(func() { _ = b.Close(t.Context()) })
 	outcomes := make(chan error, 3)
 	publish := func(n int) {
-		require.NoError(t, b.Publish(t.Context(), Numbered("topic", 1, n), func(_ signalcast.Receipt, err error) { outcomes <- err }))
+		t.Helper()
+		check(b.Publish(t.Context(), Numbered("topic", 1, n), func(_ signalcast.Receipt, err error) { outcomes <- err }))
 	}
 	publish(1)
-	require.NoError(t, <-outcomes)
+	check(<-outcomes)
 
 	var hanging atomic.Bool
 	hanging.Store(true)
@@ -44,27 +52,31 @@ func Fence(t *testing.T, open Open) {
 		return nil, nil, true
 	})
 	publish(2)
-	var failure *signalcast.DeliveryError
-	require.ErrorAs(t, <-outcomes, &failure)
-	require.Equal(t, signalcast.FateUnknown, failure.Fate)
+	if failure, ok := errors.AsType[*signalcast.DeliveryError](<-outcomes); !ok || failure.Fate != signalcast.FateUnknown {
+		t.Fatalf("got %v; want an error with FateUnknown", failure)
+	}
 	hanging.Store(false)
 	publish(3)
-	require.NoError(t, <-outcomes)
+	check(<-outcomes)
 
 	versions := kversion.Stable()
 	versions.SetMaxKeyVersion(int16(kmsg.Produce), 9) // later versions name topics by ID
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.MaxVersions(versions), kgo.DisableClientMetrics())
-	require.NoError(t, err)
+	check(err)
 	t.Cleanup(client.Close)
 	late := <-held
 	late.Topics[0].Topic = "topic"
 	response, err := late.RequestWith(t.Context(), client)
-	require.NoError(t, err)
-	require.Equal(t, kerr.InvalidProducerEpoch.Code, response.Topics[0].Partitions[0].ErrorCode)
+	check(err)
+	if got := kerr.ErrorForCode(response.Topics[0].Partitions[0].ErrorCode); !errors.Is(got, kerr.InvalidProducerEpoch) {
+		t.Fatalf("the late request got %v; want %v", got, kerr.InvalidProducerEpoch)
+	}
 
 	var values []string
 	for _, r := range cluster.Read(t, "topic") {
 		values = append(values, string(r.Value))
 	}
-	require.Equal(t, []string{"1", "3"}, values)
+	if !slices.Equal(values, []string{"1", "3"}) {
+		t.Fatalf("got the messages %v; want 1 and 3", values)
+	}
 }
