@@ -31,8 +31,8 @@ type SpoolConfig struct {
 //	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend, hooks)
 //
 // It stores messages that failed delivery, and those that were rejected because the buffer was full. A
-// message of unknown fate may be published twice, and one whose commit is unknown is stored again. Spooled messages do not keep their place in the order of
-// their key. All methods are safe for concurrent use.
+// message of unknown fate may be published twice, and one whose commit is unknown is stored again. Spooled messages
+// do not keep their place in the order of their key. All methods are safe for concurrent use.
 type Spool struct {
 	store Store
 	log   *slog.Logger
