@@ -80,6 +80,7 @@ func (t *laneTerm) after() int64 { return t.lanes[laneKey{"a", 0}].after }
 var errBroker = errors.New("timed out")
 
 func TestLateRowOfALaneThatHasPassedIt(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(1)
 	l.published()
@@ -98,6 +99,7 @@ func TestLateRowOfALaneThatHasPassedIt(t *testing.T) {
 }
 
 func TestLateRowOfALaneThatWaitsForItsFlights(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(3, 4)
 	require.Equal(t, []int64{3, 4}, l.published())
@@ -111,6 +113,7 @@ func TestLateRowOfALaneThatWaitsForItsFlights(t *testing.T) {
 }
 
 func TestLateRowThatIsQueuedWhenAnotherFails(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(3)
 	require.Equal(t, []int64{3}, l.published())
@@ -121,6 +124,7 @@ func TestLateRowThatIsQueuedWhenAnotherFails(t *testing.T) {
 }
 
 func TestLateRowThatIsInFlightWhenAnotherFails(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(3, 2)
 	require.Equal(t, []int64{3, 2}, l.published())
@@ -129,6 +133,7 @@ func TestLateRowThatIsInFlightWhenAnotherFails(t *testing.T) {
 }
 
 func TestRowsThatALaneHasReadAreNotQueuedAgain(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(1)
 	l.published()
@@ -147,6 +152,7 @@ func TestRowsThatALaneHasReadAreNotQueuedAgain(t *testing.T) {
 }
 
 func TestReadOfALaneThatFailedMeanwhileIsIgnored(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(1)
 	l.published()
@@ -160,6 +166,7 @@ func TestReadOfALaneThatFailedMeanwhileIsIgnored(t *testing.T) {
 }
 
 func TestNothingIsPublishedWithoutTrustInTheLease(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.fetched(1)
 	l.trusted = newTrust(l.Relay, Lease{}, time.Now().Add(-l.config.Lease*3/4))
@@ -168,6 +175,7 @@ func TestNothingIsPublishedWithoutTrustInTheLease(t *testing.T) {
 }
 
 func TestAFullQueueStopsReads(t *testing.T) {
+	t.Parallel()
 	l := newLaneTerm(t)
 	l.full = true
 	many := make([]int64, l.config.Batch/2)
