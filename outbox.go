@@ -25,8 +25,8 @@ type Outbox interface {
 }
 
 // WithOutbox sets the outbox of routes of mode outbox. The default is nil: a configuration
-// with such a route is not valid then. The caller owns o and closes it after the
-// dispatcher.
+// with such a route is not valid then. o must be comparable, such as a pointer: units refer
+// to it. The caller owns o and closes it after the dispatcher.
 func WithOutbox(o Outbox) DispatcherOption {
 	return DispatcherOption{func(opts *dispatcherOptions) { opts.outbox = o }}
 }

@@ -131,8 +131,11 @@ func (s *Signal[T]) Send(ctx context.Context, r *Registry, data T, opts ...SendO
 // the bounded buffer of its backend. While the buffer is full, SendAsync blocks
 // until there is room or ctx ends.
 //
-// SendAsync returns an error if there were messages and no backend accepted one, or if
-// the event could not be sent. Nothing will be published then. Otherwise it
+// A message of mode outbox that is sent outside a unit is stored before SendAsync returns.
+//
+// SendAsync returns an error if there were messages and none was accepted, or if the event
+// could not be sent. Nothing will be published then, unless the error wraps
+// [ErrCommitUnknown]. Otherwise it
 // returns the Delivery, which is never nil. It tells the outcome of each message and holds
 // the errors of receivers.
 func (s *Signal[T]) SendAsync(ctx context.Context, r *Registry, data T, opts ...SendOption) (*Delivery, error) {

@@ -40,7 +40,7 @@ var (
 // Within a unit, [Signal.Send] encodes the event, calls the receivers, and waits for the messages of routes of
 // mode immediate only. A nil error means that all other messages are held. Their outcome is known
 // when the unit has ended; a [Delivery] and the hooks tell it. A Wait with the context of a unit does not
-// wait for held messages.
+// wait for held messages. [Dispatcher.Flush] and [Dispatcher.Close] do not wait for them either.
 //
 // A unit holds at most MaxUnitMessages and MaxUnitBytes. Further messages are rejected with [ErrTooLarge].
 //
@@ -131,7 +131,8 @@ func (u *Unit) RollbackTo(savepoint int) {
 
 // End ends the unit after its transaction. err is nil if the transaction was committed. Messages of
 // mode outbox are then stored, and those of mode on-commit are published, in the order of
-// sending and each with the context of its Send. If err wraps ErrCommitUnknown, the fate of every message
+// sending and each with the context of its Send. End blocks while the buffer of the backend is full and that context
+// has not ended. If err wraps ErrCommitUnknown, the fate of every message
 // is FateUnknown, and nothing is published. With any other error, the transaction was rolled back:
 // the fate of every message is FateNotWritten, with ErrRolledBack.
 //

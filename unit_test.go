@@ -226,6 +226,27 @@ func TestWaitInAUnitWaitsForImmediateMessages(t *testing.T) {
 	})
 }
 
+func TestDoneWaitsForHeldMessages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outboxStub{}
+		s := openModes(t, o)
+		s.backend.Inject(memory.Fault{Topic: "immediate", Delay: time.Minute})
+		ctx, unit := signalcast.NewUnit(t.Context(), o)
+		delivery, err := s.placed.SendAsync(ctx, s.registry, order{})
+		require.NoError(t, err)
+		done := delivery.Done()
+		require.NoError(t, delivery.Wait(ctx), "the immediate message is delivered")
+		select {
+		case <-done:
+			t.Fatal("Done is closed while the unit holds messages")
+		default:
+		}
+		require.NoError(t, unit.End(errors.New("rolled back")))
+		<-done
+	})
+}
+
 func TestSwitchStopsMessagesThatAUnitHolds(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, []string{"a"})

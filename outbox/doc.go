@@ -21,7 +21,8 @@
 // # Guarantees
 //
 // Every committed message is published at least once. The messages of one key on one topic
-// first appear in the order in which their transactions were committed. A message that fails holds
+// first appear in the order in which their transactions were committed. Exceptions are described in docs/transactions.md.
+// A message that fails holds
 // the later ones of its lane and no others. A message is parked, so that later ones go
 // on, only if it can never be sent, or if it failed several times while other messages of its
 // topic were delivered.

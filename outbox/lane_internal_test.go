@@ -164,3 +164,30 @@ func TestReadOfALaneThatFailedMeanwhileIsIgnored(t *testing.T) {
 	require.Empty(t, l.queue)
 	require.True(t, lane.behind)
 }
+
+func TestNothingIsPublishedWithoutTrustInTheLease(t *testing.T) {
+	t.Parallel()
+	l := newLaneTerm(t)
+	l.fetched(1)
+	l.trusted = newTrust(l.Relay, Lease{}, time.Now().Add(-l.config.Lease*3/4))
+	require.Empty(t, l.published())
+	require.Empty(t, l.backend.done)
+}
+
+func TestAFullQueueStopsReads(t *testing.T) {
+	t.Parallel()
+	l := newLaneTerm(t)
+	l.full = true
+	many := make([]int64, l.config.Batch/2)
+	for i := range many {
+		many[i] = int64(i + 1)
+	}
+	l.fetched(many...)
+	l.published()
+	l.ask()
+	require.False(t, l.reads.asked)
+	l.full = false
+	l.published()
+	l.ask()
+	require.True(t, l.reads.asked)
+}

@@ -165,6 +165,7 @@ func TestARowThatTheBackendRejectsIsParked(t *testing.T) {
 		s.enroll(3)
 		time.Sleep(10 * time.Minute)
 		require.Zero(t, relay.Stats().Parked, "no other row was delivered")
+		require.Equal(t, int64(1), relay.Stats().HeldLanes)
 		for i := range 200 {
 			s.enroll(4 + i%10)
 			time.Sleep(time.Second)
@@ -173,5 +174,10 @@ func TestARowThatTheBackendRejectsIsParked(t *testing.T) {
 		rows, err := s.store.List(t.Context(), outbox.Filter{})
 		require.NoError(t, err)
 		require.Equal(t, 4, rows[0].Attempts)
+		s.enroll(3)
+		time.Sleep(time.Second)
+		require.Equal(t, int64(1), relay.Stats().HeldLanes)
+		stop()
+		require.Zero(t, relay.Stats().HeldLanes)
 	})
 }

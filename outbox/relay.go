@@ -38,8 +38,8 @@ type Config struct {
 	// MinBackoff and MaxBackoff bound the time before a failed row is published again. The
 	// defaults are 100 ms and 30 s.
 	MinBackoff, MaxBackoff time.Duration
-	// Attempts is the number of failed attempts after which a row is parked. An attempt counts only if
-	// another row of the topic was delivered since the attempt before. The default is 8.
+	// Attempts is the number of failed attempts after which a row is parked. An attempt counts only if another row of the
+	// topic was delivered since the end of the attempt before, or during the first one. The default is 8.
 	Attempts int
 	// Drain is how long Run waits for the outcomes of messages in flight after its context has ended. The
 	// default is 10 s.
@@ -52,7 +52,7 @@ type Config struct {
 }
 
 // Hooks are functions that a [Relay] calls on its own goroutine. Each may be nil. They must
-// return soon. A panic of a hook is recovered and logged.
+// return soon, must not wait for Run, and must not change the row. A panic of a hook is recovered and logged.
 type Hooks struct {
 	// Delivered is called for each message that the broker acknowledged, in the order of each lane.
 	Delivered func(row Row, r signalcast.Receipt)
@@ -126,7 +126,8 @@ func (c *Config) setDefaults() error {
 			*d.value = d.usual
 		}
 		if *d.value < d.least {
-			return &ConfigError{d.name, d.value.String(), "at least " + d.least.String() + ", or 0 for the default"}
+			want := "at least " + d.least.String() + ", or 0 for the default"
+			return &ConfigError{d.name, d.value.String(), want}
 		}
 	}
 	switch {
@@ -162,7 +163,7 @@ func (c *Config) setDefaults() error {
 // outcomes of messages in flight, at most Config.Drain, and releases the lease. What has no outcome then is
 // published again by the next relay.
 //
-// Run returns nil after ctx has ended. It returns [signalcast.ErrClosed] if the backend is
+// Run returns nil after ctx has ended. It returns [signalcast.ErrClosed] if it publishes a row and the backend is
 // closed, a [*SchemaError] if the tables of the store have another version, and ErrRunning if it
 // runs already.
 func (r *Relay) Run(ctx context.Context) error {
@@ -252,7 +253,8 @@ func (r *Relay) sleep(ctx context.Context, wait time.Duration) bool {
 func (r *Relay) call(name string, hook func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.log.LogAttrs(context.Background(), slog.LevelError, "hook panicked", slog.String("hook", name), slog.String("panic_type", fmt.Sprintf("%T", p)))
+			r.log.LogAttrs(context.Background(), slog.LevelError, "hook panicked",
+				slog.String("hook", name), slog.String("panic_type", fmt.Sprintf("%T", p)))
 		}
 	}()
 	hook()

@@ -27,11 +27,12 @@ type SpoolConfig struct {
 // messages that are published at once, of mode immediate or on-commit:
 //
 //	spool := outbox.NewSpool(store, outbox.SpoolConfig{})
-//	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend, signalcast.WithHooks(spool.Hooks()))
+//	hooks := signalcast.WithHooks(spool.Hooks())
+//	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend, hooks)
 //
 // It stores messages that failed delivery, and those that were rejected because the buffer was full. A
-// message of unknown fate may be published twice, and one whose commit is unknown is stored again. Spooled messages do not keep their place in the order of
-// their key. All methods are safe for concurrent use.
+// message of unknown fate may be published twice, and one whose commit is unknown is stored again. Spooled messages
+// do not keep their place in the order of their key. All methods are safe for concurrent use.
 type Spool struct {
 	store Store
 	log   *slog.Logger

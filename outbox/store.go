@@ -30,7 +30,8 @@ func LaneOf(m *signalcast.Message) int {
 
 // Row is a message in a store.
 type Row struct {
-	// Sequence identifies the row. Within a lane, it grows in the order of commits.
+	// Sequence identifies the row. Within a lane, it grows in the order of commits, except in a store that lets transactions
+	// of a lane overlap, such as postgres.Config.Concurrent.
 	Sequence int64
 	// Topic and EventType are those of the message.
 	Topic, EventType string
@@ -93,7 +94,7 @@ type Status struct {
 	Pending, Parked int64
 	// Oldest is when the oldest pending row was stored. It is zero without one.
 	Oldest time.Time
-	// Failing is the number of pending rows with a recorded attempt.
+	// Failing is the number of pending rows with a recorded attempt, also if its number is 0, as in an outage.
 	Failing int64
 	// Lease is the lease of the relay. Its Holder is empty without one.
 	Lease Lease

@@ -120,7 +120,8 @@ func (t *term) drain(ctx context.Context) {
 		t.writes.start()
 		select {
 		case <-limit.C:
-			t.log.LogAttrs(ctx, slog.LevelWarn, "relay stops with messages in flight, which will be published again", slog.Int("in_flight", t.inFlight))
+			t.log.LogAttrs(ctx, slog.LevelWarn, "relay stops with messages in flight, which will be published again",
+				slog.Int("in_flight", t.inFlight))
 			return
 		case <-t.outcomes.signal:
 			t.complete()
