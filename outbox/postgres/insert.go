@@ -169,7 +169,9 @@ func (w *write) queue(b *pgx.Batch) {
 // values returns the columns of the row.
 func (r *newRow) values() []any {
 	return []any{
-		r.Topic, r.Lane, pgtype.UUID{Bytes: r.EventID, Valid: true}, r.EventType, r.MinorVersion, r.Source, r.SourceHost, r.EventTime, r.SourceLib,
+		r.Topic, r.Lane,
+		pgtype.UUID{Bytes: r.EventID, Valid: true},
+		r.EventType, r.MinorVersion, r.Source, r.SourceHost, r.EventTime, r.SourceLib,
 		r.ContentType, r.KeySchema, r.ValueSchema, r.TraceParent, r.TraceState, r.Key, r.Value,
 	}
 }
