@@ -57,7 +57,7 @@ func TestOneOfManyRelaysGetsTheLease(t *testing.T) {
 	var acquiring sync.WaitGroup
 	var mu sync.Mutex
 	won := 0
-	for _, holder := range strings.Split("abcdefgh", "") {
+	for holder := range strings.SplitSeq("abcdefgh", "") {
 		acquiring.Go(func() {
 			if _, err := s.Acquire(context.Background(), holder, time.Minute); err == nil {
 				mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -81,9 +82,7 @@ func attack(t *testing.T, name, address string, broker *server, more map[string]
 		},
 		"broker killed": func() error { return broker.kill(100 * time.Millisecond) },
 	}
-	for kind, f := range more {
-		kinds[kind] = f
-	}
+	maps.Copy(kinds, more)
 	n := 0
 	for range *attacks {
 		for kind, f := range kinds { // in random order
