@@ -21,14 +21,10 @@ import (
 // writerVariable holds the database file, the name and the first number of a process that writes.
 const writerVariable = "SIGNALCAST_TEST_WRITER"
 
-// TestWriterProcess is the process that TestKilledWritersLoseNothing kills. It writes the numbers of committed
+// runWriter is the process that TestKilledWritersLoseNothing kills. It writes the numbers of committed
 // transactions.
-func TestWriterProcess(t *testing.T) {
-	t.Parallel()
-	args := strings.Fields(os.Getenv(writerVariable))
-	if len(args) == 0 {
-		t.Skip("it is started by another test")
-	}
+func runWriter(t *testing.T, args []string) {
+	t.Helper()
 	db, err := sql.Open("sqlite", dsn(args[0], "journal_mode(WAL)"))
 	require.NoError(t, err)
 	s := newService(t, newStore(t, db), db)
@@ -57,6 +53,10 @@ func TestWriterProcess(t *testing.T) {
 
 func TestKilledWritersLoseNothing(t *testing.T) {
 	t.Parallel()
+	if args := strings.Fields(os.Getenv(writerVariable)); len(args) > 0 {
+		runWriter(t, args)
+		return
+	}
 	const rounds, writers = 10, 2
 	file := filepath.Join(t.TempDir(), "shop.db")
 	db := openPragma(t, file, "journal_mode(WAL)")
@@ -106,7 +106,7 @@ type writer struct {
 
 func startWriter(t *testing.T, file, name string, first int) *writer {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWriterProcess$")
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledWritersLoseNothing$")
 	command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", writerVariable, file, name, first+1))
 	output, err := command.StdoutPipe()
 	require.NoError(t, err)
