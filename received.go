@@ -19,6 +19,8 @@ type Received struct {
 	entry *entry
 	event interface {
 		callReceiver(ctx context.Context, rcv *receiver) error
+		value() any
+		ref() shape.Ref
 	}
 	started bool
 	pending []*receiver // have not succeeded; set by the first Deliver
@@ -106,6 +108,36 @@ func (e *receivedEvent[T]) callReceiver(ctx context.Context, rcv *receiver) erro
 		return nil // a registry has one definition per event type, so T is the same
 	}
 	return rcv.call(e.EventType, func() error { return f(ctx, Event[T]{e.Metadata, e.data}) })
+}
+
+func (e *receivedEvent[T]) value() any     { return e.data }
+func (e *receivedEvent[T]) ref() shape.Ref { return shape.RefOf(&e.data) }
+
+// Data returns the decoded data, of the type [Definition.DataType]. Receivers share what it points to.
+func (e *Received) Data() any { return e.event.value() }
+
+// AppendJSON appends the data as JSON, in the form that SendJSON accepts. It returns b and an [*EncodeError] if
+// the data cannot be JSON, since it has a number that is not finite.
+func (e *Received) AppendJSON(b []byte) ([]byte, error) {
+	out, err := e.entry.data.AppendJSON(b, e.event.ref())
+	if err != nil {
+		return b, &EncodeError{EventType: e.EventType, Fields: fieldErrors(err)}
+	}
+	return out, nil
+}
+
+// AppendKey appends the event key at a key path, as text. Equal keys have equal texts. It returns b and
+// an error if the data has no such path.
+func (e *Received) AppendKey(b []byte, path string) ([]byte, error) {
+	key, err := e.entry.data.keyField(path)
+	if err != nil {
+		return b, err
+	}
+	out, err := key.key.AppendText(b, e.event.ref())
+	if err != nil {
+		return b, &EncodeError{EventType: e.EventType, Fields: fieldErrors(err)}
+	}
+	return out, nil
 }
 
 // DecodeError reports that the data of an event cannot be decoded. It contains no event data.

@@ -286,6 +286,16 @@ func notRegistered(eventType string) error {
 	return fmt.Errorf("event type %q: %w", eventType, ErrNotRegistered)
 }
 
+// Receivers returns the number of receivers that are connected to the signal of an event type, and whether the
+// signal is registered.
+func (r *Registry) Receivers(eventType string) (n int, registered bool) {
+	e := r.lookup(eventType)
+	if e == nil {
+		return 0, false
+	}
+	return len(e.connected()), true
+}
+
 // lookup returns the signal of an event type, or nil.
 func (r *Registry) lookup(eventType string) *entry {
 	if r == nil {

@@ -1,0 +1,51 @@
+package consume
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/signalcast/signalcast"
+)
+
+var (
+	// ErrPermanent makes a failure of a receiver permanent: if every failure of an attempt wraps it, the message
+	// is not handled again, but treated as one that cannot be handled.
+	ErrPermanent = errors.New("permanent failure")
+	// ErrRunning means that Run was called while another Run of the consumer was working.
+	ErrRunning = errors.New("consumer is running")
+)
+
+// StopError reports the message that stopped a consumer with the action Stop.
+type StopError struct {
+	// Position is the place of the message. See [Message.Position].
+	Position string
+	// Err says why the message cannot be handled.
+	Err error
+}
+
+// Error returns the place and the cause.
+func (e *StopError) Error() string {
+	return fmt.Sprintf("consume: message %s cannot be handled: %v", e.Position, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StopError) Unwrap() error { return e.Err }
+
+// permanent reports whether every failed receiver of an attempt failed permanently.
+func permanent(err error) bool {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the join of Deliver, not a wrapped one
+	if !ok {
+		return errors.Is(err, ErrPermanent)
+	}
+	for _, one := range joined.Unwrap() {
+		if _, ok := one.(*signalcast.ReceiverError); !ok { //nolint:errorlint // as above
+			return errors.Is(err, ErrPermanent)
+		}
+	}
+	for _, one := range joined.Unwrap() {
+		if !errors.Is(one, ErrPermanent) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,211 @@
+package consume
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // UUIDs of version 5 need it
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/internal/shape"
+)
+
+// eventReader makes events of the messages of one feed.
+type eventReader struct {
+	consumer *Consumer
+	paths    map[string]string // key paths by event type, for messages without a key
+	texts    map[string]string // attributes that recur
+	key      []byte            // memory
+}
+
+// maxTexts bounds the memory of attributes that recur.
+const maxTexts = 1000
+
+func newEventReader(c *Consumer, topic string) eventReader {
+	r := eventReader{consumer: c, texts: map[string]string{}}
+	for eventType, topics := range c.config.Keys {
+		for name, t := range topics {
+			if t.EventKeyField != nil && c.fullTopic(name) == topic {
+				if r.paths == nil {
+					r.paths = map[string]string{}
+				}
+				r.paths[eventType] = *t.EventKeyField
+			}
+		}
+	}
+	return r
+}
+
+// read sets the parts of an item that come from its message. The message becomes an event, a fault, or
+// is to be skipped.
+func (r *eventReader) read(it *item, m *Message) {
+	it.message = *m
+	if m.Key != nil {
+		it.hash = maphash.Bytes(r.consumer.seed, m.Key)
+	}
+	if it.err = r.check(m); it.err != nil {
+		return
+	}
+	eventType := r.text(m.Attributes.Type)
+	it.eventType = eventType
+	receivers, registered := r.consumer.registry.Receivers(eventType)
+	unheard := receivers == 0 && r.consumer.config.Handle == nil
+	switch {
+	case m.Value == nil:
+		it.skipped = true
+	case !registered && r.consumer.config.FailUnknown:
+		it.err = errUnknownType
+	case unheard && r.consumer.config.FailUnknown:
+		it.err = errNoReceivers
+	case !registered || unheard:
+		it.skipped = true
+	case len(m.Value) > r.consumer.config.MaxBytes:
+		it.err = fmt.Errorf("found event data of %d bytes; want at most %d", len(m.Value), r.consumer.config.MaxBytes)
+	}
+	if it.skipped || it.err != nil {
+		return
+	}
+	meta, err := r.metadata(m, eventType)
+	if err != nil {
+		it.err = err
+		return
+	}
+	if it.event, it.err = r.consumer.registry.Decode(meta, m.Schema, m.Value); it.err != nil {
+		return
+	}
+	if path := r.paths[eventType]; m.Key == nil && path != "" {
+		if r.key, err = it.event.AppendKey(r.key[:0], path); err == nil {
+			it.hash = maphash.Bytes(r.consumer.seed, r.key)
+		}
+	}
+}
+
+var (
+	errNoType      = errors.New("type: found nothing; want the name of an event type")
+	errTypeText    = errors.New("type: found invalid UTF-8; want the name of an event type")
+	errUnknownType = errors.New("type: found an event type that is not registered; want a registered one")
+	errNoReceivers = errors.New("type: found an event type without receivers; want a connected receiver")
+	errID          = errors.New("id: found text of another form; want a UUID")
+	errNaive       = errors.New("time: found a time without an offset; want an offset, such as +00:00")
+)
+
+// check reports why a message cannot be an event.
+func (r *eventReader) check(m *Message) error {
+	limit := r.consumer.config.MaxDeliveries
+	switch {
+	case limit > 0 && m.Deliveries > int64(limit):
+		return fmt.Errorf("found %d deliveries without an acknowledgement; want at most %d", m.Deliveries, limit)
+	case m.Err != nil:
+		return m.Err
+	case len(m.Attributes.Type) == 0:
+		return errNoType
+	case !utf8.Valid(m.Attributes.Type):
+		return errTypeText
+	}
+	return nil
+}
+
+// metadata returns the metadata of a message. Attributes that are missing or not readable are set from the
+// message, or to zero.
+func (r *eventReader) metadata(m *Message, eventType string) (signalcast.Metadata, error) {
+	a := &m.Attributes
+	meta := signalcast.Metadata{EventType: eventType}
+	var err error
+	if meta.ID, err = parseID(a.ID); err != nil {
+		return meta, err
+	}
+	if meta.ID == (signalcast.UUID{}) {
+		meta.ID = derivedID(m.Position())
+	}
+	if meta.Time, err = parseTime(a.Time); err != nil {
+		return meta, err
+	}
+	if meta.Time.IsZero() {
+		meta.Time = m.Time.UTC().Truncate(time.Microsecond)
+	}
+	if n, err := strconv.ParseInt(string(a.MinorVersion), 10, 64); err == nil && n >= 0 {
+		meta.MinorVersion = n
+	}
+	meta.Source, meta.SourceHost = r.text(a.Source), r.text(a.SourceHost)
+	if version := r.text(a.SourceLib); isVersion(version) {
+		meta.SourceLib = version
+	}
+	return meta, nil
+}
+
+// text returns b as a string, or an empty one if b is not UTF-8. Equal texts share their memory.
+func (r *eventReader) text(b []byte) string {
+	if text, ok := r.texts[string(b)]; ok {
+		return text
+	}
+	if !utf8.Valid(b) {
+		return ""
+	}
+	text := string(b)
+	if len(r.texts) < maxTexts && len(text) <= maxTexts {
+		r.texts[text] = text
+	}
+	return text
+}
+
+// parseID reads a UUID in the forms that Python's uuid.UUID accepts. It returns the nil UUID if b is empty.
+func parseID(b []byte) (id signalcast.UUID, err error) {
+	if len(b) == 0 || id.UnmarshalText(b) == nil {
+		return id, nil
+	}
+	const longest = 100
+	if len(b) > longest {
+		return id, errID
+	}
+	digits := bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("urn:"), nil), []byte("uuid:"), nil)
+	digits = bytes.ReplaceAll(bytes.Trim(digits, "{}"), []byte("-"), nil)
+	if len(digits) != hex.EncodedLen(len(id)) {
+		return id, errID
+	}
+	if _, err := hex.Decode(id[:], digits); err != nil {
+		return signalcast.UUID{}, errID
+	}
+	return id, nil
+}
+
+// derivedID returns a UUID that is the same for each delivery of a message: version 5 in the namespace of URLs (RFC 9562,
+// section 5.5).
+func derivedID(position string) signalcast.UUID {
+	namespace := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+	sum := sha1.Sum(append(namespace[:], "signalcast:"+position...)) //nolint:gosec // no secret
+	id := signalcast.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x50, id[8]&0x3f|0x80
+	return id
+}
+
+// parseTime reads a time as Python's fromisoformat does. It returns the zero time if b is not a time.
+func parseTime(b []byte) (time.Time, error) {
+	const longest = 64
+	if len(b) == 0 || len(b) > longest {
+		return time.Time{}, nil
+	}
+	t, err := shape.ParseTime(string(b))
+	switch {
+	case err != nil:
+		return time.Time{}, nil //nolint:nilerr // the broker's time stands in
+	case t.Location() == signalcast.Naive():
+		return time.Time{}, errNaive
+	}
+	return t.UTC(), nil
+}
+
+// isVersion reports whether text is numbers joined by dots.
+func isVersion(text string) bool {
+	for part := range strings.SplitSeq(text, ".") {
+		if _, err := strconv.ParseUint(part, 10, 63); err != nil {
+			return false
+		}
+	}
+	return true
+}
