@@ -33,6 +33,8 @@ type Message struct {
 	// Err is the reason why the source cannot read the message, or nil. Such a message becomes a
 	// dead letter at once. Err must not contain event data.
 	Err error
+	// Extra are the headers or fields that are not attributes, such as those of a dead letter. It may be nil.
+	Extra []Field
 	// Raw is the message as the broker stored it, for [Source.Publish].
 	Raw any
 }

@@ -26,6 +26,80 @@ type Source interface {
 	Group() string
 }
 
+// Operator is what a [Source] may offer to operators of its group. The command signalcast uses it.
+type Operator interface {
+	// Lag returns how far the group is behind, for each partition or stream, sorted by topic and partition.
+	Lag(ctx context.Context) ([]Lag, error)
+	// Replay moves the group so that it reads the messages that the broker stored since the given time again.
+	// If apply is false, it changes nothing. It returns an error if the group has members that are reading.
+	Replay(ctx context.Context, since time.Time, apply bool) ([]Move, error)
+}
+
+// Lag is how far a group is behind in a partition or stream.
+type Lag struct {
+	// Topic is the full name of the topic or stream, and Partition the partition of a Kafka topic.
+	Topic     string
+	Partition int32
+	// Members is the number of processes of the group that read it.
+	Members int
+	// Behind is the number of messages that the group has not acknowledged. -1 means unknown.
+	Behind int64
+	// Oldest is when the broker stored the oldest of them. It is zero if there is none, or if the broker does not tell.
+	Oldest time.Time
+}
+
+// Move is a change of the place where a group reads a partition or stream.
+type Move struct {
+	// Topic is the full name of the topic or stream, and Partition the partition of a Kafka topic.
+	Topic     string
+	Partition int32
+	// From and To are the places before and after, as the broker writes them.
+	From, To string
+	// Messages is the number of messages between them. -1 means unknown.
+	Messages int64
+}
+
+// Start says where a group that does not exist yet begins to read. The zero Start is the default of the source.
+type Start struct {
+	place startPlace
+	since time.Time
+}
+
+type startPlace int
+
+const (
+	startDefault startPlace = iota
+	startEarliest
+	startLatest
+	startSince
+)
+
+// Earliest starts with the oldest message that the broker has.
+func Earliest() Start { return Start{place: startEarliest} }
+
+// Latest starts with the next message that the broker stores.
+func Latest() Start { return Start{place: startLatest} }
+
+// Since starts with the first message that the broker stored at t or later.
+func Since(t time.Time) Start { return Start{place: startSince, since: t} }
+
+// Or returns s, or other if s is the zero Start.
+func (s Start) Or(other Start) Start {
+	if s.place == startDefault {
+		return other
+	}
+	return s
+}
+
+// IsEarliest reports whether s is Earliest.
+func (s Start) IsEarliest() bool { return s.place == startEarliest }
+
+// IsLatest reports whether s is Latest.
+func (s Start) IsLatest() bool { return s.place == startLatest }
+
+// Time returns the time that was given to Since, or the zero time.
+func (s Start) Time() time.Time { return s.since }
+
 // Field is a Kafka header, or a field of a Redis stream entry.
 type Field struct{ Name, Value string }
 
