@@ -45,7 +45,7 @@ func newEventReader(c *Consumer, topic string) eventReader {
 // read sets the parts of an item that come from its message. The message becomes an event, a fault, or
 // is to be skipped.
 func (r *eventReader) read(it *item, m *Message) {
-	it.message = *m
+	it.message = m
 	if m.Key != nil {
 		it.hash = maphash.Bytes(r.consumer.seed, m.Key)
 	}

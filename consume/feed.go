@@ -95,7 +95,7 @@ func (f *Feed) room() int {
 	return max(0, limit-held)
 }
 
-// Add gives messages to the consumer, in the order of the partition or stream. It does not block. The caller should
+// Add gives messages to the consumer, which owns the slice then, in the order of the partition or stream. It does not block. The caller should
 // not add more than Room. After Drain or Close, the messages are counted as returned.
 func (f *Feed) Add(messages []Message) {
 	if len(messages) == 0 {
@@ -120,6 +120,7 @@ func (f *Feed) Add(messages []Message) {
 		it := &items[i]
 		f.added++
 		it.feed, it.sequence = f, f.added
+		it.position = Position{Offset: it.message.Offset, ID: it.message.ID}
 		f.pending++
 		f.topic.Pending++
 		it.index = len(f.items)
@@ -138,25 +139,25 @@ func (f *Feed) finish(it *item, count *int64) {
 	f.topic.Pending--
 	f.pending--
 	it.done = true
+	it.message, it.event = nil, nil
 	if !f.config.Ordered {
 		last := len(f.items) - 1
 		f.items[it.index] = f.items[last]
 		f.items[it.index].index = it.index
 		f.items[last] = nil
 		f.items = f.items[:last]
-		f.handled = append(f.handled, it.position())
+		f.handled = append(f.handled, it.position)
 		f.unacked++
 	} else if f.items[0] == it {
 		n := 0
 		for n < len(f.items) && f.items[n].done {
 			n++
 		}
-		f.handled = append(f.handled[:0], f.items[n-1].position())
+		f.handled = append(f.handled[:0], f.items[n-1].position)
 		f.unacked += n
 		clear(f.items[:n])
 		f.items = f.items[n:]
 	}
-	it.release()
 	f.changed()
 }
 
@@ -209,7 +210,7 @@ func (f *Feed) InFlight() map[string]bool {
 	defer f.consumer.mu.Unlock()
 	ids := make(map[string]bool, len(f.items))
 	for _, it := range f.items {
-		ids[it.message.ID] = true
+		ids[it.position.ID] = true
 	}
 	return ids
 }
@@ -243,7 +244,7 @@ func (f *Feed) Lost(n int64) {
 }
 
 // Drain begins no further message and waits for those that began. An ordered feed also handles the messages before
-// the newest one that began, so that an acknowledgement covers all that was handled. Others are returned. Drain
+// the newest one that began, so that an acknowledgement covers each handled message. Others are returned. Drain
 // returns ctx.Err() if ctx ends first.
 func (f *Feed) Drain(ctx context.Context) error {
 	c := f.consumer

@@ -48,13 +48,13 @@ func (c *Consumer) attempt(it *item) (outcome, error) {
 		err := c.call(it)
 		if err == nil {
 			if hook := c.config.Hooks.Handled; hook != nil {
-				c.protect("Handled", func() { hook(&it.message, it.event.Metadata) })
+				c.protect("Handled", func() { hook(it.message, it.event.Metadata) })
 			}
 			return handled, nil
 		}
 		last := c.countFailure(it, err)
 		if hook := c.config.Hooks.Failed; hook != nil {
-			c.protect("Failed", func() { hook(&it.message, it.attempts, err) })
+			c.protect("Failed", func() { hook(it.message, it.attempts, err) })
 		}
 		if !last {
 			return again, err
@@ -66,7 +66,7 @@ func (c *Consumer) attempt(it *item) (outcome, error) {
 
 // call calls the receivers of an event, and returns their errors or a panic of Config.Handle.
 func (c *Consumer) call(it *item) (err error) {
-	it.ctx = messageContext{it.feed.ctx, &it.message}
+	it.ctx = messageContext{it.feed.ctx, it.message}
 	if c.config.Handle == nil {
 		return it.event.Deliver(&it.ctx)
 	}
@@ -96,10 +96,10 @@ func (c *Consumer) countFailure(it *item, err error) (last bool) {
 
 // giveUp does what Config.OnFailure says with a message that cannot be handled.
 func (c *Consumer) giveUp(it *item) (outcome, error) {
-	m := &it.message
+	m := it.message
 	switch c.config.OnFailure {
 	case Drop:
-		c.logMessage(slog.LevelError, "message dropped", it, it.err)
+		c.log.LogAttrs(context.Background(), slog.LevelError, "message dropped", it.attrs(it.err)...)
 		if hook := c.config.Hooks.Dropped; hook != nil {
 			c.protect("Dropped", func() { hook(m, it.err) })
 		}
@@ -111,7 +111,7 @@ func (c *Consumer) giveUp(it *item) (outcome, error) {
 		if err := c.source.Publish(it.feed.ctx, topic, m, c.deadLetterFields(it)); err != nil {
 			return again, fmt.Errorf("publish a dead letter to %q: %w", topic, err)
 		}
-		c.logMessage(slog.LevelError, "message dead-lettered", it, it.err)
+		c.log.LogAttrs(context.Background(), slog.LevelError, "message dead-lettered", it.attrs(it.err)...)
 		if hook := c.config.Hooks.DeadLettered; hook != nil {
 			c.protect("DeadLettered", func() { hook(m, topic, it.err) })
 		}
@@ -203,16 +203,16 @@ func (c *Consumer) logLane(it *item, change laneChange, err error) {
 		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", it.feed.config.Topic))
 		return
 	}
-	c.logMessage(slog.LevelWarn, "message failed, retrying", it, err)
+	c.log.LogAttrs(context.Background(), slog.LevelWarn, "message failed, retrying", it.attrs(err)...)
 }
 
-func (c *Consumer) logMessage(level slog.Level, text string, it *item, err error) {
+// attrs describe a message and its failure in the log.
+func (it *item) attrs(err error) []slog.Attr {
 	attrs := []slog.Attr{slog.String("position", it.message.Position()), slog.String("event_type", it.eventType)}
 	if it.event != nil {
 		attrs = append(attrs, slog.String("event_id", it.event.ID.String()))
 	}
-	attrs = append(attrs, slog.Int("attempts", it.attempts), slog.Any("error", err))
-	c.log.LogAttrs(context.Background(), level, text, attrs...) //nolint:sloglint // the callers give literals
+	return append(attrs, slog.Int("attempts", it.attempts), slog.Any("error", err))
 }
 
 // protect calls a hook and recovers its panic. The text of the panic may hold event data.

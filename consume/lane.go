@@ -6,9 +6,9 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// item is a message in a consumer. Its message and event are released when its handling is over.
+// item is a message in a consumer, until its handling is over.
 type item struct {
-	message Message
+	message *Message
 	event   *signalcast.Received // nil if err is set
 	err     error                // why the message can never be handled
 	skipped bool
@@ -19,7 +19,8 @@ type item struct {
 	feed     *Feed
 	lane     *lane
 	sequence int64 // in the feed
-	index    int   // in the items of a feed that is not ordered
+	position Position
+	index    int // in the items of a feed that is not ordered
 	done     bool
 	next     *item // in the lane
 	ctx      messageContext
@@ -31,11 +32,6 @@ type item struct {
 	retryAt  time.Time
 	lastErr  error
 }
-
-func (it *item) position() Position { return Position{Offset: it.message.Offset, ID: it.message.ID} }
-
-// release frees the memory of the message. The items of a batch are one piece of memory.
-func (it *item) release() { it.message, it.event = Message{}, nil }
 
 // lane is a hash slot of keys of a feed. Its messages are handled one after the other.
 type lane struct {

@@ -44,7 +44,7 @@ type Lag struct {
 	Members int
 	// Behind is the number of messages that the group has not acknowledged. -1 means unknown.
 	Behind int64
-	// Oldest is when the broker stored the oldest of them. It is zero if there is none, or if the broker does not tell.
+	// Oldest is when the broker stored the oldest of them. It is zero without such a message, or if the broker does not tell.
 	Oldest time.Time
 }
 

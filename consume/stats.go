@@ -75,7 +75,7 @@ const maxSkipped = 1000
 // reportSkipped counts a skipped message, calls the hook, and logs the first one of each event type.
 func (c *Consumer) reportSkipped(it *item) {
 	if hook := c.config.Hooks.Skipped; hook != nil {
-		c.protect("Skipped", func() { hook(&it.message) })
+		c.protect("Skipped", func() { hook(it.message) })
 	}
 	if it.message.Value == nil {
 		return

@@ -33,7 +33,7 @@ type FeedStatus struct {
 	// Pending is the number of messages that were read and are not handled.
 	Pending int
 	// Oldest is when the broker stored the oldest message that was read and is not handled. It is zero
-	// if there is none, or if the broker does not tell.
+	// without such a message, or if the broker does not tell.
 	Oldest time.Time
 }
 
