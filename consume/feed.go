@@ -253,11 +253,13 @@ func (f *Feed) Drain(ctx context.Context) error {
 	for i := range f.lanes {
 		f.cut(&f.lanes[i])
 	}
-	idle := make(chan struct{})
+	if f.idle == nil {
+		f.idle = make(chan struct{})
+	}
+	idle := f.idle
 	if f.pending == 0 {
-		close(idle)
-	} else {
-		f.idle = idle
+		close(f.idle)
+		f.idle = nil
 	}
 	c.mu.Unlock()
 	select {
