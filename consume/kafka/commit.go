@@ -1,0 +1,95 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/signalcast/signalcast/consume"
+)
+
+const (
+	commitEach = 100 * time.Millisecond // of a partition whose messages are handled
+	lastCommit = 10 * time.Second       // the longest wait for a commit before partitions are given away
+)
+
+// commit commits the offsets of partitions for which it is time, or of all partitions.
+func (r *reader) commit(ctx context.Context, partitions map[place]*partition, all bool) {
+	r.committing.Lock()
+	defer r.committing.Unlock()
+	var space [1]consume.Position
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for at, p := range partitions {
+		positions, n := p.feed.Take(space[:0])
+		if len(positions) > 0 {
+			p.offset = positions[0].Offset + 1
+		}
+		if p.handled += n; p.handled == 0 {
+			continue
+		}
+		if !all && p.handled < r.in.MaxInFlight()/2 && time.Since(p.since) < commitEach {
+			continue
+		}
+		p.since = time.Now()
+		if offsets[at.topic] == nil {
+			offsets[at.topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[at.topic][at.partition] = kgo.EpochOffset{Epoch: -1, Offset: p.offset}
+	}
+	if len(offsets) == 0 {
+		return
+	}
+	if r.source.config.Group == "" {
+		for at := range partitions {
+			if _, ok := offsets[at.topic][at.partition]; ok {
+				partitions[at].acknowledged()
+			}
+		}
+		return
+	}
+	r.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
+		if err != nil {
+			if ctx.Err() == nil {
+				r.in.Failed("", fmt.Errorf("kafka: commit offsets: %w", err))
+			}
+			return
+		}
+		for _, t := range response.Topics {
+			for _, answer := range t.Partitions {
+				p := partitions[place{t.Topic, answer.Partition}]
+				switch err := kerr.ErrorForCode(answer.ErrorCode); {
+				case p == nil:
+				case err != nil: // tried again, unless the partition is lost
+					r.in.Failed(t.Topic, fmt.Errorf("kafka: commit offsets: %w", err))
+				default:
+					p.acknowledged()
+					r.in.Works(t.Topic)
+				}
+			}
+		}
+	})
+}
+
+// acknowledged notes that the offset of the partition is committed.
+func (p *partition) acknowledged() {
+	p.feed.Acknowledged(p.handled)
+	p.handled = 0
+}
+
+// committed returns the committed offset of a partition, or -1.
+func (r *reader) committed(at place) int64 {
+	if offset, ok := r.client.CommittedOffsets()[at.topic][at.partition]; ok {
+		return offset.Offset
+	}
+	return -1
+}
+
+func (r *reader) logGap(at place, lost int64) {
+	r.in.Logger().LogAttrs(context.Background(), slog.LevelError, "messages were removed before they were read",
+		slog.String("topic", at.topic), slog.Int("partition", int(at.partition)), slog.Int64("lost", lost))
+}

@@ -1,0 +1,267 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/signalcast/signalcast/consume"
+)
+
+const (
+	maxMetadataAge = 30 * time.Second // after it, added partitions are read
+	maxHeartbeat   = 3 * time.Second
+	maxPoll        = 1000 // records
+)
+
+// place names a partition.
+type place struct {
+	topic     string
+	partition int32
+}
+
+// reader is one run of a source.
+type reader struct {
+	source *Source
+	in     *consume.Intake
+	client *kgo.Client
+	notify chan struct{} // of all feeds, for tend
+	freed  chan struct{} // a feed may have room
+
+	mu         sync.Mutex
+	partitions map[place]*partition
+
+	until      atomic.Int64 // Unix nanoseconds; the member may begin to handle messages until then
+	failing    atomic.Bool  // the brokers are unreachable
+	committing sync.Mutex   // held during a commit
+}
+
+// Run reads the topics until ctx ends. See [consume.Source].
+func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
+	r := &reader{
+		source: s, in: in, partitions: map[place]*partition{},
+		notify: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+	}
+	options := append(s.readOptions(), kgo.WithHooks(hooks{r}))
+	if s.config.Group != "" {
+		options = append(options, kgo.OnPartitionsAssigned(r.assigned), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost))
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	r.client = client
+	s.client.Store(client)
+	tending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var tender sync.WaitGroup
+	tender.Go(func() { r.tend(tending) })
+	r.poll(ctx)
+	r.giveAway(in.Grace(), slices.Collect(maps.Keys(r.list())))
+	stop()
+	tender.Wait()
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
+	defer cancel()
+	_ = client.LeaveGroupContext(leaving) // otherwise the brokers notice that the member is silent
+	s.client.Store(nil)
+	client.CloseAllowingRebalance()
+	s.schemas.Close()
+	return nil
+}
+
+// poll reads records until ctx ends.
+func (r *reader) poll(ctx context.Context) {
+	for ctx.Err() == nil {
+		fetches := r.client.PollRecords(ctx, r.room(ctx))
+		if fetches.IsClientClosed() {
+			return
+		}
+		fetches.EachError(func(topic string, _ int32, err error) {
+			if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
+				r.in.Failed(topic, fmt.Errorf("kafka: %w", err))
+			}
+		})
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			if len(f.Records) == 0 || ctx.Err() != nil {
+				return
+			}
+			if p := r.at(place{f.Topic, f.Partition}); p != nil {
+				p.read(&f.FetchPartition)
+			}
+		})
+		r.client.AllowRebalance()
+	}
+}
+
+// at returns a partition, or nil if it was given away. Without a group there is no assignment, so the first records of a
+// partition open it.
+func (r *reader) at(at place) *partition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.partitions[at]
+	if p == nil && r.source.config.Group == "" {
+		p = r.newPartition(at)
+		r.partitions[at] = p
+	}
+	return p
+}
+
+func (r *reader) list() map[place]*partition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.partitions)
+}
+
+// fullWait is how long the reader waits for room in a partition before it reads the others alone.
+const fullWait = 50 * time.Millisecond
+
+// room returns how many records may be read. It waits while a partition has little room. If that lasts, it pauses the
+// partition, whose receivers may be stuck, so that the others go on.
+func (r *reader) room(ctx context.Context) int {
+	timer := time.NewTimer(fullWait)
+	defer timer.Stop()
+	limit := r.in.MaxInFlight()
+	for late := false; ; {
+		least := maxPoll
+		var full []*partition
+		for _, p := range r.list() {
+			switch room := p.feed.Room(); {
+			case p.paused.Load():
+			case room <= limit/4:
+				full = append(full, p)
+			default:
+				least = min(least, room)
+			}
+		}
+		if len(full) == 0 || ctx.Err() != nil {
+			return least
+		}
+		if late {
+			for _, p := range full {
+				p.pause()
+			}
+			return least
+		}
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+			late = true
+		case <-r.freed:
+		}
+	}
+}
+
+// tend commits what was handled, and resumes partitions that have room again, until ctx ends.
+func (r *reader) tend(ctx context.Context) {
+	const shortest = 2 * time.Millisecond // between two looks
+	ticks := time.NewTicker(commitEach)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		case <-r.notify:
+		}
+		partitions := r.list()
+		for _, p := range partitions {
+			p.resumeWithRoom()
+		}
+		select {
+		case r.freed <- struct{}{}:
+		default:
+		}
+		r.commit(ctx, partitions, false)
+		timer := time.NewTimer(shortest)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// assigned opens partitions.
+func (r *reader) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	client.ResumeFetchPartitions(added) // a pause of an earlier assignment would last
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for at := range places(added) {
+		if r.partitions[at] == nil {
+			p := r.newPartition(at)
+			if until := r.until.Load(); until != 0 {
+				p.feed.Extend(time.Unix(0, until))
+			}
+			r.partitions[at] = p
+		}
+	}
+}
+
+// revoked gives partitions away, before another member reads them.
+func (r *reader) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
+	wait := min(r.in.Grace(), r.source.config.RebalanceTimeout*3/4-lastCommit/2)
+	r.giveAway(max(wait, time.Second), slices.Collect(places(removed)))
+}
+
+// lost closes partitions that other members may read already.
+func (r *reader) lost(_ context.Context, client *kgo.Client, removed map[string][]int32) {
+	client.ResumeFetchPartitions(removed)
+	for at := range places(removed) {
+		if p := r.remove(at); p != nil {
+			p.close()
+		}
+	}
+}
+
+func (r *reader) remove(at place) *partition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.partitions[at]
+	delete(r.partitions, at)
+	return p
+}
+
+// giveAway drains partitions, commits what was handled, and closes them.
+func (r *reader) giveAway(wait time.Duration, given []place) {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	partitions := map[place]*partition{}
+	for _, at := range given {
+		r.mu.Lock()
+		if p := r.partitions[at]; p != nil {
+			partitions[at] = p
+		}
+		r.mu.Unlock()
+	}
+	var draining sync.WaitGroup
+	for _, p := range partitions {
+		draining.Go(func() { _ = p.feed.Drain(ctx) }) // what is not handled then is delivered again
+	}
+	draining.Wait()
+	committing, cancel := context.WithTimeout(context.Background(), lastCommit)
+	defer cancel()
+	r.commit(committing, partitions, true)
+	for at, p := range partitions {
+		r.remove(at)
+		p.close()
+		r.client.ResumeFetchPartitions(map[string][]int32{at.topic: {at.partition}})
+	}
+}
+
+func places(m map[string][]int32) func(yield func(place) bool) {
+	return func(yield func(place) bool) {
+		for topic, partitions := range m {
+			for _, partition := range partitions {
+				if !yield(place{topic, partition}) {
+					return
+				}
+			}
+		}
+	}
+}

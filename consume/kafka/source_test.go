@@ -1,0 +1,256 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/kafkaconfig"
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/consume/kafka"
+)
+
+func TestEventsComeOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 8, 1, 50)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	a.require(t, 8, 50)
+	b.send(t, 8, 51, 60)
+	a.require(t, 8, 60)
+	m.stop(t)
+
+	counts := m.Stats().Topics[topic]
+	require.EqualValues(t, 480, counts.Handled)
+	require.EqualValues(t, counts.Received, counts.Handled+counts.Returned)
+}
+
+func TestRollingRestartLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	const keys = 8
+	a := newAccount()
+	var members []*member
+	for range 3 {
+		members = append(members, b.start(t, a.receive, consume.Config{MaxInFlight: 50}))
+	}
+	n := int64(0)
+	for i := range members {
+		b.send(t, keys, n+1, n+20)
+		members[i].stop(t)
+		members[i] = b.start(t, a.receive, consume.Config{MaxInFlight: 50})
+		b.send(t, keys, n+21, n+30)
+		n += 30
+	}
+	a.require(t, keys, n)
+	for _, m := range members {
+		m.stop(t)
+	}
+}
+
+func TestNextMemberContinuesBehindTheCommittedOffset(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	a := newAccount()
+	b.send(t, 4, 1, 10)
+	first := b.start(t, a.receive, consume.Config{})
+	a.require(t, 4, 10)
+	first.stop(t)
+	b.send(t, 4, 11, 20)
+	second := b.start(t, a.receive, consume.Config{})
+	a.require(t, 4, 20)
+	second.stop(t)
+}
+
+// A message that is not handled is not committed, although later ones of its partition are handled.
+func TestUnhandledMessageIsDeliveredAgain(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 8, 1, 10)
+	failing := newAccount()
+	first := b.start(t, func(ctx context.Context, e signalcast.Event[changed]) error {
+		if e.Data.Key == 3 && e.Data.N == 2 {
+			return errors.New("no")
+		}
+		return failing.receive(ctx, e)
+	}, consume.Config{Retry: consume.Retry{Attempts: 1000}, Grace: time.Millisecond})
+	require.Eventually(t, func() bool {
+		failing.mu.Lock()
+		defer failing.mu.Unlock()
+		return failing.handled == 8*10-9
+	}, patience, 5*time.Millisecond)
+	require.Len(t, first.Status().Retrying, 1)
+	first.stop(t)
+	require.EqualValues(t, 9, first.Stats().Topics[topic].Returned)
+
+	a := newAccount()
+	a.last[3] = 1
+	second := b.start(t, func(ctx context.Context, e signalcast.Event[changed]) error {
+		if e.Data.Key != 3 {
+			return nil
+		}
+		return a.receive(ctx, e)
+	}, consume.Config{})
+	require.Eventually(t, func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.last[3] == 10
+	}, patience, 5*time.Millisecond)
+	second.stop(t)
+	require.Zero(t, a.gaps)
+}
+
+func TestDeadLetterHasTheMessageAndTheReason(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 1, 1, 3)
+	m := b.start(t, func(_ context.Context, e signalcast.Event[changed]) error {
+		if e.Data.N == 2 {
+			return consume.ErrPermanent
+		}
+		return nil
+	}, consume.Config{})
+	require.Eventually(t, func() bool { return m.Stats().Topics[topic].DeadLettered == 1 }, patience, 5*time.Millisecond)
+	m.stop(t)
+
+	records, letters := b.Read(t, topic), b.Read(t, topic+"-group-dead")
+	require.Len(t, letters, 1)
+	require.Equal(t, records[1].Key, letters[0].Key)
+	require.Equal(t, records[1].Value, letters[0].Value)
+	require.Equal(t, records[1].Headers, letters[0].Headers[:len(records[1].Headers)])
+	extra := map[string]string{}
+	for _, h := range letters[0].Headers[len(records[1].Headers):] {
+		extra[h.Key] = string(h.Value)
+	}
+	require.Contains(t, extra[consume.FieldReason], "permanent failure")
+	require.Equal(t, "group", extra[consume.FieldGroup])
+	require.Contains(t, extra[consume.FieldPosition], topic+"/")
+}
+
+// The partition waits for the registry, which is no failure of its messages.
+func TestPartitionsWaitForTheRegistry(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 2, 1, 5)
+	b.schemas.Fail(http.StatusServiceUnavailable)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{Retry: consume.Retry{Attempts: 1}})
+	require.Eventually(t, func() bool { return len(m.Status().Troubles) == 1 }, patience, 5*time.Millisecond)
+	require.Equal(t, topic, m.Status().Troubles[0].Topic)
+	require.Zero(t, m.Stats().Topics[topic].DeadLettered)
+	b.schemas.Fail(0)
+	a.require(t, 2, 5)
+	require.Eventually(t, func() bool { return len(m.Status().Troubles) == 0 }, patience, 5*time.Millisecond)
+	m.stop(t)
+}
+
+func TestReadingContinuesAfterAnOutageOfTheBrokers(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	b.send(t, 4, 1, 5)
+	a.require(t, 4, 5)
+	b.Stop()
+	require.Eventually(t, func() bool { return len(m.Status().Troubles) > 0 }, patience, 5*time.Millisecond)
+	b.Start()
+	b.send(t, 4, 6, 10)
+	a.require(t, 4, 10)
+	require.Eventually(t, func() bool { return len(m.Status().Troubles) == 0 }, patience, 5*time.Millisecond)
+	m.stop(t)
+}
+
+// One message that is not handled stops its partition when MaxInFlight is reached. Other partitions go on.
+func TestStuckPartitionDoesNotStopOthers(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	release := make(chan struct{})
+	a := newAccount()
+	m := b.start(t, func(ctx context.Context, e signalcast.Event[changed]) error {
+		if e.Data.Key == 0 && e.Data.N == 1 {
+			<-release
+		}
+		return a.receive(ctx, e)
+	}, consume.Config{MaxInFlight: 20})
+	b.send(t, 12, 1, 30)
+	partitions := map[int32]bool{}
+	for _, r := range b.Read(t, topic) {
+		partitions[r.Partition] = true
+	}
+	require.Len(t, partitions, 3)
+	require.Eventually(t, func() bool {
+		stuck := 0
+		for _, f := range m.Status().Feeds {
+			if f.Pending > 0 {
+				stuck++
+			}
+		}
+		return stuck == 1 && m.Stats().Topics[topic].Handled > 100
+	}, patience, 5*time.Millisecond)
+	close(release)
+	a.require(t, 12, 30)
+	m.stop(t)
+}
+
+func TestStopReturnsWithoutBrokers(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.Stop()
+	m := b.start(t, newAccount().receive, consume.Config{})
+	require.Eventually(t, func() bool { return len(m.Status().Troubles) > 0 }, patience, 5*time.Millisecond)
+	m.stop(t)
+	b.Start()
+}
+
+func TestConfigErrorsNameTheField(t *testing.T) {
+	t.Parallel()
+	_, err := kafka.New(kafka.Config{InstanceID: "a", SessionTimeout: 1, Config: kafkaconfig.Config{SASLPassword: "hidden-secret"}})
+	for _, field := range []string{"Brokers", "Topics", "SessionTimeout", "InstanceID"} {
+		require.ErrorContains(t, err, "Config."+field)
+	}
+	require.NotContains(t, err.Error(), "hidden-secret")
+}
+
+func TestLagAndReplay(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 4, 1, 10)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	a.require(t, 4, 10)
+	operator, err := kafka.New(kafka.Config{Config: b.config, Group: "group", Topics: []string{topic}})
+	require.NoError(t, err)
+	_, err = operator.Replay(t.Context(), time.Unix(0, 0), true)
+	require.ErrorContains(t, err, "stop the consumers first")
+	m.stop(t)
+	b.send(t, 4, 11, 12)
+
+	lag, err := operator.Lag(t.Context())
+	require.NoError(t, err)
+	require.Len(t, lag, 3)
+	behind := int64(0)
+	for _, l := range lag {
+		behind += max(0, l.Behind)
+	}
+	require.EqualValues(t, 8, behind)
+
+	planned, err := operator.Replay(t.Context(), time.Unix(0, 0), false)
+	require.NoError(t, err)
+	again, err := operator.Lag(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, lag, again, "a dry run changes nothing")
+	moved, err := operator.Replay(t.Context(), time.Unix(0, 0), true)
+	require.NoError(t, err)
+	require.Equal(t, planned, moved)
+
+	replayed := newAccount()
+	m = b.start(t, replayed.receive, consume.Config{})
+	replayed.require(t, 4, 12)
+	m.stop(t)
+}
