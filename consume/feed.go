@@ -204,13 +204,16 @@ func (f *Feed) Unacknowledged() int {
 	return f.unacked
 }
 
-// InFlight returns the IDs of the messages that are not handled. It is for feeds that are not ordered.
+// InFlight returns the IDs of the messages that Take has not returned. It is for feeds that are not ordered.
 func (f *Feed) InFlight() map[string]bool {
 	f.consumer.mu.Lock()
 	defer f.consumer.mu.Unlock()
-	ids := make(map[string]bool, len(f.items))
+	ids := make(map[string]bool, len(f.items)+len(f.handled))
 	for _, it := range f.items {
 		ids[it.position.ID] = true
+	}
+	for _, p := range f.handled {
+		ids[p.ID] = true
 	}
 	return ids
 }

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -13,10 +14,41 @@ import (
 	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
 
+// Client returns a client of go-redis for the servers of c, with its credentials and timeouts, for other commands than those of the
+// backend. It connects at the first use. The settings of the backend itself are not used. The error joins a [*ConfigError] for each
+// fault of c.
+func Client(c Config) (redis.UniversalClient, error) {
+	c = c.withDefaults()
+	cluster := c.URL == "" && c.MasterName == ""
+	err := c.check()
+	if c.URL != "" {
+		err = errors.Join(err, c.mergeURL())
+	}
+	if err != nil {
+		return nil, err
+	}
+	options := c.options(rawconn.New())
+	options.IsClusterMode = cluster
+	options.PoolSize, options.ReadBufferSize = 0, 64<<10 // 0 is the default of the client
+	return redis.NewUniversalClient(options), nil
+}
+
 // newClient returns a client for one server: the one of c, the master that Sentinels name, or
 // the node of a cluster at addr. Its connections are in conns. It connects at the first use.
 func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
-	options := &redis.UniversalOptions{
+	options := c.options(conns)
+	if c.MasterName != "" {
+		return redis.NewFailoverClient(options.Failover())
+	}
+	if addr != "" {
+		options.Addrs = []string{addr}
+	}
+	return redis.NewClient(options.Simple())
+}
+
+// options returns the options of every client. Its connections are in conns.
+func (c Config) options(conns *rawconn.Set) *redis.UniversalOptions {
+	return &redis.UniversalOptions{
 		Addrs:                      c.Addrs,
 		MasterName:                 c.MasterName,
 		Username:                   c.Username,
@@ -42,13 +74,6 @@ func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if c.MasterName != "" {
-		return redis.NewFailoverClient(options.Failover())
-	}
-	if addr != "" {
-		options.Addrs = []string{addr}
-	}
-	return redis.NewClient(options.Simple())
 }
 
 // dialer returns a function that connects as c configures. A failure to connect is returned by

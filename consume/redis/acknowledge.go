@@ -1,0 +1,106 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/signalcast/signalcast/backends/backendkit"
+	"github.com/signalcast/signalcast/consume"
+)
+
+// acknowledger acknowledges the handled entries of a stream.
+type acknowledger struct {
+	reader *reader
+	notify chan struct{} // of the feed
+	freed  chan struct{} // the feed may have room
+
+	mu       sync.Mutex
+	handled  []consume.Position // to acknowledge
+	messages int                // that handled stands for
+}
+
+// run acknowledges entries until ctx ends.
+func (a *acknowledger) run(ctx context.Context) {
+	failures := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.notify:
+		}
+		for {
+			err := a.acknowledge(ctx)
+			if err == nil {
+				failures = 0
+				break
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			a.reader.in.Failed(a.reader.stream, err)
+			failures++
+			if backendkit.Pause(ctx, failures, 0) != nil {
+				return
+			}
+		}
+		select {
+		case a.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// acknowledge acknowledges the entries that are handled.
+func (a *acknowledger) acknowledge(ctx context.Context) error {
+	r := a.reader
+	a.mu.Lock()
+	taken, n := r.feed.Take(a.handled)
+	a.handled, a.messages = taken, a.messages+n
+	ids := make([]any, 0, 3+len(taken))
+	ids = append(ids, "XACK", r.stream, r.source.config.Group)
+	for _, p := range taken {
+		ids = append(ids, p.ID)
+	}
+	a.mu.Unlock()
+	if len(taken) == 0 {
+		return nil
+	}
+	if r.source.config.Group != "" {
+		if err := r.source.client.Do(ctx, ids...).Err(); err != nil && !isReply(err, "NOGROUP") {
+			return fmt.Errorf("redis: acknowledge: %w", err)
+		}
+	}
+	a.mu.Lock()
+	n = a.messages
+	a.handled, a.messages = a.handled[:0], 0
+	a.mu.Unlock()
+	r.feed.Acknowledged(n)
+	return nil
+}
+
+// has returns the IDs of the entries that the consumer has, and of those that are handled and not acknowledged.
+func (a *acknowledger) has() map[string]bool {
+	ids := a.reader.feed.InFlight()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.handled {
+		ids[p.ID] = true
+	}
+	return ids
+}
+
+// room returns how many entries may be read. It waits until a quarter of the room is free, so that reads are few.
+func (a *acknowledger) room(ctx context.Context) (int, error) {
+	r := a.reader
+	for {
+		if n := r.feed.Room(); n > 0 && n >= r.in.MaxInFlight()/4 {
+			return min(n, r.source.config.ReadEntries), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err() //nolint:wrapcheck // the caller ends
+		case <-a.freed:
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/signalcast/signalcast/consume"
+)
+
+// readAlone reads a stream without a group until ctx ends.
+func (r *reader) readAlone(ctx context.Context) {
+	notify := make(chan struct{}, 1)
+	r.feed = r.in.Open(consume.FeedConfig{Topic: r.stream, Notify: notify})
+	defer r.feed.Close()
+	a := &acknowledger{reader: r, notify: notify, freed: make(chan struct{}, 1)}
+	acknowledging, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.run(acknowledging)
+	}()
+	last := ""
+	for ctx.Err() == nil {
+		var err error
+		if last == "" {
+			last, err = r.first(ctx)
+		} else {
+			last, err = r.readAfter(ctx, a, last)
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.failed(ctx, err)
+		default:
+			r.works()
+		}
+	}
+	stop()
+	<-ended
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.in.Grace())
+	defer cancel()
+	_ = r.feed.Drain(draining)
+}
+
+// first returns the ID after which reading starts.
+func (r *reader) first(ctx context.Context) (string, error) {
+	start := r.source.config.Start
+	switch {
+	case start.IsEarliest():
+		return "0", nil
+	case !start.Time().IsZero():
+		return before(start.Time()), nil
+	}
+	newest, err := r.source.client.XRevRangeN(ctx, r.stream, "+", "-", 1).Result()
+	if err != nil {
+		return "", fmt.Errorf("redis: read the newest entry: %w", err)
+	}
+	if len(newest) == 0 {
+		return "0", nil
+	}
+	return newest[0].ID, nil
+}
+
+// readAfter waits for entries after one, reads them, and returns the ID of the last one.
+func (r *reader) readAfter(ctx context.Context, a *acknowledger, last string) (string, error) {
+	n, err := a.room(ctx)
+	if err != nil {
+		return last, err
+	}
+	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", n, "BLOCK", r.block(), "STREAMS", r.stream, last).Result()
+	if err != nil && !errors.Is(err, goredis.Nil) {
+		return last, fmt.Errorf("redis: read entries: %w", err)
+	}
+	entries, err := readStreams(reply)
+	if err != nil {
+		return last, fmt.Errorf("redis: read entries: %w", err)
+	}
+	r.add(entries)
+	if len(entries) > 0 {
+		last = entries[len(entries)-1].id
+	}
+	return last, nil
+}

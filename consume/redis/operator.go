@@ -1,0 +1,113 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/signalcast/signalcast/consume"
+)
+
+var errNoGroup = errors.New("redis: found no group; want the name of one")
+
+// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown before Redis 7.
+func (s *Source) Lag(ctx context.Context) ([]consume.Lag, error) {
+	if s.config.Group == "" {
+		return nil, errNoGroup
+	}
+	var list []consume.Lag
+	for _, stream := range s.config.Topics {
+		c, ok, err := s.look(ctx, stream)
+		if err != nil && !isReply(err, "ERR no such key") {
+			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+		}
+		l := consume.Lag{Topic: stream, Behind: -1}
+		if ok {
+			if c.lag >= 0 {
+				l.Behind = c.lag + c.pending
+			}
+			if l.Oldest, err = s.oldest(ctx, stream, c); err != nil {
+				return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+			}
+		}
+		held, err := s.client.Exists(ctx, leaseKey(stream, s.config.Group)).Result()
+		if err != nil {
+			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+		}
+		l.Members = int(held)
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// oldest returns the time of the oldest entry that is pending or not read.
+func (s *Source) oldest(ctx context.Context, stream string, c counts) (time.Time, error) {
+	if c.pending > 0 {
+		pending, err := s.client.XPending(ctx, stream, s.config.Group).Result()
+		if err != nil {
+			return time.Time{}, err //nolint:wrapcheck // the caller wraps it
+		}
+		return idTime(pending.Lower), nil
+	}
+	next, err := s.client.XRangeN(ctx, stream, "("+c.last, "+", 1).Result()
+	if err != nil || len(next) == 0 {
+		return time.Time{}, err //nolint:wrapcheck // the caller wraps it
+	}
+	return idTime(next[0].ID), nil
+}
+
+// Replay moves the group back or forward to a time. See [consume.Operator]. Entries that are pending are handled as
+// well. Messages is the number of entries from the time to the present place of the group.
+func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]consume.Move, error) {
+	if s.config.Group == "" {
+		return nil, errNoGroup
+	}
+	var list []consume.Move
+	for _, stream := range s.config.Topics {
+		held, err := s.client.Exists(ctx, leaseKey(stream, s.config.Group)).Result()
+		if err != nil {
+			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+		}
+		if held > 0 {
+			return nil, fmt.Errorf("redis: topic %q: found a member of group %q that is reading; want none, so stop the consumers first",
+				stream, s.config.Group)
+		}
+		c, ok, err := s.look(ctx, stream)
+		if err == nil && !ok {
+			err = fmt.Errorf("found no group %q; want one that has read the stream", s.config.Group)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+		}
+		n, err := s.between(ctx, stream, before(since), c.last)
+		if err != nil {
+			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+		}
+		list = append(list, consume.Move{Topic: stream, From: c.last, To: before(since), Messages: n})
+	}
+	if !apply {
+		return list, nil
+	}
+	for _, move := range list {
+		if err := s.client.XGroupSetID(ctx, move.Topic, s.config.Group, move.To).Err(); err != nil {
+			return nil, fmt.Errorf("redis: topic %q: %w", move.Topic, err)
+		}
+	}
+	return list, nil
+}
+
+// between returns the number of entries after one ID, up to and with another.
+func (s *Source) between(ctx context.Context, stream, after, to string) (n int64, err error) {
+	const page = 10_000
+	for {
+		entries, err := s.client.XRangeN(ctx, stream, "("+after, to, page).Result()
+		if err != nil {
+			return 0, err //nolint:wrapcheck // the caller wraps it
+		}
+		if n += int64(len(entries)); len(entries) < page {
+			return n, nil
+		}
+		after = entries[len(entries)-1].ID
+	}
+}

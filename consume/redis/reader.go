@@ -1,0 +1,261 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/signalcast/signalcast/backends/backendkit"
+	"github.com/signalcast/signalcast/consume"
+)
+
+// reader reads one stream.
+type reader struct {
+	source *Source
+	in     *consume.Intake
+	stream string
+	feed   *consume.Feed // while the member has the lease
+
+	failures int // in a row
+}
+
+// longestBlock is the longest wait of the server for entries.
+const longestBlock = time.Second
+
+// lastAck is the longest wait for acknowledgements and for the release of the lease before the reader ends.
+const lastAck = 5 * time.Second
+
+// stand takes the lease whenever it is free, and reads the stream as long as the member has it, until ctx ends.
+func (r *reader) stand(ctx context.Context) {
+	for ctx.Err() == nil {
+		until, ok, err := r.acquire(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.failed(ctx, err)
+			continue
+		case ok:
+			r.lead(ctx, until)
+			continue
+		default:
+			r.works()
+		}
+		pause(ctx, r.source.config.Lease/4)
+	}
+}
+
+// lead reads the stream until ctx ends or the lease is lost.
+func (r *reader) lead(ctx context.Context, until time.Time) {
+	notify := make(chan struct{}, 1)
+	r.feed = r.in.Open(consume.FeedConfig{Topic: r.stream, Notify: notify})
+	defer r.feed.Close()
+	r.feed.Extend(until)
+	reading, lose := context.WithCancel(ctx)
+	defer lose()
+	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	lost := false
+	a := &acknowledger{reader: r, notify: notify, freed: make(chan struct{}, 1)}
+	var helpers sync.WaitGroup
+	helpers.Go(func() { r.renew(lasting, func() { lost = true; lose() }) })
+	helpers.Go(func() { a.run(lasting) })
+	helpers.Go(func() { r.watch(lasting) })
+	r.read(reading, a)
+	if ctx.Err() != nil {
+		draining, cancel := context.WithTimeout(lasting, r.in.Grace())
+		_ = r.feed.Drain(draining) // what is not handled then stays pending in the group
+		cancel()
+	}
+	stop()
+	helpers.Wait()
+	if lost {
+		return
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAck)
+	defer cancel()
+	_ = a.acknowledge(ending) // the next member handles them again otherwise
+	r.letGo(ending)
+}
+
+// read reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it begins again.
+func (r *reader) read(ctx context.Context, a *acknowledger) {
+	for ctx.Err() == nil {
+		err := r.readPending(ctx, a)
+		for err == nil && ctx.Err() == nil {
+			err = r.readNew(ctx, a)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if isReply(err, "NOGROUP") {
+			err = r.createGroup(ctx)
+		}
+		if err != nil {
+			r.failed(ctx, err)
+		}
+	}
+}
+
+// createGroup creates the group, and the stream if it does not exist.
+func (r *reader) createGroup(ctx context.Context) error {
+	c := r.source.config
+	id := "0"
+	switch {
+	case c.Start.IsLatest():
+		id = "$"
+	case !c.Start.Time().IsZero():
+		id = before(c.Start.Time())
+	}
+	err := r.source.client.XGroupCreateMkStream(ctx, r.stream, c.Group, id).Err()
+	if err != nil && !isReply(err, "BUSYGROUP") {
+		return fmt.Errorf("redis: create group %q: %w", c.Group, err)
+	}
+	r.in.Logger().LogAttrs(ctx, slog.LevelInfo, "group created", slog.String("topic", r.stream), slog.String("group", c.Group))
+	return nil
+}
+
+// readPending reads the entries that were delivered to a member of the group and not acknowledged, except those that the consumer
+// has. They were delivered to the member before this one, or in a reply that was lost.
+func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
+	s, c := r.source, r.source.config
+	for start := "-"; ; {
+		n, err := a.room(ctx)
+		if err != nil {
+			return err
+		}
+		has := a.has() // before the server is asked, so that an entry that is acknowledged meanwhile is not claimed
+		pending, err := s.client.XPendingExt(ctx, &goredis.XPendingExtArgs{
+			Stream: r.stream, Group: c.Group, Start: start, End: "+", Count: int64(n),
+		}).Result()
+		if err != nil {
+			return fmt.Errorf("redis: read pending entries: %w", err)
+		}
+		if len(pending) == 0 {
+			r.works()
+			return nil
+		}
+		deliveries := map[string]int64{}
+		arguments := []any{"XCLAIM", r.stream, c.Group, c.Member, 0}
+		var ids []string
+		for _, p := range pending {
+			start = "(" + p.ID
+			if !has[p.ID] {
+				ids, arguments = append(ids, p.ID), append(arguments, p.ID)
+				deliveries[p.ID] = p.RetryCount
+			}
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		reply, err := s.client.Do(ctx, arguments...).Result()
+		if err != nil {
+			return fmt.Errorf("redis: claim pending entries: %w", err)
+		}
+		entries, err := readEntries(reply)
+		if err != nil {
+			return fmt.Errorf("redis: claim pending entries: %w", err)
+		}
+		for i := range entries {
+			entries[i].deliveries = deliveries[entries[i].id]
+			delete(deliveries, entries[i].id)
+		}
+		r.add(entries)
+		if err := r.dropRemoved(ctx, deliveries); err != nil {
+			return err
+		}
+	}
+}
+
+// dropRemoved acknowledges pending entries that the stream does not have any more.
+func (r *reader) dropRemoved(ctx context.Context, removed map[string]int64) error {
+	if len(removed) == 0 {
+		return nil
+	}
+	ids := make([]string, 0, len(removed))
+	for id := range removed {
+		ids = append(ids, id)
+	}
+	if err := r.source.client.XAck(ctx, r.stream, r.source.config.Group, ids...).Err(); err != nil {
+		return fmt.Errorf("redis: acknowledge: %w", err)
+	}
+	r.lost(int64(len(ids)))
+	return nil
+}
+
+// lost counts entries that were removed before they were handled.
+func (r *reader) lost(n int64) {
+	r.feed.Lost(n)
+	r.in.Logger().LogAttrs(context.Background(), slog.LevelError, "messages were removed before they were read",
+		slog.String("topic", r.stream), slog.Int64("lost", n))
+}
+
+// readNew waits for entries that no member got before, and reads them.
+func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
+	n, err := a.room(ctx)
+	if err != nil {
+		return err
+	}
+	c := r.source.config
+	reply, err := r.source.client.Do(ctx, "XREADGROUP", "GROUP", c.Group, c.Member, "COUNT", n, "BLOCK", r.block(),
+		"STREAMS", r.stream, ">").Result()
+	if err != nil && !errors.Is(err, goredis.Nil) {
+		return fmt.Errorf("redis: read entries: %w", err)
+	}
+	entries, err := readStreams(reply)
+	if err != nil {
+		return fmt.Errorf("redis: read entries: %w", err)
+	}
+	r.works()
+	r.add(entries)
+	return nil
+}
+
+// block returns the milliseconds that the server waits for entries, less than the client waits for the reply.
+func (r *reader) block() int64 {
+	return max(1, min(longestBlock, r.source.config.Server.ReadTimeout/2).Milliseconds())
+}
+
+// add gives entries to the consumer.
+func (r *reader) add(entries []entry) {
+	if len(entries) == 0 {
+		return
+	}
+	messages := make([]consume.Message, len(entries))
+	for i := range entries {
+		messages[i] = entries[i].message(r.stream)
+	}
+	r.feed.Add(messages)
+}
+
+// failed reports an error, and waits before the next attempt.
+func (r *reader) failed(ctx context.Context, err error) {
+	r.in.Failed(r.stream, err)
+	r.failures++
+	_ = backendkit.Pause(ctx, r.failures, 0)
+}
+
+func (r *reader) works() {
+	r.in.Works(r.stream)
+	r.failures = 0
+}
+
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// isReply reports whether err is an error reply of the server with a code.
+func isReply(err error, code string) bool {
+	reply, ok := errors.AsType[goredis.Error](err)
+	return ok && strings.HasPrefix(reply.Error(), code)
+}

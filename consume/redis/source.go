@@ -1,0 +1,96 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/consume"
+)
+
+var (
+	_ consume.Source   = (*Source)(nil)
+	_ consume.Operator = (*Source)(nil)
+)
+
+// Source reads streams for one group. It belongs to one [consume.Consumer].
+type Source struct {
+	config Config
+	client goredis.UniversalClient
+}
+
+// New returns a source. It does not connect, so servers may be unreachable. If c is invalid, the error joins a
+// [*ConfigError], or a ConfigError of backends/redis, for each fault.
+func New(c Config) (*Source, error) {
+	c, err := c.checked()
+	client, errServer := redis.Client(c.Server)
+	if err := errors.Join(err, errServer); err != nil {
+		return nil, err
+	}
+	c.Topics = slices.Clone(c.Topics)
+	return &Source{config: c, client: client}, nil
+}
+
+// Group returns the name of the group.
+func (s *Source) Group() string { return s.config.Group }
+
+// String returns the servers, the group and the streams, without credentials.
+func (s *Source) String() string { return "redis.Source{" + s.config.String() + "}" }
+
+// Format writes String for every verb.
+func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// Close closes the connections. Run must have returned.
+func (s *Source) Close() error { return s.client.Close() } //nolint:wrapcheck // it says where
+
+// Run reads the streams until ctx ends. See [consume.Source].
+func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
+	var readers sync.WaitGroup
+	for _, stream := range s.config.Topics {
+		r := &reader{source: s, in: in, stream: stream}
+		if s.config.Group == "" {
+			readers.Go(func() { r.readAlone(ctx) })
+		} else {
+			readers.Go(func() { r.stand(ctx) })
+		}
+	}
+	readers.Wait()
+	return nil
+}
+
+// Publish adds a message to another stream, with its fields, and the given fields behind them. See [consume.Source].
+func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, extra []consume.Field) error {
+	fields, ok := m.Raw.([]string)
+	if !ok {
+		return fmt.Errorf("redis: message %s: found a message of another source; want one of this source", m.Position())
+	}
+	arguments := make([]any, 0, 6+len(fields)+2*len(extra))
+	arguments = append(arguments, "XADD", topic)
+	if s.config.Server.MaxLen > 0 {
+		arguments = append(arguments, "MAXLEN", "~", strconv.FormatInt(s.config.Server.MaxLen, 10))
+	}
+	arguments = append(arguments, "*")
+	for _, text := range fields {
+		arguments = append(arguments, text)
+	}
+	for _, f := range extra {
+		arguments = append(arguments, f.Name, f.Value)
+	}
+	if err := s.client.Do(ctx, arguments...).Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}
+
+// before returns the largest ID before those of a time. Reading after it starts at the time.
+func before(t time.Time) string {
+	return strconv.FormatInt(max(0, t.UnixMilli()-1), 10) + "-18446744073709551615"
+}

@@ -1,0 +1,67 @@
+package redis
+
+import (
+	"context"
+	"time"
+)
+
+// watchEach is the time between two looks at how far the group is behind.
+const watchEach = time.Second
+
+// counts are what Redis 7 knows about a stream and a group.
+type counts struct {
+	lag     int64 // entries that the group has not read; -1 means unknown
+	pending int64
+	read    int64 // entries that the group has read; -1 means unknown
+	removed int64 // entries that were removed from the stream
+	last    string
+}
+
+// look returns the counts of the group. ok is false if the group does not exist.
+func (s *Source) look(ctx context.Context, stream string) (c counts, ok bool, err error) {
+	groups, err := s.client.XInfoGroups(ctx, stream).Result()
+	if err != nil {
+		return c, false, err //nolint:wrapcheck // the caller wraps it
+	}
+	for _, g := range groups {
+		if g.Name != s.config.Group {
+			continue
+		}
+		c.lag, c.pending, c.read, c.last = g.Lag, g.Pending, g.EntriesRead, g.LastDeliveredID
+		info, err := s.client.XInfoStream(ctx, stream).Result()
+		if err != nil {
+			return c, false, err //nolint:wrapcheck // the caller wraps it
+		}
+		c.removed = info.EntriesAdded - info.Length
+		if info.EntriesAdded == 0 && info.Length > 0 { // Redis 6.2 does not count
+			c.lag, c.read, c.removed = -1, -1, 0
+		}
+		return c, true, nil
+	}
+	return c, false, nil
+}
+
+// watch tells the consumer how far the group is behind, and counts entries that were removed before they were read, until
+// ctx ends.
+func (r *reader) watch(ctx context.Context) {
+	ticks := time.NewTicker(watchEach)
+	defer ticks.Stop()
+	read, counted := int64(-1), int64(0)
+	for {
+		if c, ok, err := r.source.look(ctx, r.stream); ok && err == nil {
+			r.feed.SetBacklog(c.lag)
+			if c.read != read {
+				read, counted = c.read, 0
+			}
+			if unread := c.removed - c.read; c.read >= 0 && unread > counted {
+				r.lost(unread - counted)
+				counted = unread
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
