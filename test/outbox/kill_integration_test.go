@@ -9,11 +9,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/test/programs"
 )
 
 var (
@@ -30,12 +28,12 @@ var (
 
 //nolint:paralleltest // the databases share a broker, which is killed
 func TestNothingIsLostWhateverIsKilled(t *testing.T) {
-	broker := startServer(t, "redis.sh", "redis", "--fsync", "always")
+	broker := programs.StartServer(t, "redis.sh", "outbox/redis", "--fsync", "always")
 	results := []outcome{}
 	t.Run("PostgreSQL", func(t *testing.T) {
-		postgres := startServer(t, "postgres.sh", "postgres")
-		results = append(results, attack(t, "PostgreSQL", postgres.env(t, "POSTGRES"), broker, map[string]func() error{
-			"database killed": func() error { return postgres.kill(100 * time.Millisecond) },
+		postgres := programs.StartServer(t, "postgres.sh", "outbox/postgres")
+		results = append(results, attack(t, "PostgreSQL", postgres.Env(t, "POSTGRES"), broker, map[string]func() error{
+			"database killed": func() error { return postgres.Kill(100 * time.Millisecond) },
 		}))
 	})
 	t.Run("SQLite", func(t *testing.T) {
@@ -57,9 +55,9 @@ type outcome struct {
 }
 
 // attack runs writers and relays, and attacks them, the broker, and what else is given.
-func attack(t *testing.T, name, address string, broker *server, more map[string]func() error) outcome {
+func attack(t *testing.T, name, address string, broker *programs.Server, more map[string]func() error) outcome {
 	ctx := t.Context()
-	redisURL := broker.env(t, "REDIS_URL")
+	redisURL := broker.Env(t, "REDIS_URL")
 	client := goredis.NewClient(options(t, redisURL))
 	defer func() { require.NoError(t, client.Close()) }()
 	require.NoError(t, client.Del(ctx, stream).Err())
@@ -67,39 +65,39 @@ func attack(t *testing.T, name, address string, broker *server, more map[string]
 	require.NoError(t, err)
 	defer db.close()
 
-	var writers, relays []*process
+	var writers, relays []*programs.Program
 	for range 3 {
-		writers = append(writers, startProcess(t, "writer", address, redisURL))
+		writers = append(writers, startProgram(t, "writer", address, redisURL))
 	}
 	for range 2 {
-		relays = append(relays, startProcess(t, "relay", address, redisURL))
+		relays = append(relays, startProgram(t, "relay", address, redisURL))
 	}
 	kinds := map[string]func() error{
-		"writer killed": func() error { return writers[rand.N(len(writers))].replace() },
-		"relay killed":  func() error { return relays[rand.N(len(relays))].replace() },
+		"writer killed": func() error { return writers[rand.N(len(writers))].Replace() },
+		"relay killed":  func() error { return relays[rand.N(len(relays))].Replace() },
 		"relay stopped beyond its lease": func() error {
-			return relays[rand.N(len(relays))].suspend(3 * time.Second)
+			return relays[rand.N(len(relays))].Suspend(3 * time.Second)
 		},
-		"broker killed": func() error { return broker.kill(100 * time.Millisecond) },
+		"broker killed": func() error { return broker.Kill(100 * time.Millisecond) },
 	}
 	maps.Copy(kinds, more)
 	n := 0
 	for range *attacks {
 		for kind, f := range kinds { // in random order
-			pause(ctx, 200*time.Millisecond+rand.N(800*time.Millisecond))
+			programs.Pause(ctx, 200*time.Millisecond+rand.N(800*time.Millisecond))
 			require.NoError(t, f(), kind)
 			n++
 		}
 	}
 	for _, w := range writers {
-		w.stop()
+		w.Stop()
 	}
 	require.Eventually(t, func() bool {
 		status, err := db.Status(ctx)
 		return err == nil && status.Pending == 0
 	}, time.Minute, 100*time.Millisecond, "rows stay in the outbox")
 	for _, r := range relays {
-		r.stop()
+		r.Stop()
 	}
 	status, err := db.Status(ctx)
 	require.NoError(t, err)
@@ -174,93 +172,8 @@ func options(t *testing.T, url string) *goredis.Options {
 
 func sqliteFile(address string) (string, bool) { return strings.CutPrefix(address, "sqlite:") }
 
-// process is a writer or a relay.
-type process struct {
-	t       *testing.T
-	env     []string
-	command *exec.Cmd
-}
-
-func startProcess(t *testing.T, role, address, redisURL string) *process {
-	p := &process{t: t, env: append(os.Environ(), roleVariable+"="+role, databaseVariable+"="+address, redisVariable+"="+redisURL)}
-	require.NoError(t, p.start())
-	t.Cleanup(func() {
-		_ = p.command.Process.Kill()
-		_ = p.command.Wait()
-	})
-	return p
-}
-
-func (p *process) start() error {
-	p.command = exec.CommandContext(context.WithoutCancel(p.t.Context()), os.Args[0])
-	p.command.Env, p.command.Stderr = p.env, os.Stderr
-	return p.command.Start()
-}
-
-// replace kills the process and starts another.
-func (p *process) replace() error {
-	if err := p.command.Process.Kill(); err != nil {
-		return err
-	}
-	_ = p.command.Wait()
-	return p.start()
-}
-
-// suspend stops the process for a time.
-func (p *process) suspend(wait time.Duration) error {
-	if err := p.command.Process.Signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	pause(p.t.Context(), wait)
-	return p.command.Process.Signal(syscall.SIGCONT)
-}
-
-// stop ends the process with SIGTERM.
-func (p *process) stop() {
-	require.NoError(p.t, p.command.Process.Signal(syscall.SIGTERM))
-	err := p.command.Wait()
-	if status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGTERM {
-		return // it had just been started, and did not catch the signal yet
-	}
-	require.NoError(p.t, err)
-}
-
-// server is a real server, controlled by a script of test/servers.
-type server struct{ script, dir string }
-
-func startServer(t *testing.T, script, name string, args ...string) *server {
-	s := &server{filepath.Join("..", "servers", script), filepath.Join("..", "..", ".run", "outbox", name)}
-	_, err := s.run("stop") // an interrupted run may have left it running
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = s.run("stop") })
-	_, err = s.run(append([]string{"start", "--clean"}, args...)...)
-	require.NoError(t, err)
-	return s
-}
-
-func (s *server) run(args ...string) (string, error) {
-	command := exec.CommandContext(context.Background(), "bash", append([]string{s.script, "--dir", s.dir}, args...)...)
-	command.Stderr = os.Stderr
-	out, err := command.Output()
-	return string(out), err
-}
-
-func (s *server) env(t *testing.T, name string) string {
-	out, err := s.run("env")
-	require.NoError(t, err)
-	found := regexp.MustCompile(`(?m)^` + name + `=(.*)$`).FindStringSubmatch(out)
-	require.NotNil(t, found, out)
-	return found[1]
-}
-
-// kill kills the server with SIGKILL and starts it again.
-func (s *server) kill(down time.Duration) error {
-	if _, err := s.run("kill9"); err != nil {
-		return err
-	}
-	pause(context.Background(), down)
-	_, err := s.run("restart")
-	return err
+func startProgram(t *testing.T, role, address, redisURL string) *programs.Program {
+	return programs.Start(t, roleVariable+"="+role, databaseVariable+"="+address, redisVariable+"="+redisURL)
 }
 
 // writeResults replaces the table of results in a page.

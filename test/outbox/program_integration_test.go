@@ -25,6 +25,7 @@ import (
 	"github.com/signalcast/signalcast/outbox"
 	"github.com/signalcast/signalcast/outbox/postgres"
 	"github.com/signalcast/signalcast/outbox/sqlite"
+	"github.com/signalcast/signalcast/test/programs"
 )
 
 // The test binary runs as one of these programs if the variable is set. Programs are killed.
@@ -196,7 +197,7 @@ func write(ctx context.Context, address string) error {
 		}
 		c := changed{Key: mathrand.N(int64(keys)), ID: rand.Text()}
 		if err := db.change(ctx, registry, c, fail); err != nil && !errors.Is(err, errRolledBack) {
-			pause(ctx, 50*time.Millisecond)
+			programs.Pause(ctx, 50*time.Millisecond)
 		}
 	}
 	return nil
@@ -210,7 +211,7 @@ func open(ctx context.Context, address string) (db *database, r *signalcast.Regi
 				return db, r, nil
 			}
 		}
-		pause(ctx, 100*time.Millisecond)
+		programs.Pause(ctx, 100*time.Millisecond)
 	}
 	return nil, nil, errors.Join(ctx.Err(), err)
 }
@@ -230,11 +231,4 @@ func relay(ctx context.Context, address, redisURL string) error {
 		return err
 	}
 	return errors.Join(r.Run(ctx), backend.Close(context.WithoutCancel(ctx)))
-}
-
-func pause(ctx context.Context, wait time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(wait):
-	}
 }
