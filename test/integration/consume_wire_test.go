@@ -160,7 +160,7 @@ func produceWireCases(t *testing.T, topic string, cases []wireCase) map[string]s
 		for _, h := range c.Headers {
 			record.Headers = append(record.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(wireText(h[1]))})
 		}
-		if len(record.Value) > 5 && record.Value[0] == 0 {
+		if len(record.Value) >= 5 && record.Value[0] == 0 {
 			schema, err := registry.CreateSchema(t.Context(), topic+"-"+strconv.Itoa(i), sr.Schema{Schema: writerSchema(t, c)})
 			require.NoError(t, err, c.Case)
 			record.Value = append([]byte{0, byte(schema.ID >> 24), byte(schema.ID >> 16), byte(schema.ID >> 8), byte(schema.ID)}, record.Value[5:]...)
