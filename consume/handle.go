@@ -33,10 +33,15 @@ func (c *Consumer) work() {
 		c.mu.Unlock()
 		o, err := c.attempt(it)
 		c.mu.Lock()
+		var attrs []slog.Attr // before another worker has the message
 		change := c.complete(it, o, err)
+		if change == nowHeld {
+			attrs = it.attrs(err)
+		}
 		if change != unchanged {
+			topic := it.feed.config.Topic
 			c.mu.Unlock()
-			c.logLane(it, change, err)
+			c.logLane(change, topic, attrs)
 			c.mu.Lock()
 		}
 	}
@@ -198,12 +203,12 @@ func (c *Consumer) backoff(n int) time.Duration {
 	return min(wait, c.config.Retry.Max)
 }
 
-func (c *Consumer) logLane(it *item, change laneChange, err error) {
+func (c *Consumer) logLane(change laneChange, topic string, attrs []slog.Attr) {
 	if change == nowFree {
-		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", it.feed.config.Topic))
+		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", topic))
 		return
 	}
-	c.log.LogAttrs(context.Background(), slog.LevelWarn, "message failed, retrying", it.attrs(err)...)
+	c.log.LogAttrs(context.Background(), slog.LevelWarn, "message failed, retrying", attrs...)
 }
 
 // attrs describe a message and its failure in the log.
