@@ -70,3 +70,13 @@ func consumeEvents(ctx context.Context, source consume.Source, config consume.Co
 	}
 	return stop, nil
 }
+
+// sendEvents sends n events and waits for their acknowledgements.
+func sendEvents(ctx context.Context, r *signalcast.Registry, d *signalcast.Dispatcher, events []learning.CourseEnrollmentEvent, n int) error {
+	for i := range n {
+		if _, err := learning.CourseEnrollmentCreated.SendAsync(ctx, r, events[i%len(events)]); err != nil {
+			return err
+		}
+	}
+	return d.Flush(ctx)
+}

@@ -98,7 +98,7 @@ func (c *redisContests) readBare(ctx context.Context, group string, n int) error
 
 func (c *redisContests) readWatermill(ctx context.Context, group string, n int) error {
 	s, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
-		Client: c.bare, Unmarshaller: redisFields{}, ConsumerGroup: group, OldestId: "0",
+		Client: goredis.NewClient(&goredis.Options{Addr: c.addr}), Unmarshaller: redisFields{}, ConsumerGroup: group, OldestId: "0",
 	}, nil)
 	if err != nil {
 		return err

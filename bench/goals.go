@@ -93,6 +93,8 @@ const (
 	kafkaAsync6       = "Kafka, 6 partitions, not waiting"
 	kafkaSync64       = "Kafka, 64 waiting"
 	kafkaSync1        = "Kafka, 1 waiting"
+	consumeRedis      = "consuming: Redis"
+	consumeKafka      = "consuming: Kafka"
 	outboxTx1         = "outbox: transactions, 1 writer"
 	outboxTx8         = "outbox: transactions, 8 writers"
 	outboxRedis       = "outbox: PostgreSQL to Redis"
@@ -172,6 +174,12 @@ func goals() []goal {
 			what: "… woken by NOTIFY", contest: outboxLatency, contender: wokenByNotify,
 			of: inMilliseconds, atMost: 5, unit: " ms", why: whyLatency,
 		},
+		faster("Consuming: Redis, against a raw socket that decodes nothing", consumeRedis, ours, rawSocket, 0.8, whyConsume),
+		faster("… against go-redis, which decodes nothing", consumeRedis, ours, bareRedis, 1.15, whyConsume),
+		faster("… against watermill", consumeRedis, ours, watermillLib, 18, whyConsume),
+		faster("Consuming: Kafka, against a group of franz-go that decodes nothing", consumeKafka, ours, bareFranz, 0.75, whyConsume),
+		costs("… processor time", consumeKafka, ours, bareFranz, byProcessor, 1.45, whyConsume),
+		faster("… against watermill", consumeKafka, ours, watermillLib, 3.5, whyConsume),
 		costs("A configuration of 1,000 event types with 4 topics merged, checked and activated, against code by hand",
 			configContest, ours, byHand, byTime, 3, whyConfig),
 		faster("… against the Python reference", configContest, ours, reference, 5, whyReferenceConfig),

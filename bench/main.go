@@ -119,8 +119,8 @@ func (f *runner) wants(contests ...string) bool {
 // runAll starts the servers of the contests that run, and runs them.
 func (f *runner) runAll(ctx context.Context) error {
 	python := f.wants(wholeContest, configContest, redisAsync, kafkaAsync1)
-	redis := f.wants(redisAsync, redisSync, loadContest)
-	kafka := f.wants(kafkaAsync1, kafkaAsync6, kafkaSync64, kafkaSync1)
+	redis := f.wants(redisAsync, redisSync, loadContest, consumeRedis)
+	kafka := f.wants(kafkaAsync1, kafkaAsync6, kafkaSync64, kafkaSync1, consumeKafka)
 	outbox := f.wants(outboxTx1, outboxTx8, outboxRedis, outboxKafka, outboxDiscard, outboxHindered, outboxLatency)
 	env := map[string]string{}
 	for _, s := range []struct {
@@ -208,7 +208,14 @@ func (f *runner) onRedis(ctx context.Context, addr string) error {
 			return err
 		}
 	}
-	return nil
+	if !f.wants(consumeRedis) {
+		return nil
+	}
+	consuming, err := c.consumeContest(ctx, 100_000)
+	if err != nil {
+		return err
+	}
+	return f.runContest(ctx, consuming)
 }
 
 func (f *runner) onKafka(ctx context.Context, broker, registry string) error {
@@ -249,7 +256,14 @@ func (f *runner) onKafka(ctx context.Context, broker, registry string) error {
 			return err
 		}
 	}
-	return nil
+	if !f.wants(consumeKafka) {
+		return nil
+	}
+	consuming, err := c.consumeContest(ctx, 300_000)
+	if err != nil {
+		return err
+	}
+	return f.runContest(ctx, consuming)
 }
 
 // postgresSettings returns the options of the server. Checkpoints are made between the rounds.

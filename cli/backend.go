@@ -46,36 +46,54 @@ func openBackend(text string, timeout time.Duration, options ...func(*kafkaconfi
 }
 
 func openKafka(text string, timeout time.Duration, options []func(*kafkaconfig.Config)) (signalcast.Backend, error) {
+	if timeout < time.Second {
+		return nil, fmt.Errorf("--timeout: found %v; want 1s or more for Kafka", timeout)
+	}
+	c, client, err := kafkaConfig("--to", text)
+	if err != nil {
+		return nil, err
+	}
+	c.DeliveryTimeout, c.RegisterOnUse = timeout, true
+	for _, option := range options {
+		option(&c)
+	}
+	if client == "franz" {
+		backend, err := franz.New(c)
+		return backend, asFlags("--to", err)
+	}
+	backend, err := kafka.New(c)
+	return backend, asFlags("--to", err)
+}
+
+// kafkaConfig returns the configuration and the client that the URL in a flag names.
+func kafkaConfig(flag, text string) (c kafkaconfig.Config, client string, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("--to: found a malformed Kafka URL; want one of\n%s", backendForms)
+		return c, "", fmt.Errorf("%s: found a malformed Kafka URL; want one of\n%s", flag, backendForms)
 	}
 	settings := u.Query()
 	for name := range settings {
 		if !slices.Contains([]string{"registry", "client"}, name) {
-			return nil, fmt.Errorf("--to: found the parameter %q; want registry or client", name)
+			return c, "", fmt.Errorf("%s: found the parameter %q; want registry or client", flag, name)
 		}
 	}
-	if timeout < time.Second {
-		return nil, fmt.Errorf("--timeout: found %v; want 1s or more for Kafka", timeout)
-	}
-	c := franz.Config{Brokers: strings.Split(u.Host, ","), DeliveryTimeout: timeout, RegisterOnUse: true}
+	c.Brokers = strings.Split(u.Host, ",")
 	if u.Scheme == "kafkas" {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if u.User != nil {
 		if c.TLS == nil {
-			return nil, errors.New("--to: found credentials in a kafka URL, which sends them unencrypted; want kafkas")
+			return c, "", fmt.Errorf("%s: found credentials in a kafka URL, which sends them unencrypted; want kafkas", flag)
 		}
 		c.SASLMechanism, c.SASLUsername = "PLAIN", u.User.Username()
 		c.SASLPassword, _ = u.User.Password()
 		if c.SASLUsername == "" || c.SASLPassword == "" {
-			return nil, errors.New("--to: found a key without a secret, or a secret without a key; want kafkas://key:secret@host:port")
+			return c, "", fmt.Errorf("%s: found a key without a secret, or a secret without a key; want kafkas://key:secret@host:port", flag)
 		}
 	}
 	registry, err := url.Parse(settings.Get("registry"))
 	if err != nil {
-		return nil, errors.New("--to: registry: found a malformed URL; want one such as http://localhost:8081, with special characters percent-encoded")
+		return c, "", fmt.Errorf("%s: registry: found a malformed URL; want one such as http://localhost:8081, with special characters percent-encoded", flag)
 	}
 	if registry.User != nil {
 		c.SchemaRegistryUsername = registry.User.Username()
@@ -83,37 +101,35 @@ func openKafka(text string, timeout time.Duration, options []func(*kafkaconfig.C
 		registry.User = nil
 	}
 	c.SchemaRegistry = registry.String()
-	for _, option := range options {
-		option(&c)
-	}
-	client := cmp.Or(settings.Get("client"), "kafka-go")
+	client = cmp.Or(settings.Get("client"), "kafka-go")
 	switch {
 	case client != "franz" && client != "kafka-go":
-		return nil, fmt.Errorf("--to: client: found %q; want kafka-go or franz", client)
+		return c, "", fmt.Errorf("%s: client: found %q; want kafka-go or franz", flag, client)
 	case c.SchemaRegistry == "":
-		return nil, errors.New("--to: registry: missing; want ?registry=URL, such as kafka://localhost:9092?registry=http://localhost:8081")
-	case client == "franz":
-		backend, err := franz.New(c)
-		return backend, asFlags(err)
-	default:
-		backend, err := kafka.New(c)
-		return backend, asFlags(err)
+		return c, "", fmt.Errorf("%s: registry: missing; want ?registry=URL, such as kafka://localhost:9092?registry=http://localhost:8081", flag)
 	}
+	return c, client, nil
 }
 
 // asFlags replaces each invalid field of the configuration by the part of the command line that
-// sets it.
-func asFlags(err error) error {
+// sets it. flag is the flag of the URL.
+func asFlags(flag string, err error) error {
 	var faults []error
 	for _, fault := range flatten(err) {
 		if field, ok := errors.AsType[*kafkaconfig.ConfigError](fault); ok {
 			name, _, _ := strings.Cut(field.Field, "[") // Brokers[0]
-			flag := map[string]string{
-				"Brokers": "--to: host", "SchemaRegistry": "--to: registry", "SchemaRegistryUsername": "--to: user of the registry",
-				"SchemaRegistryPassword": "--to: password of the registry", "SASLUsername": "--to: key", "SASLPassword": "--to: secret",
-				"DeliveryTimeout": "--timeout",
+			part := map[string]string{
+				"Brokers": ": host", "SchemaRegistry": ": registry", "SchemaRegistryUsername": ": user of the registry",
+				"SchemaRegistryPassword": ": password of the registry", "SASLUsername": ": key", "SASLPassword": ": secret",
 			}[name]
-			fault = fmt.Errorf("%s: %s; want %s", cmp.Or(flag, field.Field), field.Found, field.Want)
+			where := field.Field
+			switch {
+			case part != "":
+				where = flag + part
+			case name == "DeliveryTimeout":
+				where = "--timeout"
+			}
+			fault = fmt.Errorf("%s: %s; want %s", where, field.Found, field.Want)
 		}
 		faults = append(faults, fault)
 	}

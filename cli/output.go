@@ -107,6 +107,13 @@ func writeJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
+// writeJSONLine writes v as one line.
+func writeJSONLine(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
 // place is a position in the text of a layer.
 type place struct {
 	Layer  string `json:"layer,omitempty"`

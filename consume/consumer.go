@@ -3,7 +3,6 @@ package consume
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,6 @@ type Consumer struct {
 	source   Source
 	config   Config
 	log      *slog.Logger
-	seed     maphash.Seed
 	running  atomic.Bool
 	troubles troubles
 
@@ -48,7 +46,7 @@ func New(r *signalcast.Registry, s Source, c Config) (*Consumer, error) {
 		return nil, err
 	}
 	consumer := &Consumer{
-		registry: r, source: s, config: c, seed: maphash.MakeSeed(),
+		registry: r, source: s, config: c,
 		feeds: map[*Feed]struct{}{}, held: map[*lane]struct{}{}, topics: map[string]*topicCounts{}, skipped: map[string]int64{},
 	}
 	consumer.wake = sync.NewCond(&consumer.mu)

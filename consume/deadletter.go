@@ -8,6 +8,8 @@ import (
 
 // The fields that a dead letter has behind those of its message.
 const (
+	// FieldPrefix begins the names of all of them.
+	FieldPrefix = "signalcast_"
 	// FieldReason says why the message could not be handled. It contains no event data, unless a receiver puts it into an
 	// error.
 	FieldReason = "signalcast_reason"

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +46,7 @@ func newEventReader(c *Consumer, topic string) eventReader {
 func (r *eventReader) read(it *item, m *Message) {
 	it.message = m
 	if m.Key != nil {
-		it.hash = maphash.Bytes(r.consumer.seed, m.Key)
+		it.hash = hashKey(m.Key)
 	}
 	if m.Value == nil && m.Err == nil && len(m.Attributes.Type) == 0 {
 		it.skipped = true // a tombstone has no headers
@@ -85,9 +84,18 @@ func (r *eventReader) read(it *item, m *Message) {
 	}
 	if path := r.paths[eventType]; m.Key == nil && path != "" {
 		if r.key, err = it.event.AppendKey(r.key[:0], path); err == nil {
-			it.hash = maphash.Bytes(r.consumer.seed, r.key)
+			it.hash = hashKey(r.key)
 		}
 	}
+}
+
+// hashKey returns the FNV-1a hash of a key. The lanes of keys are the same in each process.
+func hashKey(key []byte) uint64 {
+	hash := uint64(14695981039346656037)
+	for _, b := range key {
+		hash = (hash ^ uint64(b)) * 1099511628211
+	}
+	return hash
 }
 
 var (

@@ -1,8 +1,10 @@
 package consume_test
 
 import (
+	"bytes"
 	"context"
-	"strings"
+	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,191 +15,146 @@ import (
 	"github.com/signalcast/signalcast/consume"
 )
 
-func TestUnusualMessages(t *testing.T) {
-	t.Parallel()
-	broker := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	const id = "b4d1f2a0-1111-4222-8333-444455556666"
-	type metadata = signalcast.Metadata
-	for name, c := range map[string]struct {
-		change func(m *consume.Message)
-		want   string // handled, skipped, or the start of the reason of the dead letter
-		check  func(t *testing.T, e metadata)
-	}{
-		"type missing":        {func(m *consume.Message) { m.Attributes.Type = nil }, "type: found nothing", nil},
-		"type not UTF-8":      {func(m *consume.Message) { m.Attributes.Type = []byte{0xff} }, "type: found invalid UTF-8", nil},
-		"type unknown":        {func(m *consume.Message) { m.Attributes.Type = []byte("other") }, "skipped", nil},
-		"value null":          {func(m *consume.Message) { m.Value = nil }, "skipped", nil},
-		"value null, no type": {func(m *consume.Message) { m.Value, m.Attributes = nil, consume.Attributes{} }, "skipped", nil},
-		"value empty":         {func(m *consume.Message) { m.Value = []byte{} }, "received data", nil},
-		"bytes left":          {func(m *consume.Message) { m.Value = append(m.Value, 1) }, "received data", nil},
-		"bytes missing":       {func(m *consume.Message) { m.Value = m.Value[:1] }, "received data", nil},
-		"value too large":     {func(m *consume.Message) { m.Value = make([]byte, 101) }, "found event data of 101 bytes", nil},
-		"source's error":      {func(m *consume.Message) { m.Err = errFails }, "fails", nil},
-		"deliveries":          {func(m *consume.Message) { m.Deliveries = 21 }, "found 21 deliveries", nil},
-		"deliveries allowed":  {func(m *consume.Message) { m.Deliveries = 20 }, "handled", nil},
-		"id malformed":        {func(m *consume.Message) { m.Attributes.ID = []byte("7") }, "id: found", nil},
-		"id missing": {func(m *consume.Message) { m.Attributes.ID = nil }, "handled", func(t *testing.T, e metadata) {
-			t.Helper()
-			require.NotZero(t, e.ID)
-			require.Equal(t, byte('5'), e.ID.String()[14])
-		}},
-		"id in braces": {func(m *consume.Message) { m.Attributes.ID = []byte("{" + id + "}") }, "handled", func(t *testing.T, e metadata) {
-			t.Helper()
-			require.Equal(t, id, e.ID.String())
-		}},
-		"id as URN": {func(m *consume.Message) { m.Attributes.ID = []byte("urn:uuid:" + strings.ReplaceAll(id, "-", "")) }, "handled",
-			func(t *testing.T, e metadata) {
-				t.Helper()
-				require.Equal(t, id, e.ID.String())
-			}},
-		"time missing": {func(m *consume.Message) { m.Attributes.Time = nil }, "handled", func(t *testing.T, e metadata) {
-			t.Helper()
-			require.Equal(t, broker, e.Time)
-		}},
-		"time malformed": {func(m *consume.Message) { m.Attributes.Time = []byte("noon") }, "handled", func(t *testing.T, e metadata) {
-			t.Helper()
-			require.Equal(t, broker, e.Time)
-		}},
-		"time with offset": {func(m *consume.Message) { m.Attributes.Time = []byte("2026-01-02T03:04:05+01:00") }, "handled",
-			func(t *testing.T, e metadata) {
-				t.Helper()
-				require.Equal(t, time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), e.Time)
-			}},
-		"time without offset": {func(m *consume.Message) { m.Attributes.Time = []byte("2026-01-02T03:04:05") }, "time: found", nil},
-		"others malformed": {func(m *consume.Message) {
-			a := &m.Attributes
-			a.Source, a.SourceHost, a.SourceLib, a.MinorVersion = []byte{0xff}, []byte{0xff}, []byte("v1"), []byte("-1")
-		}, "handled", func(t *testing.T, e metadata) {
-			t.Helper()
-			require.Equal(t, metadata{ID: e.ID, EventType: eventType, Time: e.Time, FromEventBus: true}, e)
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var got metadata
-				p := start(t, consume.Config{MaxBytes: 100, Hooks: consume.Hooks{
-					Handled: func(_ *consume.Message, e metadata) { got = e },
-				}}, true, nil)
-				reason := ""
-				p.source.published = func(_ string, _ *consume.Message, extra []consume.Field) error {
-					reason = extra[0].Value
-					return nil
-				}
-				m := p.message("secret")
-				m.Time = broker
-				c.change(&m)
-				p.feed.Add([]consume.Message{m})
-				synctest.Wait()
-				_, n := p.feed.Take(nil)
-				require.Equal(t, 1, n)
-				counts := p.counts()
-				switch c.want {
-				case "handled":
-					require.Equal(t, int64(1), counts.Handled, reason)
-					require.True(t, got.FromEventBus)
-					if c.check != nil {
-						c.check(t, got)
-					}
-				case "skipped":
-					require.Equal(t, int64(1), counts.Skipped, reason)
-				default:
-					require.Equal(t, int64(1), counts.DeadLettered)
-					require.Contains(t, reason, c.want)
-					require.NotContains(t, reason, "secret")
-				}
-				require.NoError(t, p.stop())
-			})
+// handleOne gives a message to a consumer and returns its event, or the reason why it was dropped.
+func handleOne(t *testing.T, m consume.Message, config consume.Config) (meta signalcast.Metadata, handled bool, fault error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(false)
+		config.OnFailure = consume.Drop
+		config.Hooks.Dropped = func(_ *consume.Message, err error) { fault = err }
+		r := start(t, s, config, func(_ context.Context, e signalcast.Event[changed]) error {
+			meta, handled = e.Metadata, true
+			return nil
 		})
+		s.feed.Add([]consume.Message{m})
+		synctest.Wait()
+		r.stop(t)
+	})
+	return meta, handled, fault
+}
+
+func TestAttributesBecomeMetadata(t *testing.T) {
+	t.Parallel()
+	m := message("a", 1)
+	m.Attributes.ID = []byte("{A3D4CF8C000011F08000000000000000}")
+	m.Attributes.Time = []byte("2026-01-02T03:04:05.678901+01:00")
+	m.Attributes.Source, m.Attributes.SourceHost = []byte("openedx/lms/web"), []byte("host")
+	m.Attributes.SourceLib, m.Attributes.MinorVersion = []byte("11.2.0"), []byte("3")
+	meta, handled, _ := handleOne(t, m, consume.Config{})
+	require.True(t, handled)
+	id, err := signalcast.ParseUUID("a3d4cf8c-0000-11f0-8000-000000000000")
+	require.NoError(t, err)
+	require.Equal(t, signalcast.Metadata{
+		ID: id, EventType: orderChanged.EventType(), MinorVersion: 3, Source: "openedx/lms/web", SourceHost: "host", SourceLib: "11.2.0",
+		Time: time.Date(2026, 1, 2, 2, 4, 5, 678901000, time.UTC), FromEventBus: true,
+	}, meta)
+}
+
+// Attributes that are missing or not readable are set from the message, or are empty.
+func TestMissingAttributesAreNoFault(t *testing.T) {
+	t.Parallel()
+	m := message("a", 1)
+	m.Time = time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
+	m.Attributes.Time, m.Attributes.Source = []byte("yesterday"), []byte("\xff\xfe")
+	m.Attributes.SourceLib, m.Attributes.MinorVersion = []byte("v1.0"), []byte("x")
+	meta, handled, _ := handleOne(t, m, consume.Config{})
+	require.True(t, handled)
+	require.Equal(t, m.Time, meta.Time)
+	require.Empty(t, meta.Source+meta.SourceLib)
+	require.Zero(t, meta.MinorVersion)
+	again, _, _ := handleOne(t, m, consume.Config{})
+	require.Equal(t, meta.ID, again.ID, "the same at each delivery")
+	m.Offset = 2
+	other, _, _ := handleOne(t, m, consume.Config{})
+	require.NotEqual(t, meta.ID, other.ID)
+}
+
+func TestUnreadableMessagesAreNotHandled(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*consume.Message){
+		"type: found nothing":                  func(m *consume.Message) { m.Attributes.Type = nil },
+		"type: found invalid UTF-8":            func(m *consume.Message) { m.Attributes.Type = []byte("\xff") },
+		"id: found text of another form":       func(m *consume.Message) { m.Attributes.ID = []byte("hidden-secret") },
+		"time: found a time without an offset": func(m *consume.Message) { m.Attributes.Time = []byte("2026-01-02T03:04:05") },
+		"found event data of 100 bytes":        func(m *consume.Message) { m.Value = make([]byte, 100) },
+		"received data of":                     func(m *consume.Message) { m.Value = append(m.Value, 0) },
+		"found 21 deliveries":                  func(m *consume.Message) { m.Deliveries = 21 },
+		"header x: found two":                  func(m *consume.Message) { m.Err = errors.New("header x: found two; want one") },
+	} {
+		m := message("a", 1)
+		change(&m)
+		_, handled, fault := handleOne(t, m, consume.Config{MaxBytes: 50})
+		require.False(t, handled, want)
+		require.ErrorContains(t, fault, want)
+		require.NotContains(t, fault.Error(), "hidden-secret")
 	}
 }
 
-func TestFailUnknown(t *testing.T) {
+func TestEventsWithoutReceiversAreSkipped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{FailUnknown: true}, false, nil)
-		unknown := p.message("a")
-		unknown.Attributes.Type = []byte("other")
-		p.feed.Add([]consume.Message{unknown})
-		synctest.Wait()
-		require.Equal(t, int64(1), p.counts().DeadLettered)
-		require.Empty(t, p.Stats().Skipped)
-		require.NoError(t, p.stop())
+		s := newScript(true)
+		skipped := 0
+		r := start(t, s, consume.Config{Hooks: consume.Hooks{Skipped: func(*consume.Message) { skipped++ }}})
+		unknown, empty := message("a", 2), message("a", 3)
+		unknown.Attributes.Type, empty.Value = []byte("org.example.unknown.v1"), nil
+		s.feed.Add([]consume.Message{message("a", 1), unknown, empty})
+		require.Equal(t, []int64{3}, s.taken())
+		require.Equal(t, map[string]int64{orderChanged.EventType(): 1, "org.example.unknown.v1": 1}, r.Stats().Skipped)
+		require.Equal(t, 3, skipped)
+		r.stop(t)
+	})
+	m := message("a", 1)
+	m.Attributes.Type = []byte("org.example.unknown.v1")
+	_, _, fault := handleOne(t, m, consume.Config{FailUnknown: true})
+	require.ErrorContains(t, fault, "found an event type that is not registered")
+}
+
+// The configuration of the producers gives messages without keys their lanes.
+func TestKeysComeFromTheData(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, keys := range []signalcast.ProducerConfig{nil, {orderChanged.EventType(): {"orders": {EventKeyField: new("key")}}}} {
+			s, g := newScript(false), newGate(1)
+			r := start(t, s, consume.Config{Keys: keys}, g.receive)
+			one, two := message("a", 1), message("b", 2)
+			one.Key, two.Key = nil, nil
+			s.feed.Add([]consume.Message{one, two})
+			synctest.Wait()
+			want := int64(0) // one lane
+			if keys != nil {
+				want = 1
+			}
+			require.Equal(t, want, r.counts().Handled)
+			close(g.open[1])
+			synctest.Wait()
+			require.EqualValues(t, 2, r.counts().Handled)
+			r.stop(t)
+		}
 	})
 }
 
-func TestIDOfAMessageWithoutOneIsTheSameAtEachDelivery(t *testing.T) {
+func TestLogsHaveNoEventData(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ids := map[signalcast.UUID]int{}
-		p := start(t, consume.Config{Concurrency: 1, Hooks: consume.Hooks{
-			Handled: func(_ *consume.Message, e signalcast.Metadata) { ids[e.ID]++ },
-		}}, false, nil)
-		m, other := p.message("a"), p.message("a")
-		m.Attributes.ID, other.Attributes.ID = nil, nil
-		p.feed.Add([]consume.Message{m, m, other})
-		synctest.Wait()
-		require.Len(t, ids, 2)
-		require.NoError(t, p.stop())
-	})
-}
-
-func TestMessageFromReturnsTheMessageOfTheReceiver(t *testing.T) {
-	t.Parallel()
-	_, ok := consume.MessageFrom(t.Context())
-	require.False(t, ok)
-	synctest.Test(t, func(t *testing.T) {
-		var position string
-		p := start(t, consume.Config{}, false, func(ctx context.Context, _ string) error {
-			ctx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			if m, ok := consume.MessageFrom(ctx); ok {
-				position = m.Position()
+		var log bytes.Buffer
+		s := newScript(false)
+		r := start(t, s, consume.Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), Concurrency: 1}, func(_ context.Context, e signalcast.Event[changed]) error {
+			switch e.Data.N {
+			case 1:
+				panic(e.Data.Key)
+			case 2:
+				return consume.ErrPermanent
 			}
 			return nil
 		})
-		p.add("a")
+		cut := message("hidden-secret", 3)
+		cut.Value = cut.Value[:5]
+		s.feed.Add([]consume.Message{message("hidden-secret", 2), cut, message("hidden-secret", 1)})
 		synctest.Wait()
-		require.Equal(t, topic+"/id0", position)
-		require.NoError(t, p.stop())
+		r.stop(t)
+		require.Contains(t, log.String(), "message dead-lettered")
+		require.Contains(t, log.String(), "message failed, retrying")
+		require.NotContains(t, log.String(), "hidden-secret")
 	})
-}
-
-func TestReturnedMessagesAreNotReportedAsSkipped(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{}, false, nil)
-		require.NoError(t, p.feed.Drain(t.Context()))
-		m := p.message("a")
-		m.Attributes.Type = []byte("other")
-		p.feed.Add([]consume.Message{m})
-		require.Equal(t, int64(1), p.counts().Returned)
-		require.Empty(t, p.Stats().Skipped)
-		require.NoError(t, p.stop())
-	})
-}
-
-func TestConfigErrorsNameTheSetting(t *testing.T) {
-	t.Parallel()
-	r, s := signalcast.NewRegistry(), &script{}
-	for setting, c := range map[string]consume.Config{
-		"Concurrency":    {Concurrency: -1},
-		"MaxInFlight":    {MaxInFlight: -1},
-		"MaxBytes":       {MaxBytes: -1},
-		"Retry.Attempts": {Retry: consume.Retry{Attempts: -1}},
-		"Retry.Min":      {Retry: consume.Retry{Min: 1}},
-		"Retry.Max":      {Retry: consume.Retry{Max: -1}},
-		"Grace":          {Grace: -1},
-		"OnFailure":      {OnFailure: 7},
-	} {
-		_, err := consume.New(r, s, c)
-		var fault *consume.ConfigError
-		require.ErrorAs(t, err, &fault, setting)
-		require.Equal(t, setting, fault.Setting)
-		require.Regexp(t, `^consume: `+setting+`: found .+; want .+$`, err.Error())
-	}
-	_, err := consume.New(nil, s, consume.Config{})
-	require.ErrorContains(t, err, "registry")
-	_, err = consume.New(r, nil, consume.Config{})
-	require.ErrorContains(t, err, "source")
 }

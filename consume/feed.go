@@ -262,6 +262,10 @@ func (f *Feed) Lost(n int64) {
 func (f *Feed) Drain(ctx context.Context) error {
 	c := f.consumer
 	c.mu.Lock()
+	if f.closed {
+		c.mu.Unlock()
+		return nil
+	}
 	f.draining = true
 	for i := range f.lanes {
 		f.cut(&f.lanes[i])

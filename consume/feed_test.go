@@ -8,233 +8,182 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/consume"
 )
 
-func TestRoomOfAnOrderedFeedCountsWhatIsBehindTheFirstPendingMessage(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		ordered     bool
-		room, taken int
-	}{
-		"ordered": {true, 1, 0},
-		"single":  {false, 3, 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				release := make(chan struct{})
-				p := start(t, consume.Config{MaxInFlight: 4}, c.ordered, func(_ context.Context, name string) error {
-					if name == "a" {
-						<-release
-					}
-					return nil
-				})
-				require.Equal(t, 4, p.feed.Room())
-				p.add("a", "b", "c")
-				synctest.Wait()
-				require.Equal(t, c.room, p.feed.Room())
-				taken, n := p.feed.Take(nil)
-				require.Equal(t, c.taken, n)
-				require.Len(t, taken, c.taken)
-				close(release)
-				synctest.Wait()
-				taken, rest := p.feed.Take(nil)
-				require.Equal(t, 3, n+rest)
-				require.Len(t, taken, 1)
-				require.Equal(t, 3, p.feed.Unacknowledged())
-				p.feed.Acknowledged(3)
-				require.Zero(t, p.feed.Unacknowledged())
-				require.Equal(t, 4, p.feed.Room())
-				require.NoError(t, p.stop())
-			})
-		})
+// gate is a receiver whose calls wait until they are released.
+type gate struct{ open map[int64]chan struct{} }
+
+func newGate(numbers ...int64) *gate {
+	g := &gate{open: map[int64]chan struct{}{}}
+	for _, n := range numbers {
+		g.open[n] = make(chan struct{})
 	}
+	return g
 }
 
-func TestFeedIsFullUntilAcknowledgement(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{MaxInFlight: 2}, false, nil)
-		p.add("a", "b")
-		synctest.Wait()
-		require.Zero(t, p.feed.Room())
-		_, n := p.feed.Take(nil)
-		require.Zero(t, p.feed.Room())
-		p.feed.Acknowledged(n)
-		require.Equal(t, 2, p.feed.Room())
-		require.NoError(t, p.stop())
-	})
-}
-
-func TestNotifyTellsThatMessagesWereHandled(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{}, false, nil)
-		notify := make(chan struct{}, 1)
-		feed := p.in.Open(consume.FeedConfig{Topic: topic, Notify: notify})
-		defer feed.Close()
-		for range 3 {
-			feed.Add([]consume.Message{p.message("a")})
-			<-notify
-			_, n := feed.Take(nil)
-			require.Equal(t, 1, n)
+func (g *gate) receive(ctx context.Context, e signalcast.Event[changed]) error {
+	if wait, ok := g.open[e.Data.N]; ok {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		require.NoError(t, p.stop())
+	}
+	return nil
+}
+
+// An ordered feed acknowledges a message only when those before it are handled.
+func TestOrderedFeedAcknowledgesThePrefix(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newScript(true), newGate(1, 3)
+		r := start(t, s, consume.Config{MaxInFlight: 10}, g.receive)
+		s.feed.Add([]consume.Message{message("a", 1), message("b", 2), message("c", 3), message("d", 4)})
+		synctest.Wait()
+		require.Empty(t, s.taken())
+		require.Equal(t, 6, s.feed.Room(), "messages behind one that is not handled take room")
+		close(g.open[1])
+		synctest.Wait()
+		require.Equal(t, []int64{2}, s.taken())
+		require.Equal(t, 8, s.feed.Room())
+		close(g.open[3])
+		synctest.Wait()
+		require.Equal(t, []int64{4}, s.taken())
+		require.Equal(t, 10, s.feed.Room())
+		r.stop(t)
 	})
 }
 
-func TestDrainOfAnOrderedFeedHandlesWhatIsBeforeTheNewestStarted(t *testing.T) {
+func TestUnorderedFeedAcknowledgesEachMessage(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		ordered  bool
-		handled  []string
+	synctest.Test(t, func(t *testing.T) {
+		s, g := newScript(false), newGate(1)
+		r := start(t, s, consume.Config{MaxInFlight: 10}, g.receive)
+		s.feed.Add([]consume.Message{message("a", 1), message("b", 2), message("c", 3)})
+		synctest.Wait()
+		require.Equal(t, 9, s.feed.Room())
+		require.ElementsMatch(t, []int64{2, 3}, s.taken())
+		close(g.open[1])
+		synctest.Wait()
+		require.Equal(t, []int64{1}, s.taken())
+		r.stop(t)
+	})
+}
+
+// Handled messages that are not acknowledged take room too, so that few are repeated after a crash.
+func TestRoomIsBoundedByAcknowledgements(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(false)
+		r := start(t, s, consume.Config{MaxInFlight: 3}, newGate().receive)
+		s.feed.Add([]consume.Message{message("a", 1), message("b", 2), message("c", 3)})
+		synctest.Wait()
+		require.Zero(t, s.feed.Room())
+		require.Equal(t, 3, s.feed.Unacknowledged())
+		s.taken()
+		require.Equal(t, 3, s.feed.Room())
+		r.stop(t)
+	})
+}
+
+// When an ordered feed is drained, the messages before the newest one that began are handled, and no others.
+func TestDrainHandlesWhatIsOlderThanTheNewestStarted(t *testing.T) {
+	t.Parallel()
+	messages := []consume.Message{message("a", 1), message("b", 2), message("a", 3), message("b", 4)}
+	for name, test := range map[string]struct {
+		blocked  []int64
+		want     int64
 		returned int64
 	}{
-		"ordered": {true, []string{"b", "a1", "a2", "c"}, 2},
-		"single":  {false, []string{"b", "a1", "c"}, 3},
+		"the newest is the second":     {[]int64{1, 2}, 2, 2},
+		"the newest is the last":       {[]int64{1}, 4, 0},
+		"all were handled before that": {nil, 4, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				release := make(chan struct{})
-				p := start(t, consume.Config{}, c.ordered, func(ctx context.Context, name string) error {
-					if name == "a1" || name == "c" {
-						<-release
-					}
-					return ctx.Err()
+				s, g, j := newScript(true), newGate(test.blocked...), newJournal()
+				r := start(t, s, consume.Config{Concurrency: 2}, func(ctx context.Context, e signalcast.Event[changed]) error {
+					j.add(e)
+					return g.receive(ctx, e)
 				})
-				p.add("a1", "b", "a2", "c", "a3", "a4")
+				s.feed.Add(messages)
 				synctest.Wait()
-				drained := make(chan error, 2)
-				for range 2 {
-					go func() { drained <- p.feed.Drain(t.Context()) }()
+				drained := make(chan error, 1)
+				go func() { drained <- s.feed.Drain(t.Context()) }()
+				synctest.Wait()
+				for _, n := range test.blocked {
+					close(g.open[n])
 				}
-				synctest.Wait()
-				require.Empty(t, drained)
-				require.Zero(t, p.feed.Room())
-				p.add("d")
-				close(release)
 				require.NoError(t, <-drained)
-				require.NoError(t, <-drained)
-				require.ElementsMatch(t, c.handled, p.names())
-				require.Equal(t, c.returned+1, p.counts().Returned)
-				require.NoError(t, p.stop())
+				require.Equal(t, []int64{test.want}, s.taken())
+				require.Len(t, j.list(), int(test.want), "each up to the newest one, once")
+				s.feed.Add([]consume.Message{message("a", 5)})
+				require.Equal(t, test.returned+1, r.counts().Returned)
+				r.stop(t)
 			})
 		})
 	}
 }
 
-func TestDrainReturnsWhenItsContextEnds(t *testing.T) {
+// After the time of Extend, no message begins until the next Extend.
+func TestNoMessageBeginsAfterTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		ended := false
-		p := start(t, consume.Config{}, false, func(ctx context.Context, _ string) error {
-			<-ctx.Done()
-			ended = true
-			return nil
-		})
-		p.add("a")
+		s := newScript(false)
+		r := start(t, s, consume.Config{}, newGate().receive)
+		s.feed.Extend(time.Now().Add(time.Second))
+		s.feed.Add([]consume.Message{message("a", 1)})
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, p.feed.Drain(ctx), context.DeadlineExceeded)
-		require.NoError(t, p.stop())
-		require.True(t, ended)
-		counts := p.counts()
-		require.Equal(t, int64(1), counts.Returned)
-		require.Zero(t, counts.Handled)
+		require.EqualValues(t, 1, r.counts().Handled)
+		time.Sleep(2 * time.Second)
+		s.feed.Add([]consume.Message{message("a", 2), message("b", 3)})
+		synctest.Wait()
+		require.EqualValues(t, 1, r.counts().Handled)
+		s.feed.Extend(time.Now().Add(time.Second))
+		synctest.Wait()
+		require.EqualValues(t, 3, r.counts().Handled)
+		r.stop(t)
 	})
 }
 
-func TestDrainReturnsWhatWaitsForARetry(t *testing.T) {
+// What a receiver does after its feed was closed has no effect on the counts.
+func TestClosedFeedReturnsItsMessages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{}, false, func(context.Context, string) error { return errFails })
-		p.add("a1", "a2", "b")
+		s, g := newScript(false), newGate(1)
+		r := start(t, s, consume.Config{}, g.receive)
+		s.feed.Add([]consume.Message{message("a", 1), message("a", 2)})
 		synctest.Wait()
-		require.NoError(t, p.feed.Drain(t.Context()))
-		require.Equal(t, int64(3), p.counts().Returned)
-		require.Empty(t, p.Status().Retrying)
-		require.NoError(t, p.stop())
+		s.feed.Close()
+		synctest.Wait()
+		require.EqualValues(t, 2, r.counts().Returned)
+		require.Empty(t, r.Status().Feeds)
+		r.stop(t)
 	})
 }
 
-func TestExtendInThePastStopsHandlingUntilTheNextExtend(t *testing.T) {
+func TestStatusTellsLagAndOldest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		fail := true
-		p := start(t, consume.Config{Retry: quick}, false, func(_ context.Context, name string) error {
-			if name == "r" && fail {
-				return errFails
-			}
-			return nil
-		})
-		p.feed.Extend(time.Now().Add(500 * time.Millisecond))
-		p.add("a", "r")
-		wait(time.Minute)
-		p.add("b", "b2")
-		fail = false
-		wait(time.Minute)
+		s, g := newScript(false), newGate(1)
+		r := start(t, s, consume.Config{}, g.receive)
+		require.EqualValues(t, -1, r.Status().Feeds[0].Lag)
+		m := message("a", 1)
+		m.Time = time.Now().Add(-time.Hour)
+		s.feed.Add([]consume.Message{m})
+		s.feed.SetBacklog(41)
 		synctest.Wait()
-		require.Equal(t, []string{"a"}, p.names())
-		p.feed.Extend(time.Now().Add(time.Second))
-		synctest.Wait()
-		require.ElementsMatch(t, []string{"a", "r", "b", "b2"}, p.names())
-		p.feed.Extend(time.Now())
-		p.add("c")
-		synctest.Wait()
-		require.Len(t, p.names(), 4)
-		p.feed.Extend(time.Time{})
-		synctest.Wait()
-		require.Len(t, p.names(), 5)
-		require.NoError(t, p.stop())
-	})
-}
-
-func TestSecondRunUsesNewFeeds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{}, false, nil)
-		require.ErrorIs(t, p.Run(t.Context()), consume.ErrRunning)
-		p.add("a")
-		synctest.Wait()
-		require.NoError(t, p.stop())
-		p.run()
-		p.feed = p.in.Open(consume.FeedConfig{Topic: topic})
-		p.add("b")
-		synctest.Wait()
-		require.Equal(t, []string{"a", "b"}, p.names())
-		require.NoError(t, p.stop())
-	})
-}
-
-func TestStatusOfFeeds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		p := start(t, consume.Config{}, true, func(context.Context, string) error { <-release; return nil })
-		require.Equal(t, int64(-1), p.Status().Feeds[0].Lag)
-		var messages []consume.Message
-		for i, name := range []string{"a", "b"} {
-			m := p.message(name)
-			m.Time = time.Unix(int64(1000+i), 0)
-			messages = append(messages, m)
-		}
-		p.feed.Add(messages)
-		p.feed.SetBacklog(5)
-		s := p.Status()
-		require.True(t, s.Running)
-		require.Equal(t, "group", s.Group)
-		require.Equal(t, consume.FeedStatus{Topic: topic, Lag: 7, Pending: 2, Oldest: time.Unix(1000, 0)}, s.Feeds[0])
-		p.in.Failed(topic, errFails)
-		p.in.Failed("", errFails)
-		p.in.Works(topic)
-		require.Len(t, p.Status().Troubles, 1)
-		close(release)
-		synctest.Wait()
-		require.Equal(t, consume.FeedStatus{Topic: topic, Lag: 5}, p.Status().Feeds[0])
-		require.NoError(t, p.stop())
-		require.Empty(t, p.Status().Feeds)
+		feed := r.Status().Feeds[0]
+		require.EqualValues(t, 42, feed.Lag)
+		require.Equal(t, m.Time, feed.Oldest)
+		s.intake.Failed(topic, errReceiver)
+		require.Equal(t, topic, r.Status().Troubles[0].Topic)
+		s.intake.Works(topic)
+		require.Empty(t, r.Status().Troubles)
+		close(g.open[1])
+		r.stop(t)
 	})
 }

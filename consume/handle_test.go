@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,7 @@ import (
 func TestAttemptsCountOnlyWhileOthersAreHandled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{Retry: quick}, false, func(_ context.Context, name string) error {
+		p := begin(t, consume.Config{Retry: quick}, false, func(_ context.Context, name string) error {
 			if name == "a" {
 				return errFails
 			}
@@ -43,42 +44,6 @@ func TestAttemptsCountOnlyWhileOthersAreHandled(t *testing.T) {
 	})
 }
 
-func TestEveryAttemptCountsAfterPatience(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{Retry: quick}, false, func(context.Context, string) error { return errFails })
-		p.add("a", "b")
-		wait(58 * time.Second)
-		synctest.Wait()
-		require.Zero(t, p.counts().DeadLettered)
-		wait(20 * time.Second)
-		synctest.Wait()
-		require.Equal(t, int64(2), p.counts().DeadLettered)
-		require.NoError(t, p.stop())
-	})
-}
-
-func TestRetryCallsOnlyTheReceiversThatFailed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{Retry: quick}, false, nil)
-		second, result := 0, errors.Join(errFails)
-		_, err := p.signal.Connect(p.registry, func(context.Context, signalcast.Event[user]) error {
-			if second++; second < 3 {
-				return result
-			}
-			return nil
-		})
-		require.NoError(t, err)
-		p.add("a")
-		wait(30 * time.Second)
-		synctest.Wait()
-		require.Equal(t, []string{"a"}, p.names())
-		require.Equal(t, 3, second)
-		require.NoError(t, p.stop())
-	})
-}
-
 func TestPermanentFailureOfAllReceiversEndsAttempts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -93,7 +58,7 @@ func TestPermanentFailureOfAllReceiversEndsAttempts(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				first := c.first
-				p := start(t, consume.Config{Retry: quick}, false, func(context.Context, string) error {
+				p := begin(t, consume.Config{Retry: quick}, false, func(context.Context, string) error {
 					err := first
 					if errors.Is(err, errFails) {
 						first = nil
@@ -114,50 +79,21 @@ func TestPermanentFailureOfAllReceiversEndsAttempts(t *testing.T) {
 	}
 }
 
-func TestStopReturnsTheMessage(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{OnFailure: consume.Stop}, false, func(context.Context, string) error { return consume.ErrPermanent })
-		p.add("a1", "a2")
-		var stopped *consume.StopError
-		require.ErrorAs(t, <-p.ended, &stopped)
-		require.Equal(t, topic+"/id0", stopped.Position)
-		require.ErrorIs(t, stopped, consume.ErrPermanent)
-		require.NoError(t, p.feed.Drain(t.Context()))
-		p.feed.Close()
-		require.Equal(t, int64(2), p.counts().Returned)
-	})
-}
-
-func TestDropAcknowledges(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, consume.Config{OnFailure: consume.Drop}, false, func(context.Context, string) error { return consume.ErrPermanent })
-		p.add("a")
-		synctest.Wait()
-		require.Equal(t, int64(1), p.counts().Dropped)
-		taken, n := p.feed.Take(nil)
-		require.Len(t, taken, 1)
-		require.Equal(t, 1, n)
-		require.NoError(t, p.stop())
-	})
-}
-
 func TestDeadLetterThatCannotBePublishedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		p := start(t, consume.Config{Retry: quick}, false, func(context.Context, string) error {
+		p := begin(t, consume.Config{Retry: quick}, false, func(context.Context, string) error {
 			calls++
 			return consume.ErrPermanent
 		})
-		works := false
+		var works atomic.Bool
 		p.source.published = func(to string, m *consume.Message, extra []consume.Field) error {
-			if !works {
+			if !works.Load() {
 				return errFails
 			}
 			require.Equal(t, "users-group-dead", to)
-			require.Equal(t, topic+"/id0", extra[3].Value)
+			require.Equal(t, usersTopic+"/id0", extra[3].Value)
 			require.Equal(t, "group", extra[2].Value)
 			return nil
 		}
@@ -165,7 +101,7 @@ func TestDeadLetterThatCannotBePublishedIsTriedAgain(t *testing.T) {
 		wait(time.Minute)
 		synctest.Wait()
 		require.Equal(t, int64(1), p.counts().Pending)
-		works = true
+		works.Store(true)
 		wait(time.Minute)
 		synctest.Wait()
 		require.Equal(t, int64(1), p.counts().DeadLettered)
@@ -179,7 +115,7 @@ func TestPanickingHooksAreLoggedWithoutData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		hook := func() { panic("secret") }
-		p := start(t, consume.Config{
+		p := begin(t, consume.Config{
 			Logger: slog.New(slog.NewTextHandler(&log, nil)), Concurrency: 1,
 			Hooks: consume.Hooks{
 				Handled:      func(*consume.Message, signalcast.Metadata) { hook() },
@@ -219,7 +155,7 @@ func TestReceiverThatEndsItsGoroutineFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		p := start(t, consume.Config{Concurrency: 1, Retry: quick}, false, func(context.Context, string) error {
+		p := begin(t, consume.Config{Concurrency: 1, Retry: quick}, false, func(context.Context, string) error {
 			if calls++; calls == 1 {
 				runtime.Goexit()
 			}

@@ -18,8 +18,8 @@ type Source interface {
 	// When ctx has ended, Run reads nothing more, drains its feeds for at most in.Grace, acknowledges what was
 	// handled, closes the feeds, and returns nil. Run is not called again before it has returned.
 	Run(ctx context.Context, in *Intake) error
-	// Publish writes a message to the dead-letter topic, as the broker stored it, with the given fields
-	// behind its own ones. It returns nil when the broker has acknowledged it. It is safe for
+	// Publish writes a message to another topic, as the broker stored it, with the given fields behind its own ones. Fields of an
+	// earlier dead letter, whose names begin with FieldPrefix, are left out. It returns nil when the broker has acknowledged it. It is safe for
 	// concurrent use, and may be called while Run is running.
 	Publish(ctx context.Context, topic string, m *Message, extra []Field) error
 	// Group returns the name of the group. It is empty for a source that acknowledges nothing.

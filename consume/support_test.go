@@ -2,8 +2,7 @@ package consume_test
 
 import (
 	"context"
-	"errors"
-	"strconv"
+	"encoding/binary"
 	"sync"
 	"testing"
 	"time"
@@ -14,133 +13,141 @@ import (
 	"github.com/signalcast/signalcast/consume"
 )
 
-const topic = "users"
+// patience is how long tests wait for a condition that must become true.
+const patience = 30 * time.Second
 
-// script is a source that a test plays: the test opens feeds and adds messages itself.
+const topic = "orders"
+
+// changed is the data of the events.
+type changed struct {
+	Key string `avro:"key"`
+	N   int64  `avro:"n"`
+}
+
+var orderChanged = signalcast.NewSignal[changed]("org.example.order.changed.v1")
+
+// message returns a message as a source reads it.
+func message(key string, n int64) consume.Message {
+	value := binary.AppendVarint(nil, int64(len(key)))
+	value = binary.AppendVarint(append(value, key...), n)
+	return consume.Message{
+		Topic: topic, Offset: n, Key: []byte(key), Value: value,
+		Attributes: consume.Attributes{Type: []byte(orderChanged.EventType())},
+	}
+}
+
+// script is a source whose feed the test controls.
 type script struct {
-	intake    chan *consume.Intake
-	published func(topic string, m *consume.Message, extra []consume.Field) error
+	ordered bool
+	publish func(topic string, m *consume.Message, extra []consume.Field) error
+
+	feed    *consume.Feed
+	intake  *consume.Intake
+	opened  chan struct{}
+	changed chan struct{}
+}
+
+func newScript(ordered bool) *script {
+	return &script{ordered: ordered, opened: make(chan struct{}), changed: make(chan struct{}, 1)}
 }
 
 func (s *script) Group() string { return "group" }
 
 func (s *script) Run(ctx context.Context, in *consume.Intake) error {
-	s.intake <- in
+	s.intake = in
+	s.feed = in.Open(consume.FeedConfig{Topic: topic, Ordered: s.ordered, Notify: s.changed})
+	close(s.opened)
 	<-ctx.Done()
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.Grace())
+	defer cancel()
+	_ = s.feed.Drain(draining)
+	s.feed.Close()
 	return nil
 }
 
 func (s *script) Publish(_ context.Context, topic string, m *consume.Message, extra []consume.Field) error {
-	if s.published == nil {
+	if s.publish == nil {
 		return nil
 	}
-	return s.published(topic, m, extra)
+	return s.publish(topic, m, extra)
 }
 
-type user struct {
-	Name string `avro:"name"`
+// taken returns the offsets that the feed lets the source acknowledge.
+func (s *script) taken() (offsets []int64) {
+	positions, n := s.feed.Take(nil)
+	for _, p := range positions {
+		offsets = append(offsets, p.Offset)
+	}
+	s.feed.Acknowledged(n)
+	return offsets
 }
 
-const eventType = "org.example.user.created.v1"
-
-// play is a running consumer with a scripted source and one feed.
-type play struct {
+// running is a consumer that runs in the test.
+type running struct {
 	*consume.Consumer
 
-	t        *testing.T
-	source   *script
-	registry *signalcast.Registry
-	signal   *signalcast.Signal[user]
-	in       *consume.Intake
-	feed     *consume.Feed
-	cancel   context.CancelFunc
-	ended    chan error
-	offset   int64
-
-	mu      sync.Mutex
-	handled []string
+	script *script
+	cancel context.CancelFunc
+	ended  chan error
 }
 
-// start runs a consumer whose receiver is receive. In a bubble of synctest, the test must call stop.
-func start(t *testing.T, c consume.Config, ordered bool, receive func(ctx context.Context, name string) error) *play {
+// start starts a consumer whose receivers are given.
+func start(t *testing.T, s *script, config consume.Config, receivers ...func(context.Context, signalcast.Event[changed]) error) *running {
 	t.Helper()
-	p := &play{
-		t: t, source: &script{intake: make(chan *consume.Intake, 1)}, registry: signalcast.NewRegistry(),
-		signal: signalcast.NewSignal[user](eventType), ended: make(chan error, 1),
+	registry := signalcast.NewRegistry()
+	require.NoError(t, registry.Register(orderChanged))
+	for _, receive := range receivers {
+		_, err := orderChanged.Connect(registry, receive)
+		require.NoError(t, err)
 	}
-	require.NoError(t, p.registry.Register(p.signal))
-	_, err := p.signal.Connect(p.registry, func(ctx context.Context, e signalcast.Event[user]) error {
-		if receive != nil {
-			if err := receive(ctx, e.Data.Name); err != nil {
-				return err
-			}
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.handled = append(p.handled, e.Data.Name)
-		return nil
-	})
+	return startWith(t, registry, s, config)
+}
+
+func startWith(t *testing.T, registry *signalcast.Registry, s *script, config consume.Config) *running {
+	t.Helper()
+	consumer, err := consume.New(registry, s, config)
 	require.NoError(t, err)
-	p.Consumer, err = consume.New(p.registry, p.source, c)
-	require.NoError(t, err)
-	p.run()
-	p.feed = p.in.Open(consume.FeedConfig{Topic: topic, Ordered: ordered})
-	return p
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Consumer: consumer, script: s, cancel: cancel, ended: make(chan error, 1)}
+	go func() { r.ended <- consumer.Run(ctx) }()
+	<-s.opened
+	return r
 }
 
-func (p *play) run() {
-	ctx, cancel := context.WithCancel(p.t.Context())
-	p.cancel = cancel
-	go func() { p.ended <- p.Run(ctx) }()
-	p.in = <-p.source.intake
+// stop ends the consumer and requires that its counts add up.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	r.cancel()
+	require.NoError(t, <-r.ended)
+	r.requireLedger(t)
 }
 
-func (p *play) stop() error {
-	p.feed.Close()
-	p.cancel()
-	return <-p.ended
+func (r *running) counts() consume.TopicStats { return r.Stats().Topics[topic] }
+
+func (r *running) requireLedger(t *testing.T) {
+	t.Helper()
+	c := r.counts()
+	require.Equal(t, c.Received, c.Handled+c.Skipped+c.DeadLettered+c.Dropped+c.Returned+c.Pending, "%+v", c)
 }
 
-// add adds messages with the given names, which are their keys, too. "key=name" has another key.
-func (p *play) add(names ...string) {
-	var messages []consume.Message
-	for _, name := range names {
-		messages = append(messages, p.message(name))
-	}
-	p.feed.Add(messages)
+// journal is what receivers got, in order.
+type journal struct {
+	mu   sync.Mutex
+	keys map[string][]int64
+	all  []int64
 }
 
-func (p *play) message(name string) consume.Message {
-	key := name[:1]
-	m := consume.Message{
-		Topic: topic, Offset: p.offset, ID: "id" + strconv.FormatInt(p.offset, 10), Key: []byte(key), Value: encode(name),
-		Attributes: consume.Attributes{
-			Type: []byte(eventType), ID: []byte(signalcast.NewUUID().String()), Time: []byte("2026-01-02T03:04:05+00:00"),
-		},
-	}
-	p.offset++
-	return m
+func newJournal() *journal { return &journal{keys: map[string][]int64{}} }
+
+func (j *journal) add(e signalcast.Event[changed]) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.keys[e.Data.Key] = append(j.keys[e.Data.Key], e.Data.N)
+	j.all = append(j.all, e.Data.N)
 }
 
-// encode returns the event data in Avro: a record with a string of less than 64 bytes.
-func encode(name string) []byte { return append([]byte{byte(2 * len(name))}, name...) }
-
-func (p *play) names() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]string{}, p.handled...)
+func (j *journal) list() []int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]int64(nil), j.all...)
 }
-
-func (p *play) counts() consume.TopicStats {
-	c := p.Stats().Topics[topic]
-	require.Equal(p.t, c.Received, c.Handled+c.Skipped+c.DeadLettered+c.Dropped+c.Returned+c.Pending, "%+v", c)
-	return c
-}
-
-// quick is a Retry without long pauses.
-var quick = consume.Retry{Attempts: 3, Min: time.Second, Max: 4 * time.Second, Patience: time.Minute}
-
-var errFails = errors.New("fails")
-
-// wait advances the time of a bubble of synctest.
-func wait(d time.Duration) { <-time.After(d) }

@@ -91,11 +91,20 @@ const (
 	createIndex = `create index if not exists signalcast_inbox_handled_at on signalcast_inbox (handled_at)`
 )
 
-// Migrate creates the table signalcast_inbox, unless it exists.
-func Migrate(ctx context.Context, db Execer) error {
+// Migrate creates the table signalcast_inbox, unless it exists. db must not be a transaction.
+func Migrate(ctx context.Context, db Execer) (err error) {
+	for range 3 { // PostgreSQL returns an error if another process creates the table at the same time
+		if err = migrate(ctx, db); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("inbox: create the table: %w", err)
+}
+
+func migrate(ctx context.Context, db Execer) error {
 	for _, statement := range []string{createTable, createIndex} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("inbox: create the table: %w", err)
+			return err //nolint:wrapcheck // the caller wraps it
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/consume"
 )
 
@@ -18,8 +20,24 @@ const (
 	lastCommit = 10 * time.Second       // the longest wait for a commit before partitions are given away
 )
 
-// commit commits the offsets of partitions for which it is time, or of all partitions.
-func (r *reader) commit(ctx context.Context, partitions map[place]*partition, all bool) {
+// commitAll commits the offsets of partitions that are given away. It tries again after errors that pass, such as those while the
+// group is rebalanced.
+func (r *reader) commitAll(ctx context.Context, partitions map[place]*partition) {
+	for failures := 1; ; failures++ {
+		err := r.commit(ctx, partitions, true)
+		if err == nil {
+			return
+		}
+		broker, ok := errors.AsType[*kerr.Error](err)
+		if ok && !broker.Retriable && !errors.Is(err, kerr.RebalanceInProgress) || backendkit.Pause(ctx, failures, 0) != nil {
+			r.in.Logger().LogAttrs(ctx, slog.LevelWarn, "offsets not committed, so messages will be handled again", slog.Any("error", err))
+			return
+		}
+	}
+}
+
+// commit commits the offsets of partitions for which it is time, or of all partitions. It returns the last error.
+func (r *reader) commit(ctx context.Context, partitions map[place]*partition, all bool) (failed error) {
 	r.committing.Lock()
 	defer r.committing.Unlock()
 	var space [1]consume.Position
@@ -42,7 +60,7 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 		offsets[at.topic][at.partition] = kgo.EpochOffset{Epoch: -1, Offset: p.offset}
 	}
 	if len(offsets) == 0 {
-		return
+		return nil
 	}
 	if r.source.config.Group == "" {
 		for at := range partitions {
@@ -50,11 +68,13 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 				partitions[at].acknowledged()
 			}
 		}
-		return
+		return nil
 	}
 	r.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
 		if err != nil {
+			failed = err
 			if ctx.Err() == nil {
+				r.failing.Store(true)
 				r.in.Failed("", fmt.Errorf("kafka: commit offsets: %w", err))
 			}
 			return
@@ -65,6 +85,7 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 				switch err := kerr.ErrorForCode(answer.ErrorCode); {
 				case p == nil:
 				case err != nil: // tried again, unless the partition is lost
+					failed = err
 					r.in.Failed(t.Topic, fmt.Errorf("kafka: commit offsets: %w", err))
 				default:
 					p.acknowledged()
@@ -73,6 +94,7 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 			}
 		}
 	})
+	return failed
 }
 
 // acknowledged notes that the offset of the partition is committed.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/signalcast/signalcast/consume"
@@ -33,10 +34,11 @@ func (s *Source) view(ctx context.Context) (v *view, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	v = &view{admin: kadm.NewClient(client), members: map[place]int{}}
+	admin := kadm.NewClient(client)
+	v = &view{admin: admin, members: map[place]int{}}
 	defer func() {
 		if err != nil {
-			v.admin.Close()
+			admin.Close()
 			err = fmt.Errorf("kafka: %w", err)
 		}
 	}()
@@ -49,7 +51,9 @@ func (s *Source) view(ctx context.Context) (v *view, err error) {
 	if err = errors.Join(v.starts.Error(), v.ends.Error()); err != nil {
 		return nil, err
 	}
-	if v.committed, err = v.admin.FetchOffsets(ctx, s.config.Group); err != nil {
+	if v.committed, err = v.admin.FetchOffsets(ctx, s.config.Group); errors.Is(err, kerr.GroupIDNotFound) {
+		return v, nil
+	} else if err != nil {
 		return nil, err
 	}
 	groups, err := v.admin.DescribeGroups(ctx, s.config.Group)

@@ -177,7 +177,7 @@ func (r *reader) tend(ctx context.Context) {
 		case r.freed <- struct{}{}:
 		default:
 		}
-		r.commit(ctx, partitions, false)
+		_ = r.commit(ctx, partitions, false) // tried again
 		timer := time.NewTimer(shortest)
 		select {
 		case <-ctx.Done():
@@ -246,7 +246,7 @@ func (r *reader) giveAway(wait time.Duration, given []place) {
 	draining.Wait()
 	committing, cancel := context.WithTimeout(context.Background(), lastCommit)
 	defer cancel()
-	r.commit(committing, partitions, true)
+	r.commitAll(committing, partitions)
 	for at, p := range partitions {
 		r.remove(at)
 		p.close()

@@ -27,8 +27,8 @@ func schemaID(r *kgo.Record) (id uint32, ok bool) {
 }
 
 // message returns a record as a message that shares no memory with the buffers of the client.
-func (s *Source) message(from *kgo.Record) consume.Message {
-	r := compact(from)
+func (s *Source) message(r *kgo.Record) consume.Message {
+	compact(r)
 	m := consume.Message{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Raw: r}
 	m.Key = unframed(r.Key)
 	m.Err = readHeaders(&m, r.Headers)
@@ -45,11 +45,12 @@ func (s *Source) message(from *kgo.Record) consume.Message {
 	return m
 }
 
-// compact returns a copy of a record with its bytes in one piece of memory.
-func compact(from *kgo.Record) *kgo.Record {
-	size := len(from.Key) + len(from.Value)
-	for i := range from.Headers {
-		size += len(from.Headers[i].Value)
+// compact copies the bytes of a record into one piece of memory. The source owns the record, but its bytes are part of a
+// buffer with many other records.
+func compact(r *kgo.Record) {
+	size := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		size += len(r.Headers[i].Value)
 	}
 	space := make([]byte, 0, size)
 	copied := func(b []byte) []byte {
@@ -60,14 +61,10 @@ func compact(from *kgo.Record) *kgo.Record {
 		space = append(space, b...)
 		return space[start:len(space):len(space)]
 	}
-	r := &kgo.Record{
-		Topic: from.Topic, Partition: from.Partition, Offset: from.Offset, Timestamp: from.Timestamp,
-		Key: copied(from.Key), Value: copied(from.Value), Headers: make([]kgo.RecordHeader, len(from.Headers)),
+	r.Key, r.Value = copied(r.Key), copied(r.Value)
+	for i := range r.Headers {
+		r.Headers[i].Value = copied(r.Headers[i].Value)
 	}
-	for i, h := range from.Headers {
-		r.Headers[i] = kgo.RecordHeader{Key: h.Key, Value: copied(h.Value)}
-	}
-	return r
 }
 
 // unframed returns a key without its framing. Keys of other programs may have none.

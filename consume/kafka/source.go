@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -63,7 +64,12 @@ func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, 
 	if !ok {
 		return fmt.Errorf("kafka: message %s: found a message of another source; want one of this source", m.Position())
 	}
-	record := &kgo.Record{Topic: topic, Key: from.Key, Value: from.Value, Headers: slices.Clone(from.Headers)}
+	record := &kgo.Record{Topic: topic, Key: from.Key, Value: from.Value}
+	for _, h := range from.Headers {
+		if !strings.HasPrefix(h.Key, consume.FieldPrefix) {
+			record.Headers = append(record.Headers, h)
+		}
+	}
 	for _, f := range extra {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: f.Name, Value: []byte(f.Value)})
 	}

@@ -23,6 +23,8 @@ type reader struct {
 	feed   *consume.Feed // while the member has the lease
 
 	failures int // in a row
+
+	read, counted int64 // entries that the group has read, and entries removed behind them that are counted as lost
 }
 
 // longestBlock is the longest wait of the server for entries.
@@ -65,8 +67,9 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { r.renew(lasting, func() { lost = true; lose() }) })
 	helpers.Go(func() { a.run(lasting) })
+	r.measure(ctx) // before entries are read, since the server forgets then how many are missing
 	helpers.Go(func() { r.watch(lasting) })
-	r.read(reading, a)
+	r.readAll(reading, a)
 	if ctx.Err() != nil {
 		draining, cancel := context.WithTimeout(lasting, r.in.Grace())
 		_ = r.feed.Drain(draining) // what is not handled then stays pending in the group
@@ -83,8 +86,8 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	r.letGo(ending)
 }
 
-// read reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it begins again.
-func (r *reader) read(ctx context.Context, a *acknowledger) {
+// readAll reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it begins again.
+func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	for ctx.Err() == nil {
 		err := r.readPending(ctx, a)
 		for err == nil && ctx.Err() == nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,8 +79,10 @@ func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, 
 		arguments = append(arguments, "MAXLEN", "~", strconv.FormatInt(s.config.Server.MaxLen, 10))
 	}
 	arguments = append(arguments, "*")
-	for _, text := range fields {
-		arguments = append(arguments, text)
+	for i := 0; i+1 < len(fields); i += 2 {
+		if !strings.HasPrefix(fields[i], consume.FieldPrefix) {
+			arguments = append(arguments, fields[i], fields[i+1])
+		}
 	}
 	for _, f := range extra {
 		arguments = append(arguments, f.Name, f.Value)

@@ -41,27 +41,32 @@ func (s *Source) look(ctx context.Context, stream string) (c counts, ok bool, er
 	return c, false, nil
 }
 
-// watch tells the consumer how far the group is behind, and counts entries that were removed before they were read, until
-// ctx ends.
+// watch tells the consumer how far the group is behind, until ctx ends.
 func (r *reader) watch(ctx context.Context) {
 	ticks := time.NewTicker(watchEach)
 	defer ticks.Stop()
-	read, counted := int64(-1), int64(0)
 	for {
-		if c, ok, err := r.source.look(ctx, r.stream); ok && err == nil {
-			r.feed.SetBacklog(c.lag)
-			if c.read != read {
-				read, counted = c.read, 0
-			}
-			if unread := c.removed - c.read; c.read >= 0 && unread > counted {
-				r.lost(unread - counted)
-				counted = unread
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
+			r.measure(ctx)
 		}
+	}
+}
+
+// measure sets the backlog of the feed, and counts entries that were removed before they were read.
+func (r *reader) measure(ctx context.Context) {
+	c, ok, err := r.source.look(ctx, r.stream)
+	if !ok || err != nil {
+		return // the reader reports errors
+	}
+	r.feed.SetBacklog(c.lag)
+	if c.read != r.read {
+		r.read, r.counted = c.read, 0
+	}
+	if unread := c.removed - c.read; c.read >= 0 && unread > r.counted {
+		r.lost(unread - r.counted)
+		r.counted = unread
 	}
 }

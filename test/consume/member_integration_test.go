@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -69,7 +70,7 @@ func newSource() (consume.Source, error) {
 	}
 	return kafka.New(kafka.Config{
 		Config: kafkaconfig.Config{Brokers: []string{os.Getenv(brokersVariable)}, SchemaRegistry: os.Getenv(registryVariable)},
-		Group:  group, Topics: []string{topic}, Start: consume.Earliest(),
+		Group:  group, Topics: []string{topic}, Start: consume.Earliest(), SessionTimeout: 6 * time.Second,
 	})
 }
 
@@ -93,7 +94,7 @@ func runMember(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	consumer, err := consume.New(registry, source, consume.Config{Keys: producers(), MaxInFlight: 200, Grace: 5 * time.Second})
+	consumer, err := consume.New(registry, source, consume.Config{Keys: producers(), MaxInFlight: 200, Grace: 5 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/consume"
+)
+
+// deadLetterFlags say which dead letters are meant.
+type deadLetterFlags struct {
+	busFlags
+
+	suffix string
+	idle   time.Duration
+}
+
+func (f *deadLetterFlags) add(command *cobra.Command) {
+	f.busFlags.add(command, true)
+	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the end of the names of dead-letter topics")
+	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter came for this long")
+}
+
+func (f *deadLetterFlags) topic(topic string) string {
+	return consume.DeadLetterTopic(topic, f.group, f.suffix)
+}
+
+func (s *session) deadLetter() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "deadletter list|replay",
+		Short: "Show the dead letters of a consumer group, and publish them again",
+		Long: `Show the dead letters of a consumer group, and publish them again.
+
+The dead letters of topic "orders" and group "catalog" are on the topic
+"orders-catalog-dead". The URL of the broker is one of
+
+` + busForms,
+		Args: cobra.NoArgs,
+	}
+	command.AddCommand(s.deadLetterList(), s.deadLetterReplay())
+	return command
+}
+
+func (s *session) deadLetterList() *cobra.Command {
+	var flags deadLetterFlags
+	command := s.withAction(&cobra.Command{
+		Use:     "list --bus URL --group NAME TOPIC",
+		Short:   "Show the dead letters of a topic",
+		Long:    "Show the dead letters of a topic, the oldest first, with the reason of each. Nothing is changed.",
+		Example: "  " + s.Name + " deadletter list --bus redis://127.0.0.1:6379/0 --group catalog dev-course-enrollments",
+		Args:    arguments(1, 1, "one topic"),
+	}, func(ctx context.Context, topics []string) error {
+		source, closeSource, err := openBus(flags.url, "", []string{flags.topic(topics[0])}, consume.Earliest())
+		if err != nil {
+			return err
+		}
+		defer closeSource()
+		r := &reading{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportTrouble}
+		return r.run(ctx)
+	})
+	flags.add(command)
+	return command
+}
+
+func (s *session) deadLetterReplay() *cobra.Command {
+	var flags deadLetterFlags
+	var apply bool
+	command := s.withAction(&cobra.Command{
+		Use:   "replay --bus URL --group NAME TOPIC [--apply]",
+		Short: "Publish the dead letters of a topic to the topic again",
+		Long: `Publish the dead letters of a topic to the topic again, each once.
+
+Every group of the topic gets them, not only the one that failed. An inbox makes repeated
+events harmless. The command remembers in the broker, as the group "NAME-replay" of the
+dead-letter topic, which ones it has published. Without --apply, it shows how many wait.`,
+		Example: "  " + s.Name + " deadletter replay --bus redis://127.0.0.1:6379/0 --group catalog dev-course-enrollments --apply",
+		Args:    arguments(1, 1, "one topic"),
+	}, func(ctx context.Context, topics []string) error {
+		dead := flags.topic(topics[0])
+		source, closeSource, err := openBus(flags.url, flags.group+"-replay", []string{dead}, consume.Earliest())
+		if err != nil {
+			return err
+		}
+		defer closeSource()
+		if !apply {
+			return s.showWaiting(ctx, source, dead)
+		}
+		published := 0
+		r := &reading{source: source, registry: s.Registry, idle: flags.idle, report: s.reportTrouble}
+		r.show = func(m *consume.Message, _ *signalcast.Received, _ error) error {
+			if err := source.Publish(ctx, topics[0], m, nil); err != nil {
+				return err
+			}
+			published++
+			return nil
+		}
+		err = r.run(ctx)
+		if s.format == formatJSON {
+			_ = writeJSONLine(s, map[string]int{"published": published})
+		} else {
+			fmt.Fprintf(s, "published %d dead letters to %s\n", published, topics[0])
+		}
+		return err
+	})
+	flags.add(command)
+	command.Flags().BoolVar(&apply, "apply", false, "publish the dead letters")
+	return command
+}
+
+// showWaiting writes how many dead letters were not published again.
+func (s *session) showWaiting(ctx context.Context, source consume.Operator, dead string) error {
+	list, err := source.Lag(ctx)
+	if err != nil {
+		return err
+	}
+	waiting := int64(0)
+	for _, l := range list {
+		if l.Behind < 0 {
+			waiting = -1
+			break
+		}
+		waiting += l.Behind
+	}
+	switch {
+	case s.format == formatJSON:
+		return writeJSONLine(s, map[string]int64{"waiting": waiting})
+	case waiting < 0:
+		fmt.Fprintf(s, "no dead letter of %s was published again yet; add --apply to publish all of them\n", dead)
+	default:
+		fmt.Fprintf(s, "%d dead letters of %s wait; add --apply to publish them\n", waiting, dead)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+//go:build integration
+
+package redis_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/consume/redis"
+)
+
+// newServerBus returns a real server, whose streams of earlier tests are deleted. The tests of this file share it, so they do not run
+// in parallel.
+func newServerBus(t *testing.T) *bus {
+	t.Helper()
+	url := os.Getenv("SIGNALCAST_TEST_REDIS_URL")
+	require.NotEmpty(t, url, "SIGNALCAST_TEST_REDIS_URL is not set; see test/README.md")
+	b := connect(t, url)
+	require.NoError(t, b.Del(t.Context(), stream, stream+"-group-dead", "signalcast-lease:{"+stream+"}:group").Err())
+	return b
+}
+
+//nolint:paralleltest // see newServerBus
+func TestMemberTakesOverFromOneThatIsCutOff(t *testing.T) {
+	b := newServerBus(t)
+	const keys = 8
+	a := newAccount()
+	source := b.source(t, redis.Config{Group: "group", Lease: 400 * time.Millisecond})
+	first := run(t, source, a.receive, consume.Config{})
+	b.send(t, keys, 1, 10)
+	a.require(t, keys, 10)
+	second := b.start(t, a.receive, consume.Config{})
+	require.NoError(t, source.Close()) // neither renews nor releases the lease
+	b.send(t, keys, 11, 20)
+	require.Eventually(t, func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.last[0] == 20
+	}, patience, 5*time.Millisecond)
+	require.Zero(t, a.gaps)
+	require.Len(t, second.Status().Feeds, 1)
+	first.stop(t)
+	second.stop(t)
+}
+
+//nolint:paralleltest // see newServerBus
+func TestTrimmedEntriesAreCounted(t *testing.T) {
+	b := newServerBus(t)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	b.send(t, 1, 1, 5)
+	a.require(t, 1, 5)
+	m.stop(t)
+	b.send(t, 1, 6, 20)
+	require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 5).Err())
+	a.last[0] = 15
+	m = b.start(t, a.receive, consume.Config{})
+	a.require(t, 1, 20)
+	require.Eventually(t, func() bool { return m.Stats().Topics[stream].Lost == 10 }, patience, 5*time.Millisecond)
+	m.stop(t)
+}
+
+// An entry that was delivered and then trimmed is acknowledged, and counted.
+//
+//nolint:paralleltest // see newServerBus
+func TestTrimmedPendingEntriesAreCounted(t *testing.T) {
+	b := newServerBus(t)
+	b.send(t, 1, 1, 4)
+	require.NoError(t, b.XGroupCreate(t.Context(), stream, "group", "0").Err())
+	require.NoError(t, b.XReadGroup(t.Context(), &goredis.XReadGroupArgs{
+		Group: "group", Consumer: "gone", Streams: []string{stream, ">"}, Count: 3,
+	}).Err())
+	require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 2).Err())
+	a := newAccount()
+	a.last[0] = 2
+	m := b.start(t, a.receive, consume.Config{})
+	a.require(t, 1, 4)
+	require.Eventually(t, func() bool { return m.Stats().Topics[stream].Lost == 2 }, patience, 5*time.Millisecond)
+	m.stop(t)
+	pending, err := b.XPending(t.Context(), stream, "group").Result()
+	require.NoError(t, err)
+	require.Zero(t, pending.Count)
+}
+
+//nolint:paralleltest // see newServerBus
+func TestEntryThatIsNeverAcknowledgedBecomesADeadLetter(t *testing.T) {
+	b := newServerBus(t)
+	b.send(t, 1, 1, 1)
+	require.NoError(t, b.XGroupCreate(t.Context(), stream, "group", "0").Err())
+	read, err := b.XReadGroup(t.Context(), &goredis.XReadGroupArgs{Group: "group", Consumer: "gone", Streams: []string{stream, ">"}}).Result()
+	require.NoError(t, err)
+	id := read[0].Messages[0].ID
+	for range 20 {
+		require.NoError(t, b.XClaim(t.Context(), &goredis.XClaimArgs{Stream: stream, Group: "group", Consumer: "gone", Messages: []string{id}}).Err())
+	}
+	m := b.start(t, newAccount().receive, consume.Config{})
+	require.Eventually(t, func() bool { return m.Stats().Topics[stream].DeadLettered == 1 }, patience, 5*time.Millisecond)
+	m.stop(t)
+}
+
+//nolint:paralleltest // see newServerBus
+func TestLagAndReplay(t *testing.T) {
+	b := newServerBus(t)
+	b.send(t, 4, 1, 10)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	a.require(t, 4, 10)
+	operator := b.source(t, redis.Config{Group: "group"})
+	_, err := operator.Replay(t.Context(), time.Unix(0, 0), true)
+	require.ErrorContains(t, err, "stop the consumers first")
+	m.stop(t)
+	b.send(t, 4, 11, 12)
+
+	lag, err := operator.Lag(t.Context())
+	require.NoError(t, err)
+	require.Len(t, lag, 1)
+	require.EqualValues(t, 8, lag[0].Behind)
+	require.WithinDuration(t, time.Now(), lag[0].Oldest, time.Minute)
+
+	planned, err := operator.Replay(t.Context(), time.Unix(0, 0), false)
+	require.NoError(t, err)
+	require.EqualValues(t, 40, planned[0].Messages)
+	again, err := operator.Lag(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, lag, again, "a dry run changes nothing")
+	moved, err := operator.Replay(t.Context(), time.Unix(0, 0), true)
+	require.NoError(t, err)
+	require.Equal(t, planned, moved)
+
+	replayed := newAccount()
+	m = b.start(t, replayed.receive, consume.Config{})
+	replayed.require(t, 4, 12)
+	m.stop(t)
+}
