@@ -91,7 +91,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	c.mu.Unlock()
 	var workers sync.WaitGroup
 	for range c.config.Concurrency {
-		workers.Go(c.work)
+		workers.Go(func() { c.work(&workers) })
 	}
 	err := c.source.Run(ctx, &Intake{c})
 	c.mu.Lock()

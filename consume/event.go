@@ -48,6 +48,10 @@ func (r *eventReader) read(it *item, m *Message) {
 	if m.Key != nil {
 		it.hash = hashKey(m.Key)
 	}
+	if m.Value == nil && m.Err == nil && len(m.Attributes.Type) == 0 {
+		it.skipped = true // a tombstone has no headers
+		return
+	}
 	if it.err = r.check(m); it.err != nil {
 		return
 	}

@@ -104,17 +104,26 @@ func (f *Feed) Add(messages []Message) {
 	items := make([]item, len(messages))
 	for i := range messages {
 		f.events.read(&items[i], &messages[i])
+	}
+	if !f.accept(items) {
+		return
+	}
+	for i := range items {
 		if items[i].skipped {
-			f.consumer.reportSkipped(&items[i])
+			f.consumer.reportSkipped(&messages[i], items[i].eventType)
 		}
 	}
+}
+
+// accept adds items to their lanes. It reports false after Drain or Close.
+func (f *Feed) accept(items []item) bool {
 	c := f.consumer
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.topic.Received += int64(len(items))
 	if f.closed || f.draining {
 		f.topic.Returned += int64(len(items))
-		return
+		return false
 	}
 	for i := range items {
 		it := &items[i]
@@ -131,6 +140,7 @@ func (f *Feed) Add(messages []Message) {
 		}
 		c.enqueue(&f.lanes[it.hash%uint64(len(f.lanes))], it)
 	}
+	return true
 }
 
 // finish counts a message whose handling is over, whatever the result, and notes that it can be acknowledged.

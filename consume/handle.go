@@ -2,8 +2,10 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -18,33 +20,59 @@ const (
 	stopped
 )
 
-// work is a worker. It handles one message at a time.
-func (c *Consumer) work() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		it := c.nextItem()
-		if it == nil {
-			return
+// work is a worker. It handles one message at a time. If a receiver or hook ends the goroutine, as the assertions of package testing do,
+// another worker replaces it.
+func (c *Consumer) work(workers *sync.WaitGroup) {
+	var it *item // is being handled; mu is not held then
+	defer func() {
+		if it != nil {
+			c.noteExit(it)
+			workers.Go(func() { c.work(workers) })
 		}
-		if it.failures == 0 {
-			it.handled = it.feed.topic.Handled
+	}()
+	for {
+		c.mu.Lock()
+		next := c.nextItem()
+		if next != nil && next.failures == 0 {
+			next.handled = next.feed.topic.Handled
 		}
 		c.mu.Unlock()
+		if next == nil {
+			return
+		}
+		it = next
 		o, err := c.attempt(it)
-		c.mu.Lock()
-		var attrs []slog.Attr // before another worker has the message
-		change := c.complete(it, o, err)
-		if change == nowHeld {
-			attrs = it.attrs(err)
-		}
-		if change != unchanged {
-			topic := it.feed.config.Topic
-			c.mu.Unlock()
-			c.logLane(change, topic, attrs)
-			c.mu.Lock()
-		}
+		it = nil
+		c.note(next, o, err)
 	}
+}
+
+// note notes the result of an attempt, and logs a change of the lane.
+func (c *Consumer) note(it *item, o outcome, err error) {
+	c.mu.Lock()
+	change := c.complete(it, o, err)
+	var attrs []slog.Attr
+	if change == nowHeld {
+		attrs = it.attrs(err) // another worker may finish the message as soon as mu is free
+	}
+	c.mu.Unlock()
+	switch change {
+	case nowHeld:
+		c.log.LogAttrs(context.Background(), slog.LevelWarn, "message failed, retrying", attrs...)
+	case nowFree:
+		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", it.feed.config.Topic))
+	case unchanged:
+	}
+}
+
+var errExited = errors.New("a receiver ended its goroutine")
+
+// noteExit notes that an attempt ended with its goroutine. If a hook did that, the message is finished already.
+func (c *Consumer) noteExit(it *item) {
+	if it.result == again && it.err == nil && c.countFailure(it, errExited) {
+		it.err = errExited // the next attempt does what Config.OnFailure says
+	}
+	c.note(it, it.result, errExited)
 }
 
 // attempt handles a message once. If that was the last attempt, it also does what Config.OnFailure says.
@@ -52,6 +80,7 @@ func (c *Consumer) attempt(it *item) (outcome, error) {
 	if it.err == nil {
 		err := c.call(it)
 		if err == nil {
+			it.result = handled
 			if hook := c.config.Hooks.Handled; hook != nil {
 				c.protect("Handled", func() { hook(it.message, it.event.Metadata) })
 			}
@@ -105,6 +134,7 @@ func (c *Consumer) giveUp(it *item) (outcome, error) {
 	switch c.config.OnFailure {
 	case Drop:
 		c.log.LogAttrs(context.Background(), slog.LevelError, "message dropped", it.attrs(it.err)...)
+		it.result = dropped
 		if hook := c.config.Hooks.Dropped; hook != nil {
 			c.protect("Dropped", func() { hook(m, it.err) })
 		}
@@ -117,6 +147,7 @@ func (c *Consumer) giveUp(it *item) (outcome, error) {
 			return again, fmt.Errorf("publish a dead letter to %q: %w", topic, err)
 		}
 		c.log.LogAttrs(context.Background(), slog.LevelError, "message dead-lettered", it.attrs(it.err)...)
+		it.result = deadLettered
 		if hook := c.config.Hooks.DeadLettered; hook != nil {
 			c.protect("DeadLettered", func() { hook(m, topic, it.err) })
 		}
@@ -201,14 +232,6 @@ func (c *Consumer) backoff(n int) time.Duration {
 		}
 	}
 	return min(wait, c.config.Retry.Max)
-}
-
-func (c *Consumer) logLane(change laneChange, topic string, attrs []slog.Attr) {
-	if change == nowFree {
-		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", topic))
-		return
-	}
-	c.log.LogAttrs(context.Background(), slog.LevelWarn, "message failed, retrying", attrs...)
 }
 
 // attrs describe a message and its failure in the log.

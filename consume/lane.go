@@ -22,7 +22,8 @@ type item struct {
 	position Position
 	index    int // in the items of a feed that is not ordered
 	done     bool
-	next     *item // in the lane
+	result   outcome // of the last attempt, before its hook is called
+	next     *item   // in the lane
 	ctx      messageContext
 
 	attempts int       // failed ones that count

@@ -73,15 +73,14 @@ func (c *Consumer) Stats() Stats {
 const maxSkipped = 1000
 
 // reportSkipped counts a skipped message, calls the hook, and logs the first one of each event type.
-func (c *Consumer) reportSkipped(it *item) {
+func (c *Consumer) reportSkipped(m *Message, eventType string) {
 	if hook := c.config.Hooks.Skipped; hook != nil {
-		c.protect("Skipped", func() { hook(it.message) })
+		c.protect("Skipped", func() { hook(m) })
 	}
-	if it.message.Value == nil {
+	if m.Value == nil {
 		return
 	}
 	c.mu.Lock()
-	eventType := it.eventType
 	_, known := c.skipped[eventType]
 	if !known && len(c.skipped) >= maxSkipped {
 		eventType, known = "", true
@@ -90,6 +89,6 @@ func (c *Consumer) reportSkipped(it *item) {
 	c.mu.Unlock()
 	if !known {
 		c.log.LogAttrs(context.Background(), slog.LevelWarn, "events of a type are skipped, without a registered signal or a receiver",
-			slog.String("topic", it.message.Topic), slog.String("event_type", eventType))
+			slog.String("topic", m.Topic), slog.String("event_type", eventType))
 	}
 }

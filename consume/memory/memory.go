@@ -78,6 +78,9 @@ func (s *Source) read(ctx context.Context, in *consume.Intake, t *topic) {
 	t.reopen()
 	for {
 		acknowledge(feed, t)
+		if ctx.Err() != nil {
+			break
+		}
 		messages := s.backend.Messages(t.name)
 		batch := t.take(feed.Room(), messages)
 		feed.SetBacklog(int64(t.behind(len(messages))))
@@ -89,13 +92,12 @@ func (s *Source) read(ctx context.Context, in *consume.Intake, t *topic) {
 		case <-notify:
 		case <-published:
 		case <-ctx.Done():
-			draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.Grace())
-			defer cancel()
-			_ = feed.Drain(draining) // what is not handled then is read again by the next Run
-			acknowledge(feed, t)
-			return
 		}
 	}
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.Grace())
+	defer cancel()
+	_ = feed.Drain(draining) // what is not handled then is read again by the next Run
+	acknowledge(feed, t)
 }
 
 // watch sends a value whenever messages were published, until ctx ends.
@@ -186,7 +188,7 @@ func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, 
 	to.Topic = topic
 	outcome := make(chan error, 1)
 	if err := s.backend.Publish(ctx, &to, func(_ signalcast.Receipt, err error) { outcome <- err }); err != nil {
-		return err //nolint:wrapcheck // it says where
+		return err
 	}
 	select {
 	case err := <-outcome:
