@@ -96,6 +96,13 @@ func (t *trial) prepare(o options) *member {
 	if o.config.Grace == 0 {
 		o.config.Grace = t.target.Patience / 2
 	}
+	if o.config.Keys == nil { // for brokers that keep no keys
+		route := map[string]signalcast.TopicConfig{}
+		for _, topic := range o.topics {
+			route[topic] = signalcast.TopicConfig{EventKeyField: new("key")}
+		}
+		o.config.Keys = signalcast.ProducerConfig{eventType: route}
+	}
 	if m.Consumer, err = consume.New(registry, source, o.config); err != nil {
 		t.Fatalf("consume.New: %v", err)
 	}

@@ -64,7 +64,7 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 			lost()
 			return
 		default:
-			r.feed.Extend(r.until(sent))
+			r.extend(r.until(sent))
 		}
 	}
 }

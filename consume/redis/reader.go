@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -23,6 +24,9 @@ type reader struct {
 	feed   *consume.Feed // while the member has the lease
 
 	failures int // in a row
+
+	leased  atomic.Int64 // Unix nanoseconds; entries may be read until then
+	foreign atomic.Bool  // another member has entries that are not acknowledged
 
 	read, counted int64 // entries that the group has read, and entries removed behind them that are counted as lost
 }
@@ -57,7 +61,7 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	notify := make(chan struct{}, 1)
 	r.feed = r.in.Open(consume.FeedConfig{Topic: r.stream, Notify: notify})
 	defer r.feed.Close()
-	r.feed.Extend(until)
+	r.extend(until)
 	reading, lose := context.WithCancel(ctx)
 	defer lose()
 	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -90,13 +94,13 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	for ctx.Err() == nil {
 		err := r.readPending(ctx, a)
-		for err == nil && ctx.Err() == nil {
+		for err == nil && ctx.Err() == nil && !r.foreign.CompareAndSwap(true, false) {
 			err = r.readNew(ctx, a)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if isReply(err, "NOGROUP") {
+		if err != nil && isReply(err, "NOGROUP") {
 			err = r.createGroup(ctx)
 		}
 		if err != nil {
@@ -201,11 +205,14 @@ func (r *reader) lost(n int64) {
 // readNew waits for entries that no member got before, and reads them.
 func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	n, err := a.room(ctx)
+	if err == nil {
+		err = r.awaitLease(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	c := r.source.config
-	reply, err := r.source.client.Do(ctx, "XREADGROUP", "GROUP", c.Group, c.Member, "COUNT", n, "BLOCK", r.block(),
+	reply, err := r.source.client.Do(ctx, "XREADGROUP", "GROUP", c.Group, c.Member, "COUNT", n, "BLOCK", r.blocking().Milliseconds(),
 		"STREAMS", r.stream, ">").Result()
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		return fmt.Errorf("redis: read entries: %w", err)
@@ -219,9 +226,31 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	return nil
 }
 
-// block returns the milliseconds that the server waits for entries, less than the client waits for the reply.
-func (r *reader) block() int64 {
-	return max(1, min(longestBlock, r.source.config.Server.ReadTimeout/2).Milliseconds())
+// extend sets the time until which the member may read entries and begin to handle them.
+func (r *reader) extend(until time.Time) {
+	r.leased.Store(until.UnixNano())
+	r.feed.Extend(until)
+}
+
+// awaitLease waits until the lease lasts longer than a read. Otherwise the server could deliver entries to this member when another
+// one has taken over, which would handle later entries first.
+func (r *reader) awaitLease(ctx context.Context) error {
+	for time.Now().Add(r.blocking()).UnixNano() > r.leased.Load() {
+		pause(ctx, r.source.config.Lease/margin)
+		if ctx.Err() != nil {
+			return ctx.Err() //nolint:wrapcheck // the caller ends
+		}
+	}
+	return nil
+}
+
+// blocking returns how long the server waits for entries, less than the lease lasts and the client waits for the reply.
+func (r *reader) blocking() time.Duration {
+	wait := min(longestBlock, r.source.config.Server.ReadTimeout/2)
+	if r.source.config.Group != "" {
+		wait = min(wait, r.source.config.Lease/4)
+	}
+	return max(time.Millisecond, wait)
 }
 
 // add gives entries to the consumer.

@@ -137,3 +137,24 @@ func TestLagAndReplay(t *testing.T) {
 	replayed.require(t, 4, 12)
 	m.stop(t)
 }
+
+// A member that was stopped may get entries from the server when it has lost the lease. The one that has the lease handles them.
+//
+//nolint:paralleltest // see newServerBus
+func TestEntriesThatAnotherMemberGotAreHandled(t *testing.T) {
+	b := newServerBus(t)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	b.send(t, 1, 1, 1)
+	a.require(t, 1, 1)
+	_, err := b.TxPipelined(t.Context(), func(p goredis.Pipeliner) error {
+		p.XAdd(t.Context(), &goredis.XAddArgs{Stream: stream, Values: []string{
+			"type", counterChanged.EventType(), "event_data", "\x00\x04",
+		}})
+		p.XReadGroup(t.Context(), &goredis.XReadGroupArgs{Group: "group", Consumer: "stopped", Streams: []string{stream, ">"}})
+		return nil
+	})
+	require.NoError(t, err)
+	a.require(t, 1, 2)
+	m.stop(t)
+}

@@ -51,6 +51,22 @@ func (r *reader) watch(ctx context.Context) {
 			return
 		case <-ticks.C:
 			r.measure(ctx)
+			r.lookForForeign(ctx)
+		}
+	}
+}
+
+// lookForForeign makes the reader read pending entries again if another member has some. A member that was stopped between the
+// check of its lease and its read can get entries after it lost the lease.
+func (r *reader) lookForForeign(ctx context.Context) {
+	c := r.source.config
+	pending, err := r.source.client.XPending(ctx, r.stream, c.Group).Result()
+	if err != nil {
+		return // the reader reports errors
+	}
+	for member := range pending.Consumers {
+		if member != c.Member {
+			r.foreign.Store(true)
 		}
 	}
 }
