@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	maxMetadataAge = 30 * time.Second // after it, added partitions are read
+	maxMetadataAge = 30 * time.Second       // after it, added partitions are read
+	minMetadataAge = 200 * time.Millisecond // between two looks for a topic that does not exist
 	maxHeartbeat   = 3 * time.Second
 	maxPoll        = 1000 // records
 )

@@ -110,6 +110,7 @@ func (s *Source) readOptions() []kgo.Opt {
 		kgo.ConsumeStartOffset(start),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // records that were lost are counted, none is skipped
 		kgo.MetadataMaxAge(maxMetadataAge),
+		kgo.MetadataMinAge(minMetadataAge),
 		// For dead letters.
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.AllowAutoTopicCreation(),
