@@ -117,7 +117,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
-	return err //nolint:wrapcheck // the source says where
+	return err
 }
 
 // lastWait is how long Run waits for receivers after their contexts have ended.

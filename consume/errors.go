@@ -33,7 +33,7 @@ func (e *StopError) Unwrap() error { return e.Err }
 
 // permanent reports whether every failed receiver of an attempt failed permanently.
 func permanent(err error) bool {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the join of Deliver, not a wrapped one
+	joined, ok := err.(interface{ Unwrap() []error }) // the join of Deliver, not a wrapped one
 	if !ok {
 		return errors.Is(err, ErrPermanent)
 	}

@@ -26,7 +26,7 @@ type Feed struct {
 	topic    *topicCounts
 	events   eventReader // used by Add only
 
-	ctx    context.Context // of receivers
+	ctx    context.Context //nolint:containedctx // of receivers
 	cancel context.CancelFunc
 
 	// What follows is guarded by consumer.mu.
@@ -41,7 +41,6 @@ type Feed struct {
 	added   int64 // sequence of the last message
 	started int64 // largest sequence whose handling began
 	pending int   // neither finished nor returned
-	busy    int   // being handled
 	idle    chan struct{}
 
 	// An ordered feed has its messages in order, from the first that is not finished on. Another feed has those that are

@@ -102,7 +102,7 @@ func (c *Consumer) attempt(it *item) (outcome, error) {
 func (c *Consumer) call(it *item) (err error) {
 	it.ctx = messageContext{it.feed.ctx, it.message}
 	if c.config.Handle == nil {
-		return it.event.Deliver(&it.ctx)
+		return it.event.Deliver(&it.ctx) //nolint:wrapcheck // the errors are of the receivers
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -88,7 +88,7 @@ func TestDeadLetterThatCannotBePublishedIsTriedAgain(t *testing.T) {
 			return consume.ErrPermanent
 		})
 		var works atomic.Bool
-		p.source.published = func(to string, m *consume.Message, extra []consume.Field) error {
+		p.source.published = func(to string, _ *consume.Message, extra []consume.Field) error {
 			if !works.Load() {
 				return errFails
 			}

@@ -44,11 +44,12 @@ func TestUnusualMessages(t *testing.T) {
 			t.Helper()
 			require.Equal(t, id, e.ID.String())
 		}},
-		"id as URN": {func(m *consume.Message) { m.Attributes.ID = []byte("urn:uuid:" + strings.ReplaceAll(id, "-", "")) }, "handled",
-			func(t *testing.T, e metadata) {
-				t.Helper()
-				require.Equal(t, id, e.ID.String())
-			}},
+		"id as URN": {func(m *consume.Message) {
+			m.Attributes.ID = []byte("urn:uuid:" + strings.ReplaceAll(id, "-", ""))
+		}, "handled", func(t *testing.T, e metadata) {
+			t.Helper()
+			require.Equal(t, id, e.ID.String())
+		}},
 		"time missing": {func(m *consume.Message) { m.Attributes.Time = nil }, "handled", func(t *testing.T, e metadata) {
 			t.Helper()
 			require.Equal(t, broker, e.Time)
@@ -57,11 +58,12 @@ func TestUnusualMessages(t *testing.T) {
 			t.Helper()
 			require.Equal(t, broker, e.Time)
 		}},
-		"time with offset": {func(m *consume.Message) { m.Attributes.Time = []byte("2026-01-02T03:04:05+01:00") }, "handled",
-			func(t *testing.T, e metadata) {
-				t.Helper()
-				require.Equal(t, time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), e.Time)
-			}},
+		"time with offset": {func(m *consume.Message) {
+			m.Attributes.Time = []byte("2026-01-02T03:04:05+01:00")
+		}, "handled", func(t *testing.T, e metadata) {
+			t.Helper()
+			require.Equal(t, time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), e.Time)
+		}},
 		"time without offset": {func(m *consume.Message) { m.Attributes.Time = []byte("2026-01-02T03:04:05") }, "time: found", nil},
 		"others malformed": {func(m *consume.Message) {
 			a := &m.Attributes

@@ -93,6 +93,7 @@ func (t *trial) prepare(o options) *member {
 	if o.config.Retry.Min == 0 {
 		o.config.Retry.Min, o.config.Retry.Max = time.Millisecond, 10*time.Millisecond
 	}
+	o.config.Keys = t.config
 	if o.config.Grace == 0 {
 		o.config.Grace = t.target.Patience / 2
 	}

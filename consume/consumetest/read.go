@@ -114,7 +114,7 @@ func readCases(target Target) []Case {
 			for i := range 10 * most {
 				t.send(item{Key: "a", Number: int64(i)})
 			}
-			t.until("the feed is full", func() bool { return m.counts().Pending >= most })
+			t.until("messages are read", func() bool { return m.counts().Pending > 0 })
 			check := func() error {
 				for _, f := range m.Status().Feeds {
 					if f.Pending > most {

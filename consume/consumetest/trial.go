@@ -34,6 +34,7 @@ type trial struct {
 	stored  *signalcast.Signal[item]
 	unknown *signalcast.Signal[item] // not registered by members
 	sent    signalcast.Metadata      // of the last event
+	config  signalcast.ProducerConfig
 }
 
 func newTrial(t testing.TB, target Target) *trial {
@@ -61,8 +62,8 @@ func newTrial(t testing.TB, target Target) *trial {
 		t.Fatal(err)
 	}
 	route := map[string]signalcast.TopicConfig{tr.topic: {EventKeyField: new("key"), Enabled: new(true)}}
-	config := signalcast.ProducerConfig{eventType: route, unknownType: route}
-	d, err := signalcast.NewDispatcher(tr.context(), tr.sender, config, target.Backend(t),
+	tr.config = signalcast.ProducerConfig{eventType: route, unknownType: route}
+	d, err := signalcast.NewDispatcher(tr.context(), tr.sender, tr.config, target.Backend(t),
 		signalcast.WithTraceContext(func(context.Context) *signalcast.TraceContext {
 			return &signalcast.TraceContext{TraceParent: traceParent, TraceState: traceState}
 		}))

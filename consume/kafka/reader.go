@@ -129,7 +129,7 @@ func (r *reader) room(ctx context.Context) int {
 	defer timer.Stop()
 	limit := r.in.MaxInFlight()
 	for late := false; ; {
-		least := min(maxPoll, limit)
+		least := min(maxPoll, limit) // the room of a partition that is assigned during the poll
 		var full []*partition
 		for _, p := range r.list() {
 			switch room := p.feed.Room(); {
