@@ -57,6 +57,7 @@ func (a *acknowledger) acknowledge(ctx context.Context) error {
 	a.mu.Lock()
 	taken, n := r.feed.Take(a.handled)
 	a.handled, a.messages = taken, a.messages+n
+	count := a.messages
 	ids := make([]any, 0, 3+len(taken))
 	ids = append(ids, "XACK", r.stream, r.source.config.Group)
 	for _, p := range taken {
@@ -72,10 +73,10 @@ func (a *acknowledger) acknowledge(ctx context.Context) error {
 		}
 	}
 	a.mu.Lock()
-	n = a.messages
-	a.handled, a.messages = a.handled[:0], 0
+	a.handled = append(a.handled[:0], a.handled[len(taken):]...) // has may have appended
+	a.messages -= count
 	a.mu.Unlock()
-	r.feed.Acknowledged(n)
+	r.feed.Acknowledged(count)
 	return nil
 }
 
@@ -84,6 +85,8 @@ func (a *acknowledger) has() map[string]bool {
 	ids := a.reader.feed.InFlight()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	taken, n := a.reader.feed.Take(a.handled)
+	a.handled, a.messages = taken, a.messages+n
 	for _, p := range a.handled {
 		ids[p.ID] = true
 	}
