@@ -23,7 +23,8 @@ type reader struct {
 	stream string
 	feed   *consume.Feed // while the member has the lease
 
-	failures int // in a row
+	failures int  // in a row
+	existed  bool // the group did, so that a stream without it was deleted
 
 	leased  atomic.Int64 // Unix nanoseconds; entries may be read until then
 	foreign atomic.Bool  // another member has entries that are not acknowledged
@@ -114,6 +115,7 @@ func (r *reader) createGroup(ctx context.Context) error {
 	c := r.source.config
 	id := "0"
 	switch {
+	case r.existed: // every entry is new
 	case c.Start.IsLatest():
 		id = "$"
 	case !c.Start.Time().IsZero():
@@ -222,6 +224,7 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 		return fmt.Errorf("redis: read entries: %w", err)
 	}
 	r.works()
+	r.existed = true
 	r.add(entries)
 	return nil
 }
