@@ -28,7 +28,7 @@ func TestEventsComeOnceAndInOrder(t *testing.T) {
 
 	counts := m.Stats().Topics[stream]
 	require.EqualValues(t, 480, counts.Handled)
-	require.EqualValues(t, counts.Received, counts.Handled+counts.Returned)
+	require.Equal(t, counts.Received, counts.Handled+counts.Returned)
 	pending, err := b.XPending(t.Context(), stream, "group").Result()
 	require.NoError(t, err)
 	require.Zero(t, pending.Count)
