@@ -104,7 +104,7 @@ func Migrate(ctx context.Context, db Execer) (err error) {
 func migrate(ctx context.Context, db Execer) error {
 	for _, statement := range []string{createTable, createIndex} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return err //nolint:wrapcheck // the caller wraps it
+			return err
 		}
 	}
 	return nil

@@ -43,22 +43,22 @@ func (s *Source) view(ctx context.Context) (v *view, err error) {
 		}
 	}()
 	if v.starts, err = v.admin.ListStartOffsets(ctx, s.config.Topics...); err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // wrapped above
 	}
 	if v.ends, err = v.admin.ListEndOffsets(ctx, s.config.Topics...); err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // wrapped above
 	}
 	if err = errors.Join(v.starts.Error(), v.ends.Error()); err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // wrapped above
 	}
 	if v.committed, err = v.admin.FetchOffsets(ctx, s.config.Group); errors.Is(err, kerr.GroupIDNotFound) {
 		return v, nil
 	} else if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // wrapped above
 	}
 	groups, err := v.admin.DescribeGroups(ctx, s.config.Group)
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // wrapped above
 	}
 	for _, m := range groups[s.config.Group].Members {
 		v.total++

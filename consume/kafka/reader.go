@@ -17,6 +17,7 @@ import (
 
 const (
 	maxMetadataAge = 30 * time.Second       // after it, added partitions are read
+	maxFetchWait   = 500 * time.Millisecond // of an empty request, behind which a partition that is resumed waits
 	minMetadataAge = 200 * time.Millisecond // between two looks for a topic that does not exist
 	maxHeartbeat   = 3 * time.Second
 	maxPoll        = 1000 // records

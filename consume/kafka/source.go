@@ -111,6 +111,7 @@ func (s *Source) readOptions() []kgo.Opt {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // records that were lost are counted, none is skipped
 		kgo.MetadataMaxAge(maxMetadataAge),
 		kgo.MetadataMinAge(minMetadataAge),
+		kgo.FetchMaxWait(maxFetchWait),
 		// For dead letters.
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.AllowAutoTopicCreation(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/consume"
@@ -93,16 +94,25 @@ func (a *acknowledger) has() map[string]bool {
 	return ids
 }
 
-// room returns how many entries may be read. It waits until a quarter of the room is free, so that reads are few.
+// fullWait is how long the reader waits for much room before it accepts little. Then many messages wait for their next
+// attempt.
+const fullWait = 50 * time.Millisecond
+
+// room returns how many entries may be read. It waits until a quarter of the room is free, so that reads are few, but not for
+// long.
 func (a *acknowledger) room(ctx context.Context) (int, error) {
 	r := a.reader
-	for {
-		if n := r.feed.Room(); n > 0 && n >= r.in.MaxInFlight()/4 {
+	timer := time.NewTimer(fullWait)
+	defer timer.Stop()
+	for late := false; ; {
+		if n := r.feed.Room(); n > 0 && (late || n >= r.in.MaxInFlight()/4) {
 			return min(n, r.source.config.ReadEntries), nil
 		}
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err() //nolint:wrapcheck // the caller ends
+		case <-timer.C:
+			late = true
 		case <-a.freed:
 		}
 	}

@@ -82,13 +82,12 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	}
 	stop()
 	helpers.Wait()
-	if lost {
-		return
-	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAck)
 	defer cancel()
 	_ = a.acknowledge(ending) // the next member handles them again otherwise
-	r.letGo(ending)
+	if !lost {
+		r.letGo(ending)
+	}
 }
 
 // readAll reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it begins again.

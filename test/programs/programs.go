@@ -23,7 +23,7 @@ type Program struct {
 // the end of the test.
 func Start(t *testing.T, env ...string) *Program {
 	t.Helper()
-	p := &Program{t: t, env: append(os.Environ(), env...)}
+	p := &Program{t: t, env: append(os.Environ(), env...)} //nolint:forbidigo // for a program of the test
 	must(t, p.start())
 	t.Cleanup(func() {
 		_ = p.command.Process.Kill()
@@ -92,7 +92,7 @@ func (s *Server) run(args ...string) (string, error) {
 	command := exec.CommandContext(context.Background(), "bash", append([]string{s.script, "--dir", s.dir}, args...)...) //nolint:gosec // of the repository
 	command.Stderr = os.Stderr
 	out, err := command.Output()
-	return string(out), err //nolint:wrapcheck // the test reports it
+	return string(out), err
 }
 
 // Env returns a variable that the script prints.
