@@ -49,7 +49,7 @@ func (s *Source) view(ctx context.Context) (v *view, err error) {
 		return nil, err //nolint:wrapcheck // wrapped above
 	}
 	if err = errors.Join(v.starts.Error(), v.ends.Error()); err != nil {
-		return nil, err //nolint:wrapcheck // wrapped above
+		return nil, err
 	}
 	if v.committed, err = v.admin.FetchOffsets(ctx, s.config.Group); errors.Is(err, kerr.GroupIDNotFound) {
 		return v, nil

@@ -27,7 +27,7 @@ const margin = 8
 func (r *reader) acquire(ctx context.Context) (until time.Time, ok bool, err error) {
 	s := r.source
 	sent := time.Now()
-	err = s.client.SetArgs(ctx, leaseKey(r.stream, s.config.Group), s.config.Member, goredis.SetArgs{Mode: "NX", TTL: s.config.Lease}).Err()
+	err = s.client.SetArgs(ctx, leaseKey(r.stream, s.config.Group), r.token, goredis.SetArgs{Mode: "NX", TTL: s.config.Lease}).Err()
 	switch {
 	case errors.Is(err, goredis.Nil):
 		return time.Time{}, false, nil
@@ -54,7 +54,7 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 		case <-ticks.C:
 		}
 		sent := time.Now()
-		held, err := s.client.Eval(ctx, renewal, []string{leaseKey(r.stream, s.config.Group)}, s.config.Member, s.config.Lease.Milliseconds()).Int()
+		held, err := s.client.Eval(ctx, renewal, []string{leaseKey(r.stream, s.config.Group)}, r.token, s.config.Lease.Milliseconds()).Int()
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -72,5 +72,5 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 // letGo releases the lease.
 func (r *reader) letGo(ctx context.Context) {
 	s := r.source
-	_ = s.client.Eval(ctx, release, []string{leaseKey(r.stream, s.config.Group)}, s.config.Member).Err() // it expires otherwise
+	_ = s.client.Eval(ctx, release, []string{leaseKey(r.stream, s.config.Group)}, r.token).Err() // it expires otherwise
 }

@@ -21,6 +21,7 @@ type reader struct {
 	source *Source
 	in     *consume.Intake
 	stream string
+	token  string        // the value of the lease
 	feed   *consume.Feed // while the member has the lease
 
 	failures int  // in a row

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func (s *Source) Close() error { return s.client.Close() } //nolint:wrapcheck //
 func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	var readers sync.WaitGroup
 	for _, stream := range s.config.Topics {
-		r := &reader{source: s, in: in, stream: stream}
+		r := &reader{source: s, in: in, stream: stream, token: s.config.Member + " " + rand.Text()}
 		if s.config.Group == "" {
 			readers.Go(func() { r.readAlone(ctx) })
 		} else {
