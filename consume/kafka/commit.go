@@ -85,11 +85,14 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 				switch err := kerr.ErrorForCode(answer.ErrorCode); {
 				case p == nil:
 				case err != nil: // tried again, unless the partition is lost
-					failed = err
+					failed, p.failing = err, true
 					r.in.Failed(t.Topic, fmt.Errorf("kafka: commit offsets: %w", err))
 				default:
 					p.acknowledged()
-					r.in.Works(t.Topic)
+					if p.failing {
+						p.failing = false
+						r.in.Works(t.Topic)
+					}
 				}
 			}
 		}

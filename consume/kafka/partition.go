@@ -32,6 +32,7 @@ type partition struct {
 	offset  int64 // to commit, or -1
 	handled int   // messages that the offset stands for
 	since   time.Time
+	failing bool // the last commit
 }
 
 func (r *reader) newPartition(at place) *partition {

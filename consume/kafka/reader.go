@@ -79,6 +79,7 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 
 // poll reads records until ctx ends.
 func (r *reader) poll(ctx context.Context) {
+	failing := map[string]bool{} // topics whose last fetch failed
 	for ctx.Err() == nil {
 		fetches := r.client.PollRecords(ctx, r.room(ctx))
 		if fetches.IsClientClosed() {
@@ -86,12 +87,17 @@ func (r *reader) poll(ctx context.Context) {
 		}
 		fetches.EachError(func(topic string, _ int32, err error) {
 			if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
+				failing[topic] = true
 				r.in.Failed(topic, fmt.Errorf("kafka: %w", err))
 			}
 		})
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if len(f.Records) == 0 || ctx.Err() != nil {
 				return
+			}
+			if failing[f.Topic] {
+				delete(failing, f.Topic)
+				r.in.Works(f.Topic)
 			}
 			if p := r.at(place{f.Topic, f.Partition}); p != nil {
 				p.read(&f.FetchPartition)
