@@ -3,6 +3,7 @@ package consume_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -192,7 +193,15 @@ func TestPermanentFailureIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(false)
 		calls := map[int64]int{}
-		r := start(t, s, consume.Config{Concurrency: 1},
+		r := start(t, s, consume.Config{
+			Concurrency: 1,
+			Handle: func(ctx context.Context, e *signalcast.Received) error {
+				if err := e.Deliver(ctx); err != nil {
+					return fmt.Errorf("in a trace: %w", err)
+				}
+				return nil
+			},
+		},
 			func(_ context.Context, e signalcast.Event[changed]) error {
 				calls[e.Data.N]++
 				return errors.Join(consume.ErrPermanent, errors.New("the order does not exist"))

@@ -3,6 +3,7 @@ package consume
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/signalcast/signalcast"
 )
@@ -31,21 +32,22 @@ func (e *StopError) Error() string {
 // Unwrap returns the cause.
 func (e *StopError) Unwrap() error { return e.Err }
 
-// permanent reports whether every failed receiver of an attempt failed permanently.
+// permanent reports whether every failed receiver of an attempt failed permanently. Config.Handle may wrap the error of Deliver.
 func permanent(err error) bool {
-	joined, ok := err.(interface{ Unwrap() []error }) // the join of Deliver, not a wrapped one
-	if !ok {
-		return errors.Is(err, ErrPermanent)
-	}
-	for _, one := range joined.Unwrap() {
-		if _, ok := one.(*signalcast.ReceiverError); !ok { //nolint:errorlint // as above
-			return errors.Is(err, ErrPermanent)
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		joined, ok := inner.(interface{ Unwrap() []error })
+		if !ok {
+			continue
 		}
-	}
-	for _, one := range joined.Unwrap() {
-		if !errors.Is(one, ErrPermanent) {
-			return false
+		failures := joined.Unwrap()
+		ofDeliver := !slices.ContainsFunc(failures, func(e error) bool {
+			_, ok := e.(*signalcast.ReceiverError) //nolint:errorlint // Deliver joins them as they are
+			return !ok
+		})
+		if !ofDeliver {
+			break
 		}
+		return !slices.ContainsFunc(failures, func(e error) bool { return !errors.Is(e, ErrPermanent) })
 	}
-	return true
+	return errors.Is(err, ErrPermanent)
 }
