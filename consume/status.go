@@ -30,6 +30,8 @@ type FeedStatus struct {
 	// Lag is the number of messages that are not handled: those read, and those behind them in the broker. -1 means
 	// unknown.
 	Lag int64
+	// Draining reports whether the source gives the partition or stream away, so that no further message of it begins.
+	Draining bool
 	// Pending is the number of messages that were read and are not handled.
 	Pending int
 	// Oldest is when the broker stored the oldest message that was read and is not handled. It is zero
@@ -80,7 +82,7 @@ func (c *Consumer) Status() Status {
 
 // status is called with mu held.
 func (f *Feed) status() FeedStatus {
-	s := FeedStatus{Topic: f.config.Topic, Partition: f.config.Partition, Lag: -1, Pending: f.pending}
+	s := FeedStatus{Topic: f.config.Topic, Partition: f.config.Partition, Lag: -1, Draining: f.draining, Pending: f.pending}
 	if f.backlog >= 0 {
 		s.Lag = f.backlog + int64(f.pending)
 	}

@@ -99,6 +99,9 @@ func acknowledgeCases() []Case {
 			t.send(item{Key: "a"})
 			<-begun
 			m.cancel()
+			t.until("the member gives its feeds away", func() bool {
+				return !slices.ContainsFunc(m.Status().Feeds, func(f consume.FeedStatus) bool { return !f.Draining })
+			})
 			t.send(item{Key: "b", Number: 1}, item{Key: "a", Number: 2})
 			close(release)
 			m.stop()
