@@ -43,11 +43,14 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 	var space [1]consume.Position
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for at, p := range partitions {
+		if p.ctx.Err() != nil {
+			continue // another member may have it
+		}
 		positions, n := p.feed.Take(space[:0])
 		if len(positions) > 0 {
 			p.offset = positions[0].Offset + 1
 		}
-		if p.handled += n; p.handled == 0 {
+		if p.handled += n; p.handled == 0 || p.offset < 0 {
 			continue
 		}
 		if !all && p.handled < r.in.MaxInFlight()/2 && time.Since(p.since) < commitEach {
