@@ -103,26 +103,30 @@ func (w *Watcher) settle(ctx context.Context, now reading) error {
 		w.reportSame(ctx)
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, reloadLimit)
-	defer cancel()
-	if _, err = w.dispatcher.Reload(limited, loaded.Merged); err == nil {
+	err = w.reload(ctx, loaded)
+	switch {
+	case err == nil:
 		w.retry = backoff{}
 		w.reportApplied(ctx, loaded, now.changed(before))
-		return nil
-	}
-	if ctx.Err() != nil {
-		w.settled = nil // so that the next poll applies it
-		return w.interrupted(ctx)
-	}
-	err = loaded.Provenance.Locate(err)
-	if mayHeal(err) {
+	case ctx.Err() != nil:
+		w.settled = nil // the next poll applies it
+		err = w.interrupted(ctx)
+	case mayHeal(err):
 		w.retry.next()
 		w.reportFailed(ctx, err)
-	} else {
+	default:
 		w.retry = backoff{}
 		w.reportRefused(ctx, err)
 	}
 	return err
+}
+
+// reload reloads the dispatcher. The error has the places of problems.
+func (w *Watcher) reload(ctx context.Context, loaded *Loaded) error {
+	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
+	defer cancel()
+	_, err := w.dispatcher.Reload(ctx, loaded.Merged)
+	return loaded.Provenance.Locate(err) //nolint:wrapcheck // an error of this module
 }
 
 // mayHeal reports whether a failed reload may succeed later with the same configuration.
