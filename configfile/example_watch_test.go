@@ -15,7 +15,7 @@ import (
 // A service watches the sources that it has loaded.
 func ExampleWatch() {
 	dir, _ := os.MkdirTemp("", "example")
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	site := filepath.Join(dir, "site.yaml")
 	_ = os.WriteFile(site, []byte("org.example.order.placed.v1: {orders: {keyless: true, enabled: true}}\n"), 0o600)
 

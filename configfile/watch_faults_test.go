@@ -131,9 +131,10 @@ func TestFIFOInPlaceOfTheFileDelaysNothing(t *testing.T) {
 func TestWatchReportsASourceThatPanics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		calls, file := 0, configfile.File(write(t, "site.yaml", ordersTo("orders")))
+		var calls atomic.Int64
+		file := configfile.File(write(t, "site.yaml", ordersTo("orders")))
 		s := watch(t, func() (signalcast.Layer, error) {
-			if calls++; calls > 1 {
+			if calls.Add(1) > 1 {
 				panic("secret")
 			}
 			return file()
@@ -147,28 +148,24 @@ func TestWatchReportsASourceThatPanics(t *testing.T) {
 func TestWatchRepeatsAReloadWhileTheRegistryIsAway(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
-		away, healed := errors.New("registry: connection refused"), false
-		var attempts []time.Duration
+		away := errors.New("registry: connection refused")
+		s.backend.fail(away)
 		rewrite(t, path, ordersTo("audit"))
 		began := time.Now().Add(1500 * time.Millisecond)
-		s.backend.prepare = func(context.Context) error {
-			attempts = append(attempts, time.Since(began))
-			if healed {
-				return nil
-			}
-			return away
-		}
 		pass(2 * time.Second)
 		status := s.Status()
 		require.ErrorIs(t, status.Err, away)
 		require.Equal(t, time.Now().Add(500*time.Millisecond), status.RetryAt)
 		pass(3 * time.Minute)
-		second := time.Second
-		require.Equal(t, []time.Duration{0, second, 3 * second, 7 * second, 15 * second, 31 * second, 63 * second, 123 * second}, attempts)
+		var attempts []float64
+		for _, at := range s.backend.times()[1:] { // the first is of NewDispatcher
+			attempts = append(attempts, at.Sub(began).Seconds())
+		}
+		require.Equal(t, []float64{0, 1, 3, 7, 15, 31, 63, 123}, attempts)
 		s.requireTopics(t, "orders")
 		require.Equal(t, `level=WARN msg="configuration not applied, retrying" error="prepare backend: registry: connection refused"`+"\n", s.log.take())
 
-		healed = true
+		s.backend.onPrepare(nil)
 		pass(time.Minute)
 		s.requireTopics(t, "audit")
 		s.requireGeneration(t, 2)
@@ -180,19 +177,19 @@ func TestNewContentsAndCheckDoNotWaitForTheRetry(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
 		away := errors.New("registry: connection refused")
-		s.backend.prepare = func(context.Context) error { return away }
+		s.backend.fail(away)
 		rewrite(t, path, ordersTo("audit"))
 		pass(time.Minute)
 		require.ErrorIs(t, s.Check(t.Context()), away)
-		s.backend.prepare = nil
+		s.backend.onPrepare(nil)
 		require.NoError(t, s.Check(t.Context()))
 		s.requireTopics(t, "audit")
 
-		s.backend.prepare = func(context.Context) error { return away }
+		s.backend.fail(away)
 		rewrite(t, path, ordersTo("orders"))
 		pass(time.Minute)
 		require.ErrorIs(t, s.Status().Err, away)
-		s.backend.prepare = nil
+		s.backend.onPrepare(nil)
 		rewrite(t, path, ordersTo("billing"))
 		pass(2 * time.Second)
 		s.requireTopics(t, "billing")
@@ -203,10 +200,10 @@ func TestNewContentsAndCheckDoNotWaitForTheRetry(t *testing.T) {
 func TestHungReloadEndsAfterItsLimit(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
-		s.backend.prepare = func(ctx context.Context) error {
+		s.backend.onPrepare(func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}
+		})
 		rewrite(t, path, ordersTo("audit"))
 		pass(20 * time.Second)
 		require.NoError(t, s.dispatcher.SwitchOff(signalcast.Switch{Reason: "test", By: "test"}))
@@ -220,10 +217,10 @@ func TestHungReloadEndsAfterItsLimit(t *testing.T) {
 func TestCloseCancelsTheCheckInProgress(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
-		s.backend.prepare = func(ctx context.Context) error {
+		s.backend.onPrepare(func(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}
+		})
 		rewrite(t, path, ordersTo("audit"))
 		results := make(chan error, 2)
 		for range cap(results) { // one waits for the other
@@ -245,10 +242,10 @@ func TestCloseWaitsForABackendUntilItsContextEnds(t *testing.T) {
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
 		goOn := make(chan struct{})
 		defer close(goOn)
-		s.backend.prepare = func(context.Context) error {
+		s.backend.onPrepare(func(context.Context) error {
 			<-goOn
 			return nil
-		}
+		})
 		rewrite(t, path, ordersTo("audit"))
 		pass(2 * time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -262,11 +259,11 @@ func TestCloseWaitsForABackendUntilItsContextEnds(t *testing.T) {
 func TestCheckThatIsCancelledIsAppliedByTheNextRead(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
-		s.backend.prepare = func(ctx context.Context) error {
+		s.backend.onPrepare(func(ctx context.Context) error {
 			<-ctx.Done()
-			s.backend.prepare = nil
+			s.backend.onPrepare(nil)
 			return ctx.Err()
-		}
+		})
 		rewrite(t, path, ordersTo("audit"))
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()

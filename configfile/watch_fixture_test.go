@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,23 +29,44 @@ type watched struct {
 	placed     *signalcast.Signal[orderEvent]
 	backend    *preparing
 	dispatcher *signalcast.Dispatcher
-	reloads    int // as the hook of the dispatcher counts them
+	reloads    atomic.Int64 // as the hook of the dispatcher counts them
 	log        *lines
 }
 
 // preparing is a memory backend whose Prepare calls a function.
 type preparing struct {
 	*memory.Backend
-	calls   int
-	prepare func(ctx context.Context) error
+	mu       sync.Mutex
+	prepared []time.Time
+	prepare  func(ctx context.Context) error
 }
 
 func (b *preparing) Prepare(ctx context.Context, _ []signalcast.Route) error {
-	b.calls++
-	if b.prepare == nil {
+	b.mu.Lock()
+	b.prepared = append(b.prepared, time.Now())
+	prepare := b.prepare
+	b.mu.Unlock()
+	if prepare == nil {
 		return nil
 	}
-	return b.prepare(ctx)
+	return prepare(ctx)
+}
+
+// onPrepare sets the function, or nil for success.
+func (b *preparing) onPrepare(prepare func(ctx context.Context) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prepare = prepare
+}
+
+// fail makes Prepare return err.
+func (b *preparing) fail(err error) { b.onPrepare(func(context.Context) error { return err }) }
+
+// times returns when Prepare was called.
+func (b *preparing) times() []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.prepared)
 }
 
 // lines is a log without times.
@@ -88,7 +110,7 @@ func watch(t *testing.T, sources ...configfile.Source) *watched {
 	loaded, err := configfile.Load(s.registry, sources...)
 	require.NoError(t, err)
 	s.dispatcher, err = signalcast.NewDispatcher(t.Context(), s.registry, loaded.Merged, s.backend,
-		signalcast.WithHooks(signalcast.Hooks{Reloaded: func(signalcast.Change) { s.reloads++ }}))
+		signalcast.WithHooks(signalcast.Hooks{Reloaded: func(signalcast.Change) { s.reloads.Add(1) }}))
 	require.NoError(t, err)
 	s.Watcher, err = configfile.Watch(s.dispatcher, loaded, configfile.WatchConfig{Logger: s.log.logger()})
 	require.NoError(t, err)
@@ -154,7 +176,7 @@ func (s *watched) requireGeneration(t *testing.T, want int) {
 	require.Zero(t, status.Since)
 	require.Zero(t, status.RetryAt)
 	require.Equal(t, want, status.Generation)
-	require.Equal(t, want-1, s.reloads)
+	require.EqualValues(t, want-1, s.reloads.Load())
 }
 
 // link replaces a symbolic link in one step, as Kubernetes and careful tools do.

@@ -20,7 +20,7 @@ func TestWatchAppliesAChangeAfterTwoEqualReads(t *testing.T) {
 		began := time.Now()
 		pass(5 * time.Second)
 		s.requireGeneration(t, 1)
-		require.Equal(t, 1, s.backend.calls, "of NewDispatcher")
+		require.Len(t, s.backend.times(), 1, "of NewDispatcher")
 		require.Empty(t, s.log.take())
 
 		rewrite(t, path, ordersTo("orders", "audit"))
@@ -129,7 +129,7 @@ func TestWatchKeepsTheRoutesOfATruncatedFile(t *testing.T) {
 		status := s.Status()
 		require.ErrorIs(t, status.Err, signalcast.ErrEmptyReload)
 		require.Zero(t, status.RetryAt)
-		require.Equal(t, 1, s.backend.calls, "an empty configuration does not reach the backend")
+		require.Len(t, s.backend.times(), 1, "an empty configuration does not reach the backend")
 		log := s.log.take()
 		require.Contains(t, log, `level=ERROR msg="configuration refused, keeping the last one" error="reload would stop all publishing: found none of the 1 enabled`)
 		require.Equal(t, 1, strings.Count(log, "\n"))
@@ -219,7 +219,7 @@ func TestWatchReportsAnInvalidFileOnceWithItsPlace(t *testing.T) {
 		pass(time.Minute)
 		require.ErrorContains(t, s.Status().Err, path+`:1:40: org.example.order.placed.v1 → orders → event_key_field: key path "order.no"`)
 		require.Equal(t, 1, strings.Count(s.log.take(), "\n"), "another problem is reported")
-		require.Equal(t, 1, s.backend.calls, "an invalid configuration is not repeated")
+		require.Len(t, s.backend.times(), 1, "an invalid configuration is not repeated")
 		s.requireTopics(t, "orders")
 	})
 }
