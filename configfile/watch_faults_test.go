@@ -256,6 +256,18 @@ func TestCloseWaitsForABackendUntilItsContextEnds(t *testing.T) {
 	})
 }
 
+func TestWatchReportsAClosedDispatcherOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
+		require.NoError(t, s.dispatcher.Close(t.Context()))
+		rewrite(t, path, ordersTo("audit"))
+		pass(time.Minute)
+		require.ErrorIs(t, s.Status().Err, signalcast.ErrClosed)
+		require.Zero(t, s.Status().RetryAt)
+		require.Equal(t, "level=ERROR msg=\"configuration refused, keeping the last one\" error=\"dispatcher is closed\"\n", s.log.take())
+	})
+}
+
 func TestCheckThatIsCancelledIsAppliedByTheNextRead(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
