@@ -123,9 +123,6 @@ func (w *Watcher) run(interval time.Duration) {
 // that Status shows from then on, or an error that says why it did not check: ctx ended, or the watcher
 // is closed, which matches [signalcast.ErrClosed]. ctx bounds the wait, including that for another check.
 func (w *Watcher) Check(ctx context.Context) error {
-	if w.stopped.Err() != nil {
-		return errWatcherClosed
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.stopped, cancel)()
@@ -135,7 +132,7 @@ func (w *Watcher) Check(ctx context.Context) error {
 	case <-ctx.Done():
 		return w.interrupted(ctx)
 	}
-	if ctx.Err() != nil {
+	if w.stopped.Err() != nil || ctx.Err() != nil { // select chooses at random
 		return w.interrupted(ctx)
 	}
 	return w.check(ctx)

@@ -62,14 +62,8 @@ func (w *Watcher) poll(ctx context.Context) {
 	w.noteRead(now)
 	stable := now.equal(w.last)
 	w.last = now
-	blocked := w.blocked()
-	switch {
-	case !stable:
-	case !now.equal(w.settled) || blocked:
-		w.retry = backoff{}
+	if stable && (!now.equal(w.settled) || w.retry.due() || w.blocked()) {
 		_ = w.settle(ctx, now) // settle reports it
-	case w.retry.due():
-		_ = w.settle(ctx, now)
 	}
 }
 
@@ -84,12 +78,15 @@ func (w *Watcher) check(ctx context.Context) error {
 		return err
 	}
 	w.noteRead(now)
-	w.last, w.retry = now, backoff{}
+	w.last = now
 	return w.settle(ctx, now)
 }
 
 // settle applies what the sources returned, unless it is in effect, and reports the result.
 func (w *Watcher) settle(ctx context.Context, now reading) error {
+	if !now.equal(w.settled) {
+		w.retry = backoff{}
+	}
 	w.settled = now
 	loaded, err := merge(w.registry, w.sources, now)
 	if err != nil {

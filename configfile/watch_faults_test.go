@@ -45,8 +45,8 @@ func TestWatchReportsASourceThatBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := write(t, "site.yaml", ordersTo("orders"))
 		g := newGate(configfile.File(path))
-		s := watch(t, configfile.File(path), g.read)
-		pass(500 * time.Millisecond)
+		s := watch(t, configfile.Layer(signalcast.Layer{Name: "defaults"}), g.read)
+		pass(1500 * time.Millisecond)
 		g.shut()
 		pass(time.Second)
 		calls := g.calls.Load()
@@ -75,6 +75,63 @@ func TestWatchReportsASourceThatBlocks(t *testing.T) {
 		pass(2 * time.Second)
 		s.requireGeneration(t, 2)
 		s.requireTopics(t, "audit")
+	})
+}
+
+func TestWatchAppliesAChangeOfASlowSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := write(t, "site.yaml", ordersTo("orders"))
+		file, calls := configfile.File(path), atomic.Int64{}
+		s := watch(t, func() (signalcast.Layer, error) {
+			if calls.Add(1) > 1 {
+				<-time.After(7 * time.Second)
+			}
+			return file()
+		})
+		rewrite(t, path, ordersTo("audit"))
+		pass(time.Minute)
+		s.requireTopics(t, "audit")
+		_ = s.Close(t.Context()) // may leave the read in progress
+		pass(7 * time.Second)
+	})
+}
+
+func TestCheckDoesNotApplyAnEarlierRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := write(t, "site.yaml", ordersTo("orders"))
+		file, g := configfile.File(path), newGate(nil)
+		g.source = func() (signalcast.Layer, error) { return signalcast.Layer{}, nil }
+		s := watch(t, func() (signalcast.Layer, error) {
+			layer, err := file()
+			_, _ = g.read() // blocks with the old contents
+			return layer, err
+		})
+		pass(1500 * time.Millisecond)
+		g.shut()
+		pass(10 * time.Second)
+		rewrite(t, path, ordersTo("audit"))
+		g.release()
+		synctest.Wait()
+		require.NoError(t, s.Check(t.Context()))
+		s.requireTopics(t, "audit")
+		s.requireGeneration(t, 2)
+	})
+}
+
+func TestCheckWithAnEndedContextChecksNothing(t *testing.T) {
+	t.Parallel()
+	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i := range 100 { // select would choose at random
+			if i == 50 {
+				rewrite(t, path, ordersTo("audit"))
+			}
+			require.ErrorIs(t, s.Check(ended), context.Canceled)
+		}
+		s.requireTopics(t, "orders")
 	})
 }
 
@@ -188,7 +245,10 @@ func TestNewContentsAndCheckDoNotWaitForTheRetry(t *testing.T) {
 		s.backend.fail(away)
 		rewrite(t, path, ordersTo("orders"))
 		pass(time.Minute)
-		require.ErrorIs(t, s.Status().Err, away)
+		require.Greater(t, time.Until(s.Status().RetryAt), time.Second)
+		rewrite(t, path, ordersTo("orders", "audit"))
+		pass(2 * time.Second)
+		require.Equal(t, 500*time.Millisecond, time.Until(s.Status().RetryAt), "new contents begin with a short wait")
 		s.backend.onPrepare(nil)
 		rewrite(t, path, ordersTo("billing"))
 		pass(2 * time.Second)
