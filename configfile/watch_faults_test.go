@@ -3,12 +3,8 @@ package configfile_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,56 +131,6 @@ func TestCheckWithAnEndedContextChecksNothing(t *testing.T) {
 	})
 }
 
-func TestCloseLeavesASourceThatBlocks(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(configfile.File(write(t, "site.yaml", ordersTo("orders"))))
-		s := watch(t, g.read)
-		defer g.release()
-		g.shut()
-		pass(1500 * time.Millisecond)
-		began := time.Now()
-		var blocked *configfile.BlockedError
-		require.ErrorAs(t, s.Close(t.Context()), &blocked)
-		require.Equal(t, 4500*time.Millisecond, time.Since(began))
-		require.ErrorAs(t, s.Close(t.Context()), &blocked, "the same error again")
-	})
-}
-
-func TestCloseWaitsForASourceThatReturns(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(configfile.File(write(t, "site.yaml", ordersTo("orders"))))
-		s := watch(t, g.read)
-		g.shut()
-		pass(1500 * time.Millisecond)
-		time.AfterFunc(time.Second, g.release)
-		began := time.Now()
-		require.NoError(t, s.Close(t.Context()))
-		require.Equal(t, time.Second, time.Since(began))
-	})
-}
-
-// A read of a FIFO without a writer blocks in the system call.
-func TestFIFOInPlaceOfTheFileDelaysNothing(t *testing.T) {
-	t.Parallel()
-	path := write(t, "site.yaml", ordersTo("orders"))
-	s := watch(t, configfile.File(path))
-	require.NoError(t, os.Remove(path))
-	require.NoError(t, syscall.Mkfifo(path, 0o600))
-	defer func() {
-		writer, err := os.OpenFile(path, os.O_RDWR, 0)
-		require.NoError(t, err)
-		require.NoError(t, writer.Close())
-	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, s.Check(ctx), context.DeadlineExceeded)
-	require.NoError(t, s.dispatcher.SwitchOff(signalcast.Switch{Reason: "test", By: "test"}))
-	require.Equal(t, 1, s.Status().Generation)
-	require.ErrorIs(t, s.Close(ctx), context.DeadlineExceeded)
-}
-
 func TestWatchReportsASourceThatPanics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -274,48 +220,6 @@ func TestHungReloadEndsAfterItsLimit(t *testing.T) {
 	})
 }
 
-func TestCloseCancelsTheCheckInProgress(t *testing.T) {
-	t.Parallel()
-	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
-		s.backend.onPrepare(func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		rewrite(t, path, ordersTo("audit"))
-		results := make(chan error, 2)
-		for range cap(results) { // one waits for the other
-			go func() { results <- s.Check(t.Context()) }()
-		}
-		synctest.Wait()
-		require.NoError(t, s.Close(t.Context()))
-		for range cap(results) {
-			require.ErrorIs(t, <-results, signalcast.ErrClosed)
-		}
-		require.NoError(t, s.Status().Err)
-		require.Empty(t, s.log.take())
-		require.ErrorIs(t, s.Check(t.Context()), signalcast.ErrClosed)
-	})
-}
-
-func TestCloseWaitsForABackendUntilItsContextEnds(t *testing.T) {
-	t.Parallel()
-	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
-		goOn := make(chan struct{})
-		defer close(goOn)
-		s.backend.onPrepare(func(context.Context) error {
-			<-goOn
-			return nil
-		})
-		rewrite(t, path, ordersTo("audit"))
-		pass(2 * time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := s.Close(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "close watcher: waiting for the check in progress")
-	})
-}
-
 func TestWatchReportsAClosedDispatcherOnce(t *testing.T) {
 	t.Parallel()
 	bubble(t, ordersTo("orders"), func(t *testing.T, path string, s *watched) {
@@ -344,103 +248,4 @@ func TestCheckThatIsCancelledIsAppliedByTheNextRead(t *testing.T) {
 		pass(time.Second)
 		s.requireTopics(t, "audit")
 	})
-}
-
-func TestCloseIsIdempotentAndStopsReading(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(configfile.File(write(t, "site.yaml", ordersTo("orders"))))
-		s := watch(t, g.read)
-		pass(1500 * time.Millisecond)
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		var closes sync.WaitGroup
-		for range 8 {
-			closes.Go(func() { require.NoError(t, s.Close(t.Context())) })
-		}
-		closes.Wait()
-		require.NoError(t, s.Close(ended))
-		calls := g.calls.Load()
-		pass(time.Minute)
-		require.Equal(t, calls, g.calls.Load())
-		s.requireTopics(t, "orders")
-	})
-}
-
-func TestCloseOfAnIdleWatcherNeedsNoTime(t *testing.T) {
-	t.Parallel()
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 50 { // select would choose at random
-		s := watch(t, configfile.File(write(t, "site.yaml", ordersTo("orders"))))
-		require.NoError(t, s.Close(ended))
-	}
-}
-
-func TestThousandReloadsUnderLoadLoseNothing(t *testing.T) {
-	t.Parallel()
-	path := write(t, "site.yaml", ordersTo("orders", "odd"))
-	s := watch(t, configfile.File(path))
-	ctx, stop := context.WithCancel(t.Context())
-	var senders sync.WaitGroup
-	var sent atomic.Int64
-	for range 2 {
-		senders.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := s.placed.SendAsync(context.WithoutCancel(ctx), s.registry, orderEvent{order{"1"}}); err != nil {
-					t.Error(err)
-				}
-				sent.Add(1)
-			}
-		})
-	}
-	for i := range 1000 {
-		topic := []string{"even", "odd"}[i%2]
-		rewrite(t, filepath.Join(filepath.Dir(path), "new"), ordersTo("orders", topic))
-		require.NoError(t, os.Rename(filepath.Join(filepath.Dir(path), "new"), path))
-		require.NoError(t, s.Check(t.Context()))
-	}
-	stop()
-	senders.Wait()
-	require.NoError(t, s.dispatcher.Flush(t.Context()))
-	require.Equal(t, 1001, s.Status().Generation)
-	stats := s.dispatcher.Stats()
-	require.Equal(t, 2*sent.Load(), stats.Accepted, "each event goes to two topics")
-	require.Equal(t, stats.Accepted, stats.Delivered)
-	require.Len(t, s.backend.Messages("orders"), int(sent.Load()))
-	t.Logf("%d messages during 1000 reloads", stats.Delivered)
-}
-
-// One operation is one read of three files that have not changed.
-func BenchmarkWatchIdle(b *testing.B) {
-	dir := b.TempDir()
-	paths := []string{filepath.Join(dir, "a.json"), filepath.Join(dir, "b.yaml"), filepath.Join(dir, "c.toml")}
-	for i, text := range []string{
-		`{"org.example.order.placed.v1": {"orders": {"event_key_field": "order.id", "enabled": false}}}`,
-		ordersTo("orders", "audit", "billing"),
-		"['org.example.order.placed.v1'.orders]\nenabled = true\n",
-	} {
-		require.NoError(b, os.WriteFile(paths[i], []byte(text), 0o600))
-	}
-	registry := signalcast.NewRegistry()
-	require.NoError(b, registry.Register(signalcast.NewSignal[orderEvent]("org.example.order.placed.v1")))
-	var reads atomic.Int64
-	last, end := make(chan struct{}), int64(b.N)+1
-	loaded, err := configfile.Load(registry, configfile.File(paths[0]), configfile.File(paths[1]), configfile.File(paths[2]), func() (signalcast.Layer, error) {
-		if reads.Add(1) == end {
-			close(last)
-		}
-		return signalcast.Layer{Name: "counter"}, nil
-	})
-	require.NoError(b, err)
-	dispatcher, err := signalcast.NewDispatcher(b.Context(), registry, loaded.Merged, &preparing{})
-	require.NoError(b, err)
-	b.ReportAllocs()
-	b.ResetTimer()
-	w, err := configfile.Watch(dispatcher, loaded, configfile.WatchConfig{Interval: 1})
-	require.NoError(b, err)
-	<-last
-	b.StopTimer()
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e7, "%core-at-1s")
-	require.NoError(b, w.Close(b.Context()))
 }
