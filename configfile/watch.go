@@ -61,8 +61,10 @@ type Watcher struct {
 // Watch reads the sources of loaded every interval, and reloads d when they have changed. loaded is the
 // result of [Load] that d was created with. The caller must close the watcher, before d.
 //
-// A change takes effect after two equal reads, so that a file in the middle of a write has no effect. A
-// configuration that is invalid, or that cannot be read, changes nothing: d keeps the last one. Watch
+// A change takes effect after two equal reads. So a file in the middle of a write has no effect, unless
+// the writer pauses for longer than the interval.
+//
+// A configuration that is invalid, or that cannot be read, changes nothing: d keeps the last one. Watch
 // logs the problem once, and checks again when the contents change. A reload that fails for another
 // reason, such as a registry that is away, is repeated after 1 s, then at intervals that grow to 1 min.
 //
