@@ -10,6 +10,12 @@
 //	dispatcher, err := signalcast.NewDispatcher(ctx, registry, loaded.Merged, backend,
 //		signalcast.WithTopicPrefix(configfile.TopicPrefix()))
 //
+// [Watch] then reloads the dispatcher when the sources change:
+//
+//	watcher, err := configfile.Watch(dispatcher, loaded, configfile.WatchConfig{Logger: logger})
+//	…
+//	defer watcher.Close(ctx)
+//
 // # Rules of every language
 //
 // The rules are those of [signalcast.ParseProducerConfig]. Unknown fields, duplicate keys, wrong

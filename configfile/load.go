@@ -8,7 +8,7 @@ import (
 	"github.com/signalcast/signalcast/internal/configtree"
 )
 
-// Loaded is the result of [Load].
+// Loaded is the result of [Load]. It is read-only.
 type Loaded struct {
 	// Merged is the merged configuration.
 	Merged signalcast.ProducerConfig
@@ -16,6 +16,18 @@ type Loaded struct {
 	Provenance *signalcast.Provenance
 	// Layers are the configurations of the sources, in their order.
 	Layers []signalcast.Layer
+
+	registry *signalcast.Registry
+	sources  []Source
+	read     reading
+}
+
+// reading is what the sources returned, in their order.
+type reading []sourceResult
+
+type sourceResult struct {
+	layer signalcast.Layer
+	err   error
 }
 
 // Load reads the sources, merges them in their order, and validates the result against r. A later
@@ -26,25 +38,33 @@ type Loaded struct {
 // a setting as missing if a source could not be read. The result is never nil. Beside an error it
 // holds the valid parts of the sources.
 func Load(r *signalcast.Registry, sources ...Source) (*Loaded, error) {
+	read := make(reading, len(sources))
+	for i, source := range sources {
+		read[i].layer, read[i].err = source()
+	}
+	return merge(r, sources, read)
+}
+
+// merge returns the result of Load for what the sources returned.
+func merge(r *signalcast.Registry, sources []Source, read reading) (*Loaded, error) {
 	var (
-		loaded   Loaded
+		loaded   = Loaded{registry: r, sources: sources, read: read}
 		found    signalcast.ValidationError
 		unread   []error
 		invalid  *signalcast.ValidationError
 		complete = true
 	)
-	for _, source := range sources {
-		layer, err := source()
+	for _, result := range read {
 		switch {
-		case errors.As(err, &invalid):
+		case errors.As(result.err, &invalid):
 			found.Problems = append(found.Problems, invalid.Problems...)
 			found.Omitted += invalid.Omitted
-		case err != nil:
-			unread = append(unread, err)
+		case result.err != nil:
+			unread = append(unread, result.err)
 			complete = false
 			continue
 		}
-		loaded.Layers = append(loaded.Layers, layer)
+		loaded.Layers = append(loaded.Layers, result.layer)
 	}
 	loaded.Merged, loaded.Provenance = signalcast.MergeLayers(loaded.Layers...)
 	if r != nil {

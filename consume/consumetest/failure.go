@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,7 +18,8 @@ func failureCases() []Case {
 	return []Case{
 		{"retry", "A failed message is handled again, in the order of its key, while those of other keys are handled", func(t *trial) {
 			var working atomic.Bool
-			m := t.start(options{receive: func(_ context.Context, i item) error {
+			retry := consume.Retry{Attempts: math.MaxInt, Min: time.Millisecond, Max: 10 * time.Millisecond}
+			m := t.start(options{config: consume.Config{Retry: retry}, receive: func(_ context.Context, i item) error {
 				if i.Key == "a" && !working.Load() {
 					if i.Number%2 == 0 {
 						panic("a receiver that panics")

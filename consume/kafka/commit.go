@@ -17,8 +17,24 @@ import (
 
 const (
 	commitEach = 100 * time.Millisecond // of a partition whose messages are handled
-	lastCommit = 10 * time.Second       // the longest wait for a commit before partitions are given away
+	commitWait = 5 * time.Second        // for the brokers to answer a commit
+	lastCommit = 10 * time.Second       // for them to answer before partitions are given away
 )
+
+// The waits when partitions are given away add up to less than RebalanceTimeout: half of it for the receivers, an eighth for a
+// commit in progress, a quarter for the last commit.
+
+func (r *reader) handleWait() time.Duration {
+	return min(r.in.Grace(), r.source.config.RebalanceTimeout/2)
+}
+
+func (r *reader) commitWait() time.Duration {
+	return min(commitWait, r.source.config.RebalanceTimeout/8)
+}
+
+func (r *reader) lastCommitWait() time.Duration {
+	return min(lastCommit, r.source.config.RebalanceTimeout/4)
+}
 
 // commitAll commits the offsets of partitions that are given away. It tries again after errors that pass, such as those while the
 // group is rebalanced.
@@ -73,34 +89,64 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 		}
 		return nil
 	}
-	r.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
-		if err != nil {
-			failed = err
-			if ctx.Err() == nil {
-				r.failing.Store(true)
-				r.in.Failed("", fmt.Errorf("kafka: commit offsets: %w", err))
+	r.commitOffsets(ctx, offsets, func(at place, err error) {
+		p := partitions[at]
+		switch {
+		case err == nil:
+			p.acknowledged()
+			if p.failing.CompareAndSwap(true, false) {
+				r.in.Works(at.topic)
 			}
-			return
+		case errors.Is(ctx.Err(), context.Canceled):
+			failed = err
+		default: // tried again, unless the partition is lost
+			failed = err
+			p.failing.Store(true)
+			r.in.Failed(at.topic, fmt.Errorf("kafka: commit offsets: %w", err))
 		}
-		for _, t := range response.Topics {
-			for _, answer := range t.Partitions {
-				p := partitions[place{t.Topic, answer.Partition}]
-				switch err := kerr.ErrorForCode(answer.ErrorCode); {
-				case p == nil:
-				case err != nil: // tried again, unless the partition is lost
-					failed, p.failing = err, true
-					r.in.Failed(t.Topic, fmt.Errorf("kafka: commit offsets: %w", err))
-				default:
-					p.acknowledged()
-					if p.failing {
-						p.failing = false
-						r.in.Works(t.Topic)
-					}
+	})
+	return failed
+}
+
+var errNotAnswered = errors.New("found no answer for the partition; want one")
+
+// commitOffsets commits offsets, and calls each with the result for each partition.
+func (r *reader) commitOffsets(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset, each func(at place, err error)) {
+	r.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, request *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
+		results := map[place]error{}
+		if err == nil {
+			results, err = commitResults(request, response), errNotAnswered
+		}
+		for topic, partitions := range offsets {
+			for partition := range partitions {
+				at := place{topic, partition}
+				if result, ok := results[at]; ok {
+					each(at, result)
+				} else {
+					each(at, err)
 				}
 			}
 		}
 	})
-	return failed
+}
+
+// commitResults returns the results in a response. New brokers name topics by their IDs there.
+func commitResults(request *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse) map[place]error {
+	names := map[[16]byte]string{}
+	for _, t := range request.Topics {
+		names[t.TopicID] = t.Topic
+	}
+	results := map[place]error{}
+	for _, t := range response.Topics {
+		topic := t.Topic
+		if topic == "" {
+			topic = names[t.TopicID]
+		}
+		for _, answer := range t.Partitions {
+			results[place{topic, answer.Partition}] = kerr.ErrorForCode(answer.ErrorCode)
+		}
+	}
+	return results
 }
 
 // acknowledged notes that the offset of the partition is committed.

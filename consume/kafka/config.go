@@ -21,9 +21,9 @@ type Config struct {
 	Group string
 	// Topics are the full names of the topics to read.
 	Topics []string
-	// Start says where the group begins in a partition that it has not committed an offset of, also if the group exists. The
-	// default is [consume.Latest], as for the Open edX event bus. It skips what is published while no member has such a
-	// partition. Use [consume.Earliest] if nothing may be skipped.
+	// Start says where a new group begins in the partitions that exist then. The default is [consume.Latest], as for the Open edX
+	// event bus. The first member commits the place before it reads. A partition that is added later is read from its first
+	// message.
 	Start consume.Start
 	// SessionTimeout is the time after which the brokers give the partitions of a silent member to others. 0
 	// means 45 s.

@@ -18,6 +18,7 @@ func TestConformance(t *testing.T) {
 	consumetest.Run(t, consumetest.Target{
 		New: func(t testing.TB, m consumetest.Member) consume.Source {
 			t.Helper()
+			b.create(t, m.Topics...)
 			source, err := kafka.New(kafka.Config{Config: b.config, Group: m.Group, Topics: m.Topics, Start: m.Start})
 			require.NoError(t, err)
 			return source

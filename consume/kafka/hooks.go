@@ -11,7 +11,11 @@ import (
 // hooks learn from the client whether the brokers respond.
 type hooks struct{ reader *reader }
 
+// OnNewClient sets the client before its goroutines call the reader.
+func (h hooks) OnNewClient(client *kgo.Client) { h.reader.client = client }
+
 var (
+	_ kgo.HookNewClient     = hooks{}
 	_ kgo.HookBrokerConnect = hooks{}
 	_ kgo.HookBrokerE2E     = hooks{}
 )
@@ -45,9 +49,17 @@ func (h hooks) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 	}
 }
 
-// extend lets the consumer begin to handle messages until the given time.
+// extend lets the consumer begin to handle messages until the given time, or until the time of an earlier call if that is later.
 func (r *reader) extend(until time.Time) {
-	r.until.Store(until.UnixNano())
+	for {
+		before := r.until.Load()
+		if before >= until.UnixNano() {
+			return
+		}
+		if r.until.CompareAndSwap(before, until.UnixNano()) {
+			break
+		}
+	}
 	for _, p := range r.list() {
 		p.feed.Extend(until)
 	}

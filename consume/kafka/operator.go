@@ -60,7 +60,11 @@ func (s *Source) view(ctx context.Context) (v *view, err error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // wrapped above
 	}
-	for _, m := range groups[s.config.Group].Members {
+	group := groups[s.config.Group]
+	if err = group.Err; err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, err
+	}
+	for _, m := range group.Members {
 		v.total++
 		if assigned, ok := m.Assigned.AsConsumer(); ok {
 			for _, t := range assigned.Topics {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/consume"
 )
@@ -23,6 +24,8 @@ type partition struct {
 	cancel context.CancelFunc
 	paused atomic.Bool
 
+	failing atomic.Bool // the last commit
+
 	mu      sync.Mutex // guards what follows, and calls of feed.Add
 	waiting []*kgo.Record
 	next    int64 // the offset after the last record read; -1 before the first one
@@ -32,7 +35,6 @@ type partition struct {
 	offset  int64 // to commit, or -1
 	handled int   // messages that the offset stands for
 	since   time.Time
-	failing bool // the last commit
 }
 
 func (r *reader) newPartition(at place) *partition {
@@ -74,15 +76,17 @@ func (p *partition) add(records []*kgo.Record) {
 	r := p.reader
 	messages := make([]consume.Message, 0, len(records))
 	for i, record := range records {
+		var schema *signalcast.Schema
 		if id, ok := schemaID(record); ok {
-			if _, known := r.source.schemas.Known(id); !known {
+			var known bool
+			if schema, known = r.source.schemas.Known(id); !known {
 				p.waiting = slices.Clone(records[i:])
 				p.pause()
 				go p.awaitSchema(id)
 				break
 			}
 		}
-		messages = append(messages, r.source.message(record))
+		messages = append(messages, message(record, schema))
 	}
 	p.feed.Add(messages)
 }

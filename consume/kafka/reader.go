@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxMetadataAge = 30 * time.Second       // after it, added partitions are read
+	maxMetadataAge = 10 * time.Second       // after it, added partitions are read
 	maxFetchWait   = 500 * time.Millisecond // of an empty request, behind which a partition that is resumed waits
 	minMetadataAge = 200 * time.Millisecond // between two looks for a topic that does not exist
 	maxHeartbeat   = 3 * time.Second
@@ -37,6 +37,8 @@ type reader struct {
 	notify chan struct{} // of all feeds, for tend
 	freed  chan struct{} // a feed may have room
 
+	begins map[string]int32 // of each topic: partitions below begin where Config.Start says, others at their first record
+
 	mu         sync.Mutex
 	partitions map[place]*partition
 
@@ -48,22 +50,26 @@ type reader struct {
 // Run reads the topics until ctx ends. See [consume.Source].
 func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	r := &reader{
-		source: s, in: in, partitions: map[place]*partition{},
+		source: s, in: in, begins: map[string]int32{}, partitions: map[place]*partition{},
 		notify: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 	options := append(s.readOptions(), kgo.WithHooks(hooks{r}))
 	if s.config.Group != "" {
-		options = append(options, kgo.OnPartitionsAssigned(r.assigned), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost))
+		options = append(options, kgo.OnPartitionsAssigned(r.assigned), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost),
+			kgo.AdjustFetchOffsetsFn(r.begin))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	r.client = client
-	s.client.Store(client)
+	s.setRunning(true)
 	tending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tender sync.WaitGroup
 	tender.Go(func() { r.tend(tending) })
+	if s.config.Group != "" && r.survey(ctx) {
+		client.AddConsumeTopics(s.config.Topics...)
+	}
+	tender.Go(func() { r.awaitTopics(ctx) })
 	r.poll(ctx)
 	r.giveAway(in.Grace(), slices.Collect(maps.Keys(r.list())))
 	stop()
@@ -71,7 +77,7 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
 	defer cancel()
 	_ = client.LeaveGroupContext(leaving) // otherwise the brokers notice that the member is silent
-	s.client.Store(nil)
+	s.setRunning(false)
 	client.CloseAllowingRebalance()
 	s.schemas.Close()
 	return nil
@@ -185,7 +191,9 @@ func (r *reader) tend(ctx context.Context) {
 		case r.freed <- struct{}{}:
 		default:
 		}
-		_ = r.commit(ctx, partitions, false) // tried again
+		committing, cancel := context.WithTimeout(ctx, r.commitWait())
+		_ = r.commit(committing, partitions, false) // tried again
+		cancel()
 		timer := time.NewTimer(shortest)
 		select {
 		case <-ctx.Done():
@@ -213,8 +221,7 @@ func (r *reader) assigned(_ context.Context, client *kgo.Client, added map[strin
 
 // revoked gives partitions away, before another member reads them.
 func (r *reader) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
-	wait := min(r.in.Grace(), r.source.config.RebalanceTimeout*3/4-lastCommit/2)
-	r.giveAway(max(wait, time.Second), slices.Collect(places(removed)))
+	r.giveAway(r.handleWait(), slices.Collect(places(removed)))
 }
 
 // lost closes partitions that other members may read already.
@@ -227,11 +234,18 @@ func (r *reader) lost(_ context.Context, client *kgo.Client, removed map[string]
 	}
 }
 
+// remove removes a partition. The troubles of its topic end with the last partition.
 func (r *reader) remove(at place) *partition {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.partitions[at]
 	delete(r.partitions, at)
+	for other := range r.partitions {
+		if other.topic == at.topic {
+			return p
+		}
+	}
+	r.in.Works(at.topic)
 	return p
 }
 
@@ -252,7 +266,7 @@ func (r *reader) giveAway(wait time.Duration, given []place) {
 		draining.Go(func() { _ = p.feed.Drain(ctx) }) // what is not handled then is delivered again
 	}
 	draining.Wait()
-	committing, cancel := context.WithTimeout(context.Background(), lastCommit)
+	committing, cancel := context.WithTimeout(context.Background(), r.lastCommitWait())
 	defer cancel()
 	r.commitAll(committing, partitions)
 	for at, p := range partitions {

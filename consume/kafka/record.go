@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/consume"
 )
 
@@ -26,8 +27,9 @@ func schemaID(r *kgo.Record) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(r.Value[1:]), true
 }
 
-// message returns a record as a message that shares no memory with the buffers of the client.
-func (s *Source) message(r *kgo.Record) consume.Message {
+// message returns a record as a message that shares no memory with the buffers of the client. schema is the one that its
+// value names.
+func message(r *kgo.Record, schema *signalcast.Schema) consume.Message {
 	compact(r)
 	m := consume.Message{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Raw: r}
 	m.Key = unframed(r.Key)
@@ -39,8 +41,7 @@ func (s *Source) message(r *kgo.Record) consume.Message {
 	case r.Value[0] != 0:
 		m.Value, m.Err = r.Value, errors.Join(m.Err, errFraming)
 	default:
-		m.Value = r.Value[framing:]
-		m.Schema, _ = s.schemas.Known(binary.BigEndian.Uint32(r.Value[1:]))
+		m.Value, m.Schema = r.Value[framing:], schema
 	}
 	return m
 }

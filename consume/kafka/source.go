@@ -7,7 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -24,7 +24,10 @@ var (
 type Source struct {
 	config  Config
 	schemas *kafkabus.Schemas
-	client  atomic.Pointer[kgo.Client] // of the present Run
+
+	mu        sync.Mutex
+	running   bool
+	publisher *kgo.Client // of dead letters; nil before the first one
 }
 
 // New returns a source. It does not connect, so brokers may be unreachable. If c is invalid, the error joins a
@@ -56,10 +59,6 @@ var errNotRunning = errors.New("kafka: the source is not running")
 // Publish writes a message to another topic, with its key, value and headers, and the given headers behind them. It works while
 // Run is running. See [consume.Source].
 func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, extra []consume.Field) error {
-	client := s.client.Load()
-	if client == nil {
-		return errNotRunning
-	}
 	from, ok := m.Raw.(*kgo.Record)
 	if !ok {
 		return fmt.Errorf("kafka: message %s: found a message of another source; want one of this source", m.Position())
@@ -73,10 +72,42 @@ func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, 
 	for _, f := range extra {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: f.Name, Value: []byte(f.Value)})
 	}
+	client, err := s.publish()
+	if err != nil {
+		return err
+	}
 	if err := client.ProduceSync(ctx, record).FirstErr(); err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
 	return nil
+}
+
+// publish returns the client for dead letters. It is not the one that reads, since it may create topics.
+func (s *Source) publish() (*kgo.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running {
+		return nil, errNotRunning
+	}
+	if s.publisher == nil {
+		client, err := kgo.NewClient(s.publishOptions()...)
+		if err != nil {
+			return nil, fmt.Errorf("kafka: %w", err)
+		}
+		s.publisher = client
+	}
+	return s.publisher, nil
+}
+
+// setRunning allows Publish, or ends it.
+func (s *Source) setRunning(running bool) {
+	s.mu.Lock()
+	publisher := s.publisher
+	s.running, s.publisher = running, nil
+	s.mu.Unlock()
+	if publisher != nil {
+		publisher.Close()
+	}
 }
 
 // options returns the options that all clients of the source have.
@@ -95,36 +126,34 @@ func (s *Source) options() []kgo.Opt {
 	return options
 }
 
-// readOptions returns the options of a client that reads.
-func (s *Source) readOptions() []kgo.Opt {
-	c := s.config
-	start := kgo.NewOffset().AtEnd()
-	switch {
-	case c.Start.IsEarliest():
-		start = kgo.NewOffset().AtStart()
-	case !c.Start.Time().IsZero():
-		start = kgo.NewOffset().AfterMilli(c.Start.Time().UnixMilli())
-	}
-	options := append(s.options(),
-		kgo.ConsumeTopics(c.Topics...),
-		kgo.ConsumeStartOffset(start),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // records that were lost are counted, none is skipped
-		kgo.MetadataMaxAge(maxMetadataAge),
+// publishOptions returns the options of the client for dead letters.
+func (s *Source) publishOptions() []kgo.Opt {
+	return append(s.options(),
 		kgo.MetadataMinAge(minMetadataAge),
-		kgo.FetchMaxWait(maxFetchWait),
-		// For dead letters.
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.AllowAutoTopicCreation(),
-		kgo.RecordDeliveryTimeout(c.DeliveryTimeout),
-		kgo.ProducerBatchMaxBytes(int32(c.MaxMessageBytes)), //nolint:gosec // checked to be small
+		kgo.RecordDeliveryTimeout(s.config.DeliveryTimeout),
+		kgo.ProducerBatchMaxBytes(int32(s.config.MaxMessageBytes)), //nolint:gosec // checked to be small
 		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int {
 			return func(r *kgo.Record, partitions int) int { return kafkabus.Partition(r.Key, partitions) }
 		})),
 	)
+}
+
+// readOptions returns the options of a client that reads.
+func (s *Source) readOptions() []kgo.Opt {
+	c := s.config
+	options := append(s.options(),
+		kgo.ConsumeStartOffset(c.start()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // records that were lost are counted, none is skipped
+		kgo.MetadataMaxAge(maxMetadataAge),
+		kgo.MetadataMinAge(minMetadataAge),
+		kgo.FetchMaxWait(maxFetchWait),
+	)
 	if c.Group == "" {
-		return options
+		return append(options, kgo.ConsumeTopics(c.Topics...))
 	}
-	options = append(options,
+	options = append(options, // the reader adds the topics
 		kgo.ConsumerGroup(c.Group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.DisableAutoCommit(),

@@ -3,11 +3,14 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
@@ -66,6 +69,134 @@ func TestNextMemberContinuesBehindTheCommittedOffset(t *testing.T) {
 	second := b.start(t, a.receive, consume.Config{})
 	a.require(t, 4, 20)
 	second.stop(t)
+}
+
+// The place where the group begins is committed with the first assignment, so messages that come while no member runs are read.
+func TestStartSkipsNothingBetweenTwoMembers(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(middle time.Time) consume.Start{
+		"latest":   func(time.Time) consume.Start { return consume.Latest() },
+		"since":    consume.Since,
+		"earliest": func(time.Time) consume.Start { return consume.Earliest() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBus(t)
+			a := newAccount()
+			skipped := int64(0)
+			if name != "earliest" {
+				skipped = 5
+			}
+			b.send(t, 4, 1, skipped)
+			for key := range int64(4) {
+				a.last[key] = skipped
+			}
+			middle := time.Now().Add(2 * time.Millisecond)
+			require.Eventually(t, func() bool { return time.Now().After(middle) }, patience, time.Millisecond)
+			c := kafka.Config{Config: b.config, Group: "group", Topics: []string{topic}, Start: start(middle)}
+			first := b.startSource(t, c, a.receive, consume.Config{})
+			b.awaitBegin(t, c)
+			first.stop(t)
+			require.Zero(t, a.handled)
+			b.send(t, 4, skipped+1, 10)
+			second := b.startSource(t, c, a.receive, consume.Config{})
+			a.require(t, 4, 10)
+			second.stop(t)
+		})
+	}
+}
+
+// A group that starts with the newest messages reads a partition that is added later from its first message, whether a member
+// runs or not.
+func TestAddedPartitionIsReadFromItsFirstMessage(t *testing.T) {
+	t.Parallel()
+	for _, running := range []bool{true, false} {
+		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
+			t.Parallel()
+			b := newBus(t)
+			a := newAccount()
+			c := kafka.Config{Config: b.config, Group: "group", Topics: []string{topic}}
+			m := b.startSource(t, c, a.receive, consume.Config{})
+			b.awaitBegin(t, c)
+			b.send(t, 20, 1, 5)
+			a.require(t, 20, 5)
+			if !running {
+				m.stop(t)
+			}
+			b.add(t, 12)
+			b.connect(t)
+			b.send(t, 20, 6, 10)
+			if !running {
+				m = b.startSource(t, c, a.receive, consume.Config{})
+			}
+			a.require(t, 20, 10)
+			m.stop(t)
+		})
+	}
+}
+
+func TestRemovedMessagesAreCounted(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	a := newAccount()
+	b.send(t, 1, 1, 10)
+	m := b.start(t, a.receive, consume.Config{})
+	a.require(t, 1, 10)
+	m.stop(t)
+	b.send(t, 1, 11, 20)
+	b.remove(t, 15)
+	a.last[0] = 15
+	m = b.start(t, a.receive, consume.Config{})
+	a.require(t, 1, 20)
+	require.EqualValues(t, 5, m.Stats().Topics[topic].Lost)
+	m.stop(t)
+}
+
+// A member that the brokers have forgotten commits nothing for the partitions that it had, and joins again.
+func TestForgottenMemberJoinsAgain(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	a := newAccount()
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	m := b.startSource(t, kafka.Config{
+		Group: "group", Topics: []string{topic}, Start: consume.Earliest(), SessionTimeout: 6 * time.Second,
+	}, func(ctx context.Context, e signalcast.Event[changed]) error {
+		entered <- struct{}{}
+		select {
+		case <-release:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return a.receive(ctx, e)
+	}, consume.Config{})
+	b.send(t, 1, 1, 10)
+	arrives(t, entered)
+	b.ControlKey(int16(kmsg.Heartbeat), func(kmsg.Request) (kmsg.Response, error, bool) {
+		return &kmsg.HeartbeatResponse{ErrorCode: kerr.UnknownMemberID.Code}, nil, true
+	})
+	arrives(t, entered) // the first message again, after its context had ended
+	close(release)
+	a.require(t, 1, 10)
+	m.stop(t)
+	counts := m.Stats().Topics[topic]
+	require.EqualValues(t, 10, counts.Handled)
+	require.Positive(t, counts.Returned)
+}
+
+// A topic that does not exist is a trouble. The source does not create it, so that a misspelt name is seen.
+func TestMissingTopicIsATrouble(t *testing.T) {
+	t.Parallel()
+	b := newBusWith(t)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	require.Eventually(t, func() bool {
+		troubles := m.Status().Troubles
+		return len(troubles) == 1 && troubles[0].Topic == topic && errors.Is(troubles[0].Err, kerr.UnknownTopicOrPartition)
+	}, patience, 5*time.Millisecond)
+	b.send(t, 4, 1, 5)
+	a.require(t, 4, 5)
+	require.Eventually(t, func() bool { return len(m.Status().Troubles) == 0 }, patience, 5*time.Millisecond)
+	m.stop(t)
 }
 
 // A message that is not handled is not committed, although later ones of its partition are handled.

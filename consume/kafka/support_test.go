@@ -2,11 +2,17 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
@@ -40,8 +46,20 @@ type bus struct {
 
 func newBus(t *testing.T) *bus {
 	t.Helper()
-	b := &bus{Cluster: kafkatest.NewCluster(t), schemas: kafkatest.NewRegistry(t)}
+	return newBusWith(t, kfake.SeedTopics(3, topic))
+}
+
+func newBusWith(t *testing.T, options ...kfake.Opt) *bus {
+	t.Helper()
+	b := &bus{Cluster: kafkatest.NewCluster(t, options...), schemas: kafkatest.NewRegistry(t)}
 	b.config = kafkaconfig.Config{Brokers: b.ListenAddrs(), SchemaRegistry: b.schemas.URL}
+	b.connect(t)
+	return b
+}
+
+// connect makes send use a new client, which knows the partitions that exist now.
+func (b *bus) connect(t *testing.T) {
+	t.Helper()
 	backend, err := franz.New(b.config)
 	require.NoError(t, err)
 	b.sent = signalcast.NewRegistry()
@@ -55,7 +73,52 @@ func newBus(t *testing.T) *bus {
 		defer cancel()
 		require.NoError(t, dispatcher.Close(ctx))
 	})
-	return b
+}
+
+// admin returns a client for changing topics.
+func (b *bus) admin(t testing.TB) *kadm.Client {
+	t.Helper()
+	admin, err := kadm.NewOptClient(kgo.SeedBrokers(b.ListenAddrs()...))
+	require.NoError(t, err)
+	t.Cleanup(admin.Close)
+	return admin
+}
+
+// create creates topics that do not exist.
+func (b *bus) create(t testing.TB, topics ...string) {
+	t.Helper()
+	created, err := b.admin(t).CreateTopics(t.Context(), 3, 1, nil, topics...)
+	require.NoError(t, err)
+	for _, c := range created {
+		if !errors.Is(c.Err, kerr.TopicAlreadyExists) {
+			require.NoError(t, c.Err)
+		}
+	}
+}
+
+// add raises the number of partitions of the topic.
+func (b *bus) add(t testing.TB, total int) {
+	t.Helper()
+	done, err := b.admin(t).UpdatePartitions(t.Context(), total, topic)
+	require.NoError(t, err)
+	require.NoError(t, done.Error())
+}
+
+// remove removes the messages before an offset from the partitions that have that many.
+func (b *bus) remove(t testing.TB, before int64) {
+	t.Helper()
+	admin := b.admin(t)
+	ends, err := admin.ListEndOffsets(t.Context(), topic)
+	require.NoError(t, err)
+	offsets := kadm.Offsets{}
+	ends.Each(func(end kadm.ListedOffset) {
+		if end.Offset >= before {
+			offsets.AddOffset(topic, end.Partition, before, -1)
+		}
+	})
+	done, err := admin.DeleteRecords(t.Context(), offsets)
+	require.NoError(t, err)
+	require.NoError(t, done.Error())
 }
 
 // send sends the events from to to of each of some keys.
@@ -114,6 +177,16 @@ func (a *account) require(t *testing.T, keys, n int64) {
 	require.Zero(t, a.again, "events came again")
 }
 
+// arrives waits for a value of c.
+func arrives(t *testing.T, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatal("nothing arrives")
+	}
+}
+
 // member is a running consumer of the group.
 type member struct {
 	*consume.Consumer
@@ -137,9 +210,16 @@ func (m *member) stop(t *testing.T) {
 // start starts a member whose events go to receive.
 func (b *bus) start(t *testing.T, receive func(context.Context, signalcast.Event[changed]) error, config consume.Config) *member {
 	t.Helper()
-	source, err := kafka.New(kafka.Config{
-		Config: b.config, Group: "group", Topics: []string{topic}, Start: consume.Earliest(),
-	})
+	return b.startSource(t, kafka.Config{Group: "group", Topics: []string{topic}, Start: consume.Earliest()}, receive, config)
+}
+
+// startSource starts a member with a source of its own.
+func (b *bus) startSource(
+	t *testing.T, c kafka.Config, receive func(context.Context, signalcast.Event[changed]) error, config consume.Config,
+) *member {
+	t.Helper()
+	c.Config = b.config
+	source, err := kafka.New(c)
 	require.NoError(t, err)
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(counterChanged))
@@ -152,4 +232,16 @@ func (b *bus) start(t *testing.T, receive func(context.Context, signalcast.Event
 	go func() { m.ended <- consumer.Run(ctx) }()
 	t.Cleanup(cancel)
 	return m
+}
+
+// awaitBegin waits until the group has committed where it begins.
+func (b *bus) awaitBegin(t *testing.T, c kafka.Config) {
+	t.Helper()
+	c.Config = b.config
+	operator, err := kafka.New(c)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		lags, err := operator.Lag(t.Context())
+		return err == nil && !slices.ContainsFunc(lags, func(l consume.Lag) bool { return l.Behind < 0 })
+	}, patience, 5*time.Millisecond)
 }

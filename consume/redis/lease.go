@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -15,9 +16,21 @@ const (
 	release = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`
 )
 
-// leaseKey returns the key of the lease of a stream. In a cluster it is on the same node as the stream, unless the name of the
-// stream has braces of its own.
-func leaseKey(stream, group string) string { return "signalcast-lease:{" + stream + "}:" + group }
+// readLeased reads entries that no member got before, if the member still holds the lease. The check and the read are one step of
+// the server. Otherwise a member that was stopped between them could get entries after another member has taken over, which
+// would handle later entries first.
+//
+//nolint:gochecknoglobals // immutable
+var readLeased = goredis.NewScript(`if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('NOLEASE another member has the lease') end
+return redis.call('xreadgroup', 'GROUP', ARGV[2], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[2], '>')`)
+
+// leaseKey returns the key of the lease of a stream. In a cluster it is on the same node as the stream.
+func leaseKey(stream, group string) string {
+	if _, tag, ok := strings.Cut(stream, "{"); ok && strings.Index(tag, "}") > 0 { // the cluster hashes the text in these braces
+		return "signalcast-lease:" + stream + ":" + group
+	}
+	return "signalcast-lease:{" + stream + "}:" + group
+}
 
 // margin is the part of a lease that is left when the member stops beginning to handle messages, for clocks that differ in
 // speed.
@@ -64,7 +77,7 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 			lost()
 			return
 		default:
-			r.extend(r.until(sent))
+			r.feed.Extend(r.until(sent))
 		}
 	}
 }

@@ -27,8 +27,10 @@ type reader struct {
 	failures int  // in a row
 	existed  bool // the group did, so that a stream without it was deleted
 
-	leased  atomic.Int64 // Unix nanoseconds; entries may be read until then
-	foreign atomic.Bool  // another member has entries that are not acknowledged
+	foreign atomic.Bool // another member has entries that are not acknowledged
+
+	last   string // the ID of the last entry that the group has read; empty means unknown
+	behind bool   // the server has an entry after last
 
 	read, counted int64 // entries that the group has read, and entries removed behind them that are counted as lost
 }
@@ -63,7 +65,7 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	notify := make(chan struct{}, 1)
 	r.feed = r.in.Open(consume.FeedConfig{Topic: r.stream, Notify: notify})
 	defer r.feed.Close()
-	r.extend(until)
+	r.feed.Extend(until)
 	reading, lose := context.WithCancel(ctx)
 	defer lose()
 	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -204,19 +206,20 @@ func (r *reader) lost(n int64) {
 		slog.String("topic", r.stream), slog.Int64("lost", n))
 }
 
-// readNew waits for entries that no member got before, and reads them.
+// readNew reads entries that no member got before, or waits for one.
 func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	n, err := a.room(ctx)
-	if err == nil {
-		err = r.awaitLease(ctx)
-	}
 	if err != nil {
 		return err
 	}
 	c := r.source.config
-	reply, err := r.source.client.Do(ctx, "XREADGROUP", "GROUP", c.Group, c.Member, "COUNT", n, "BLOCK", r.blocking().Milliseconds(),
-		"STREAMS", r.stream, ">").Result()
-	if err != nil && !errors.Is(err, goredis.Nil) {
+	keys := []string{leaseKey(r.stream, c.Group), r.stream}
+	reply, err := readLeased.Run(ctx, r.source.client, keys, r.token, c.Group, c.Member, n).Result()
+	switch {
+	case isReply(err, "NOLEASE"):
+		pause(ctx, c.Lease/margin) // renew ends the reader
+		return nil
+	case err != nil && !errors.Is(err, goredis.Nil):
 		return fmt.Errorf("redis: read entries: %w", err)
 	}
 	entries, err := readStreams(reply)
@@ -226,34 +229,33 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	r.works()
 	r.existed = true
 	r.add(entries)
-	return nil
+	if len(entries) > 0 {
+		r.last, r.behind = entries[len(entries)-1].id, false
+		return nil
+	}
+	return r.await(ctx)
 }
 
-// extend sets the time until which the member may read entries and begin to handle them.
-func (r *reader) extend(until time.Time) {
-	r.leased.Store(until.UnixNano())
-	r.feed.Extend(until)
-}
-
-// awaitLease waits until the lease lasts longer than a read. Otherwise the server could deliver entries to this member when another
-// one has taken over, which would handle later entries first.
-func (r *reader) awaitLease(ctx context.Context) error {
-	for time.Now().Add(r.blocking()).UnixNano() > r.leased.Load() {
-		pause(ctx, r.source.config.Lease/margin)
-		if ctx.Err() != nil {
-			return ctx.Err() //nolint:wrapcheck // the caller ends
+// await waits until the stream has an entry that no member got.
+func (r *reader) await(ctx context.Context) error {
+	if r.last == "" || r.behind { // the group has read further than the member knows
+		c, _, err := r.source.look(ctx, r.stream)
+		if err != nil {
+			return fmt.Errorf("redis: read the place of the group: %w", err)
 		}
+		r.last, r.behind = c.last, false
 	}
+	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", 1, "BLOCK", r.blocking().Milliseconds(), "STREAMS", r.stream, r.last).Result()
+	if err != nil && !errors.Is(err, goredis.Nil) {
+		return fmt.Errorf("redis: wait for entries: %w", err)
+	}
+	r.behind = reply != nil
 	return nil
 }
 
-// blocking returns how long the server waits for entries, less than the lease lasts and the client waits for the reply.
+// blocking returns how long the server waits for entries, less than the client waits for the reply.
 func (r *reader) blocking() time.Duration {
-	wait := min(longestBlock, r.source.config.Server.ReadTimeout/2)
-	if r.source.config.Group != "" {
-		wait = min(wait, r.source.config.Lease/4)
-	}
-	return max(time.Millisecond, wait)
+	return max(time.Millisecond, min(longestBlock, r.source.config.Server.ReadTimeout/2))
 }
 
 // add gives entries to the consumer.

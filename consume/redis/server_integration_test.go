@@ -3,7 +3,9 @@
 package redis_test
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,7 +140,45 @@ func TestLagAndReplay(t *testing.T) {
 	m.stop(t)
 }
 
-// A member that was stopped may get entries from the server when it has lost the lease. The one that has the lease handles them.
+// A member whose lease was taken over reads nothing, also before it notices.
+//
+//nolint:paralleltest // see newServerBus
+func TestMemberWithoutTheLeaseReadsNothing(t *testing.T) {
+	b := newServerBus(t)
+	a := newAccount()
+	m := run(t, b.source(t, redis.Config{Group: "group", Lease: time.Minute}), a.receive, consume.Config{})
+	b.send(t, 1, 1, 1)
+	a.require(t, 1, 1)
+	lease := "signalcast-lease:{" + stream + "}:group"
+	refused := b.errors(t, "NOLEASE")
+	token, err := b.SetArgs(t.Context(), lease, "another member", goredis.SetArgs{Get: true}).Result()
+	require.NoError(t, err)
+	before, err := b.XInfoGroups(t.Context(), stream).Result()
+	require.NoError(t, err)
+	b.send(t, 1, 2, 10)
+	require.Eventually(t, func() bool { return b.errors(t, "NOLEASE") > refused }, patience, 5*time.Millisecond)
+	after, err := b.XInfoGroups(t.Context(), stream).Result()
+	require.NoError(t, err)
+	require.Equal(t, before[0].LastDeliveredID, after[0].LastDeliveredID)
+	require.NoError(t, b.Set(t.Context(), lease, token, 0).Err())
+	a.require(t, 1, 10)
+	m.stop(t)
+}
+
+// errors returns how often the server has replied with an error that has the code.
+func (b *bus) errors(t *testing.T, code string) (count int) {
+	t.Helper()
+	info, err := b.Info(t.Context(), "errorstats").Result()
+	require.NoError(t, err)
+	_, after, found := strings.Cut(info, "errorstat_"+code+":count=")
+	if found {
+		_, err = fmt.Sscanf(after, "%d", &count)
+		require.NoError(t, err)
+	}
+	return count
+}
+
+// A program that does not respect the lease may get entries from the server. The member that has the lease handles them.
 //
 //nolint:paralleltest // see newServerBus
 func TestEntriesThatAnotherMemberGotAreHandled(t *testing.T) {

@@ -56,8 +56,8 @@ func (r *reader) watch(ctx context.Context) {
 	}
 }
 
-// lookForForeign makes the reader read pending entries again if another member has some. A member that was stopped between the
-// check of its lease and its read can get entries after it lost the lease.
+// lookForForeign makes the reader read pending entries again if another member has some, such as a program that does not respect
+// the lease.
 func (r *reader) lookForForeign(ctx context.Context) {
 	c := r.source.config
 	pending, err := r.source.client.XPending(ctx, r.stream, c.Group).Result()
