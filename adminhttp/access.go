@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// refusal is the answer to a request that is not served.
-type refusal struct {
+// httpError is the answer to a request that is not served.
+type httpError struct {
 	status int
 	text   string
 }
@@ -17,43 +17,43 @@ type refusal struct {
 // forwarding are headers that proxies add.
 var forwarding = [...]string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} //nolint:gochecknoglobals // constant
 
-// permit returns what a request may do, or why it is refused.
-func (h *Handler) permit(r *http.Request) (Access, *refusal) {
+// permit returns what a request may do, or why it is denied.
+func (h *Handler) permit(r *http.Request) (Access, *httpError) {
 	if h.config.Access != nil {
 		access := h.config.Access(r)
 		if !access.View {
-			return Access{}, &refusal{http.StatusForbidden, "access denied"}
+			return Access{}, &httpError{http.StatusForbidden, "access denied"}
 		}
 		return access, nil
 	}
 	switch {
 	case !loopbackPeer(r.RemoteAddr):
-		return Access{}, &refusal{http.StatusForbidden, "access denied: the request comes from another machine; want one from this machine, or Config.Access"}
+		return Access{}, &httpError{http.StatusForbidden, "access denied: the request comes from another machine; want one from this machine, or Config.Access"}
 	case !loopbackHost(r.Host):
-		return Access{}, &refusal{http.StatusForbidden, "access denied: the Host header is not a loopback address; want localhost, or Config.Access"}
+		return Access{}, &httpError{http.StatusForbidden, "access denied: the Host header is not a loopback address; want localhost, or Config.Access"}
 	}
 	for _, name := range forwarding {
 		if r.Header.Get(name) != "" {
-			return Access{}, &refusal{http.StatusForbidden, "access denied: the request was forwarded by a proxy; want a direct one, or Config.Access"}
+			return Access{}, &httpError{http.StatusForbidden, "access denied: the request was forwarded by a proxy; want a direct one, or Config.Access"}
 		}
 	}
 	return Access{View: true}, nil
 }
 
-// permitPost returns why a post is refused. operate says that it needs Access.Operate.
-func (h *Handler) permitPost(q *request, operate bool) *refusal {
+// permitPost returns why a post is denied. operate says that it needs Access.Operate.
+func (h *Handler) permitPost(q *request, operate bool) *httpError {
 	if err := h.origins.Check(q.Request); err != nil {
-		return &refusal{http.StatusForbidden, "access denied: " + err.Error()}
+		return &httpError{http.StatusForbidden, "access denied: " + err.Error()}
 	}
 	if operate && !q.access.Operate {
-		return &refusal{http.StatusForbidden, "access denied: viewing only; want Access.Operate"}
+		return &httpError{http.StatusForbidden, "access denied: viewing only; want Access.Operate"}
 	}
 	want := "application/x-www-form-urlencoded"
 	if q.isAPI() {
 		want = "application/json"
 	}
 	if found, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || found != want {
-		return &refusal{http.StatusUnsupportedMediaType, "unsupported content type; want " + want}
+		return &httpError{http.StatusUnsupportedMediaType, "unsupported content type; want " + want}
 	}
 	if q.ContentLength > maxBody {
 		return tooLarge()
@@ -61,8 +61,8 @@ func (h *Handler) permitPost(q *request, operate bool) *refusal {
 	return nil
 }
 
-func tooLarge() *refusal {
-	return &refusal{http.StatusRequestEntityTooLarge, "the body is too large; want at most 1 MiB"}
+func tooLarge() *httpError {
+	return &httpError{http.StatusRequestEntityTooLarge, "the body is too large; want at most 1 MiB"}
 }
 
 func loopbackPeer(address string) bool {

@@ -79,9 +79,9 @@ func (q *request) readJSON(v any) bool {
 	case err == nil:
 		return true
 	case large:
-		q.refuse(tooLarge())
+		q.fail(tooLarge())
 	default:
-		q.refuse(&refusal{http.StatusBadRequest, "the body: " + err.Error() + "; want a JSON object"})
+		q.fail(&httpError{http.StatusBadRequest, "the body: " + err.Error() + "; want a JSON object"})
 	}
 	return false
 }
@@ -93,9 +93,9 @@ func (q *request) readForm() bool {
 	case err == nil:
 		return true
 	case large:
-		q.refuse(tooLarge())
+		q.fail(tooLarge())
 	default:
-		q.refuse(&refusal{http.StatusBadRequest, "the form is malformed; want fields with URL encoding"})
+		q.fail(&httpError{http.StatusBadRequest, "the form is malformed; want fields with URL encoding"})
 	}
 	return false
 }

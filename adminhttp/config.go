@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/configfile"
@@ -25,12 +24,11 @@ type Config struct {
 	// TopicPrefix is the prefix of the dispatcher's option WithTopicPrefix. The page needs it to find the
 	// topics of Configuration.
 	TopicPrefix string
-	// Configuration returns where the configuration comes from, and whether a newer one was refused. Nil leaves
-	// layers out. The configuration of a configfile.Watcher is
-	// ConfigurationStatus(watcher.Status()).
-	Configuration func() ConfigurationStatus
-	// Check reads the configuration again and applies it. It is for the button of the configuration page. Nil
-	// means no button.
+	// Configuration returns where the configuration comes from, and whether a newer one was rejected: the method Status
+	// of a configfile.Watcher. A service without a watcher returns a status with Loaded. Nil leaves layers out.
+	Configuration func() configfile.WatchStatus
+	// Check reads the configuration again and applies it, for the button of the configuration page: the method Check of a
+	// configfile.Watcher. Nil means no button.
 	Check func(context.Context) error
 	// Outbox returns the state of the outbox: a method of its store. It may ask the database, and gets 2 s for it.
 	// It is called only when its page is shown.
@@ -55,25 +53,6 @@ type Access struct {
 	View bool
 	// Operate permits switching routes and checking the configuration. It has no effect without View.
 	Operate bool
-}
-
-// ConfigurationStatus says where the configuration of a dispatcher comes from. It has the fields of
-// the status of a configfile.Watcher, so that one converts to the other.
-type ConfigurationStatus struct {
-	// Generation counts the configurations that were in effect. 0 means unknown.
-	Generation int
-	// LoadedAt is when the configuration in effect was applied, or zero.
-	LoadedAt time.Time
-	// CheckedAt is when the sources were last read, or zero.
-	CheckedAt time.Time
-	// Loaded is the configuration in effect. Nil means unknown.
-	Loaded *configfile.Loaded
-	// Err says why the sources are not in effect. It is nil if they are.
-	Err error
-	// Since is when Err stopped being nil.
-	Since time.Time
-	// RetryAt is when a failed reload is repeated, or zero.
-	RetryAt time.Time
 }
 
 // ConfigError reports a setting of a Config that is not valid.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/configfile"
 )
 
 // checkTimeout bounds a check of the configuration, which may wait for a registry.
@@ -77,8 +78,8 @@ type configurationView struct {
 	LoadedAt   *time.Time  `json:"loaded_at,omitempty"`
 	CheckedAt  *time.Time  `json:"checked_at,omitempty"`
 	Layers     []layerView `json:"layers"`
-	// Refused is nil if the sources are in effect.
-	Refused *refusedView `json:"refused,omitempty"`
+	// Rejected is nil if the sources are in effect.
+	Rejected *rejectedView `json:"rejected,omitempty"`
 
 	CanCheck bool   `json:"-"`
 	Checked  string `json:"-"` // the result of the button
@@ -90,8 +91,8 @@ type layerView struct {
 	Topics     int    `json:"topics"`
 }
 
-// refusedView says why a newer configuration is not in effect.
-type refusedView struct {
+// rejectedView says why a newer configuration is not in effect.
+type rejectedView struct {
 	Since    time.Time     `json:"since"`
 	RetryAt  *time.Time    `json:"retry_at,omitempty"`
 	Problems []problemView `json:"problems"`
@@ -134,7 +135,7 @@ func (h *Handler) configurationView(s *snapshot) *configurationView {
 		}
 	}
 	if c.Err != nil {
-		v.Refused = newRefusedView(c)
+		v.Rejected = newRejectedView(c)
 	}
 	return v
 }
@@ -147,8 +148,8 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-func newRefusedView(c *ConfigurationStatus) *refusedView {
-	v := &refusedView{Since: c.Since.UTC(), RetryAt: timeOrNil(c.RetryAt), Problems: []problemView{}, Errors: []string{}}
+func newRejectedView(c *configfile.WatchStatus) *rejectedView {
+	v := &rejectedView{Since: c.Since.UTC(), RetryAt: timeOrNil(c.RetryAt), Problems: []problemView{}, Errors: []string{}}
 	invalid, ok := errors.AsType[*signalcast.ValidationError](c.Err)
 	if !ok {
 		v.Errors = append(v.Errors, c.Err.Error())
@@ -166,7 +167,7 @@ func newRefusedView(c *ConfigurationStatus) *refusedView {
 
 // besides returns the errors that are joined with a ValidationError.
 func besides(err error) []string {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the structure of the error is wanted
+	joined, ok := err.(interface{ Unwrap() []error }) // the structure of the error is wanted
 	if !ok {
 		if inner := errors.Unwrap(err); inner != nil {
 			return besides(inner)
@@ -202,7 +203,7 @@ func (h *Handler) check(q *request) error {
 
 func (h *Handler) checkPosted(q *request) {
 	if h.config.Check == nil {
-		q.refuse(&refusal{http.StatusNotFound, "the service does not check its configuration"})
+		q.fail(&httpError{http.StatusNotFound, "the service does not check its configuration"})
 		return
 	}
 	if !q.readForm() {
@@ -214,7 +215,7 @@ func (h *Handler) checkPosted(q *request) {
 	}
 	s := h.snapshot()
 	v := h.configurationView(s)
-	if v.Refused == nil || status == http.StatusOK {
+	if v.Rejected == nil || status == http.StatusOK {
 		v.Checked = result
 	}
 	h.show(q, status, "configuration", "Configuration", s, v)
@@ -222,7 +223,7 @@ func (h *Handler) checkPosted(q *request) {
 
 func (h *Handler) apiCheck(q *request) {
 	if h.config.Check == nil {
-		q.refuse(&refusal{http.StatusNotFound, "the service does not check its configuration"})
+		q.fail(&httpError{http.StatusNotFound, "the service does not check its configuration"})
 		return
 	}
 	if !q.readJSON(&struct{}{}) {

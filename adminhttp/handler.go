@@ -92,9 +92,9 @@ func (h *Handler) Close() { h.history.close() }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	q := &request{Request: r, w: w, page: pageOf(r.URL.Path)}
-	var refused *refusal
-	if q.access, refused = h.permit(r); refused != nil {
-		q.refuse(refused)
+	var denied *httpError
+	if q.access, denied = h.permit(r); denied != nil {
+		q.fail(denied)
 		return
 	}
 	e, found := h.endpoints[q.page]
@@ -102,21 +102,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !strings.HasSuffix(r.URL.Path, "/") && q.page == "":
 		redirectToSlash(w, r)
 	case !found || !h.present(q.page):
-		q.refuse(&refusal{http.StatusNotFound, "no such page"})
+		q.fail(&httpError{http.StatusNotFound, "no such page"})
 	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && e.get != nil:
 		e.get(q)
 	case r.Method == http.MethodPost && e.post != nil:
 		h.post(q, e)
 	default:
 		w.Header().Set("Allow", e.allowed())
-		q.refuse(&refusal{http.StatusMethodNotAllowed, "method not allowed; want " + e.allowed()})
+		q.fail(&httpError{http.StatusMethodNotAllowed, "method not allowed; want " + e.allowed()})
 	}
 }
 
 // post checks what all posts have in common, and serves the request.
 func (h *Handler) post(q *request, e endpoint) {
-	if refused := h.permitPost(q, e.operate); refused != nil {
-		q.refuse(refused)
+	if denied := h.permitPost(q, e.operate); denied != nil {
+		q.fail(denied)
 		return
 	}
 	q.Body = http.MaxBytesReader(q.w, q.Body, maxBody)
@@ -178,17 +178,17 @@ func setHeaders(header http.Header) {
 func (q *request) write(status int, contentType string, body []byte) {
 	q.w.Header().Set("Content-Type", contentType)
 	q.w.WriteHeader(status)
-	_, _ = q.w.Write(body) // the client has gone
+	_, _ = q.w.Write(body) //nolint:gosec // escaped by html/template or json; an error means that the client has gone
 }
 
 // isAPI reports whether the answer is JSON.
 func (q *request) isAPI() bool { return strings.HasPrefix(q.page, apiPrefix) }
 
-// refuse answers with an error.
-func (q *request) refuse(refused *refusal) {
+// fail answers with an error.
+func (q *request) fail(denied *httpError) {
 	if q.isAPI() {
-		q.writeJSON(refused.status, apiError{Error: refused.text})
+		q.writeJSON(denied.status, apiError{Error: denied.text})
 		return
 	}
-	q.write(refused.status, "text/plain; charset=utf-8", append(bytes.TrimSpace([]byte(refused.text)), '\n'))
+	q.write(denied.status, "text/plain; charset=utf-8", append(bytes.TrimSpace([]byte(denied.text)), '\n'))
 }

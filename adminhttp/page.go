@@ -91,7 +91,7 @@ func (h *Handler) show(q *request, status int, name, title string, s *snapshot, 
 	}
 	var body bytes.Buffer
 	if err := h.templates[name].Execute(&body, p); err != nil {
-		q.refuse(&refusal{http.StatusInternalServerError, "the page cannot be shown: " + err.Error()})
+		q.fail(&httpError{http.StatusInternalServerError, "the page cannot be shown: " + err.Error()})
 		return
 	}
 	q.write(status, "text/html; charset=utf-8", body.Bytes())
@@ -99,8 +99,12 @@ func (h *Handler) show(q *request, status int, name, title string, s *snapshot, 
 
 func (h *Handler) nav(current string) []navItem {
 	items := []navItem{
-		{Name: "./", Title: "Overview"}, {Name: "routes", Title: "Routes"}, {Name: "failures", Title: "Failures"}, {Name: "try", Title: "Dry run"},
-		{Name: "switches", Title: "Switches"}, {Name: "configuration", Title: "Configuration"},
+		{Name: "./", Title: "Overview"},
+		{Name: "routes", Title: "Routes"},
+		{Name: "failures", Title: "Failures"},
+		{Name: "try", Title: "Dry run"},
+		{Name: "switches", Title: "Switches"},
+		{Name: "configuration", Title: "Configuration"},
 	}
 	if h.present("outbox") {
 		items = append(items, navItem{Name: "outbox", Title: "Outbox"})
@@ -125,7 +129,7 @@ const (
 func serveAsset(q *request) {
 	body, err := assetFiles.ReadFile(path.Join("assets", q.page))
 	if err != nil {
-		q.refuse(&refusal{http.StatusNotFound, "no such file"})
+		q.fail(&httpError{http.StatusNotFound, "no such file"})
 		return
 	}
 	contentType := "text/css; charset=utf-8"

@@ -1,9 +1,12 @@
 package adminhttp
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signalcast/signalcast"
 )
@@ -20,14 +23,48 @@ type overviewView struct {
 type overviewPage struct {
 	*liveView
 
-	Map    *flowMap
-	Charts []chart
-	Routes []routeView
+	Map      *flowMap
+	Charts   []chart
+	Routes   []routeView
+	Concerns []concern
+}
+
+// concern is the trouble of several topics with the same error.
+type concern struct {
+	Topics string // at most maxNamed of them
+	Since  time.Time
+	Error  string
+}
+
+// maxNamed bounds the topics that one concern names.
+const maxNamed = 5
+
+// concerns groups troubles by their errors, so that an unreachable broker does not fill the page.
+func concerns(troubles []troubleView) []concern {
+	var list []concern
+	topics := map[string][]string{}
+	for _, t := range troubles {
+		if topics[t.Error] == nil {
+			list = append(list, concern{Since: t.Since, Error: t.Error})
+		}
+		topics[t.Error] = append(topics[t.Error], cmp.Or(t.Topic, "All topics"))
+	}
+	for i := range list {
+		names := topics[list[i].Error]
+		more := ""
+		if len(names) > maxNamed {
+			more = fmt.Sprintf(" and %d more", len(names)-maxNamed)
+			names = names[:maxNamed]
+		}
+		list[i].Topics = strings.Join(names, ", ") + more
+	}
+	return list
 }
 
 func (h *Handler) overview(q *request) {
 	s := h.snapshot()
-	p := overviewPage{liveView: s.live(), Map: layOut(s, h.eventTypes()), Charts: s.charts()}
+	live := s.live()
+	p := overviewPage{liveView: live, Map: layOut(s, h.eventTypes()), Charts: s.charts(), Concerns: concerns(live.Troubles)}
 	for i := range s.routes {
 		if !s.routes[i].unused() {
 			p.Routes = append(p.Routes, s.routes[i].view())
@@ -191,7 +228,7 @@ func (h *Handler) route(q *request) {
 	s := h.snapshot()
 	d := h.routeDetails(q, s)
 	if d == nil {
-		q.refuse(&refusal{http.StatusNotFound, "no such route; want one of the page routes"})
+		q.fail(&httpError{http.StatusNotFound, "no such route; want one of the page routes"})
 		return
 	}
 	// routes without a configuration cannot be switched
@@ -202,7 +239,7 @@ func (h *Handler) route(q *request) {
 func (h *Handler) apiRoute(q *request) {
 	d := h.routeDetails(q, h.snapshot())
 	if d == nil {
-		q.refuse(&refusal{http.StatusNotFound, "no such route; want the key, or the event_type and topic, of one of api/v1/routes"})
+		q.fail(&httpError{http.StatusNotFound, "no such route; want the key, or the event_type and topic, of one of api/v1/routes"})
 		return
 	}
 	q.writeJSON(http.StatusOK, d)

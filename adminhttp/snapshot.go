@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/configfile"
 )
 
 // snapshot is the state of the dispatcher at one moment. It contains no event data.
@@ -17,7 +18,7 @@ type snapshot struct {
 	at            time.Time
 	stats         signalcast.Stats
 	health        signalcast.Health
-	configuration ConfigurationStatus
+	configuration configfile.WatchStatus
 	unrouted      map[string]int64
 	routes        []route // sorted by event type and topic
 	samples       []sample

@@ -111,8 +111,8 @@ func (s *snapshot) concerns(troubled, off int) []string {
 	if off > 0 {
 		list = append(list, count(off, "route")+" switched off")
 	}
-	if b := s.health.Buffer; b.MaxMessages > 0 && b.Messages*5 > b.MaxMessages*4 {
-		list = append(list, fmt.Sprintf("buffer %d %% full", b.Messages*100/b.MaxMessages))
+	if full := bufferView(s.health.Buffer).Percent(); full > 80 {
+		list = append(list, fmt.Sprintf("buffer %d %% full", full))
 	}
 	if lost := s.lostInHour(); lost > 0 {
 		list = append(list, count(int(lost), "message")+" failed in the last hour")

@@ -58,7 +58,7 @@ func (f switchForm) ofField() bool {
 // Durations are those that the form offers.
 func (switchForm) Durations() []struct{ Value, Text string } {
 	return []struct{ Value, Text string }{
-		{"15m", "15 minutes"}, {"1h", "1 hour"}, {"4h", "4 hours"}, {"24h", "24 hours"}, {"", "until it is switched on, or the process ends"},
+		{"15m", "15 minutes"}, {"1h", "1 hour"}, {"4h", "4 hours"}, {"24h", "24 hours"}, {"", "until switched on again"},
 	}
 }
 
@@ -164,7 +164,7 @@ func (h *Handler) switchOff(in switchInput, by string) error {
 		}
 		w.Until = time.Now().Add(d)
 	}
-	return h.config.Dispatcher.SwitchOff(w)
+	return h.config.Dispatcher.SwitchOff(w) //nolint:wrapcheck // the page shows it
 }
 
 // switchPosted serves both forms of the page: one switches off, and one ends a switch.

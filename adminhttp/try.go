@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/signalcast/signalcast"
 )
@@ -78,14 +79,14 @@ func (h *Handler) dryRun(in *tryInput) (*tryView, error) {
 	if len(in.Metadata) > 0 {
 		var m signalcast.Metadata
 		if err := json.Unmarshal(in.Metadata, &m); err != nil {
-			return nil, &inputError{"metadata", err.Error(), "a JSON object with the attributes of an event"}
+			return nil, &inputError{"metadata", strings.TrimPrefix(err.Error(), "metadata: "), "a JSON object with the attributes of an event"}
 		}
 		m.EventType = cmp.Or(m.EventType, in.EventType)
 		options = append(options, signalcast.WithMetadata(m))
 	}
 	messages, err := h.config.Dispatcher.Plan(in.EventType, in.Data, options...)
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // the page shows it
 	}
 	s := h.snapshot()
 	v := &tryView{EventType: in.EventType, Topics: []tryTopic{}}
