@@ -116,7 +116,7 @@ func eval[T any](b *browser, expression string) T {
 	return run(b, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// text returns the text of a part of the page, or nothing if there is none.
+// text returns the text of a part of the page, or nothing if the page has no such part.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
 	return eval[string](b, `(document.querySelector(`+strconv.Quote(selector)+`) || {}).textContent || ""`)
@@ -158,4 +158,10 @@ func asNumber(t *testing.T, text string) int {
 	n, err := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(text), ",", ""))
 	require.NoError(t, err)
 	return n
+}
+
+// screen writes the visible part of the page into a file.
+func (b *browser) screen(file string) {
+	b.t.Helper()
+	require.NoError(b.t, os.WriteFile(file, run(b, chromedp.CaptureScreenshot()), 0o600))
 }
