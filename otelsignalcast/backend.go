@@ -2,10 +2,8 @@ package otelsignalcast
 
 import (
 	"context"
-	"strconv"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -47,9 +45,10 @@ type sending struct {
 	operation *operation
 	done      func(signalcast.Receipt, error)
 	start     time.Time
-	ctx       context.Context    //nolint:containedctx // of the span, for exemplars; empty without a span
-	span      trace.Span         // nil without a span
-	message   signalcast.Message // with the trace of the span
+	ctx       context.Context      //nolint:containedctx // of the span, for exemplars; empty without a span
+	span      trace.Span           // nil without a span
+	event     *signalcast.Metadata // set with span
+	message   signalcast.Message   // with the trace of the span
 
 	complete func(signalcast.Receipt, error) // the method finish, bound once
 }
@@ -81,10 +80,7 @@ func (s *sending) startSpan(ctx context.Context, m *signalcast.Message) (context
 		return ctx, m
 	}
 	ctx, s.span = t.tracer.Start(ctx, s.operation.span, s.operation.start...)
-	s.ctx = ctx
-	if s.span.IsRecording() {
-		s.span.SetAttributes(keyEventID.String(m.Event.ID.String()), keyEventType.String(m.Event.EventType))
-	}
+	s.ctx, s.event = ctx, &m.Event.Metadata
 	if t.config.Propagate {
 		s.message = *m
 		s.message.Trace = t.TraceContext(ctx)
@@ -106,23 +102,7 @@ func (s *sending) finish(receipt signalcast.Receipt, err error) {
 func (s *sending) end(receipt signalcast.Receipt, err error) {
 	kind := errorType(err)
 	s.operation.record(s.ctx, s.telemetry.instruments.sendDuration, time.Since(s.start).Seconds(), kind)
-	if s.span == nil {
-		return
-	}
-	if s.span.IsRecording() {
-		s.span.SetAttributes(place(receipt.ID, receipt.HasOffset, receipt.Partition, receipt.Offset)...)
-	}
-	end(s.span, kind)
-}
-
-// place returns the attributes that say where a broker stored a message.
-func place(id string, hasOffset bool, partition int32, offset int64) []attribute.KeyValue {
-	switch {
-	case hasOffset:
-		return []attribute.KeyValue{keyPartition.String(strconv.Itoa(int(partition))), keyOffset.Int64(offset)}
-	case id != "":
-		return []attribute.KeyValue{keyMessageID.String(id)}
-	default:
-		return nil
+	if s.span != nil {
+		endSpan(s.span, s.event, receipt, kind)
 	}
 }

@@ -26,12 +26,13 @@ func (t *Telemetry) Handle(ctx context.Context, e *signalcast.Received) error {
 	}
 	o := t.operation(&t.processed, operationProcess, trace.SpanKindConsumer, m.Topic)
 	start, err := time.Now(), errExited
-	ctx, span := t.startProcess(ctx, o, m, e)
+	ctx, span := t.startProcess(ctx, o, m)
 	defer func() {
 		kind := errorType(err)
 		o.record(ctx, t.instruments.processDuration, time.Since(start).Seconds(), kind)
 		if span != nil {
-			end(span, kind)
+			at := signalcast.Receipt{ID: m.ID, Partition: m.Partition, Offset: m.Offset, HasOffset: m.ID == ""}
+			endSpan(span, &e.Metadata, at, kind)
 		}
 	}()
 	err = e.Deliver(ctx)
@@ -39,7 +40,7 @@ func (t *Telemetry) Handle(ctx context.Context, e *signalcast.Received) error {
 }
 
 // startProcess starts the span of a received message. The span is nil if the message has no parent.
-func (t *Telemetry) startProcess(ctx context.Context, o *operation, m *consume.Message, e *signalcast.Received) (context.Context, trace.Span) {
+func (t *Telemetry) startProcess(ctx context.Context, o *operation, m *consume.Message) (context.Context, trace.Span) {
 	a := &m.Attributes
 	ctx = propagation.TraceContext{}.Extract(ctx, &carrier{string(a.TraceParent), string(a.TraceState)})
 	from := trace.SpanContextFromContext(ctx)
@@ -50,10 +51,5 @@ func (t *Telemetry) startProcess(ctx context.Context, o *operation, m *consume.M
 	if from.IsRemote() {
 		options = append(options[:len(options):len(options)], trace.WithLinks(trace.Link{SpanContext: from}))
 	}
-	ctx, span := t.tracer.Start(ctx, o.span, options...)
-	if span.IsRecording() {
-		span.SetAttributes(keyEventID.String(e.ID.String()), keyEventType.String(e.EventType))
-		span.SetAttributes(place(m.ID, m.ID == "", m.Partition, m.Offset)...)
-	}
-	return ctx, span
+	return t.tracer.Start(ctx, o.span, options...)
 }

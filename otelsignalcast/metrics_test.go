@@ -71,10 +71,10 @@ func TestDispatcherMetricsAreItsCounters(t *testing.T) {
 		"signalcast.buffer.size{signalcast.buffer=main}":           got["signalcast.buffer.size{signalcast.buffer=main}"],
 		"signalcast.buffer.size.limit{signalcast.buffer=main}":     float64(usage.MaxBytes),
 
-		with("messaging.client.operation.duration", "@,messaging.operation.name=send,messaging.operation.type=send"):                      1,
-		with("messaging.client.operation.duration", "@-dead,messaging.operation.name=send,messaging.operation.type=send"):                 1,
-		with("messaging.client.operation.duration", "error.type=_OTHER,@,messaging.operation.name=send,messaging.operation.type=send"):    1,
-		with("messaging.client.operation.duration", "error.type=too_large,@,messaging.operation.name=send,messaging.operation.type=send"): 1,
+		with("messaging.client.operation.duration", "@,messaging.operation.name=send"):                      1,
+		with("messaging.client.operation.duration", "@-dead,messaging.operation.name=send"):                 1,
+		with("messaging.client.operation.duration", "error.type=_OTHER,@,messaging.operation.name=send"):    1,
+		with("messaging.client.operation.duration", "error.type=too_large,@,messaging.operation.name=send"): 1,
 	}, got)
 	require.Positive(t, got["signalcast.buffer.size{signalcast.buffer=main}"])
 }
@@ -126,9 +126,9 @@ func TestConsumerMetricsAreItsCountersAndState(t *testing.T) {
 		with("signalcast.consumer.lag", lagging):                 2,
 		with("signalcast.consumer.oldest.age", lagging):          0,
 
-		with("messaging.process.duration", "@,messaging.operation.name=process,messaging.operation.type=process"):                      1,
-		with("messaging.process.duration", "error.type=permanent,@,messaging.operation.name=process,messaging.operation.type=process"): 1,
-		with("messaging.process.duration", "error.type=_OTHER,@,messaging.operation.name=process,messaging.operation.type=process"):    1,
+		with("messaging.process.duration", "@,messaging.operation.name=process"):                      1,
+		with("messaging.process.duration", "error.type=permanent,@,messaging.operation.name=process"): 1,
+		with("messaging.process.duration", "error.type=_OTHER,@,messaging.operation.name=process"):    1,
 	}
 	var got map[string]float64
 	require.Eventually(t, func() bool { // the lane is held after the hook

@@ -103,14 +103,12 @@ func (t *Telemetry) operation(known *sync.Map, name string, kind trace.SpanKind,
 	if o, ok := known.Load(topic); ok {
 		return o.(*operation) //nolint:forcetypeassert // nothing else is stored
 	}
-	attributes := []attribute.KeyValue{
-		keySystem.String(t.config.System), keyOperation.String(name), keyType.String(name), keyDestination.String(topic),
-	}
+	attributes := []attribute.KeyValue{keySystem.String(t.config.System), keyOperation.String(name), keyDestination.String(topic)}
 	o, _ := known.LoadOrStore(topic, &operation{
 		span:     name + " " + topic,
-		start:    []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(attributes...)},
+		start:    []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(append(attributes, keyType.String(name))...)},
 		measured: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attributes...))},
-		failed:   attributes[:len(attributes):len(attributes)],
+		failed:   attributes,
 	})
 	return o.(*operation) //nolint:forcetypeassert // nothing else is stored
 }

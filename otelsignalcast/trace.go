@@ -2,7 +2,9 @@ package otelsignalcast
 
 import (
 	"context"
+	"strconv"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -47,11 +49,23 @@ func (c *carrier) Set(key, value string) {
 
 func (*carrier) Keys() []string { return []string{traceParent, traceState} }
 
-// end ends a span. The text of the error can contain event data, so the span gets the type only.
-func end(span trace.Span, errorType string) {
+// endSpan ends the span of an event. The text of an error can contain event data, so the span gets its type only.
+func endSpan(span trace.Span, event *signalcast.Metadata, at signalcast.Receipt, errorType string) {
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
+	const most = 5
+	attributes := append(make([]attribute.KeyValue, 0, most), keyEventID.String(event.ID.String()), keyEventType.String(event.EventType))
+	switch {
+	case at.HasOffset:
+		attributes = append(attributes, keyPartition.String(strconv.Itoa(int(at.Partition))), keyOffset.Int64(at.Offset))
+	case at.ID != "":
+		attributes = append(attributes, keyMessageID.String(at.ID))
+	}
 	if errorType != "" {
 		span.SetStatus(codes.Error, "")
-		span.SetAttributes(keyError.String(errorType))
+		attributes = append(attributes, keyError.String(errorType))
 	}
-	span.End()
+	span.SetAttributes(attributes...)
 }
