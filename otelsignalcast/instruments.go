@@ -49,7 +49,7 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		bytesLimit:  f.upDown(metricBytesLimit, "By", "Limit of the memory of the messages in the buffer."),
 
 		generation: f.gauge(metricGeneration, "{configuration}", "Configurations that were in effect, including the present one."),
-		reloaded:   f.gauge(metricReloaded, "1", "1 if the configuration of the sources is in effect, else 0."),
+		reloaded:   f.gauge(metricReloaded, "", "1 if the configuration of the sources is in effect, else 0."),
 		reloadTime: f.floatGauge(metricReloadTime, seconds, "Unix time when the configuration in effect was applied."),
 
 		consumed:       f.counter(metricConsumed, messages, "Received messages by outcome."),
