@@ -52,7 +52,7 @@ func publish(tb testing.TB, sampler trace.Sampler, propagate bool) func() {
 	}
 }
 
-func TestMessageWithoutASpanAllocatesNothing(t *testing.T) {
+func TestMessageWithoutASpanAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for all goroutines
 	send := publish(t, nil, true)
 	send()
 	require.Zero(t, testing.AllocsPerRun(1000, send))

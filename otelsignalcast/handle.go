@@ -22,7 +22,7 @@ var errExited = errors.New("a receiver ended its goroutine")
 func (t *Telemetry) Handle(ctx context.Context, e *signalcast.Received) error {
 	m, ok := consume.MessageFrom(ctx)
 	if !ok {
-		return e.Deliver(ctx)
+		return e.Deliver(ctx) //nolint:wrapcheck // the errors are of the receivers
 	}
 	o := t.operation(&t.processed, operationProcess, trace.SpanKindConsumer, m.Topic)
 	start, err := time.Now(), errExited
@@ -36,7 +36,7 @@ func (t *Telemetry) Handle(ctx context.Context, e *signalcast.Received) error {
 		}
 	}()
 	err = e.Deliver(ctx)
-	return err
+	return err //nolint:wrapcheck // the errors are of the receivers
 }
 
 // startProcess starts the span of a received message. The span is nil if the message has no parent.

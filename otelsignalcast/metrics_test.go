@@ -50,7 +50,7 @@ func TestDispatcherMetricsAreItsCounters(t *testing.T) {
 
 	const eventType = "cloudevents.event_type=org.example.order.placed.v1,"
 	usage := l.bus.Buffered()
-	require.Equal(t, map[string]float64{
+	require.Equal(t, map[string]int64{
 		with("messaging.client.sent.messages", eventType+"@,messaging.operation.name=send,signalcast.outcome=delivered"):      1,
 		with("messaging.client.sent.messages", eventType+"@,messaging.operation.name=send,signalcast.outcome=failed"):         1,
 		with("messaging.client.sent.messages", eventType+"@-dead,messaging.operation.name=send,signalcast.outcome=delivered"): 1,
@@ -67,9 +67,9 @@ func TestDispatcherMetricsAreItsCounters(t *testing.T) {
 		"signalcast.invalid.events{}": 1, "signalcast.troubles{}": 1, "signalcast.switches{}": 0,
 
 		"signalcast.buffer.messages{signalcast.buffer=main}":       1,
-		"signalcast.buffer.messages.limit{signalcast.buffer=main}": float64(usage.MaxMessages),
+		"signalcast.buffer.messages.limit{signalcast.buffer=main}": int64(usage.MaxMessages),
 		"signalcast.buffer.size{signalcast.buffer=main}":           got["signalcast.buffer.size{signalcast.buffer=main}"],
-		"signalcast.buffer.size.limit{signalcast.buffer=main}":     float64(usage.MaxBytes),
+		"signalcast.buffer.size.limit{signalcast.buffer=main}":     usage.MaxBytes,
 
 		with("messaging.client.operation.duration", "@,messaging.operation.name=send"):                      1,
 		with("messaging.client.operation.duration", "@-dead,messaging.operation.name=send"):                 1,
@@ -85,7 +85,7 @@ func TestMetricsOfTwoDispatchersAreAddedUp(t *testing.T) {
 	l.open(t)
 	l.open(t)
 	require.NoError(t, orderPlaced.Send(t.Context(), l.registry, order{secret}))
-	require.Equal(t, 2.0, l.values(t)[with("messaging.client.sent.messages",
+	require.EqualValues(t, 2, l.values(t)[with("messaging.client.sent.messages",
 		"cloudevents.event_type=org.example.order.placed.v1,@,messaging.operation.name=send,signalcast.outcome=delivered")])
 }
 
@@ -112,7 +112,7 @@ func TestConsumerMetricsAreItsCountersAndState(t *testing.T) {
 	<-failed
 	<-failed
 	const group, lagging = "messaging.consumer.group.name=invoices", "messaging.consumer.group.name=invoices,@,messaging.destination.partition.id=0"
-	want := map[string]float64{
+	want := map[string]int64{
 		with("messaging.client.consumed.messages", group+",@,messaging.operation.name=process,signalcast.outcome=handled"):       1,
 		with("messaging.client.consumed.messages", group+",@,messaging.operation.name=process,signalcast.outcome=skipped"):       0,
 		with("messaging.client.consumed.messages", group+",@,messaging.operation.name=process,signalcast.outcome=dead_lettered"): 1,
@@ -130,7 +130,7 @@ func TestConsumerMetricsAreItsCountersAndState(t *testing.T) {
 		with("messaging.process.duration", "error.type=permanent,@,messaging.operation.name=process"): 1,
 		with("messaging.process.duration", "error.type=_OTHER,@,messaging.operation.name=process"):    1,
 	}
-	var got map[string]float64
+	var got map[string]int64
 	require.Eventually(t, func() bool { // the lane is held after the hook
 		got = l.values(t)
 		return got[with("signalcast.consumer.retrying", group)] == 1
@@ -172,13 +172,13 @@ func TestConsumerShowsPartitionsOffsetsAndAges(t *testing.T) {
 	l := newLab(t, otelsignalcast.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	parent, _ := l.inSpan(t)
-	var seen map[string]float64
+	var seen map[string]int64
 	consumer, err := consume.New(l.registry, kafkaLike{trace: l.TraceContext(parent).TraceParent}, consume.Config{
 		Handle: func(ctx context.Context, e *signalcast.Received) error {
 			defer cancel()
 			const feed = "messaging.consumer.group.name=invoices,@,messaging.destination.partition.id=3"
 			seen = l.values(t)
-			require.Equal(t, 6.0, seen[with("signalcast.consumer.lag", feed)])
+			require.EqualValues(t, 6, seen[with("signalcast.consumer.lag", feed)])
 			require.InDelta(t, 60, seen[with("signalcast.consumer.oldest.age", feed)], 10)
 			return l.Handle(ctx, e)
 		},
@@ -206,18 +206,18 @@ func TestWatcherMetricsTellWhetherTheConfigurationIsInEffect(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close(context.WithoutCancel(t.Context()))) })
 	l.ObserveWatcher(w)
-	state := func() []float64 {
+	state := func() []int64 {
 		v := l.values(t)
-		return []float64{v["signalcast.config.generation{}"], v["signalcast.config.reload.successful{}"]}
+		return []int64{v["signalcast.config.generation{}"], v["signalcast.config.reload.successful{}"]}
 	}
-	require.Equal(t, []float64{1, 1}, state())
-	require.InDelta(t, float64(w.Status().LoadedAt.UnixNano())/1e9, l.values(t)["signalcast.config.reload.time{}"], 0.001)
+	require.Equal(t, []int64{1, 1}, state())
+	require.Equal(t, w.Status().LoadedAt.Unix(), l.values(t)["signalcast.config.reload.time{}"])
 	write("org.example.order.placed.v1: {audit: {keyless: true, enabled: true}, orders: {keyless: true, enabled: true}}")
 	require.NoError(t, w.Check(t.Context()))
-	require.Equal(t, []float64{2, 1}, state())
+	require.Equal(t, []int64{2, 1}, state())
 	write("org.example.order.placed.v1: {orders: {enabled: maybe}}")
 	require.Error(t, w.Check(t.Context()))
-	require.Equal(t, []float64{2, 0}, state())
+	require.Equal(t, []int64{2, 0}, state())
 }
 
 func TestCloseEndsTheObservation(t *testing.T) {

@@ -132,13 +132,13 @@ func attributes(list []attribute.KeyValue) map[string]any {
 	return values
 }
 
-// values returns all data points, each under the name and the attributes of the metric, without messaging.system.
-// The value of a histogram is its count.
-func (l *lab) values(t *testing.T) map[string]float64 {
+// values returns all data points without fractions, each under the name and the attributes of the metric, without
+// messaging.system. The value of a histogram is its count.
+func (l *lab) values(t *testing.T) map[string]int64 {
 	t.Helper()
 	var all metricdata.ResourceMetrics
 	require.NoError(t, l.metrics.Collect(t.Context(), &all))
-	values := map[string]float64{}
+	values := map[string]int64{}
 	for _, s := range all.ScopeMetrics {
 		for _, m := range s.Metrics {
 			switch data := m.Data.(type) {
@@ -150,7 +150,7 @@ func (l *lab) values(t *testing.T) map[string]float64 {
 				points(values, m.Name, data.DataPoints)
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {
-					values[name(m.Name, p.Attributes)] = float64(p.Count)
+					values[name(m.Name, p.Attributes)] = int64(p.Count)
 				}
 			default:
 				require.Failf(t, "unknown kind of metric", "%s: %T", m.Name, data)
@@ -160,9 +160,9 @@ func (l *lab) values(t *testing.T) map[string]float64 {
 	return values
 }
 
-func points[N int64 | float64](values map[string]float64, metric string, points []metricdata.DataPoint[N]) {
+func points[N int64 | float64](values map[string]int64, metric string, points []metricdata.DataPoint[N]) {
 	for _, p := range points {
-		values[name(metric, p.Attributes)] = float64(p.Value)
+		values[name(metric, p.Attributes)] = int64(p.Value)
 	}
 }
 

@@ -161,7 +161,7 @@ func TestSpanOfAFailureHasItsTypeWithoutItsText(t *testing.T) {
 			ctx, _ := l.inSpan(t)
 			require.ErrorIs(t, orderPlaced.Send(ctx, l.registry, order{secret}), test.err)
 			requireFailure(t, l.span(t, "send orders"), test.want)
-			require.Equal(t, 1.0, l.values(t)["messaging.client.operation.duration{error.type="+test.want+
+			require.EqualValues(t, 1, l.values(t)["messaging.client.operation.duration{error.type="+test.want+
 				",messaging.destination.name=orders,messaging.operation.name=send}"])
 		})
 	}
