@@ -54,6 +54,25 @@ func (c *choice) Set(text string) error {
 	return nil
 }
 
+// words is the value of a flag that accepts other words than those of its choice.
+type words struct {
+	*choice
+
+	all []string
+}
+
+func (w words) allowed() []string { return w.all }
+
+func (w words) Type() string { return strings.Join(w.all, "|") }
+
+func (w words) Set(text string) error {
+	if !slices.Contains(w.all, text) {
+		return errors.New("unknown word") // flagError lists the allowed ones
+	}
+	*w.choice = choice(text)
+	return nil
+}
+
 // output is the destination and the form of the output.
 type output struct {
 	*bufio.Writer

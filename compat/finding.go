@@ -19,7 +19,6 @@ const (
 	CodeRecordName       Code = "record_name"        // a record has another name
 	CodeRecordReference  Code = "record_reference"   // a change of nullability that fastavro cannot resolve
 	CodeAttributes       Code = "attributes"         // only attributes such as doc or default differ
-	CodeEventTypeAdded   Code = "event_type_added"   // the old snapshot lacks the event type
 	CodeEventTypeRemoved Code = "event_type_removed" // the new snapshot lacks the event type
 )
 
@@ -94,7 +93,7 @@ const (
 	Forward  Level = iota // old consumers on Kafka must read new events
 	Backward              // new consumers on Kafka must read old events
 	Full                  // both
-	Exact                 // the schema must be the same, as Redis requires
+	Exact                 // no schema may change, as Redis requires
 )
 
 // Levels returns all levels.

@@ -58,14 +58,20 @@ func (s Snapshot) Text() ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// Check is the function [Check] for every event type of the old snapshot s and the new one, sorted
-// by event type. Every level but [Exact] permits an added event type, and no level a removed one.
+// Check is the function [Check] for every event type of the old snapshot s, sorted by event type. It
+// reports an event type that the new snapshot lacks at every level.
 func (s Snapshot) Check(now Snapshot, level Level) ([]Finding, error) {
-	all := maps.Clone(s)
-	maps.Copy(all, now)
 	var findings []Finding
-	for _, eventType := range slices.Sorted(maps.Keys(all)) {
-		found, err := s.changes(now, eventType, level)
+	for _, eventType := range slices.Sorted(maps.Keys(s)) {
+		schema, exists := now[eventType]
+		if !exists {
+			findings = append(findings, Finding{
+				EventType: eventType, Code: CodeEventTypeRemoved, Found: "missing", Want: "the event type",
+				OldConsumers: true, NewConsumers: true, Redis: true,
+			})
+			continue
+		}
+		found, err := Check(s[eventType], schema, level)
 		if invalid, ok := errors.AsType[*SchemaError](err); ok {
 			invalid.EventType = eventType
 		}
@@ -78,25 +84,4 @@ func (s Snapshot) Check(now Snapshot, level Level) ([]Finding, error) {
 		}
 	}
 	return findings, nil
-}
-
-func (s Snapshot) changes(now Snapshot, eventType string, level Level) ([]Finding, error) {
-	was, existed := s[eventType]
-	is, exists := now[eventType]
-	var f Finding
-	switch {
-	case !existed:
-		f = Finding{Code: CodeEventTypeAdded, Found: "found a new event type"}
-	case !exists:
-		f = Finding{
-			Code: CodeEventTypeRemoved, Found: "missing", Want: "the event type",
-			OldConsumers: true, NewConsumers: true, Redis: true,
-		}
-	default:
-		return Check(was, is, level)
-	}
-	if !level.Forbids(f) {
-		return nil, nil
-	}
-	return []Finding{f}, nil
 }
