@@ -113,7 +113,7 @@ Exit codes: 0 no problems, 1 problems or a failure, 2 invalid arguments.`,
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		s.lint(), s.merge(), s.diff(), s.convert(), s.catalog(), s.schema(), s.explain(), s.send(), s.relay(), s.outbox(),
-		s.tail(), s.lag(), s.replay(), s.deadLetter(), s.compat(), s.configSchema(),
+		s.tail(), s.lag(), s.replay(), s.deadLetter(), s.compat(), s.configSchema(), s.asyncAPI(),
 	)
 	return root
 }
