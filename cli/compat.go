@@ -49,26 +49,16 @@ Redis needs the level exact. Each line says which consumers its change breaks.`,
 		}
 		return nil
 	})
-	command.Flags().StringVar(&against, "against", "", "the `FILE` with the schemas of an earlier version")
-	command.Flags().Var(words{&level, levelNames()}, "level", "which changes are problems")
-	command.Flags().BoolVar(&update, "update", false, "write the present schemas to FILE, after the comparison")
-	format := words{&s.format, append(s.format.allowed(), string(formatGitHub))}
-	command.Flags().Var(format, "format", "the form of the output; github means annotations of GitHub Actions")
+	flags := command.Flags()
+	flags.StringVar(&against, "against", "", "the `FILE` with the schemas of an earlier version")
+	flags.BoolVar(&update, "update", false, "write the present schemas to FILE, after the comparison")
+	addChoice(command, flags, &level, "level", "which changes are problems", "forward", "backward", "full", "exact")
+	addChoice(command, flags, &s.format, "format", "the form of the output; github means annotations of GitHub Actions", "text", "json", "github")
 	_ = command.MarkFlagRequired("against")
-	_ = command.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levelNames(), cobra.ShellCompDirectiveNoFileComp))
-	_ = command.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(format.all, cobra.ShellCompDirectiveNoFileComp))
 	return command
 }
 
 const formatGitHub choice = "github"
-
-func levelNames() []string {
-	names := []string{}
-	for _, level := range compat.Levels() {
-		names = append(names, level.String())
-	}
-	return names
-}
 
 // compatReport is the JSON form of the output.
 type compatReport struct {

@@ -40,8 +40,8 @@ type Finding struct {
 	OldConsumers bool `json:"breaks_old_consumers"`
 	// NewConsumers reports whether new consumers on Kafka cannot read old events.
 	NewConsumers bool `json:"breaks_new_consumers"`
-	// Redis reports whether consumers on Redis reject or misread the events of the
-	// other schema, in both directions.
+	// Redis reports whether the encoding changes. Old consumers on Redis then reject or misread
+	// new events, and new ones old events.
 	Redis bool `json:"breaks_on_redis"`
 }
 

@@ -1,7 +1,8 @@
 """Reads events with the schema of another version, with fastavro, as the consumer of the reference does.
 
 Each line of standard input is {"old": SCHEMA, "new": SCHEMA}. Each line of standard output says whether a consumer with
-one schema reads the events of the other: {"old_reads_new": true, "new_reads_old": false}
+one schema reads the events of the other, if it gets the schema of the writer and if not:
+{"old_reads_new": true, "new_reads_old": false, "same_encoding": false}
 """
 
 import io
@@ -45,7 +46,22 @@ def reads(writer, reader):
     return True
 
 
+def same_encoding(writer, reader):
+    """Says whether a consumer that gets no schema reads the same value, to the last byte."""
+    for value in values(writer, {}):
+        buffer = io.BytesIO()
+        fastavro.schemaless_writer(buffer, writer, value)
+        encoded = io.BytesIO(buffer.getvalue())
+        try:
+            if fastavro.schemaless_reader(encoded, reader, None) != value or encoded.read():
+                return False
+        except Exception:
+            return False
+    return True
+
+
 for line in sys.stdin:
     pair = json.loads(line)
     old, new = fastavro.parse_schema(pair["old"]), fastavro.parse_schema(pair["new"])
-    print(json.dumps({"old_reads_new": reads(new, old), "new_reads_old": reads(old, new)}))
+    same = same_encoding(new, old) and same_encoding(old, new)
+    print(json.dumps({"old_reads_new": reads(new, old), "new_reads_old": reads(old, new), "same_encoding": same}))
