@@ -13,8 +13,6 @@ import (
 	"github.com/signalcast/signalcast/compat"
 )
 
-const maxSnapshotBytes = 64 << 20
-
 func (s *session) compat() *cobra.Command {
 	var against string
 	level, update := choice(compat.Forward.String()), false
@@ -78,18 +76,16 @@ func (s *session) compareSchemas(file, level string, update bool) (*compatReport
 	if err != nil {
 		return nil, err
 	}
-	old := compat.Snapshot{}
-	text, err := s.read(file, maxSnapshotBytes)
+	text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 	switch {
 	case update && errors.Is(err, fs.ErrNotExist):
+		text = []byte("{}")
 	case err != nil:
-		return nil, err
-	case len(text) > maxSnapshotBytes:
-		return nil, fmt.Errorf("%s: found more than %d bytes; want fewer", file, maxSnapshotBytes)
-	default:
-		if old, err = compat.ParseSnapshot(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+		return nil, usageError{err}
+	}
+	old, err := compat.ParseSnapshot(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	all, err := old.Check(now, compat.Exact)
 	if err != nil {

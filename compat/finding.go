@@ -40,8 +40,8 @@ type Finding struct {
 	OldConsumers bool `json:"breaks_old_consumers"`
 	// NewConsumers reports whether new consumers on Kafka cannot read old events.
 	NewConsumers bool `json:"breaks_new_consumers"`
-	// Redis reports whether the encoding changes. Old consumers on Redis then reject or misread
-	// new events, and new ones old events.
+	// Redis reports whether the encoding changes or ends. Old consumers on Redis then reject or
+	// misread new events, and new ones old events.
 	Redis bool `json:"breaks_on_redis"`
 }
 
@@ -63,6 +63,9 @@ func (f Finding) String() string {
 
 // breaks names the consumers that f breaks.
 func (f Finding) breaks() string {
+	if f.Code == CodeEventTypeRemoved {
+		return "consumers get no more events"
+	}
 	kafka := ""
 	switch {
 	case f.OldConsumers && f.NewConsumers:
