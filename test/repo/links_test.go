@@ -80,8 +80,8 @@ func TestIndexOfDocsLinksEveryPage(t *testing.T) {
 	index := read(t, "docs/README.md")
 	for _, page := range pages(t) {
 		name, isDoc := strings.CutPrefix(page, "docs/")
-		if isDoc && name != "README.md" && !strings.HasPrefix(name, "decisions/") {
-			require.Contains(t, index, "("+name+")")
+		if isDoc && name != "README.md" && !strings.HasPrefix(name, "decisions/") && !strings.Contains(index, "("+name+")") {
+			t.Errorf("docs/README.md has no link to %s", page)
 		}
 	}
 }
