@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,11 +49,12 @@ func reference(t *testing.T) string {
 }
 
 func table(title, first, second string, rows [][2]string) string {
-	text := fmt.Sprintf("\n### %s\n\n| %s | %s |\n|---|---|\n", title, first, second)
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n### %s\n\n| %s | %s |\n|---|---|\n", title, first, second)
 	for _, row := range rows {
-		text += fmt.Sprintf("| %s | %s |\n", row[0], strings.ReplaceAll(strings.TrimSpace(row[1]), "\n", " "))
+		fmt.Fprintf(&b, "| %s | %s |\n", row[0], strings.ReplaceAll(strings.TrimSpace(row[1]), "\n", " "))
 	}
-	return text
+	return b.String()
 }
 
 func settings(t *testing.T) (rows [][2]string) {
@@ -131,7 +133,7 @@ func limits() [][2]string {
 	return [][2]string{
 		{"a text in JSON, `signalcast.MaxConfigBytes`", fmt.Sprint(signalcast.MaxConfigBytes>>20, " MiB")},
 		{"a text in YAML or TOML, `MaxBytes`", fmt.Sprint(configfile.MaxBytes>>10, " KiB")},
-		{"problems that one error lists, `signalcast.MaxProblems`; it counts the others", fmt.Sprint(signalcast.MaxProblems)},
+		{"problems that one error lists, `signalcast.MaxProblems`; it counts the others", strconv.Itoa(signalcast.MaxProblems)},
 	}
 }
 
