@@ -40,7 +40,7 @@ type Trouble struct {
 // BufferUsage is the use of a bounded buffer.
 type BufferUsage struct {
 	// Messages is the number of messages in the buffer, and MaxMessages the limit. A
-	// limit of 0 means that the number is not known.
+	// limit of 0 means that it is not known, or that the buffer has no limit.
 	Messages, MaxMessages int
 	// Bytes is the memory that the backend counts for these messages, and MaxBytes the
 	// limit.

@@ -3,11 +3,11 @@
 package inbox_test
 
 import (
-	"os"
+	"context"
+	"database/sql"
+	"errors"
 	"testing"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -15,60 +15,90 @@ import (
 	"github.com/signalcast/signalcast/inbox"
 )
 
-func newPool(t *testing.T) *pgxpool.Pool {
-	t.Helper()
-	url := os.Getenv("SIGNALCAST_TEST_POSTGRES")
-	require.NotEmpty(t, url, "SIGNALCAST_TEST_POSTGRES is not set; see test/README.md")
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	require.NoError(t, inbox.Migrate(t.Context(), inbox.Pgx(pool.Exec)))
-	return pool
-}
-
 // The second transaction waits for the first one, and gets true only if the first one is rolled back.
 func TestSecondTransactionWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
-	for _, commits := range []bool{true, false} {
-		id := signalcast.NewUUID()
-		tx, err := pool.Begin(t.Context())
-		require.NoError(t, err)
-		first, err := inbox.First(t.Context(), inbox.Pgx(tx.Exec), "catalog", id)
-		require.NoError(t, err)
-		require.True(t, first)
+	forEachClient(t, func(t *testing.T, c client, pool *pgxpool.Pool) {
+		for _, level := range []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable} {
+			for _, commits := range []bool{true, false} {
+				id := signalcast.NewUUID()
+				tx, pid := c.open(t, level)
+				require.Equal(t, result{true, nil}, <-firstIn(t.Context(), t, tx, id))
+				second, waiting := c.open(t, level)
+				results := firstIn(t.Context(), t, second, id)
+				requireBlocked(t, pool, waiting, pid)
 
-		second := make(chan bool, 1)
-		go func() {
-			var ok bool
-			_ = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
-				ok, err = inbox.First(t.Context(), inbox.Pgx(tx.Exec), "catalog", id)
-				return err
-			})
-			second <- ok
-		}()
-		require.Eventually(t, func() bool {
-			var waiting int
-			require.NoError(t, pool.QueryRow(t.Context(),
-				`select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%signalcast_inbox%'`).Scan(&waiting))
-			return waiting == 1
-		}, 30*time.Second, 5*time.Millisecond)
-		if commits {
-			require.NoError(t, tx.Commit(t.Context()))
-		} else {
-			require.NoError(t, tx.Rollback(t.Context()))
+				end := tx.Rollback
+				if commits {
+					end = tx.Commit
+				}
+				require.NoError(t, end())
+				got := <-results
+				if commits && level != sql.LevelReadCommitted {
+					require.Equal(t, "40001", codeOf(got.err), "%v at %v", got.err, level)
+					require.NoError(t, second.Rollback())
+					second, _ = c.open(t, level)
+					got = <-firstIn(t.Context(), t, second, id)
+				}
+				require.Equal(t, result{!commits, nil}, got, "%v", level)
+				require.NoError(t, second.Commit())
+			}
 		}
-		require.Equal(t, !commits, <-second)
-	}
+	})
 }
 
-func TestPurgeDeletesOldRecordsOfPostgreSQL(t *testing.T) {
+// codeOf returns the code of an error of PostgreSQL.
+func codeOf(err error) string {
+	coded, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err)
+	if !ok {
+		return ""
+	}
+	return coded.SQLState()
+}
+
+func TestRecordOfTerminatedConnectionDoesNotCount(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
-	_, err := pool.Exec(t.Context(), `insert into signalcast_inbox
-		select 'purged', gen_random_uuid()::text, extract(epoch from now() - interval '10 days')::bigint from generate_series(1, 2500)`)
-	require.NoError(t, err)
-	n, err := inbox.Purge(t.Context(), inbox.Pgx(pool.Exec), 9*24*time.Hour)
-	require.NoError(t, err)
-	require.EqualValues(t, 2500, n)
+	forEachClient(t, func(t *testing.T, c client, pool *pgxpool.Pool) {
+		id := signalcast.NewUUID()
+		tx, pid := c.open(t, sql.LevelReadCommitted)
+		require.Equal(t, result{true, nil}, <-firstIn(t.Context(), t, tx, id))
+		second, waiting := c.open(t, sql.LevelReadCommitted)
+		results := firstIn(t.Context(), t, second, id)
+		requireBlocked(t, pool, waiting, pid)
+
+		exec(t, pool, "select pg_terminate_backend($1)", pid)
+		require.Equal(t, result{true, nil}, <-results)
+		require.Error(t, tx.Commit())
+		require.NoError(t, second.Commit())
+		third, _ := c.open(t, sql.LevelReadCommitted)
+		require.Equal(t, result{false, nil}, <-firstIn(t.Context(), t, third, id))
+	})
+}
+
+func TestFirstStopsWaitingWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
+	forEachClient(t, func(t *testing.T, c client, pool *pgxpool.Pool) {
+		id := signalcast.NewUUID()
+		tx, pid := c.open(t, sql.LevelReadCommitted)
+		require.Equal(t, result{true, nil}, <-firstIn(t.Context(), t, tx, id))
+		second, waiting := c.open(t, sql.LevelReadCommitted)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		results := firstIn(ctx, t, second, id)
+		requireBlocked(t, pool, waiting, pid)
+		cancel()
+		got := <-results
+		require.ErrorContains(t, got.err, "inbox: record event "+id.String())
+		require.False(t, got.first)
+	})
+}
+
+func BenchmarkFirstInPostgreSQL(b *testing.B) {
+	address, _ := newSchema(b)
+	db := openSQL(b, "pgx", address)
+	require.NoError(b, inbox.Migrate(b.Context(), db))
+	benchmarkFirst(b, db)
 }

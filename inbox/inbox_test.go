@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,25 +18,50 @@ import (
 	"github.com/signalcast/signalcast/outbox/sqlite"
 )
 
-func newSQLite(t *testing.T) *sql.DB {
+func newSQLite(t testing.TB) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+"?_pragma=busy_timeout(20000)")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	db := openSQLite(t)
 	require.NoError(t, inbox.Migrate(t.Context(), db))
-	require.NoError(t, inbox.Migrate(t.Context(), db), "a second time")
 	return db
 }
 
-// first records an event in a transaction that commits.
-func first(t *testing.T, db *sql.DB, consumer string, id signalcast.UUID) bool {
+// openSQLite returns a new database.
+func openSQLite(t testing.TB) *sql.DB {
+	t.Helper()
+	const pragmas = "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db")+pragmas)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// begin returns a transaction that is rolled back at the end of the test.
+func begin(t testing.TB, db *sql.DB) *sql.Tx {
 	t.Helper()
 	tx, err := db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = tx.Rollback() })
+	return tx
+}
+
+// first records an event in a transaction that commits.
+func first(t testing.TB, db *sql.DB, consumer string, id signalcast.UUID) bool {
+	t.Helper()
+	tx := begin(t, db)
 	ok, err := inbox.First(t.Context(), tx, consumer, id)
 	require.NoError(t, err)
 	require.NoError(t, tx.Commit())
 	return ok
+}
+
+func TestOnlyTransactionsAreTx(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[any]bool{(*sql.Tx)(nil): true, (*sql.DB)(nil): false, (*sql.Conn)(nil): false} {
+		_, isTx := value.(inbox.Tx)
+		require.Equal(t, want, isTx, "%T", value)
+		_, isDB := value.(inbox.DB)
+		require.Equal(t, !want, isDB, "%T", value)
+	}
 }
 
 func TestFirstIsTrueOncePerConsumer(t *testing.T) {
@@ -52,8 +78,7 @@ func TestRolledBackRecordDoesNotCount(t *testing.T) {
 	t.Parallel()
 	db := newSQLite(t)
 	id := signalcast.NewUUID()
-	tx, err := db.BeginTx(t.Context(), nil)
-	require.NoError(t, err)
+	tx := begin(t, db)
 	ok, err := inbox.First(t.Context(), tx, "catalog", id)
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -61,30 +86,46 @@ func TestRolledBackRecordDoesNotCount(t *testing.T) {
 	require.True(t, first(t, db, "catalog", id))
 }
 
-func TestPurgeDeletesOldRecords(t *testing.T) {
+func TestFirstIsTrueInOneOfConcurrentTransactions(t *testing.T) {
 	t.Parallel()
 	db := newSQLite(t)
-	kept := signalcast.NewUUID()
-	for range 2500 {
-		_, err := db.ExecContext(t.Context(), `insert into signalcast_inbox values ('catalog', $1, $2)`,
-			signalcast.NewUUID().String(), time.Now().Add(-2*time.Hour).Unix())
-		require.NoError(t, err)
-	}
-	require.True(t, first(t, db, "catalog", kept))
-	n, err := inbox.Purge(t.Context(), db, time.Hour)
-	require.NoError(t, err)
-	require.EqualValues(t, 2500, n)
-	require.False(t, first(t, db, "catalog", kept))
+	id := signalcast.NewUUID()
+	var trues atomic.Int64
+	requireConcurrently(t, func(ctx context.Context) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // after Commit
+		recorded, err := inbox.First(ctx, tx, "catalog", id)
+		if err != nil {
+			return err
+		}
+		if recorded {
+			trues.Add(1)
+		}
+		return tx.Commit()
+	})
+	require.EqualValues(t, 1, trues.Load())
 }
 
 func TestErrorsNameTheEvent(t *testing.T) {
 	t.Parallel()
-	db, err := sql.Open("sqlite", ":memory:")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, db.Close()) }()
 	id := signalcast.NewUUID()
-	_, err = inbox.First(t.Context(), db, "catalog", id)
+	tx := begin(t, newSQLite(t))
+	require.NoError(t, tx.Commit())
+	_, err := inbox.First(t.Context(), tx, "catalog", id)
+	require.ErrorIs(t, err, sql.ErrTxDone)
 	require.ErrorContains(t, err, "inbox: record event "+id.String())
+}
+
+func TestFirstNeedsConsumerAndID(t *testing.T) {
+	t.Parallel()
+	tx := begin(t, newSQLite(t))
+	_, err := inbox.First(t.Context(), tx, "", signalcast.NewUUID())
+	require.EqualError(t, err, "inbox: consumer: found an empty name; want the name of the receiver")
+	_, err = inbox.First(t.Context(), tx, "catalog", signalcast.UUID{})
+	require.EqualError(t, err, "inbox: event ID: found the nil UUID; want the ID of the event")
 }
 
 type paid struct {

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/signalcast/signalcast"
@@ -67,7 +68,16 @@ func (b *Backend) Troubles() []signalcast.Trouble {
 }
 
 // Buffered returns the use of the buffer.
-func (b *Backend) Buffered() signalcast.BufferUsage { return b.buffer.Usage() }
+func (b *Backend) Buffered() signalcast.BufferUsage {
+	u := b.buffer.Usage()
+	if u.MaxMessages == math.MaxInt {
+		u.MaxMessages = 0
+	}
+	if u.MaxBytes == math.MaxInt {
+		u.MaxBytes = 0
+	}
+	return u
+}
 
 // Release ends [Backend.Hold].
 func (b *Backend) Release() {

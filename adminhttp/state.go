@@ -1,0 +1,138 @@
+package adminhttp
+
+import (
+	"fmt"
+	"strings"
+)
+
+// state is what happens to the messages of a route. It is the name of the icon and of the CSS class.
+type state string
+
+const (
+	stateDelivering state = "delivering"
+	stateIdle       state = "idle"
+	stateTrouble    state = "trouble"
+	stateOff        state = "off"
+	stateDisabled   state = "disabled"
+	stateDead       state = "dead"
+	stateRemoved    state = "removed"
+)
+
+// Word returns the state in words.
+func (s state) Word() string {
+	switch s {
+	case stateTrouble:
+		return "in trouble"
+	case stateOff:
+		return "switched off"
+	case stateDead:
+		return "dead letters"
+	default:
+		return string(s)
+	}
+}
+
+// Quiet reports whether the state needs no attention.
+func (s state) Quiet() bool { return s != stateTrouble && s != stateOff }
+
+// worse returns the state that needs more attention.
+func worse(a, b state) state {
+	for _, s := range []state{stateTrouble, stateOff, stateDelivering, stateIdle, stateDead, stateDisabled} {
+		if a == s || b == s {
+			return s
+		}
+	}
+	return a
+}
+
+// Summary is the state of the dispatcher.
+type summary struct {
+	// Level is "ok", "attention" or "trouble".
+	Level string `json:"level"`
+	// Text is a sentence: "Delivering. 1 topic in trouble, 1 route switched off."
+	Text string `json:"text"`
+}
+
+// summarize returns the state of the dispatcher in a sentence.
+func (s *snapshot) summarize() summary {
+	enabled, off, troubled := 0, 0, map[string]bool{}
+	for i := range s.routes {
+		r := &s.routes[i]
+		if r.state == stateDead || r.state == stateRemoved || r.state == stateDisabled {
+			continue
+		}
+		enabled++
+		if r.state == stateOff {
+			off++
+		}
+		if r.trouble != nil {
+			troubled[r.Topic] = true
+		}
+	}
+	first := "Idle."
+	switch rate := s.rates.Delivered; {
+	case s.health.Closed:
+		return summary{"trouble", "Closed. Nothing is published."}
+	case enabled == 0:
+		first = "Publishes nothing: no route is enabled."
+	case off == enabled:
+		first = "Everything is switched off."
+	case s.allTroubled:
+		first = "Not delivering."
+	case rate > 0:
+		first = "Delivering."
+	}
+	text := first
+	if list := s.concerns(len(troubled), off); len(list) > 0 {
+		text += " " + strings.Join(list, ", ") + "."
+	}
+	if s.configuration.Err != nil {
+		text += " The new configuration is not in effect."
+	}
+	switch {
+	case s.allTroubled || s.configuration.Err != nil || len(s.health.Troubles) > 0:
+		return summary{"trouble", text}
+	case off > 0 || enabled == 0:
+		return summary{"attention", text}
+	default:
+		return summary{"ok", text}
+	}
+}
+
+// concerns lists what needs attention.
+func (s *snapshot) concerns(troubled, off int) []string {
+	var list []string
+	switch {
+	case troubled > 0:
+		list = append(list, count(troubled, "topic")+" in trouble")
+	case len(s.health.Troubles) > 0: // of topics without enabled routes, such as those of dead letters
+		list = append(list, count(len(s.health.Troubles), "topic")+" in trouble")
+	}
+	if off > 0 {
+		list = append(list, count(off, "route")+" switched off")
+	}
+	if full := bufferView(s.health.Buffer).Percent(); full > 80 {
+		list = append(list, fmt.Sprintf("buffer %d %% full", full))
+	}
+	if lost := s.lostInHour(); lost > 0 {
+		list = append(list, count(int(lost), "message")+" failed in the last hour")
+	}
+	return list
+}
+
+// lostInHour returns how many messages failed or were rejected in the time of the history.
+func (s *snapshot) lostInHour() int64 {
+	if len(s.samples) == 0 {
+		return 0
+	}
+	first := s.samples[0]
+	return s.stats.Failed + s.stats.Rejected - first.failed - first.rejected
+}
+
+// count returns a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return number(int64(n)) + " " + noun + "s"
+}
