@@ -34,7 +34,10 @@ func Example_readme() {
 	// Anywhere, once the registry has the dispatcher of the next section:
 	err = Published.Send(ctx, registry, CoursePublished{CourseKey: "course-v1:edX+DemoX", Title: "Demo"})
 	check(err)
-	check(dispatcher.Close(ctx))
+
+	// At the end: waits until every message is acknowledged, or ctx ends.
+	err = dispatcher.Close(ctx)
+	check(err)
 }
 
 // The code of README.md for the service that receives.
