@@ -24,7 +24,7 @@ func Example_readme() {
 	err := registry.Register(Published)
 	check(err)
 
-	loaded, err := configfile.Load(registry, configfile.File("base.json"), configfile.File("site.json"))
+	loaded, err := configfile.Load(registry, configfile.File("site.json"), configfile.Environment("EVENT_BUS_PRODUCER_CONFIG"))
 	check(err)
 	backend, err := redis.New(redis.Config{URL: "redis://127.0.0.1:6379/0"})
 	check(err)
@@ -69,9 +69,9 @@ func check(err error) {
 
 func TestPublishesCourses(t *testing.T) {
 	t.Parallel()
-	config, err := signalcast.ParseProducerConfig([]byte(`{
-		"org.example.course.published.v1": {"courses": {"event_key_field": "course_key", "enabled": true}}
-	}`))
+	_, site, _ := strings.Cut(readText(t, "README.md"), "```json\n")
+	site, _, _ = strings.Cut(site, "```")
+	config, err := signalcast.ParseProducerConfig([]byte(site))
 	require.NoError(t, err)
 
 	bus := signalcasttest.New(t, config, Published)
