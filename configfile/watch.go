@@ -119,7 +119,7 @@ func (w *Watcher) run(interval time.Duration) {
 }
 
 // Check reads the sources now and applies what they contain, without waiting for a second equal read. It
-// also repeats a reload that was refused. It is for a signal such as SIGHUP, or for the button of a page.
+// also repeats a reload that failed. It is for a signal such as SIGHUP, or for the button of a page.
 //
 // Check returns nil if the configuration of the sources is in effect. Otherwise it returns the error
 // that Status shows from then on, or an error that says why it did not check: ctx ended, or the watcher

@@ -91,7 +91,7 @@ func (w *Watcher) settle(ctx context.Context, now reading) error {
 	loaded, err := merge(w.registry, w.sources, now)
 	if err != nil {
 		w.retry = backoff{}
-		w.reportRefused(ctx, err)
+		w.reportRejected(ctx, err)
 		return err
 	}
 	before := w.Status().Loaded.read
@@ -113,7 +113,7 @@ func (w *Watcher) settle(ctx context.Context, now reading) error {
 		w.reportFailed(ctx, err)
 	default:
 		w.retry = backoff{}
-		w.reportRefused(ctx, err)
+		w.reportRejected(ctx, err)
 	}
 	return err
 }
@@ -153,10 +153,10 @@ func (w *Watcher) reportUnread(ctx context.Context, err error) {
 	}
 }
 
-// reportRefused reports a configuration that is invalid or could not be read.
-func (w *Watcher) reportRefused(ctx context.Context, err error) {
+// reportRejected reports a configuration that is invalid or could not be read.
+func (w *Watcher) reportRejected(ctx context.Context, err error) {
 	if w.setError(err) {
-		w.logger.LogAttrs(ctx, slog.LevelError, "configuration refused, keeping the last one", slog.Any("error", err))
+		w.logger.LogAttrs(ctx, slog.LevelError, "configuration rejected, keeping the last one", slog.Any("error", err))
 	}
 }
 
