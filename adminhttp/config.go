@@ -41,7 +41,8 @@ type Config struct {
 	// Host header are loopback addresses, and no header says that a proxy forwarded the request. It
 	// permits nothing else.
 	//
-	// Access must authenticate the request by itself. It is called once for each request.
+	// Access must authenticate the request by itself. It is called once for each request. Set it if a proxy
+	// on the same machine forwards requests of others: a proxy that adds no header to them cannot be detected.
 	Access func(*http.Request) Access
 }
 

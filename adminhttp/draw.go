@@ -84,7 +84,7 @@ func columns(samples []sample, f func(before, now *sample) float64) []float64 {
 }
 
 func newChart(title, class, unit string, values []float64, now float64) chart {
-	var peak float64
+	peak := now
 	for _, v := range values {
 		peak = max(peak, v)
 	}

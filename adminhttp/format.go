@@ -3,6 +3,7 @@ package adminhttp
 import (
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -74,7 +75,22 @@ func clock(t, now time.Time) string {
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
 		return t.Format(time.TimeOnly) + " UTC"
 	}
-	return t.Format("2006-01-02 15:04:05") + " UTC"
+	return t.Format(time.DateTime) + " UTC"
+}
+
+// maxErrorText is the longest text of an error of a backend or receiver on a page, in bytes.
+const maxErrorText = 500
+
+// errorText returns the text of err, shortened to maxErrorText. It is empty if err is nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	}
+	return text
 }
 
 // address returns a relative address with one parameter.

@@ -54,6 +54,8 @@ func TestRatesCountTheLastSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAdmin(t, nil)
+		require.NoError(t, a.send(created))
+		require.Contains(t, a.get(""), `1.0/s <small>now</small></span><span>1.0/s <small>at most</small>`, "the peak is never below the present value")
 		time.Sleep(100 * time.Second)
 		for range 30 {
 			require.NoError(t, a.send(created))

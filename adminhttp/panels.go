@@ -156,11 +156,7 @@ func newConsumerView(name string, c *consume.Consumer) consumerView {
 		v.Feeds = append(v.Feeds, feedView{f.Topic, f.Partition, f.Lag, f.Pending, timeOrNil(f.Oldest), f.Draining})
 	}
 	for _, r := range status.Retrying {
-		shown := retryingView{Position: r.Position, EventType: r.EventType, Since: r.Since.UTC(), Next: r.Next.UTC(), Attempts: r.Attempts}
-		if r.Err != nil {
-			shown.Error = r.Err.Error()
-		}
-		v.Retrying = append(v.Retrying, shown)
+		v.Retrying = append(v.Retrying, retryingView{r.Position, r.EventType, r.Since.UTC(), r.Next.UTC(), r.Attempts, errorText(r.Err)})
 	}
 	for _, t := range status.Troubles {
 		v.Troubles = append(v.Troubles, troubleOf(t))

@@ -2,17 +2,22 @@ package adminhttp
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/signalcast/signalcast"
 )
 
 // everything is the word that confirms a switch of all routes.
 const everything = "everything"
+
+// maxReason is the longest reason of a switch, in characters. The pages and the log show it.
+const maxReason = 500
 
 // switchInput is the form to switch routes off, and its JSON body.
 type switchInput struct {
@@ -157,6 +162,9 @@ func (h *Handler) switchOff(in switchInput, by string) error {
 		return &inputError{"confirm", "found no event type and no topic", `one of them, or the word "everything" to switch off everything`}
 	}
 	w := signalcast.Switch{EventType: in.EventType, Topic: in.Topic, Reason: strings.TrimSpace(in.Reason), By: by}
+	if n := utf8.RuneCountInString(w.Reason); n > maxReason {
+		return &inputError{"reason", fmt.Sprintf("found %d characters", n), fmt.Sprintf("at most %d", maxReason)}
+	}
 	if in.For != "" {
 		d, err := time.ParseDuration(in.For)
 		if err != nil || d <= 0 {

@@ -2,6 +2,7 @@ package adminhttp_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +46,7 @@ func TestSwitchReportsFaults(t *testing.T) {
 		"unknown topic":  {map[string]string{"topic": "prod-badge", "reason": "x"}, "prod-badges"},
 		"all":            {map[string]string{"reason": "x"}, "the word &#34;everything&#34;"},
 		"bad duration":   {map[string]string{"topic": "prod-badges", "reason": "x", "for": "soon"}, "a positive one such as"},
+		"long reason":    {map[string]string{"topic": "prod-badges", "reason": strings.Repeat("ä", 501)}, "reason: found 501 characters; want at most 500"},
 		"no such switch": {map[string]string{"topic": "prod-badges", "action": "on"}, "prod-badges"},
 	} {
 		w := a.post("switches", test.form)

@@ -152,22 +152,13 @@ func (r rates) rounded() rates {
 }
 
 func troubleOf(t signalcast.Trouble) troubleView {
-	v := troubleView{Topic: t.Topic, Since: t.Since.UTC()}
-	if t.Err != nil {
-		v.Error = t.Err.Error()
-	}
-	return v
+	return troubleView{t.Topic, t.Since.UTC(), errorText(t.Err)}
 }
 
 func switchViews(list []signalcast.Switch) []switchView {
-	views := []switchView{}
-	for _, s := range list {
-		v := switchView{EventType: s.EventType, Topic: s.Topic, Reason: s.Reason, By: s.By, Since: s.Since.UTC()}
-		if !s.Until.IsZero() {
-			until := s.Until.UTC()
-			v.Until = &until
-		}
-		views = append(views, v)
+	views := make([]switchView, len(list))
+	for i, s := range list {
+		views[i] = switchView{s.EventType, s.Topic, s.Reason, s.By, s.Since.UTC(), timeOrNil(s.Until)}
 	}
 	return views
 }
