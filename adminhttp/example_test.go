@@ -3,7 +3,6 @@ package adminhttp_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 
@@ -23,20 +22,24 @@ func Example() {
 	registry := signalcast.NewRegistry()
 	placed := signalcast.NewSignal[orderPlaced]("org.example.order.placed.v1")
 	if err := registry.Register(placed); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	loaded, err := configfile.Load(registry, configfile.File("testdata/site.yaml"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	dispatcher, err := signalcast.NewDispatcher(ctx, registry, loaded.Merged, memory.New())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer func() { _ = dispatcher.Close(ctx) }()
 	watcher, err := configfile.Watch(dispatcher, loaded, configfile.WatchConfig{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer func() { _ = watcher.Close(ctx) }()
 
@@ -48,7 +51,8 @@ func Example() {
 		Check:         watcher.Check,
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer admin.Close()
 	mux := http.NewServeMux()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// number returns n with commas between thousands.
+// number returns n with commas between thousands. The script formats numbers in the same way.
 func number(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	first := 0
@@ -46,7 +46,7 @@ func size(bytes int64) string {
 	}
 }
 
-// span returns a duration in words: "45 s", "12 min", "3 h 5 min", "2 d 4 h".
+// span returns a duration as text: "45 s", "12 min", "3 h 5 min", "2 d 4 h".
 func span(d time.Duration) string {
 	d = max(d, 0)
 	two := func(n time.Duration, unit string, rest time.Duration, restUnit string) string {
@@ -69,7 +69,7 @@ func span(d time.Duration) string {
 	}
 }
 
-// clock returns a time in UTC: with the date if it is another day than now.
+// clock returns a time in UTC, with its date if it is not today.
 func clock(t, now time.Time) string {
 	t, now = t.UTC(), now.UTC()
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
@@ -93,7 +93,7 @@ func errorText(err error) string {
 	return text
 }
 
-// address returns a relative address with one parameter.
+// address returns the relative address of a page with one parameter.
 func address(page, name, value string) string {
 	return page + "?" + url.Values{name: {value}}.Encode()
 }
