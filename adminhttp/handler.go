@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 )
@@ -156,9 +155,8 @@ func pageOf(urlPath string) string {
 
 // redirectToSlash redirects to the same path with a slash at the end. Relative links need it.
 func redirectToSlash(w http.ResponseWriter, r *http.Request) {
-	full, _, _ := strings.Cut(r.RequestURI, "?")
-	to := (&url.URL{Path: path.Base(full) + "/"}).String()
-	w.Header().Set("Location", to)
+	full, _, _ := strings.Cut(r.RequestURI, "?") // escaped
+	w.Header().Set("Location", "./"+path.Base(full)+"/")
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 

@@ -19,7 +19,7 @@ import (
 	store "github.com/signalcast/signalcast/outbox/memory"
 )
 
-// The consumers' page shows what is read, what waits for its next attempt and why.
+// The consumers page shows the messages that wait for their next attempt, with the errors.
 func TestConsumersAreShown(t *testing.T) {
 	t.Parallel()
 	bus := memory.New()
@@ -56,7 +56,7 @@ func TestConsumersAreShown(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// The outbox page shows the rows and the relays, and says why the database does not answer.
+// The outbox page shows the rows and the relays, or the error of the database.
 func TestOutboxIsShown(t *testing.T) {
 	t.Parallel()
 	s := store.New()

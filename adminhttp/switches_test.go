@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A switch acts before the answer, has the name of the user, and is shown with the configuration that does the same.
+// A switch is in effect before the response. It has the name of the user, and the page shows the configuration for all replicas.
 func TestSwitchOffAndOn(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
@@ -34,7 +34,7 @@ func TestSwitchOffAndOn(t *testing.T) {
 	require.Len(t, a.backend.Messages(), 1)
 }
 
-// Input with faults comes back with what is wrong beside the field.
+// The form shows each error beside its field.
 func TestSwitchReportsFaults(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
