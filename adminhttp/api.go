@@ -36,19 +36,19 @@ type fieldError struct {
 
 // newAPIError returns the details of an error.
 func newAPIError(err error) apiError {
-	answer := apiError{Error: err.Error()}
+	details := apiError{Error: err.Error()}
 	if e, ok := errors.AsType[*signalcast.SwitchError](err); ok {
-		answer.Setting, answer.Found, answer.Want, answer.Nearest = e.Setting, e.Found, e.Want, e.Nearest
+		details.Setting, details.Found, details.Want, details.Nearest = e.Setting, e.Found, e.Want, e.Nearest
 	}
 	if e, ok := errors.AsType[*inputError](err); ok {
-		answer.Setting, answer.Found, answer.Want = e.setting, e.found, e.want
+		details.Setting, details.Found, details.Want = e.setting, e.found, e.want
 	}
 	if e, ok := errors.AsType[*signalcast.EncodeError](err); ok {
 		for _, f := range e.Fields {
-			answer.Fields = append(answer.Fields, fieldError{f.Path, f.Line, f.Column, f.Found, f.Want, f.Nearest, f.Error()})
+			details.Fields = append(details.Fields, fieldError{f.Path, f.Line, f.Column, f.Found, f.Want, f.Nearest, f.Error()})
 		}
 	}
-	return answer
+	return details
 }
 
 // inputError reports an invalid field of a form or of a JSON body.

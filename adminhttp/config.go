@@ -47,7 +47,7 @@ type Config struct {
 	Access func(*http.Request) Access
 }
 
-// Access is what a request may do.
+// Access has the permissions of a request.
 type Access struct {
 	// User is the name for the log and the pages when the request switches routes.
 	User string
@@ -61,7 +61,7 @@ type Access struct {
 type ConfigError struct {
 	// Setting is the name of the field.
 	Setting string
-	// Found says what was found, and Want what is allowed.
+	// Found is what was found, and Want what is allowed.
 	Found, Want string
 }
 
@@ -83,7 +83,7 @@ func (c *Config) check() []error {
 		fault("Registry", "found nil", "the registry of the dispatcher")
 	}
 	if c.Check != nil && c.Configuration == nil {
-		fault("Configuration", "found nil beside Check", "both, since the page shows what the check has found")
+		fault("Configuration", "found nil beside Check", "both, since the page shows the result of Check")
 	}
 	for name, relay := range c.Relays {
 		if relay == nil {

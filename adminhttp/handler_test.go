@@ -29,7 +29,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 	})
 	require.EqualError(t, err, `adminhttp: Dispatcher: found nil; want the dispatcher to show
 adminhttp: Registry: found nil; want the registry of the dispatcher
-adminhttp: Configuration: found nil beside Check; want both, since the page shows what the check has found
+adminhttp: Configuration: found nil beside Check; want both, since the page shows the result of Check
 adminhttp: Relays: found nil for "r"; want a relay
 adminhttp: Consumers: found nil for "c"; want a consumer`)
 	var fault *adminhttp.ConfigError

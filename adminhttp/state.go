@@ -101,7 +101,8 @@ func (s *snapshot) summarize() summary {
 	}
 }
 
-// concerns lists what needs attention, given the numbers of enabled routes' topics in trouble and of routes off.
+// concerns lists what needs attention. troubled is the number of topics of enabled routes in trouble, and off that of routes
+// switched off.
 func (s *snapshot) concerns(troubled, off int) []string {
 	var list []string
 	switch {

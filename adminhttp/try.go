@@ -67,7 +67,7 @@ type tryEvent struct {
 	RedisEntry   []fieldView     `json:"redis_entry"`
 }
 
-// dryRun returns what would be published, and neither sends, keeps nor logs it.
+// dryRun returns what would be published. It does not send, store or log the event.
 func (h *Handler) dryRun(in *tryInput) (*tryView, error) {
 	switch {
 	case in.Partitions < 0 || in.Partitions > maxPartitions:

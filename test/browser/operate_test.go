@@ -55,7 +55,7 @@ func TestSwitchOfEverythingNeedsTheWord(t *testing.T) {
 	s := startService(t)
 	b := open(t, s)
 	b.open("switches")
-	end := b.expectFaults() // the status of the answer
+	end := b.expectFaults() // the status of the response
 	b.do(chromedp.SendKeys(chromedp.CSS("#reason"), "an incident"), chromedp.Click(chromedp.CSS("button.danger")), chromedp.WaitVisible(chromedp.CSS("#e4")))
 	end()
 	require.Empty(t, s.dispatcher.Switches())
