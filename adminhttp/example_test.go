@@ -22,24 +22,20 @@ func Example() {
 	registry := signalcast.NewRegistry()
 	placed := signalcast.NewSignal[orderPlaced]("org.example.order.placed.v1")
 	if err := registry.Register(placed); err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	loaded, err := configfile.Load(registry, configfile.File("testdata/site.yaml"))
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	dispatcher, err := signalcast.NewDispatcher(ctx, registry, loaded.Merged, memory.New())
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	defer func() { _ = dispatcher.Close(ctx) }()
 	watcher, err := configfile.Watch(dispatcher, loaded, configfile.WatchConfig{})
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	defer func() { _ = watcher.Close(ctx) }()
 
@@ -51,8 +47,7 @@ func Example() {
 		Check:         watcher.Check,
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	defer admin.Close()
 	mux := http.NewServeMux()

@@ -77,7 +77,7 @@ func receive(t *testing.T, telemetry *otelsignalcast.Telemetry, bus *memory.Back
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(orderPlaced))
 	from := source.NewSource(bus, "invoices", "orders")
-	consumer, err := consume.New(registry, from, consume.Config{Handle: telemetry.Handle})
+	consumer, err := consume.New(registry, from, consume.Config{Handle: telemetry.Handle, HandleAll: true})
 	require.NoError(t, err)
 	telemetry.ObserveConsumer(consumer)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
