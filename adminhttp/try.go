@@ -76,7 +76,7 @@ func (h *Handler) dryRun(in *tryInput) (*tryView, error) {
 		return nil, &inputError{"key_schema_id", "found none beside partitions", "both, since the Kafka key contains the ID"}
 	}
 	var options []signalcast.SendOption
-	if len(in.Metadata) > 0 {
+	if len(in.Metadata) > 0 && string(in.Metadata) != "null" {
 		var m signalcast.Metadata
 		if err := json.Unmarshal(in.Metadata, &m); err != nil {
 			return nil, &inputError{"metadata", strings.TrimPrefix(err.Error(), "metadata: "), "a JSON object with the attributes of an event"}

@@ -125,7 +125,10 @@ func (r *reader) createGroup(ctx context.Context) error {
 		id = before(c.Start.Time())
 	}
 	err := r.source.client.XGroupCreateMkStream(ctx, r.stream, c.Group, id).Err()
-	if err != nil && !isReply(err, "BUSYGROUP") {
+	if isReply(err, "BUSYGROUP") { // another member was first
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("redis: create group %q: %w", c.Group, err)
 	}
 	r.in.Logger().LogAttrs(ctx, slog.LevelInfo, "group created", slog.String("topic", r.stream), slog.String("group", c.Group))
