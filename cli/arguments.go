@@ -115,22 +115,20 @@ func flagError(command *cobra.Command, err error) error {
 
 // wantOf describes the values of a flag.
 func wantOf(flag *pflag.Flag) string {
-	switch value := flag.Value.(type) {
-	case *choice:
-		return alternatives(value.allowed())
-	default:
-		want, ok := map[string]string{
-			"bool":     "true or false",
-			"duration": "a duration such as 500ms or 30s",
-			"int":      "an integer",
-			"uint32":   fmt.Sprintf("an integer from 1 to %d", uint32(math.MaxUint32)),
-		}[flag.Value.Type()]
-		if !ok {
-			_, usage := pflag.UnquoteUsage(flag)
-			want, _, _ = strings.Cut(usage, ";")
-		}
-		return want
+	if value, ok := flag.Value.(choiceFlag); ok {
+		return alternatives(value.words)
 	}
+	want, ok := map[string]string{
+		"bool":     "true or false",
+		"duration": "a duration such as 500ms or 30s",
+		"int":      "an integer",
+		"uint32":   fmt.Sprintf("an integer from 1 to %d", uint32(math.MaxUint32)),
+	}[flag.Value.Type()]
+	if !ok {
+		_, usage := pflag.UnquoteUsage(flag)
+		want, _, _ = strings.Cut(usage, ";")
+	}
+	return want
 }
 
 // unreadable is a file that cannot be read.
@@ -142,8 +140,8 @@ func (u unreadable) Error() string {
 
 func (u unreadable) Unwrap() error { return u.cause }
 
-// asUnreadable replaces each error about a file.
-func asUnreadable(err error) error {
+// describeFiles replaces each error about a file by an unreadable.
+func describeFiles(err error) error {
 	faults := flatten(err)
 	for i, fault := range faults {
 		if file, ok := fault.(*fs.PathError); ok { //nolint:errorlint // other errors have a text of their own

@@ -85,14 +85,14 @@ func (s *session) read(name string, limit int) ([]byte, error) {
 	if name != "-" {
 		file, err := os.Open(name) //nolint:gosec // the operator names the file
 		if err != nil {
-			return nil, usageError{asUnreadable(err)}
+			return nil, usageError{err}
 		}
 		defer func() { _ = file.Close() }() // read only: nothing can be lost
 		in = file
 	}
 	text, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	if err != nil {
-		return nil, usageError{asUnreadable(err)}
+		return nil, usageError{err}
 	}
 	return text, nil
 }

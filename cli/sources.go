@@ -24,7 +24,7 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 		variable, isVariable := strings.CutPrefix(arg, "env:")
 		switch {
 		case arg == "" || isVariable && variable == "":
-			return nil, usageError{fmt.Errorf("CONFIG: found %q; want a file, env:NAME or defaults:", arg)}
+			return nil, usageError{fmt.Errorf("CONFIG: found %q; want defaults:, env:NAME or a file", arg)}
 		case arg == defaultsSource && s.Defaults == nil:
 			return nil, usageError{errors.New("defaults: the program declares no configuration; want a file or env:NAME")}
 		case arg == defaultsSource:
@@ -61,7 +61,7 @@ func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Loade
 		return config, &hintedError{invalid, s.hints(config, invalid.Problems)}
 	}
 	if err != nil {
-		return nil, usageError{asUnreadable(err)}
+		return nil, usageError{err}
 	}
 	return config, nil
 }
