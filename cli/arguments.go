@@ -59,7 +59,7 @@ func requireCommands(command *cobra.Command) {
 	}
 }
 
-// unknown returns an error for a name that is unknown.
+// unknown returns an error with the known names, and the one that is most similar to name.
 func unknown(found, name string, known []string) error {
 	err := fmt.Errorf("%s; want %s", found, alternatives(known))
 	if near := nearest.Name(name, slices.Values(known)); near != "" {

@@ -43,23 +43,16 @@ func (s *session) hints(config *configfile.Loaded, problems []signalcast.Problem
 // event type in an earlier layer.
 func overrideHints(config *configfile.Loaded) []string {
 	var hints []string
-	known := map[string]map[string]bool{} // event type → topics of earlier layers
+	earlier := signalcast.ProducerConfig{}
 	for _, layer := range config.Layers {
 		for eventType, topics := range layer.Config {
 			for topic := range topics {
-				if !known[eventType][topic] {
-					hints = append(hints, topicHint(layer.Name, topic, maps.Keys(known[eventType]))...)
+				if _, known := earlier[eventType][topic]; !known {
+					hints = append(hints, topicHint(layer.Name, topic, maps.Keys(earlier[eventType]))...)
 				}
 			}
 		}
-		for eventType, topics := range layer.Config {
-			if known[eventType] == nil {
-				known[eventType] = map[string]bool{}
-			}
-			for topic := range topics {
-				known[eventType][topic] = true
-			}
-		}
+		earlier = signalcast.MergeProducerConfigs(earlier, layer.Config)
 	}
 	return hints
 }
