@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +48,9 @@ type busSource interface {
 
 // openBus returns a source for topics. close ends its connections. Errors do not show the URL, which may contain a password.
 func openBus(text, group string, topics []string, start consume.Start) (source busSource, closeSource func(), err error) {
+	if slices.Contains(topics, "") {
+		return nil, nil, usageError{errors.New("TOPIC: found an empty name; want the full name of a topic, prefix included")}
+	}
 	switch scheme, _, _ := strings.Cut(text, ":"); scheme {
 	case "redis", "rediss":
 		source, err := redis.New(redis.Config{Server: redisbus.Config{URL: text}, Group: group, Topics: topics, Start: start})
@@ -87,13 +91,12 @@ type reading struct {
 
 // run reads until ctx ends, the messages are read, or show fails.
 func (r *reading) run(ctx context.Context) error {
+	if r.idle < 0 {
+		return usageError{fmt.Errorf("--idle: found %v; want a duration such as 15s, or 0 for no limit", r.idle)}
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var idle *time.Timer
-	if r.idle > 0 {
-		idle = time.AfterFunc(r.idle, func() { stop(nil) })
-		defer idle.Stop()
-	}
 	next := func(m *consume.Message, e *signalcast.Received, fault error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -122,6 +125,15 @@ func (r *reading) run(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if r.idle > 0 {
+		idle = time.AfterFunc(r.idle, func() {
+			for _, trouble := range consumer.Status().Troubles {
+				stop(trouble.Err) // the first one counts
+			}
+			stop(nil)
+		})
+		defer idle.Stop()
 	}
 	ended := make(chan struct{})
 	go r.watch(ctx, consumer, ended)

@@ -21,8 +21,8 @@ type deadLetterFlags struct {
 
 func (f *deadLetterFlags) add(command *cobra.Command) {
 	f.busFlags.add(command, true)
-	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the end of the names of dead-letter topics")
-	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter came for this long")
+	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the `END` of the names of dead-letter topics")
+	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter came for this `DURATION`")
 }
 
 func (f *deadLetterFlags) topic(topic string) string {
@@ -31,7 +31,7 @@ func (f *deadLetterFlags) topic(topic string) string {
 
 func (s *session) deadLetter() *cobra.Command {
 	command := &cobra.Command{
-		Use:   "deadletter list|replay",
+		Use:   "deadletter",
 		Short: "Show the dead letters of a consumer group, and publish them again",
 		Long: `Show the dead letters of a consumer group, and publish them again.
 
@@ -39,7 +39,6 @@ The dead letters of topic "orders" and group "catalog" are on the topic
 "orders-catalog-dead". The URL of the broker is one of
 
 ` + busForms,
-		Args: cobra.NoArgs,
 	}
 	command.AddCommand(s.deadLetterList(), s.deadLetterReplay())
 	return command
@@ -99,6 +98,9 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 			return nil
 		}
 		err = r.run(ctx)
+		if err != nil && published == 0 {
+			return err
+		}
 		if s.format == formatJSON {
 			_ = writeJSONLine(s, map[string]int{"published": published})
 		} else {
