@@ -46,7 +46,7 @@ func TestMemorySourcePasses(t *testing.T) {
 			return groups[m.Group]
 		},
 		Backend:  func(testing.TB) signalcast.Backend { return open{backend} },
-		NoFields: true, NoStart: true,
+		NoFields: true, NoStart: true, NoSharing: true,
 	})
 }
 
@@ -67,6 +67,8 @@ var breakages = map[string]faults{
 	"second-run":          {fromStart: true},
 	"skipped":             {neverAcknowledge: true},
 	"draining":            {readOn: true},
+	"together":            {shared: true},
+	"killed":              {forgets: true},
 	"retry":               {reversed: true},
 	"dead-letter":         {noKey: true},
 	"dead-letter-fields":  {noFields: true},
