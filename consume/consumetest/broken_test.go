@@ -50,6 +50,24 @@ func TestMemorySourcePasses(t *testing.T) {
 	})
 }
 
+//nolint:paralleltest // the results of the subtests are needed
+func TestCasesThatDoNotApplyAreSkipped(t *testing.T) {
+	target := newBroker().target()
+	target.Alone, target.Kill = "the topic is a file", nil
+	skipped := map[string]bool{}
+	for _, c := range consumetest.Cases(target) {
+		if c.Name == "together" || c.Name == "killed" {
+			t.Run(c.Name, func(t *testing.T) {
+				t.Cleanup(func() { skipped[c.Name] = t.Skipped() })
+				c.Run(t, target)
+			})
+		}
+	}
+	if !skipped["together"] || !skipped["killed"] {
+		t.Errorf("found %v; want both cases skipped", skipped)
+	}
+}
+
 // breakages are faults that a case must find.
 var breakages = map[string]faults{
 	"once":                {twice: true},
