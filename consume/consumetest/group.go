@@ -45,7 +45,7 @@ func groupCases() []Case {
 			release := make(chan struct{})
 			killed := t.start(options{receive: func(_ context.Context, i item) error {
 				if i.Number >= 20 {
-					<-release // the process ends here
+					<-release // the end of the process
 				}
 				return nil
 			}})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/signalcast/signalcast/consume"
 )
 
@@ -103,7 +105,9 @@ func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]con
 		if n := reads[move.Topic]; n >= 0 { // otherwise the server does not know how far the group is behind
 			arguments = append(arguments, "ENTRIESREAD", n)
 		}
-		if err := s.client.Do(ctx, arguments...).Err(); err != nil {
+		command := goredis.NewStatusCmd(ctx, arguments...)
+		command.SetFirstKeyPos(2) // for a cluster
+		if err := s.client.Process(ctx, command); err != nil {
 			return nil, fmt.Errorf("redis: topic %q: %w", move.Topic, err)
 		}
 	}
