@@ -118,7 +118,7 @@ func (r *reading) run(ctx context.Context) error {
 }
 
 func (r *reading) consumer() (*consume.Consumer, error) {
-	c := consume.Config{Concurrency: 1, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1}
+	c := consume.Config{Concurrency: 1, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1, HandleAll: true}
 	if r.publish != nil {
 		// The consumer acknowledges a message that failed after it was published.
 		c.Handle = func(context.Context, *signalcast.Received) error { return consume.ErrPermanent }

@@ -65,7 +65,7 @@ type service struct {
 	registry   *signalcast.Registry
 	dispatcher *signalcast.Dispatcher
 	consumer   *consume.Consumer
-	file       string // of the configuration
+	file       string // the path of the configuration
 }
 
 const (
@@ -143,7 +143,7 @@ func startServiceWith(t *testing.T, file string) *service {
 	return s
 }
 
-// closing returns a context for the end of the test.
+// closing returns a context for closing what the test started.
 func (s *service) closing() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	s.t.Cleanup(cancel)
@@ -155,7 +155,8 @@ func (s *service) newConsumer() {
 	source, err := consumeredis.New(consumeredis.Config{Server: redis.Config{URL: s.redis.url}, Group: "catalog", Topics: []string{s.stream(enroll)}})
 	require.NoError(s.t, err)
 	s.consumer, err = consume.New(s.registry, source, consume.Config{
-		Handle: func(context.Context, *signalcast.Received) error { return nil },
+		HandleAll: true,
+		Handle:    func(context.Context, *signalcast.Received) error { return nil },
 	})
 	require.NoError(s.t, err)
 }
@@ -220,7 +221,7 @@ func (s *service) send(eventType string, every time.Duration) {
 			case <-ctx.Done():
 				return nil
 			case <-ticker.C:
-				_, _ = s.registry.SendJSONAsync(ctx, eventType, sample) // fails where the test wants it
+				_, _ = s.registry.SendJSONAsync(ctx, eventType, sample) // an error means that the test closed the dispatcher or stopped Redis
 			}
 		}
 	})
