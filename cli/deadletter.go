@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/consume"
 )
 
@@ -58,7 +57,7 @@ func (s *session) deadLetterList() *cobra.Command {
 			return err
 		}
 		defer closeSource()
-		r := &reading{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportTrouble}
+		r := &reading{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportUnlessMissing}
 		return r.run(ctx)
 	})
 	flags.add(command)
@@ -89,8 +88,8 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 			return s.showWaiting(ctx, source, dead)
 		}
 		published := 0
-		r := &reading{source: source, registry: s.Registry, idle: flags.idle, report: s.reportTrouble}
-		r.show = func(m *consume.Message, _ *signalcast.Received, _ error) error {
+		r := &reading{source: source, registry: s.Registry, idle: flags.idle, report: s.reportUnlessMissing}
+		r.publish = func(ctx context.Context, m *consume.Message) error {
 			if err := source.Publish(ctx, topics[0], m, nil); err != nil {
 				return err
 			}
@@ -113,10 +112,17 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 	return command
 }
 
+// reportUnlessMissing reports a trouble, unless there is no dead-letter topic yet.
+func (s *session) reportUnlessMissing(err error) {
+	if !isMissingTopic(err) {
+		s.reportTrouble(err)
+	}
+}
+
 // showWaiting writes how many dead letters were not published again.
 func (s *session) showWaiting(ctx context.Context, source consume.Operator, dead string) error {
 	list, err := source.Lag(ctx)
-	if err != nil {
+	if err != nil && !isMissingTopic(err) {
 		return err
 	}
 	waiting := int64(0)
