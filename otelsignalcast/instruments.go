@@ -1,0 +1,110 @@
+package otelsignalcast
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+// instruments are all metrics. Only the histograms cost time for each message; the others are read at collection.
+type instruments struct {
+	sendDuration, processDuration metric.Float64Histogram
+
+	sent, rejected, suppressed, stored, deadLetter, invalid metric.Int64ObservableCounter
+	pending, troubles, switches                             metric.Int64ObservableUpDownCounter
+	buffer, bufferLimit, bytes, bytesLimit                  metric.Int64ObservableUpDownCounter
+
+	generation, reloaded metric.Int64ObservableGauge
+	reloadTime           metric.Float64ObservableGauge
+
+	consumed, consumerLost, consumerFailed              metric.Int64ObservableCounter
+	consumerPending, consumerRetrying, consumerTroubles metric.Int64ObservableUpDownCounter
+	consumerLag                                         metric.Int64ObservableGauge
+	consumerAge                                         metric.Float64ObservableGauge
+
+	observables []metric.Observable // of the callback
+}
+
+// newInstruments makes the instruments. docs/telemetry.md explains them.
+func newInstruments(meter metric.Meter) (*instruments, error) {
+	f := factory{meter: meter}
+	const messages, seconds = "{message}", "s"
+	i := &instruments{
+		sendDuration:    f.histogram(metricSendDuration, "From Publish to the outcome of a message."),
+		processDuration: f.histogram(metricProcessDuration, "The receivers' work on a message."),
+
+		sent:       f.counter(metricSent, messages, "Messages that the broker acknowledged, and that failed."),
+		rejected:   f.counter(metricRejected, messages, "Messages that were not accepted."),
+		suppressed: f.counter(metricSuppressed, messages, "Messages that a switch kept back."),
+		stored:     f.counter(metricStored, messages, "Messages stored in the outbox."),
+		deadLetter: f.counter(metricDeadLetter, messages, "Failed messages that were delivered to a dead-letter topic."),
+		invalid:    f.counter(metricInvalid, "{event}", "Events that cannot be encoded."),
+
+		pending:     f.upDown(metricPending, messages, "Accepted messages without an outcome."),
+		troubles:    f.upDown(metricTroubles, "{topic}", "Topics to which messages cannot be delivered at present."),
+		switches:    f.upDown(metricSwitches, "{switch}", "Switches in effect."),
+		buffer:      f.upDown(metricBuffer, messages, "Messages in the buffer."),
+		bufferLimit: f.upDown(metricBufferLimit, messages, "Limit of the messages in the buffer."),
+		bytes:       f.upDown(metricBytes, "By", "Memory of the messages in the buffer."),
+		bytesLimit:  f.upDown(metricBytesLimit, "By", "Limit of the memory of the messages in the buffer."),
+
+		generation: f.gauge(metricGeneration, "{configuration}", "Configurations that were in effect, including the present one."),
+		reloaded:   f.gauge(metricReloaded, "", "1 if the configuration of the sources is in effect, else 0."),
+		reloadTime: f.floatGauge(metricReloadTime, seconds, "Unix time when the configuration in effect was applied."),
+
+		consumed:       f.counter(metricConsumed, messages, "Received messages by outcome."),
+		consumerLost:   f.counter(metricConsumerLost, messages, "Messages that the broker removed before they were read."),
+		consumerFailed: f.counter(metricConsumerFailed, "{attempt}", "Failed attempts to handle a message."),
+
+		consumerPending:  f.upDown(metricConsumerPending, messages, "Messages that were read and are not handled."),
+		consumerRetrying: f.upDown(metricConsumerRetrying, messages, "Messages that wait for their next attempt, at most 100."),
+		consumerTroubles: f.upDown(metricConsumerTroubles, "{topic}", "Topics that cannot be read at present."),
+
+		consumerLag: f.gauge(metricConsumerLag, messages, "Messages that are not handled, including those not read yet."),
+		consumerAge: f.floatGauge(metricConsumerAge, seconds, "Age of the oldest message that was read and is not handled. 0 without one."),
+	}
+	i.observables = f.observables
+	return i, errors.Join(f.errs...)
+}
+
+// factory makes instruments, and keeps the errors.
+type factory struct {
+	meter       metric.Meter
+	observables []metric.Observable
+	errs        []error
+}
+
+func (f *factory) histogram(name, description string) metric.Float64Histogram {
+	h, err := f.meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description),
+		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10))
+	f.errs = append(f.errs, err)
+	return h
+}
+
+func (f *factory) counter(name, unit, description string) metric.Int64ObservableCounter {
+	c, err := f.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
+	f.add(c, err)
+	return c
+}
+
+func (f *factory) upDown(name, unit, description string) metric.Int64ObservableUpDownCounter {
+	c, err := f.meter.Int64ObservableUpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
+	f.add(c, err)
+	return c
+}
+
+func (f *factory) gauge(name, unit, description string) metric.Int64ObservableGauge {
+	g, err := f.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
+	f.add(g, err)
+	return g
+}
+
+func (f *factory) floatGauge(name, unit, description string) metric.Float64ObservableGauge {
+	g, err := f.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
+	f.add(g, err)
+	return g
+}
+
+func (f *factory) add(o metric.Observable, err error) {
+	f.observables, f.errs = append(f.observables, o), append(f.errs, err)
+}
