@@ -67,7 +67,12 @@ func openSQLite(_ context.Context, s settings) (*database, error) {
 }
 
 func openPostgres(ctx context.Context, s settings) (*database, error) {
-	pool, err := pgxpool.New(ctx, s.postgres)
+	config, err := pgxpool.ParseConfig(s.postgres)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = receivers + 8 // the relay must renew its lease while all receivers wait
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}

@@ -172,8 +172,9 @@ func (s *service) consumeEvents(context.Context) (err error) {
 	}
 	s.consumer, err = consume.New(registry, s.bus.source, consume.Config{
 		Keys: s.loaded.Merged, TopicPrefix: s.settings.prefix, // Redis carries no keys
-		Handle: s.telemetry.Handle,
-		Logger: s.log,
+		Concurrency: receivers,
+		Handle:      s.telemetry.Handle,
+		Logger:      s.log,
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,9 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
+// receivers is the most receivers that work at the same time. Each has a connection to the database.
+const receivers = 8
+
 // readModel counts the enrolments of each course from the events of the bus. The bus delivers an event at least once; the
 // inbox makes a repeated one have no effect.
 type readModel struct{ db *database }

@@ -1,0 +1,272 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/openedx/learning"
+)
+
+// argumentsVariable makes the test binary run as the service, with these arguments.
+const argumentsVariable = "SIGNALCAST_TEST_SERVICE"
+
+func TestMain(m *testing.M) {
+	if arguments := os.Getenv(argumentsVariable); arguments != "" {
+		os.Args = append(os.Args[:1], strings.Fields(arguments)...)
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// startServer starts a server of test/servers with an empty folder, and returns a variable that its script prints.
+func startServer(t *testing.T, script, variable string) string {
+	t.Helper()
+	run := func(args ...string) string {
+		args = append([]string{"../../test/servers/" + script, "--dir", "../../.run/service/" + script}, args...)
+		command := exec.CommandContext(context.WithoutCancel(t.Context()), "bash", args...)
+		command.Stderr = t.Output()
+		out, err := command.Output()
+		require.NoError(t, err)
+		return string(out)
+	}
+	run("stop") // an interrupted run may have left it running
+	run("start", "--clean")
+	t.Cleanup(func() { run("stop") })
+	found := regexp.MustCompile(`(?m)^` + variable + `=(.*)$`).FindStringSubmatch(run("env"))
+	require.NotNil(t, found)
+	return found[1]
+}
+
+// attack kills a service again and again. To choose the moments, it pauses the writes of Redis and locks tables.
+type attack struct {
+	t        *testing.T
+	settings settings
+	bus      *goredis.Client
+	db       *database
+	service  *exec.Cmd
+	users    int64
+	accepted []enrolled
+}
+
+// enrolled is an enrolment: a row, or the data of an event.
+type enrolled struct {
+	Course string
+	User   int64
+}
+
+func newAttack(t *testing.T, s settings) *attack {
+	t.Helper()
+	options, err := goredis.ParseURL(s.redis)
+	require.NoError(t, err)
+	db, err := openDatabase(t.Context(), s)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.listen = listener.Addr().String() // free from now on
+	require.NoError(t, listener.Close())
+	a := &attack{t: t, settings: s, bus: goredis.NewClient(options), db: db}
+	t.Cleanup(func() {
+		_ = a.service.Process.Kill()
+		require.NoError(t, db.close())
+		require.NoError(t, a.bus.Close())
+	})
+	require.NoError(t, a.bus.FlushAll(t.Context()).Err())
+	a.startService()
+	return a
+}
+
+func (a *attack) startService() {
+	s := a.settings
+	arguments := []string{"-listen", s.listen, "-redis", s.redis}
+	if s.postgres != "" {
+		arguments = append(arguments, "-postgres", s.postgres+"&application_name=service")
+	} else {
+		arguments = append(arguments, "-dir", s.dir)
+	}
+	a.service = exec.CommandContext(context.WithoutCancel(a.t.Context()), os.Args[0])
+	a.service.Env = append(os.Environ(), argumentsVariable+"="+strings.Join(arguments, " "))
+	a.service.Stderr = a.t.Output()
+	require.NoError(a.t, a.service.Start())
+	a.eventually(func() bool {
+		response, err := http.Get("http://" + s.listen + "/readyz")
+		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
+	})
+}
+
+// killService kills the service with SIGKILL. PostgreSQL would still execute a statement that it has received, so its sessions
+// end too.
+func (a *attack) killService() {
+	require.NoError(a.t, a.service.Process.Kill())
+	_ = a.service.Wait()
+	if a.settings.postgres != "" {
+		a.count(`select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'service'`)
+		a.eventually(func() bool {
+			return a.count(`select count(*) from pg_stat_activity where application_name = 'service'`) == 0
+		})
+	}
+}
+
+// stopService stops the service with SIGTERM, and requires that it succeeds.
+func (a *attack) stopService() {
+	require.NoError(a.t, a.service.Process.Signal(syscall.SIGTERM))
+	require.NoError(a.t, a.service.Wait())
+}
+
+// settle starts the service if it does not run, and waits until every enrolment is in the read model and acknowledged.
+func (a *attack) settle() {
+	if a.service.ProcessState != nil {
+		a.startService()
+	}
+	a.eventually(func() bool { return a.pending() == 0 && a.handled() == a.created() && a.unacknowledged() == 0 })
+}
+
+func (a *attack) eventually(condition func() bool) {
+	a.t.Helper()
+	require.Eventually(a.t, condition, patience, tick)
+}
+
+// pauseBus makes Redis keep back all writes.
+func (a *attack) pauseBus() (resume func()) {
+	require.NoError(a.t, a.bus.Do(a.t.Context(), "client", "pause", patience.Milliseconds(), "write").Err())
+	return func() { require.NoError(a.t, a.bus.Do(a.t.Context(), "client", "unpause").Err()) }
+}
+
+// lock keeps others from writing to a table. SQLite locks all tables.
+func (a *attack) lock(table string) (unlock func()) {
+	ctx := a.t.Context()
+	connection, err := a.db.Conn(ctx)
+	require.NoError(a.t, err)
+	statements := []string{"begin immediate"}
+	if a.settings.postgres != "" {
+		statements = []string{"begin", "lock table " + table + " in share row exclusive mode"}
+	}
+	for _, statement := range statements {
+		_, err := connection.ExecContext(ctx, statement)
+		require.NoError(a.t, err)
+	}
+	unlock = sync.OnceFunc(func() {
+		_, err := connection.ExecContext(context.WithoutCancel(ctx), "rollback")
+		require.NoError(a.t, err)
+		require.NoError(a.t, connection.Close())
+	})
+	a.t.Cleanup(unlock) // a failed test must not wait for it
+	return unlock
+}
+
+// enroll enrols n users.
+func (a *attack) enroll(n int) {
+	for range n {
+		require.NoError(a.t, a.enrollOne())
+	}
+}
+
+// enrollUntilItFails enrols users until the service does not respond.
+func (a *attack) enrollUntilItFails() {
+	for a.enrollOne() == nil {
+	}
+}
+
+func (a *attack) enrollOne() error {
+	a.users++
+	e := enrolled{fmt.Sprintf("course-v1:edX+DemoX+%d", a.users%5), a.users}
+	body := strings.NewReader(fmt.Sprintf(`{"course": %q, "user_id": %d, "username": "user"}`, e.Course, e.User))
+	response, err := http.Post("http://"+a.settings.listen+"/enrollments", "application/json", body)
+	if err != nil {
+		return err
+	}
+	require.NoError(a.t, response.Body.Close())
+	require.Equal(a.t, http.StatusCreated, response.StatusCode)
+	a.accepted = append(a.accepted, e)
+	return nil
+}
+
+// created, pending, handled, published and unacknowledged count what an enrolment becomes: a row, a row of the outbox, an effect in
+// the read model, an event in the stream, and a message that was delivered and not acknowledged.
+func (a *attack) created() int { return a.count(`select count(*) from enrollments`) }
+func (a *attack) pending() int { return a.count(`select count(*) from signalcast_outbox`) }
+func (a *attack) handled() int {
+	return a.count(`select coalesce(sum(enrolled), 0) from course_totals`)
+}
+
+func (a *attack) published() int {
+	_, events := a.events()
+	return len(events)
+}
+
+func (a *attack) unacknowledged() int {
+	pending, err := a.bus.XPending(a.t.Context(), enrollmentsTopic, group).Result()
+	if err != nil { // there is no group yet
+		return 0
+	}
+	return int(pending.Count)
+}
+
+func (a *attack) count(query string) (n int) {
+	require.NoError(a.t, a.db.QueryRowContext(a.t.Context(), query).Scan(&n))
+	return n
+}
+
+// rows returns the enrolments of the database.
+func (a *attack) rows() map[enrolled]int {
+	return collect(a, `select course, user_id from enrollments`, func(all map[enrolled]int, rows *sql.Rows) error {
+		var e enrolled
+		err := rows.Scan(&e.Course, &e.User)
+		all[e]++
+		return err
+	})
+}
+
+// totals returns the enrolments of each course in the read model.
+func (a *attack) totals() map[string]int {
+	return collect(a, `select course, enrolled from course_totals`, func(all map[string]int, rows *sql.Rows) error {
+		var course string
+		var n int
+		err := rows.Scan(&course, &n)
+		all[course] = n
+		return err
+	})
+}
+
+func collect[K comparable](a *attack, query string, add func(map[K]int, *sql.Rows) error) map[K]int {
+	rows, err := a.db.QueryContext(a.t.Context(), query)
+	require.NoError(a.t, err)
+	defer func() { require.NoError(a.t, rows.Close()) }()
+	all := map[K]int{}
+	for rows.Next() {
+		require.NoError(a.t, add(all, rows))
+	}
+	require.NoError(a.t, rows.Err())
+	return all
+}
+
+// events returns the number of entries of the stream, and the enrolments that they describe, by the ID of the event.
+func (a *attack) events() (entries int, events map[string]enrolled) {
+	registry, events := signalcast.NewRegistry(), map[string]enrolled{}
+	require.NoError(a.t, registry.Register(learning.CourseEnrollmentCreated))
+	list, err := a.bus.XRange(a.t.Context(), enrollmentsTopic, "-", "+").Result()
+	require.NoError(a.t, err)
+	for _, entry := range list {
+		received, err := registry.Decode(signalcast.Metadata{EventType: learning.CourseEnrollmentCreated.EventType()}, nil, []byte(entry.Values["event_data"].(string)))
+		require.NoError(a.t, err)
+		data := received.Data().(learning.CourseEnrollmentEvent).Enrollment
+		events[entry.Values["id"].(string)] = enrolled{string(data.Course.CourseKey), data.User.ID}
+	}
+	return len(list), events
+}
