@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
@@ -77,7 +78,7 @@ func newAttack(t *testing.T, s settings) *attack {
 	require.NoError(t, err)
 	db, err := openDatabase(t.Context(), s)
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.listen = listener.Addr().String() // free from now on
 	require.NoError(t, listener.Close())
@@ -105,8 +106,8 @@ func (a *attack) startService() {
 	a.service.Stderr = a.t.Output()
 	require.NoError(a.t, a.service.Start())
 	a.eventually(func() bool {
-		response, err := http.Get("http://" + s.listen + "/readyz")
-		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
+		status, err := a.request(http.MethodGet, "/readyz", "")
+		return err == nil && status == http.StatusOK
 	})
 }
 
@@ -134,7 +135,11 @@ func (a *attack) settle() {
 	if a.service.ProcessState != nil {
 		a.startService()
 	}
-	a.eventually(func() bool { return a.pending() == 0 && a.handled() == a.created() && a.unacknowledged() == 0 })
+	require.EventuallyWithT(a.t, func(c *assert.CollectT) {
+		assert.Zero(c, a.pending(), "rows in the outbox")
+		assert.Equal(c, a.created(), a.handled(), "enrolments in the read model")
+		assert.Zero(c, a.unacknowledged(), "messages that were not acknowledged")
+	}, patience, tick)
 }
 
 func (a *attack) eventually(condition func() bool) {
@@ -179,22 +184,31 @@ func (a *attack) enroll(n int) {
 
 // enrollUntilItFails enrols users until the service does not respond.
 func (a *attack) enrollUntilItFails() {
-	for a.enrollOne() == nil {
+	for err := error(nil); err == nil; {
+		err = a.enrollOne()
 	}
 }
 
 func (a *attack) enrollOne() error {
 	a.users++
 	e := enrolled{fmt.Sprintf("course-v1:edX+DemoX+%d", a.users%5), a.users}
-	body := strings.NewReader(fmt.Sprintf(`{"course": %q, "user_id": %d, "username": "user"}`, e.Course, e.User))
-	response, err := http.Post("http://"+a.settings.listen+"/enrollments", "application/json", body)
+	status, err := a.request(http.MethodPost, "/enrollments", fmt.Sprintf(`{"course": %q, "user_id": %d, "username": "user"}`, e.Course, e.User))
 	if err != nil {
 		return err
 	}
-	require.NoError(a.t, response.Body.Close())
-	require.Equal(a.t, http.StatusCreated, response.StatusCode)
+	require.Equal(a.t, http.StatusCreated, status)
 	a.accepted = append(a.accepted, e)
 	return nil
+}
+
+func (a *attack) request(method, path, body string) (status int, err error) {
+	r, err := http.NewRequestWithContext(a.t.Context(), method, "http://"+a.settings.listen+path, strings.NewReader(body))
+	require.NoError(a.t, err)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
 }
 
 // created, pending, handled, published and unacknowledged count what an enrolment becomes: a row, a row of the outbox, an effect in

@@ -47,7 +47,7 @@ func run(ctx context.Context, c settings, log *slog.Logger) error {
 	s := newService(c, log)
 	err := s.start(ctx)
 	if err == nil {
-		log.InfoContext(ctx, "service started", "url", s.url)
+		log.InfoContext(ctx, "service started", slog.String("url", s.url))
 		select {
 		case <-ctx.Done():
 		case <-s.failed:

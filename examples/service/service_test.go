@@ -64,7 +64,6 @@ func TestChangedFileIsReloaded(t *testing.T) {
 	require.False(t, s.enabled(seatsTopic))
 }
 
-//nolint:paralleltest // the environment belongs to the process
 func TestEnvironmentOverridesTheFile(t *testing.T) {
 	t.Setenv(configfile.ProducerConfigVariable, `{"`+seatsChanged.EventType()+`": {"course-seats": {"enabled": false}}}`)
 	require.False(t, startService(t).enabled(seatsTopic))
