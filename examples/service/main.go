@@ -12,15 +12,12 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/adminhttp"
 	"github.com/signalcast/signalcast/configfile"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/outbox"
@@ -182,38 +179,5 @@ func (s *service) consumeEvents(context.Context) (err error) {
 	stop := s.background(s.consumer.Run)
 	s.stopConsumer = func(ctx context.Context) error { return errors.Join(stop(ctx), s.bus.closeSource()) }
 	s.telemetry.ObserveConsumer(s.consumer)
-	return nil
-}
-
-// serveHTTP serves the API, the admin page, metrics and probes.
-func (s *service) serveHTTP(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.settings.listen)
-	if err != nil {
-		return err
-	}
-	s.url = "http://" + listener.Addr().String()
-	admin, err := s.adminPage()
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	api := &api{&enrollments{s.db, s.registry}, s.totals, s.log}
-	mux.Handle("/", s.telemetry.requests(api.handler()))
-	mux.Handle("/admin/", requirePassword(s.settings.adminPassword, admin))
-	mux.Handle("/metrics", s.telemetry.metrics)
-	mux.Handle("/livez", adminhttp.Live())
-	mux.Handle("/readyz", adminhttp.Ready(s.dispatcher, 0))
-
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	served := s.background(func(context.Context) error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	s.stopHTTP = func(ctx context.Context) error {
-		defer admin.Close()
-		return errors.Join(server.Shutdown(ctx), served(ctx))
-	}
 	return nil
 }
