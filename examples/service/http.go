@@ -42,6 +42,7 @@ func (s *service) serveHTTP(ctx context.Context) error {
 	})
 	s.stopHTTP = func(ctx context.Context) error {
 		defer admin.Close()
+		defer server.Close() //nolint:errcheck // ends the requests that Shutdown has waited for in vain
 		return errors.Join(server.Shutdown(ctx), served(ctx))
 	}
 	return nil

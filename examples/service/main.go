@@ -36,9 +36,6 @@ func main() {
 	}
 }
 
-// stopTimeout bounds the shutdown. The orchestrator must wait for longer before it kills the process.
-const stopTimeout = 20 * time.Second
-
 // run runs the service until ctx ends or a part fails.
 func run(ctx context.Context, c settings, log *slog.Logger) error {
 	s := newService(c, log)
@@ -153,7 +150,8 @@ func (s *service) watchConfig(context.Context) (err error) {
 
 // relayOutbox publishes the rows of the outbox. After a crash, the next relay starts when the lease has ended.
 func (s *service) relayOutbox(context.Context) (err error) {
-	if s.relay, err = outbox.NewRelay(s.db.store, s.bus.backend, outbox.Config{Lease: 2 * time.Second, Logger: s.log}); err != nil {
+	s.relay, err = outbox.NewRelay(s.db.store, s.bus.backend, outbox.Config{Lease: 2 * time.Second, Drain: drainTimeout, Logger: s.log})
+	if err != nil {
 		return err
 	}
 	s.stopRelay = s.background(s.relay.Run)
@@ -170,6 +168,7 @@ func (s *service) consumeEvents(context.Context) (err error) {
 	s.consumer, err = consume.New(registry, s.bus.source, consume.Config{
 		Keys: s.loaded.Merged, TopicPrefix: s.settings.prefix, // Redis carries no keys
 		Concurrency: receivers,
+		Grace:       drainTimeout,
 		Handle:      s.telemetry.Handle,
 		Logger:      s.log,
 	})
