@@ -22,6 +22,12 @@ type instruments struct {
 	consumerLag                                         metric.Int64ObservableGauge
 	consumerAge                                         metric.Float64ObservableGauge
 
+	relayMessages, relayErrors metric.Int64ObservableCounter
+	relayInFlight, relayHeld   metric.Int64ObservableUpDownCounter
+
+	relayLeading, outboxPending, outboxParked metric.Int64ObservableGauge
+	outboxAge                                 metric.Float64ObservableGauge
+
 	observables []metric.Observable // of the callback
 }
 
@@ -63,8 +69,22 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		consumerLag: f.gauge(metricConsumerLag, messages, "Messages that are not handled, including those not read yet."),
 		consumerAge: f.floatGauge(metricConsumerAge, seconds, "Age of the oldest message that was read and is not handled. 0 without one."),
 	}
+	f.relay(i)
 	i.observables = f.observables
 	return i, errors.Join(f.errs...)
+}
+
+// relay makes the instruments of relays and the outbox.
+func (f *factory) relay(i *instruments) {
+	const rows = "{row}"
+	i.relayLeading = f.gauge(metricRelayLeading, "", "1 if a relay of the process has the lease, else 0.")
+	i.relayMessages = f.counter(metricRelayMessages, "{message}", "Attempts to publish a row, and rows that were parked.")
+	i.relayErrors = f.counter(metricRelayErrors, "{operation}", "Failed operations of the database.")
+	i.relayInFlight = f.upDown(metricRelayInFlight, "{message}", "Messages of rows without an outcome.")
+	i.relayHeld = f.upDown(metricRelayHeld, "{lane}", "Lanes that wait for a failed row.")
+	i.outboxPending = f.gauge(metricOutboxPending, rows, "Rows that are not published yet.")
+	i.outboxParked = f.gauge(metricOutboxParked, rows, "Rows that an operator must retry or drop.")
+	i.outboxAge = f.floatGauge(metricOutboxAge, "s", "Age of the oldest pending row. 0 without one.")
 }
 
 // factory makes instruments, and keeps the errors.

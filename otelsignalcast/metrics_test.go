@@ -20,6 +20,8 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/otelsignalcast"
+	"github.com/signalcast/signalcast/outbox"
+	store "github.com/signalcast/signalcast/outbox/memory"
 )
 
 // with returns a metric as values names it. "@" in its attributes stands for the topic orders.
@@ -219,6 +221,44 @@ func TestWatcherMetricsTellWhetherTheConfigurationIsInEffect(t *testing.T) {
 	write("org.example.order.placed.v1: {orders: {enabled: maybe}}")
 	require.Error(t, w.Check(t.Context()))
 	require.Equal(t, []int64{2, 0}, state())
+}
+
+func TestRelayAndOutboxMetrics(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, otelsignalcast.Config{})
+	s := store.New()
+	relay, err := outbox.NewRelay(s, l.bus, outbox.Config{})
+	require.NoError(t, err)
+	l.ObserveRelay(relay)
+	l.ObserveOutbox(s.Status)
+	d, err := signalcast.NewDispatcher(t.Context(), l.registry, signalcast.ProducerConfig{
+		orderPlaced.EventType(): {"orders": {EventKeyField: new("number"), Enabled: new(true), Mode: new(signalcast.ModeOutbox)}},
+	}, l.bus, signalcast.WithOutbox(s), signalcast.WithSharedBackend())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close(context.WithoutCancel(t.Context()))) })
+	require.NoError(t, s.InTx(t.Context(), func(ctx context.Context) error { return orderPlaced.Send(ctx, l.registry, order{secret}) }))
+	got := l.values(t)
+	require.EqualValues(t, 1, got["signalcast.outbox.pending{}"])
+	require.EqualValues(t, 0, got["signalcast.outbox.parked{}"])
+	require.Contains(t, got, "signalcast.outbox.oldest.age{}")
+	require.EqualValues(t, 0, got["signalcast.relay.leading{}"])
+
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- relay.Run(ctx) }()
+	require.Eventually(t, func() bool { return l.values(t)["signalcast.outbox.pending{}"] == 0 }, 20*time.Second, time.Millisecond)
+	got = l.values(t)
+	require.EqualValues(t, 1, got["signalcast.relay.leading{}"])
+	require.EqualValues(t, 1, got["signalcast.relay.messages{signalcast.outcome=delivered}"])
+	for _, name := range []string{
+		"signalcast.relay.messages{signalcast.outcome=failed}", "signalcast.relay.messages{signalcast.outcome=parked}", "signalcast.relay.in_flight{}",
+		"signalcast.relay.held_lanes{}", "signalcast.relay.database.errors{}", "signalcast.outbox.oldest.age{}",
+	} {
+		require.Zero(t, got[name], name)
+		require.Contains(t, got, name)
+	}
+	cancel()
+	require.NoError(t, <-ended)
 }
 
 func TestCloseEndsTheObservation(t *testing.T) {

@@ -61,6 +61,15 @@ const (
 	metricConsumerTroubles = "signalcast.consumer.troubles"
 	metricConsumerLag      = "signalcast.consumer.lag"
 	metricConsumerAge      = "signalcast.consumer.oldest.age"
+
+	metricRelayLeading  = "signalcast.relay.leading"
+	metricRelayMessages = "signalcast.relay.messages"
+	metricRelayInFlight = "signalcast.relay.in_flight"
+	metricRelayHeld     = "signalcast.relay.held_lanes"
+	metricRelayErrors   = "signalcast.relay.database.errors"
+	metricOutboxPending = "signalcast.outbox.pending"
+	metricOutboxParked  = "signalcast.outbox.parked"
+	metricOutboxAge     = "signalcast.outbox.oldest.age"
 )
 
 // The values of the attributes above.
@@ -71,6 +80,7 @@ const (
 	outcomeSkipped      = "skipped"
 	outcomeDeadLettered = "dead_lettered"
 	outcomeDropped      = "dropped"
+	outcomeParked       = "parked"
 
 	bufferMain        = "main"
 	bufferDeadLetters = "dead_letters"

@@ -37,7 +37,7 @@ func (t *Telemetry) ObserveWatcher(w *configfile.Watcher) {
 }
 
 // collect reads all counters.
-func (t *Telemetry) collect(_ context.Context, o metric.Observer) error {
+func (t *Telemetry) collect(ctx context.Context, o metric.Observer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, d := range t.dispatchers {
@@ -50,7 +50,11 @@ func (t *Telemetry) collect(_ context.Context, o metric.Observer) error {
 	for _, w := range t.watchers {
 		t.collectWatcher(o, w)
 	}
-	return nil
+	t.collectRelays(o)
+	if t.outbox == nil {
+		return nil
+	}
+	return t.collectOutbox(ctx, o)
 }
 
 // options are the attributes of a measurement.

@@ -14,6 +14,7 @@ import (
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/configfile"
 	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/outbox"
 )
 
 // Config configures a Telemetry.
@@ -49,6 +50,8 @@ type Telemetry struct {
 	mu          sync.Mutex
 	dispatchers []*signalcast.Dispatcher
 	consumers   []*consume.Consumer
+	relays      []*outbox.Relay
+	outbox      func(context.Context) (outbox.Status, error) // nil without ObserveOutbox
 	watchers    []*configfile.Watcher
 	routes      map[routeKey]*routeOptions
 }

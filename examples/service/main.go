@@ -155,6 +155,8 @@ func (s *service) relayOutbox(context.Context) (err error) {
 		return err
 	}
 	s.stopRelay = s.background(s.relay.Run)
+	s.telemetry.ObserveRelay(s.relay)
+	s.telemetry.ObserveOutbox(s.db.store.Status)
 	return nil
 }
 

@@ -21,6 +21,8 @@ import (
 	"github.com/signalcast/signalcast/consume"
 	source "github.com/signalcast/signalcast/consume/memory"
 	"github.com/signalcast/signalcast/otelsignalcast"
+	"github.com/signalcast/signalcast/outbox"
+	store "github.com/signalcast/signalcast/outbox/memory"
 )
 
 type order struct {
@@ -65,6 +67,11 @@ func produce(t *testing.T, telemetry *otelsignalcast.Telemetry, registry *signal
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close(context.WithoutCancel(t.Context()))) })
 	telemetry.ObserveWatcher(w)
+	s := store.New()
+	relay, err := outbox.NewRelay(s, bus, outbox.Config{})
+	require.NoError(t, err)
+	telemetry.ObserveRelay(relay)
+	telemetry.ObserveOutbox(s.Status)
 	require.NoError(t, orderPlaced.Send(t.Context(), registry, order{"A-1"}))
 	bus.Inject(memory.Fault{Topic: "orders", Times: 1, Err: errors.New("disk full")})
 	require.Error(t, orderPlaced.Send(t.Context(), registry, order{"A-2"}))
