@@ -3,7 +3,6 @@ package adminhttp_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 
@@ -23,20 +22,20 @@ func Example() {
 	registry := signalcast.NewRegistry()
 	placed := signalcast.NewSignal[orderPlaced]("org.example.order.placed.v1")
 	if err := registry.Register(placed); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	loaded, err := configfile.Load(registry, configfile.File("testdata/site.yaml"))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	dispatcher, err := signalcast.NewDispatcher(ctx, registry, loaded.Merged, memory.New())
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer func() { _ = dispatcher.Close(ctx) }()
 	watcher, err := configfile.Watch(dispatcher, loaded, configfile.WatchConfig{})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer func() { _ = watcher.Close(ctx) }()
 
@@ -48,7 +47,7 @@ func Example() {
 		Check:         watcher.Check,
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer admin.Close()
 	mux := http.NewServeMux()

@@ -29,7 +29,7 @@ func TestConsumersAreShown(t *testing.T) {
 		require.NoError(t, registry.Register(openedx.Signals()...))
 		var err error
 		consumer, err = consume.New(registry, source.NewSource(bus, "catalog", "prod-badges"), consume.Config{
-			Grace: time.Millisecond, Handle: func(context.Context, *signalcast.Received) error { return errors.New("the database is away") },
+			Grace: time.Millisecond, HandleAll: true, Handle: func(context.Context, *signalcast.Received) error { return errors.New("the database is away") },
 		})
 		require.NoError(t, err)
 		c.Consumers = map[string]*consume.Consumer{"catalog-reader": consumer}

@@ -47,10 +47,9 @@ func flagError(_ *cobra.Command, err error) error {
 		"int":      "an integer",
 		"uint32":   fmt.Sprintf("an integer from 1 to %d", uint32(math.MaxUint32)),
 	}[flag.Value.Type()]
-	if c, isChoice := flag.Value.(*choice); isChoice {
-		words := c.allowed()
-		last := len(words) - 1
-		want = strings.Join(words[:last], ", ") + " or " + words[last]
+	if c, isChoice := flag.Value.(choiceFlag); isChoice {
+		last := len(c.words) - 1
+		want = strings.Join(c.words[:last], ", ") + " or " + c.words[last]
 	}
 	return fmt.Errorf("--%s: found %q; want %s", flag.Name, invalid.GetValue(), want)
 }

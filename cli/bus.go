@@ -112,7 +112,7 @@ func (r *reading) run(ctx context.Context) error {
 		}
 	}
 	consumer, err := consume.New(r.registry, r.source, consume.Config{
-		Concurrency: 1, OnFailure: consume.Drop, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1,
+		Concurrency: 1, OnFailure: consume.Drop, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1, HandleAll: true,
 		Handle: func(ctx context.Context, e *signalcast.Received) error {
 			m, _ := consume.MessageFrom(ctx)
 			next(m, e, nil)

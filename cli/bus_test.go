@@ -175,6 +175,7 @@ func makeDeadLetters(t *testing.T, url string) {
 	letters := 0
 	consumer, err := consume.New(registry, source, consume.Config{
 		Concurrency: 1,
+		HandleAll:   true,
 		Handle:      func(context.Context, *signalcast.Received) error { return consume.ErrPermanent },
 		Hooks: consume.Hooks{DeadLettered: func(*consume.Message, string, error) {
 			if letters++; letters == 3 {

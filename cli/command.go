@@ -102,18 +102,12 @@ Exit codes: 0 no problems, 1 problems or a failure, 2 invalid arguments.`,
 	root.SetOut(s.Writer)
 	root.SetErr(s.Stderr)
 	flags := root.PersistentFlags()
-	flags.Var(&s.format, "format", "the form of the output")
-	flags.Var(&s.color, "color", "when to use colors; auto means on a terminal")
-	for _, flag := range []struct {
-		name   string
-		choice *choice
-	}{{"format", &s.format}, {"color", &s.color}} {
-		_ = root.RegisterFlagCompletionFunc(flag.name, cobra.FixedCompletions(flag.choice.allowed(), cobra.ShellCompDirectiveNoFileComp))
-	}
+	addChoice(root, flags, &s.format, "format", "the form of the output", "text", "json")
+	addChoice(root, flags, &s.color, "color", "when to use colors; auto means on a terminal", "auto", "always", "never")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		s.lint(), s.merge(), s.diff(), s.convert(), s.catalog(), s.schema(), s.explain(), s.send(), s.relay(), s.outbox(),
-		s.tail(), s.lag(), s.replay(), s.deadLetter(),
+		s.tail(), s.lag(), s.replay(), s.deadLetter(), s.compat(), s.configSchema(), s.asyncAPI(),
 	)
 	return root
 }

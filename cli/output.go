@@ -11,12 +11,14 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/signalcast/signalcast"
 )
 
-// choice is the value of a flag that accepts one of a few words.
+// choice is one of a few words that a flag accepts.
 type choice string
 
 const (
@@ -28,29 +30,33 @@ const (
 	colorNever  choice = "never"
 )
 
-// allowed returns the words that the flag of c accepts.
-func (c *choice) allowed() []string {
-	formats := []choice{formatText, formatJSON}
-	choices := []choice{colorAuto, colorAlways, colorNever}
-	if slices.Contains(formats, *c) {
-		choices = formats
-	}
-	texts := make([]string, len(choices))
-	for i, choice := range choices {
-		texts[i] = string(choice)
-	}
-	return texts
+// choiceFlag is the value of a flag that accepts the given words.
+type choiceFlag struct {
+	*choice
+
+	words []string
 }
 
-func (c *choice) String() string { return string(*c) }
+// addChoice adds a flag that sets *c to one of words.
+func addChoice(command *cobra.Command, flags *pflag.FlagSet, c *choice, name, usage string, words ...string) {
+	flags.Var(choiceFlag{c, words}, name, usage)
+	_ = command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
 
-func (c *choice) Type() string { return strings.Join(c.allowed(), "|") }
+func (c choiceFlag) String() string {
+	if c.choice == nil { // pflag compares with the zero value
+		return ""
+	}
+	return string(*c.choice)
+}
 
-func (c *choice) Set(text string) error {
-	if !slices.Contains(c.allowed(), text) {
+func (c choiceFlag) Type() string { return strings.Join(c.words, "|") }
+
+func (c choiceFlag) Set(text string) error {
+	if !slices.Contains(c.words, text) {
 		return errors.New("unknown word") // flagError lists the allowed ones
 	}
-	*c = choice(text)
+	*c.choice = choice(text)
 	return nil
 }
 

@@ -44,8 +44,10 @@ type Config struct {
 	// is 20 s.
 	Grace time.Duration
 	// Handle is called for each event instead of its Deliver method, for example to run Deliver in a trace. It must be
-	// safe for concurrent use. If it is set, events without receivers are not skipped.
+	// safe for concurrent use.
 	Handle func(ctx context.Context, e *signalcast.Received) error
+	// HandleAll calls Handle also for events without receivers, whose Deliver method does nothing. It needs Handle.
+	HandleAll bool
 	// Logger gets changes of state, failures and dead letters. It never gets event data or keys. The default
 	// discards everything.
 	Logger *slog.Logger
@@ -164,6 +166,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.OnFailure < DeadLetter || c.OnFailure > Stop {
 		fault("OnFailure", c.OnFailure.String(), "DeadLetter, Drop or Stop")
+	}
+	if c.HandleAll && c.Handle == nil {
+		fault("HandleAll", "true without Handle", "both, or neither")
 	}
 	if c.DeadLetterSuffix == "" {
 		c.DeadLetterSuffix = "dead"

@@ -342,6 +342,7 @@ func TestPanicsOfHooksAndHandleAreRecovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(false)
 		r := start(t, s, consume.Config{
+			HandleAll: true,
 			Handle: func(_ context.Context, e *signalcast.Received) error {
 				if data, _ := e.Data().(changed); data.N == 1 {
 					panic("a secret")
@@ -384,11 +385,11 @@ func TestReceiversSeeTheMessage(t *testing.T) {
 func TestConfigErrorsNameTheSetting(t *testing.T) {
 	t.Parallel()
 	_, err := consume.New(signalcast.NewRegistry(), newScript(false), consume.Config{
-		Concurrency: -1, Grace: -1, OnFailure: 7, Retry: consume.Retry{Attempts: -1, Min: -1},
+		Concurrency: -1, Grace: -1, OnFailure: 7, Retry: consume.Retry{Attempts: -1, Min: -1}, HandleAll: true,
 	})
 	for _, want := range []string{
 		"consume: Concurrency: found -1; want a positive number", "Grace: found -1ns", "OnFailure: found Action(7); want DeadLetter",
-		"Retry.Attempts", "Retry.Min",
+		"Retry.Attempts", "Retry.Min", "HandleAll: found true without Handle; want both, or neither",
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -58,7 +58,7 @@ func (r *eventReader) read(it *item, m *Message) {
 	eventType := r.text(m.Attributes.Type)
 	it.eventType = eventType
 	receivers, registered := r.consumer.registry.Receivers(eventType)
-	unheard := receivers == 0 && r.consumer.config.Handle == nil
+	unheard := receivers == 0 && !r.consumer.config.HandleAll
 	switch {
 	case m.Value == nil:
 		it.skipped = true

@@ -104,6 +104,22 @@ func TestEventsWithoutReceiversAreSkipped(t *testing.T) {
 		require.Equal(t, 3, skipped)
 		r.stop(t)
 	})
+	synctest.Test(t, func(t *testing.T) { // Handle alone changes nothing
+		s, calls := newScript(true), 0
+		handle := func(context.Context, *signalcast.Received) error { calls++; return nil }
+		r := start(t, s, consume.Config{Handle: handle})
+		s.feed.Add([]consume.Message{message("a", 1)})
+		require.Equal(t, []int64{1}, s.taken())
+		require.Zero(t, calls)
+		r.stop(t)
+		s = newScript(true)
+		r = start(t, s, consume.Config{Handle: handle, HandleAll: true})
+		s.feed.Add([]consume.Message{message("a", 1)})
+		synctest.Wait()
+		require.Equal(t, []int64{1}, s.taken())
+		require.Equal(t, 1, calls)
+		r.stop(t)
+	})
 	m := message("a", 1)
 	m.Attributes.Type = []byte("org.example.unknown.v1")
 	_, _, fault := handleOne(t, m, consume.Config{FailUnknown: true})

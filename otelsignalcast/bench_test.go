@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	noopmetric "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace"
+	nooptrace "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/otelsignalcast"
@@ -26,21 +28,29 @@ func (discard) Publish(_ context.Context, _ *signalcast.Message, done func(signa
 
 func (discard) Close(context.Context) error { return nil }
 
-// publish returns a function that publishes a message, in a span of a caller if there is a sampler.
-func publish(tb testing.TB, sampler trace.Sampler, propagate bool) func() {
+// withoutSDK has no spans and no metrics, so that the cost of the wrapper remains.
+func withoutSDK() otelsignalcast.Config {
+	return otelsignalcast.Config{System: "test", TracerProvider: nooptrace.NewTracerProvider(), MeterProvider: noopmetric.NewMeterProvider()}
+}
+
+// withSDK has metrics, and spans if there is a sampler. The context then has a span of a caller.
+func withSDK(tb testing.TB, sampler trace.Sampler) (context.Context, otelsignalcast.Config) {
 	tb.Helper()
 	ctx := tb.Context()
-	tracers := trace.NewTracerProvider(trace.WithSampler(trace.NeverSample()))
+	c := withoutSDK()
+	c.MeterProvider = metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
 	if sampler != nil {
-		tracers = trace.NewTracerProvider(trace.WithSampler(sampler))
-		var span interface{ IsRecording() bool }
-		ctx, span = tracers.Tracer("test").Start(ctx, "caller")
-		require.Equal(tb, sampler == trace.AlwaysSample(), span.IsRecording())
+		tracers := trace.NewTracerProvider(trace.WithSampler(sampler))
+		c.TracerProvider = tracers
+		ctx, _ = tracers.Tracer("test").Start(ctx, "caller")
 	}
-	telemetry, err := otelsignalcast.New(otelsignalcast.Config{
-		System: "test", TracerProvider: tracers, Propagate: propagate,
-		MeterProvider: metric.NewMeterProvider(metric.WithReader(metric.NewManualReader())),
-	})
+	return ctx, c
+}
+
+// publish returns a function that publishes a message.
+func publish(ctx context.Context, tb testing.TB, c otelsignalcast.Config) func() {
+	tb.Helper()
+	telemetry, err := otelsignalcast.New(c)
 	require.NoError(tb, err)
 	backend := telemetry.Wrap(discard{})
 	m := &signalcast.Message{Topic: "orders", Event: &signalcast.Envelope{Metadata: signalcast.Metadata{EventType: orderPlaced.EventType()}}}
@@ -53,30 +63,31 @@ func publish(tb testing.TB, sampler trace.Sampler, propagate bool) func() {
 }
 
 func TestMessageWithoutASpanAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for all goroutines
-	send := publish(t, nil, true)
+	ctx, c := withSDK(t, nil)
+	send := publish(ctx, t, c)
 	send()
 	require.Zero(t, testing.AllocsPerRun(1000, send))
 }
 
 func BenchmarkPublish(b *testing.B) {
-	for _, test := range []struct {
-		name      string
-		sampler   trace.Sampler
-		propagate bool
-	}{
-		{"metrics only", nil, false},
-		{"span unsampled", trace.NeverSample(), false},
-		{"span sampled", trace.AlwaysSample(), false},
-		{"span sampled and propagated", trace.AlwaysSample(), true},
-	} {
-		b.Run(test.name, func(b *testing.B) {
-			send := publish(b, test.sampler, test.propagate)
+	run := func(name string, ctx context.Context, c otelsignalcast.Config) {
+		b.Run(name, func(b *testing.B) {
+			send := publish(ctx, b, c)
 			b.ReportAllocs()
 			for b.Loop() {
 				send()
 			}
 		})
 	}
+	run("without SDK", b.Context(), withoutSDK())
+	ctx, c := withSDK(b, nil)
+	run("metrics", ctx, c)
+	ctx, c = withSDK(b, trace.NeverSample())
+	run("metrics and span unsampled", ctx, c)
+	ctx, c = withSDK(b, trace.AlwaysSample())
+	run("metrics and span sampled", ctx, c)
+	c.Propagate = true
+	run("metrics and span propagated", ctx, c)
 }
 
 func BenchmarkCollect(b *testing.B) {

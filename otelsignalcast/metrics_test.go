@@ -174,6 +174,7 @@ func TestConsumerShowsPartitionsOffsetsAndAges(t *testing.T) {
 	parent, _ := l.inSpan(t)
 	var seen map[string]int64
 	consumer, err := consume.New(l.registry, kafkaLike{trace: l.TraceContext(parent).TraceParent}, consume.Config{
+		HandleAll: true,
 		Handle: func(ctx context.Context, e *signalcast.Received) error {
 			defer cancel()
 			const feed = "messaging.consumer.group.name=invoices,@,messaging.destination.partition.id=3"

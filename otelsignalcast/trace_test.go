@@ -113,6 +113,41 @@ func TestMessageOfAnOutboxContinuesItsOwnTrace(t *testing.T) {
 	require.Contains(t, m.Trace.TraceParent, caller.SpanContext.SpanID().String(), "the dispatcher's message is read-only")
 }
 
+func TestHandleWithoutAConsumerCallsTheReceivers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, otelsignalcast.Config{RootSpans: true})
+	received := ""
+	_, err := orderPlaced.Connect(l.registry, func(_ context.Context, e signalcast.Event[order]) error {
+		received = e.Data.Number
+		return nil
+	})
+	require.NoError(t, err)
+	e, err := l.registry.Decode(signalcast.Metadata{EventType: orderPlaced.EventType()}, nil, []byte{2, 'a'})
+	require.NoError(t, err)
+	require.NoError(t, l.Handle(t.Context(), e))
+	require.Equal(t, "a", received)
+	require.Empty(t, l.spans.GetSpans())
+}
+
+// twice reports two outcomes, against the contract of backends.
+type twice struct{ signalcast.Backend }
+
+func (twice) Publish(_ context.Context, _ *signalcast.Message, done func(signalcast.Receipt, error)) error {
+	done(signalcast.Receipt{}, nil)
+	done(signalcast.Receipt{}, signalcast.ErrClosed)
+	return nil
+}
+
+func TestSecondOutcomeIsIgnored(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, otelsignalcast.Config{RootSpans: true})
+	outcomes := 0
+	m := &signalcast.Message{Topic: "orders", Event: &signalcast.Envelope{}}
+	require.NoError(t, l.Wrap(twice{}).Publish(t.Context(), m, func(signalcast.Receipt, error) { outcomes++ }))
+	require.Equal(t, 1, outcomes)
+	require.Len(t, l.spans.GetSpans(), 1)
+}
+
 // placed acknowledges every message at one place of a Kafka topic.
 type placed struct{ signalcast.Backend }
 

@@ -12,6 +12,7 @@ server() { # NAME ARGS...
 stop_servers() { for name in "${servers[@]}"; do server "$name" stop; done; }
 
 SIGNALCAST_TEST_PYTHON=$(test/reference/setup.sh)
+SIGNALCAST_TEST_ASYNCAPI=$(test/asyncapi/setup.sh)
 trap stop_servers EXIT
 server redis start --clean
 server kafka start --clean --secure
@@ -20,5 +21,5 @@ server postgres start --clean
 for name in "${servers[@]}"; do
   while IFS= read -r line; do export "SIGNALCAST_TEST_$line"; done < <(server "$name" env)
 done
-export SIGNALCAST_TEST_PYTHON
-go test -tags integration -count=1 "$@" ./backends/... ./outbox/... ./inbox/... ./consume/... ./internal/pysettings ./test/integration/...
+export SIGNALCAST_TEST_PYTHON SIGNALCAST_TEST_ASYNCAPI
+go test -tags integration -count=1 "$@" ./backends/... ./outbox/... ./inbox/... ./consume/... ./asyncapi ./compat ./internal/pysettings ./test/integration/...

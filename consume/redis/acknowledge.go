@@ -39,7 +39,7 @@ func (a *acknowledger) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			a.reader.in.Failed(a.reader.stream, err)
+			a.reader.report(ctx, err)
 			failures++
 			if backendkit.Pause(ctx, failures, 0) != nil {
 				return

@@ -72,7 +72,7 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 		case ctx.Err() != nil:
 			return
 		case err != nil: // the consumer pauses when the lease ends
-			r.in.Failed(r.stream, fmt.Errorf("redis: renew the lease: %w", err))
+			r.report(ctx, fmt.Errorf("redis: renew the lease: %w", err))
 		case held == 0:
 			lost()
 			return

@@ -272,9 +272,18 @@ func (r *reader) add(entries []entry) {
 
 // failed reports an error, and waits before the next attempt.
 func (r *reader) failed(ctx context.Context, err error) {
-	r.in.Failed(r.stream, err)
+	r.report(ctx, err)
 	r.failures++
 	_ = backendkit.Pause(ctx, r.failures, 0)
+}
+
+// report reports an error. In a cluster, it also asks for the present masters, which the client does only once a minute if the
+// old master does not reply.
+func (r *reader) report(ctx context.Context, err error) {
+	r.in.Failed(r.stream, err)
+	if cluster, ok := r.source.client.(*goredis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
 }
 
 func (r *reader) works() {

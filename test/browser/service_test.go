@@ -155,7 +155,8 @@ func (s *service) newConsumer() {
 	source, err := consumeredis.New(consumeredis.Config{Server: redis.Config{URL: s.redis.url}, Group: "catalog", Topics: []string{s.stream(enroll)}})
 	require.NoError(s.t, err)
 	s.consumer, err = consume.New(s.registry, source, consume.Config{
-		Handle: func(context.Context, *signalcast.Received) error { return nil },
+		HandleAll: true,
+		Handle:    func(context.Context, *signalcast.Received) error { return nil },
 	})
 	require.NoError(s.t, err)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -46,7 +47,17 @@ func TestNothingIsLostWhateverIsKilled(t *testing.T) {
 		url := server.Env(t, "REDIS_URL")
 		backend, err := redisbus.New(redisbus.Config{URL: url, MaxLen: -1})
 		require.NoError(t, err)
-		results = append(results, attack(t, "redis", address, backend, server, redisVariable+"="+url))
+		results = append(results, attack(t, "redis", address, backend, killed(server), redisVariable+"="+url))
+	})
+	t.Run("Redis Cluster", func(t *testing.T) {
+		c := startCluster(t)
+		// a delivered event is on a replica, so that it is not lost with its master
+		backend, err := redisbus.New(redisbus.Config{Addrs: c.addrs, MaxLen: -1, Replicas: 1})
+		require.NoError(t, err)
+		r := attack(t, "redis", address, backend, map[string]func() error{"master killed": c.killMaster, "slot moved": c.moveSlot},
+			clusterVariable+"="+strings.Join(c.addrs, ","))
+		r.bus = "redis cluster"
+		results = append(results, r)
 	})
 	t.Run("Kafka", func(t *testing.T) {
 		server := programs.StartServer(t, "kafka.sh", "consume/kafka", "--set", "num.partitions=6")
@@ -54,7 +65,7 @@ func TestNothingIsLostWhateverIsKilled(t *testing.T) {
 		brokers, url := server.Env(t, "KAFKA_BROKERS"), registry.Env(t, "REGISTRY_URL")
 		backend, err := kafka.New(kafka.Config{Brokers: []string{brokers}, SchemaRegistry: url})
 		require.NoError(t, err)
-		results = append(results, attack(t, "kafka", address, backend, server, brokersVariable+"="+brokers, registryVariable+"="+url))
+		results = append(results, attack(t, "kafka", address, backend, killed(server), brokersVariable+"="+brokers, registryVariable+"="+url))
 	})
 	for _, r := range results {
 		t.Logf("%+v", r)
@@ -64,8 +75,12 @@ func TestNothingIsLostWhateverIsKilled(t *testing.T) {
 	}
 }
 
+func killed(broker *programs.Server) map[string]func() error {
+	return map[string]func() error{"broker killed": func() error { return broker.Kill(100 * time.Millisecond) }}
+}
+
 // attack runs three members, first restarts them in turn, and then attacks them and the broker.
-func attack(t *testing.T, bus, address string, backend signalcast.Backend, broker *programs.Server, env ...string) outcome {
+func attack(t *testing.T, bus, address string, backend signalcast.Backend, broker map[string]func() error, env ...string) outcome {
 	pool, err := pgxpool.New(t.Context(), address)
 	require.NoError(t, err)
 	defer pool.Close()
@@ -99,8 +114,8 @@ func attack(t *testing.T, bus, address string, backend signalcast.Backend, broke
 	kinds := map[string]func() error{
 		"member killed":  func() error { return members[rand.N(len(members))].Replace() },
 		"member stopped": func() error { return members[rand.N(len(members))].Suspend(4 * time.Second) },
-		"broker killed":  func() error { return broker.Kill(100 * time.Millisecond) },
 	}
+	maps.Copy(kinds, broker)
 	for range *attacks {
 		for kind, f := range kinds { // in random order
 			programs.Pause(t.Context(), rand.N(time.Second))

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ const (
 	busVariable      = "SIGNALCAST_TEST_BUS" // redis or kafka
 	databaseVariable = "SIGNALCAST_TEST_DATABASE"
 	redisVariable    = "SIGNALCAST_TEST_REDIS"
+	clusterVariable  = "SIGNALCAST_TEST_CLUSTER" // addresses of nodes
 	brokersVariable  = "SIGNALCAST_TEST_BROKERS"
 	registryVariable = "SIGNALCAST_TEST_REGISTRY"
 	groupVariable    = "SIGNALCAST_TEST_GROUP"
@@ -66,7 +68,11 @@ func producers() signalcast.ProducerConfig {
 func newSource() (consume.Source, error) {
 	group := os.Getenv(groupVariable)
 	if os.Getenv(busVariable) == "redis" {
-		return redis.New(redis.Config{Server: redisbus.Config{URL: os.Getenv(redisVariable)}, Group: group, Topics: []string{topic}})
+		server := redisbus.Config{URL: os.Getenv(redisVariable)}
+		if nodes := os.Getenv(clusterVariable); nodes != "" {
+			server = redisbus.Config{Addrs: strings.Split(nodes, ",")}
+		}
+		return redis.New(redis.Config{Server: server, Group: group, Topics: []string{topic}})
 	}
 	return kafka.New(kafka.Config{
 		Config: kafkaconfig.Config{Brokers: []string{os.Getenv(brokersVariable)}, SchemaRegistry: os.Getenv(registryVariable)},

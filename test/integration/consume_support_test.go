@@ -39,6 +39,7 @@ func (c *collector) config() consume.Config {
 	return consume.Config{
 		Concurrency: 1,
 		OnFailure:   consume.Drop,
+		HandleAll:   true,
 		Handle: func(_ context.Context, e *signalcast.Received) error {
 			data, err := e.AppendJSON(nil)
 			if err != nil {

@@ -45,6 +45,7 @@ func TestTraceContinuesThroughKafka(t *testing.T) {
 		received, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		consumer, err := consume.New(openedxRegistry(t), kafkaSource(t, prefix, prefix+"-registrations"), consume.Config{
+			HandleAll: true,
 			Handle: func(ctx context.Context, e *signalcast.Received) error {
 				defer stop()
 				return telemetry.Handle(ctx, e)

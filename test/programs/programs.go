@@ -3,6 +3,7 @@ package programs
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,12 +110,20 @@ func (s *Server) Env(t *testing.T, name string) string {
 
 // Kill kills the server with SIGKILL and starts it again.
 func (s *Server) Kill(down time.Duration) error {
+	return s.KillDuring(func() error {
+		Pause(context.Background(), down)
+		return nil
+	})
+}
+
+// KillDuring kills the server with SIGKILL, calls f, and starts it again.
+func (s *Server) KillDuring(f func() error) error {
 	if _, err := s.run("kill9"); err != nil {
 		return err
 	}
-	Pause(context.Background(), down)
-	_, err := s.run("restart")
-	return err
+	err := f()
+	_, errStart := s.run("restart")
+	return errors.Join(err, errStart)
 }
 
 // Pause waits, or returns when ctx ends.

@@ -3,6 +3,7 @@ package rediscluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -97,7 +98,7 @@ func await(ctx context.Context, nodes []*redis.Client, ready func(*redis.Client)
 	return nil
 }
 
-// Migrate moves the slot of a stream from one node to another, with the stream.
+// Migrate moves the slot of a stream from one node to another, with all its keys.
 func Migrate(ctx context.Context, stream string, from, to *redis.Client, fromID, toID string) error {
 	slot, err := from.ClusterKeySlot(ctx, stream).Result()
 	if err != nil {
@@ -107,19 +108,24 @@ func Migrate(ctx context.Context, stream string, from, to *redis.Client, fromID,
 	if err != nil {
 		return fmt.Errorf("address of the target: %w", err)
 	}
-	for _, step := range []struct {
-		at   *redis.Client
-		args []any
-	}{
-		{to, []any{"CLUSTER", "SETSLOT", slot, "IMPORTING", fromID}},
-		{from, []any{"CLUSTER", "SETSLOT", slot, "MIGRATING", toID}},
-		{from, []any{"MIGRATE", host, port, stream, 0, 10_000}},
-		{to, []any{"CLUSTER", "SETSLOT", slot, "NODE", toID}},
-		{from, []any{"CLUSTER", "SETSLOT", slot, "NODE", toID}},
-	} {
-		if err := step.at.Do(ctx, step.args...).Err(); err != nil {
-			return fmt.Errorf("%v: %w", step.args, err)
+	run := func(at *redis.Client, args ...any) error {
+		if err := at.Do(ctx, args...).Err(); err != nil {
+			return fmt.Errorf("%v: %w", args, err)
+		}
+		return nil
+	}
+	err = errors.Join(run(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", fromID), run(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", toID))
+	for err == nil {
+		keys, errKeys := from.ClusterGetKeysInSlot(ctx, int(slot), 100).Result()
+		if errKeys != nil {
+			return fmt.Errorf("keys of slot %d: %w", slot, errKeys)
+		}
+		if len(keys) == 0 {
+			return errors.Join(run(to, "CLUSTER", "SETSLOT", slot, "NODE", toID), run(from, "CLUSTER", "SETSLOT", slot, "NODE", toID))
+		}
+		for _, key := range keys {
+			err = errors.Join(err, run(from, "MIGRATE", host, port, key, 0, 10_000))
 		}
 	}
-	return nil
+	return err
 }

@@ -3,7 +3,6 @@ package telemetry_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,16 +37,13 @@ func Example_prometheus() {
 	check(err)
 	defer func() { check(dispatcher.Close(ctx)) }()
 	telemetry.Observe(dispatcher)
-	server := httptest.NewServer(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})) // /metrics of the service
-	defer server.Close()
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 
 	check(orderPlaced.Send(ctx, registry, order{Number: "A-1"}))
-	response, err := http.Get(server.URL)
-	check(err)
-	defer func() { check(response.Body.Close()) }()
-	page, err := io.ReadAll(response.Body)
-	check(err)
-	for line := range strings.Lines(string(page)) {
+	page := httptest.NewRecorder()
+	mux.ServeHTTP(page, httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(page.Body.String()) {
 		if strings.HasPrefix(line, "signalcast_pending_messages") {
 			fmt.Print(line)
 		}

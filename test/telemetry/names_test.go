@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v4"
 )
 
-const docs = "../../docs/"
+const (
+	docs       = "../../docs/"
+	metricName = "__name__" // the label that holds it
+)
 
 type alert struct{ Alert, Expr string }
 
@@ -78,7 +80,7 @@ func requireNames(t *testing.T, scraped map[string]series, query string, used ma
 	for _, selector := range parser.ExtractSelectors(expr) {
 		name := ""
 		for _, m := range selector {
-			if m.Name == labels.MetricName {
+			if m.Name == metricName {
 				name = m.Value
 			}
 		}
@@ -88,7 +90,7 @@ func requireNames(t *testing.T, scraped map[string]series, query string, used ma
 			known[label] = values
 		}
 		for _, m := range selector {
-			if m.Name != labels.MetricName && m.Name != "job" {
+			if m.Name != metricName && m.Name != "job" {
 				require.Contains(t, scraped[name], m.Name, query)
 				require.True(t, slices.ContainsFunc(values(scraped[name][m.Name]), m.Matches), "%s: no value matches %s", query, m)
 			}

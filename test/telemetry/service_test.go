@@ -77,7 +77,7 @@ func receive(t *testing.T, telemetry *otelsignalcast.Telemetry, bus *memory.Back
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(orderPlaced))
 	from := source.NewSource(bus, "invoices", "orders")
-	consumer, err := consume.New(registry, from, consume.Config{Handle: telemetry.Handle})
+	consumer, err := consume.New(registry, from, consume.Config{Handle: telemetry.Handle, HandleAll: true})
 	require.NoError(t, err)
 	telemetry.ObserveConsumer(consumer)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -105,13 +105,13 @@ func (s *service) scrape(t *testing.T) map[string]series {
 			names = []string{family.GetName() + "_bucket", family.GetName() + "_sum", family.GetName() + "_count"}
 		}
 		for _, name := range names {
-			all[name] = labelsOf(family, name)
+			all[name] = labels(family, name)
 		}
 	}
 	return all
 }
 
-func labelsOf(family *dto.MetricFamily, name string) series {
+func labels(family *dto.MetricFamily, name string) series {
 	// Prometheus adds these.
 	found := series{"job": nil, "instance": nil}
 	if name == family.GetName()+"_bucket" {
