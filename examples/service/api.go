@@ -81,7 +81,7 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, err error, success 
 	case errors.Is(err, errNotEnrolled):
 		http.Error(w, err.Error(), http.StatusNotFound)
 	default:
-		a.log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
+		a.log.ErrorContext(r.Context(), "request failed", slog.String("route", r.Pattern), slog.Any("error", err))
 		http.Error(w, "internal error", http.StatusInternalServerError)
 	}
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,12 +14,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
-
-	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/openedx/learning"
 )
 
 // argumentsVariable makes the test binary run as the service, with these arguments.
@@ -77,7 +74,7 @@ func newAttack(t *testing.T, s settings) *attack {
 	require.NoError(t, err)
 	db, err := openDatabase(t.Context(), s)
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.listen = listener.Addr().String() // free from now on
 	require.NoError(t, listener.Close())
@@ -105,8 +102,8 @@ func (a *attack) startService() {
 	a.service.Stderr = a.t.Output()
 	require.NoError(a.t, a.service.Start())
 	a.eventually(func() bool {
-		response, err := http.Get("http://" + s.listen + "/readyz")
-		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
+		status, err := a.request(http.MethodGet, "/readyz", "")
+		return err == nil && status == http.StatusOK
 	})
 }
 
@@ -129,17 +126,26 @@ func (a *attack) stopService() {
 	require.NoError(a.t, a.service.Wait())
 }
 
-// settle starts the service if it does not run, and waits until every enrolment is in the read model and acknowledged.
+// settle starts the service if it does not run, and waits until every enrolment is in the read model and acknowledged. One more
+// enrolment shows that the relay and the consumer have their leases.
 func (a *attack) settle() {
+	a.t.Helper()
 	if a.service.ProcessState != nil {
 		a.startService()
 	}
+	a.enroll(1)
 	a.eventually(func() bool { return a.pending() == 0 && a.handled() == a.created() && a.unacknowledged() == 0 })
 }
 
+// eventually waits for a condition, which is checked on the goroutine of the test.
 func (a *attack) eventually(condition func() bool) {
 	a.t.Helper()
-	require.Eventually(a.t, condition, patience, tick)
+	for deadline := time.Now().Add(patience); !condition(); <-time.After(tick) {
+		if time.Now().After(deadline) {
+			a.t.Fatalf("found %d enrolments, %d rows in the outbox, %d events, %d effects, %d unacknowledged messages",
+				a.created(), a.pending(), a.published(), a.handled(), a.unacknowledged())
+		}
+	}
 }
 
 // pauseBus makes Redis keep back all writes.
@@ -177,96 +183,24 @@ func (a *attack) enroll(n int) {
 	}
 }
 
-// enrollUntilItFails enrols users until the service does not respond.
-func (a *attack) enrollUntilItFails() {
-	for a.enrollOne() == nil {
-	}
-}
-
 func (a *attack) enrollOne() error {
 	a.users++
 	e := enrolled{fmt.Sprintf("course-v1:edX+DemoX+%d", a.users%5), a.users}
-	body := strings.NewReader(fmt.Sprintf(`{"course": %q, "user_id": %d, "username": "user"}`, e.Course, e.User))
-	response, err := http.Post("http://"+a.settings.listen+"/enrollments", "application/json", body)
+	status, err := a.request(http.MethodPost, "/enrollments", fmt.Sprintf(`{"course": %q, "user_id": %d, "username": "user"}`, e.Course, e.User))
 	if err != nil {
 		return err
 	}
-	require.NoError(a.t, response.Body.Close())
-	require.Equal(a.t, http.StatusCreated, response.StatusCode)
+	require.Equal(a.t, http.StatusCreated, status)
 	a.accepted = append(a.accepted, e)
 	return nil
 }
 
-// created, pending, handled, published and unacknowledged count what an enrolment becomes: a row, a row of the outbox, an effect in
-// the read model, an event in the stream, and a message that was delivered and not acknowledged.
-func (a *attack) created() int { return a.count(`select count(*) from enrollments`) }
-func (a *attack) pending() int { return a.count(`select count(*) from signalcast_outbox`) }
-func (a *attack) handled() int {
-	return a.count(`select coalesce(sum(enrolled), 0) from course_totals`)
-}
-
-func (a *attack) published() int {
-	_, events := a.events()
-	return len(events)
-}
-
-func (a *attack) unacknowledged() int {
-	pending, err := a.bus.XPending(a.t.Context(), enrollmentsTopic, group).Result()
-	if err != nil { // there is no group yet
-		return 0
-	}
-	return int(pending.Count)
-}
-
-func (a *attack) count(query string) (n int) {
-	require.NoError(a.t, a.db.QueryRowContext(a.t.Context(), query).Scan(&n))
-	return n
-}
-
-// rows returns the enrolments of the database.
-func (a *attack) rows() map[enrolled]int {
-	return collect(a, `select course, user_id from enrollments`, func(all map[enrolled]int, rows *sql.Rows) error {
-		var e enrolled
-		err := rows.Scan(&e.Course, &e.User)
-		all[e]++
-		return err
-	})
-}
-
-// totals returns the enrolments of each course in the read model.
-func (a *attack) totals() map[string]int {
-	return collect(a, `select course, enrolled from course_totals`, func(all map[string]int, rows *sql.Rows) error {
-		var course string
-		var n int
-		err := rows.Scan(&course, &n)
-		all[course] = n
-		return err
-	})
-}
-
-func collect[K comparable](a *attack, query string, add func(map[K]int, *sql.Rows) error) map[K]int {
-	rows, err := a.db.QueryContext(a.t.Context(), query)
+func (a *attack) request(method, path, body string) (status int, err error) {
+	r, err := http.NewRequestWithContext(a.t.Context(), method, "http://"+a.settings.listen+path, strings.NewReader(body))
 	require.NoError(a.t, err)
-	defer func() { require.NoError(a.t, rows.Close()) }()
-	all := map[K]int{}
-	for rows.Next() {
-		require.NoError(a.t, add(all, rows))
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
 	}
-	require.NoError(a.t, rows.Err())
-	return all
-}
-
-// events returns the number of entries of the stream, and the enrolments that they describe, by the ID of the event.
-func (a *attack) events() (entries int, events map[string]enrolled) {
-	registry, events := signalcast.NewRegistry(), map[string]enrolled{}
-	require.NoError(a.t, registry.Register(learning.CourseEnrollmentCreated))
-	list, err := a.bus.XRange(a.t.Context(), enrollmentsTopic, "-", "+").Result()
-	require.NoError(a.t, err)
-	for _, entry := range list {
-		received, err := registry.Decode(signalcast.Metadata{EventType: learning.CourseEnrollmentCreated.EventType()}, nil, []byte(entry.Values["event_data"].(string)))
-		require.NoError(a.t, err)
-		data := received.Data().(learning.CourseEnrollmentEvent).Enrollment
-		events[entry.Values["id"].(string)] = enrolled{string(data.Course.CourseKey), data.User.ID}
-	}
-	return len(list), events
+	return response.StatusCode, response.Body.Close()
 }

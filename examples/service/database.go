@@ -54,6 +54,9 @@ func openSQLite(_ context.Context, s settings) (*database, error) {
 		}
 		remove = func() error { return os.RemoveAll(dir) }
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "service.db")+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return nil, err

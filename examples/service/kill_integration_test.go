@@ -94,13 +94,11 @@ func (a *attack) blockReceivers() (unlock func()) {
 }
 
 func (a *attack) killAtAnyTime() {
-	killed := make(chan struct{})
-	time.AfterFunc(100*time.Millisecond+rand.N(900*time.Millisecond), func() {
-		defer close(killed)
-		a.killService()
-	})
-	a.enrollUntilItFails()
-	<-killed
+	time.AfterFunc(100*time.Millisecond+rand.N(900*time.Millisecond), func() { _ = a.service.Process.Kill() })
+	for err := error(nil); err == nil; {
+		err = a.enrollOne()
+	}
+	a.killService()
 }
 
 // compare compares the enrolments with the events and with the read model.

@@ -3,6 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
+)
+
+const (
+	// stopTimeout bounds the shutdown. The orchestrator must wait for longer before it kills the process.
+	stopTimeout = 20 * time.Second
+	// partTimeout bounds the stop of one part, so that a part that hangs leaves time for the others.
+	partTimeout = 5 * time.Second
+	// drainTimeout is how long the consumer and the relay wait for work in progress. It is less than partTimeout.
+	drainTimeout = 4 * time.Second
 )
 
 // lifecycle knows how the parts of the service stop. The function of a part is nil until the part has started.
@@ -27,7 +37,9 @@ func (l *lifecycle) stop(ctx context.Context) error {
 		l.closeDatabase,
 	} {
 		if stop != nil {
-			errs = append(errs, stop(ctx))
+			part, cancel := context.WithTimeout(ctx, partTimeout)
+			errs = append(errs, stop(part))
+			cancel()
 		}
 	}
 	return errors.Join(errs...)

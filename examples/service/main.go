@@ -12,15 +12,12 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/adminhttp"
 	"github.com/signalcast/signalcast/configfile"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/outbox"
@@ -39,15 +36,12 @@ func main() {
 	}
 }
 
-// stopTimeout bounds the shutdown. The orchestrator must wait for longer before it kills the process.
-const stopTimeout = 20 * time.Second
-
 // run runs the service until ctx ends or a part fails.
 func run(ctx context.Context, c settings, log *slog.Logger) error {
 	s := newService(c, log)
 	err := s.start(ctx)
 	if err == nil {
-		log.InfoContext(ctx, "service started", "url", s.url)
+		log.InfoContext(ctx, "service started", slog.String("url", s.url))
 		select {
 		case <-ctx.Done():
 		case <-s.failed:
@@ -156,7 +150,8 @@ func (s *service) watchConfig(context.Context) (err error) {
 
 // relayOutbox publishes the rows of the outbox. After a crash, the next relay starts when the lease has ended.
 func (s *service) relayOutbox(context.Context) (err error) {
-	if s.relay, err = outbox.NewRelay(s.db.store, s.bus.backend, outbox.Config{Lease: 2 * time.Second, Logger: s.log}); err != nil {
+	s.relay, err = outbox.NewRelay(s.db.store, s.bus.backend, outbox.Config{Lease: 2 * time.Second, Drain: drainTimeout, Logger: s.log})
+	if err != nil {
 		return err
 	}
 	s.stopRelay = s.background(s.relay.Run)
@@ -173,6 +168,7 @@ func (s *service) consumeEvents(context.Context) (err error) {
 	s.consumer, err = consume.New(registry, s.bus.source, consume.Config{
 		Keys: s.loaded.Merged, TopicPrefix: s.settings.prefix, // Redis carries no keys
 		Concurrency: receivers,
+		Grace:       drainTimeout,
 		Handle:      s.telemetry.Handle,
 		Logger:      s.log,
 	})
@@ -182,38 +178,5 @@ func (s *service) consumeEvents(context.Context) (err error) {
 	stop := s.background(s.consumer.Run)
 	s.stopConsumer = func(ctx context.Context) error { return errors.Join(stop(ctx), s.bus.closeSource()) }
 	s.telemetry.ObserveConsumer(s.consumer)
-	return nil
-}
-
-// serveHTTP serves the API, the admin page, metrics and probes.
-func (s *service) serveHTTP(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.settings.listen)
-	if err != nil {
-		return err
-	}
-	s.url = "http://" + listener.Addr().String()
-	admin, err := s.adminPage()
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	api := &api{&enrollments{s.db, s.registry}, s.totals, s.log}
-	mux.Handle("/", s.telemetry.requests(api.handler()))
-	mux.Handle("/admin/", requirePassword(s.settings.adminPassword, admin))
-	mux.Handle("/metrics", s.telemetry.metrics)
-	mux.Handle("/livez", adminhttp.Live())
-	mux.Handle("/readyz", adminhttp.Ready(s.dispatcher, 0))
-
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	served := s.background(func(context.Context) error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	s.stopHTTP = func(ctx context.Context) error {
-		defer admin.Close()
-		return errors.Join(server.Shutdown(ctx), served(ctx))
-	}
 	return nil
 }

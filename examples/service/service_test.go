@@ -2,9 +2,11 @@ package main
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,7 +66,6 @@ func TestChangedFileIsReloaded(t *testing.T) {
 	require.False(t, s.enabled(seatsTopic))
 }
 
-//nolint:paralleltest // the environment belongs to the process
 func TestEnvironmentOverridesTheFile(t *testing.T) {
 	t.Setenv(configfile.ProducerConfigVariable, `{"`+seatsChanged.EventType()+`": {"course-seats": {"enabled": false}}}`)
 	require.False(t, startService(t).enabled(seatsTopic))
@@ -133,6 +134,24 @@ func TestUnreadableMessageBecomesADeadLetterOfTheConsumer(t *testing.T) {
 		func(signalcast.Receipt, error) {}))
 	dead := consume.DeadLetterTopic(enrollmentsTopic, group, "dead")
 	require.NoError(t, s.memory().Wait(t.Context(), func() bool { return len(s.memory().Messages(dead)) == 1 }))
+}
+
+func TestShutdownDeliversAcceptedMessages(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	s.memory().Hold()
+	s.enroll(t, "ada")
+	ended := make(chan error, 1)
+	go func() { ended <- s.end() }()
+	require.Eventually(t, func() bool { // until the server accepts no connections
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+		return err != nil || connection.Close() != nil
+	}, patience, tick)
+	require.Empty(t, s.memory().Messages())
+	s.memory().Release()
+	require.NoError(t, <-ended)
+	require.Len(t, s.memory().Messages(enrollmentsTopic), 1)
+	require.Len(t, s.memory().Messages(seatsTopic), 1)
 }
 
 func TestMetricsAndProbes(t *testing.T) {

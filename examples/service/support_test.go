@@ -48,6 +48,8 @@ type runningService struct {
 	*service
 
 	log *testLog
+	// end stops the service. Only the first call has an effect.
+	end func() error
 }
 
 // startService starts a service with a free port and a folder of its own. It stops the service at the end of the test.
@@ -59,13 +61,14 @@ func startService(t *testing.T, change ...func(*settings)) *runningService {
 	}
 	log := &testLog{}
 	s := newService(c, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	t.Cleanup(func() {
+	end := sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 		defer cancel()
-		require.NoError(t, s.stop(ctx))
+		return s.stop(ctx)
 	})
+	t.Cleanup(func() { require.NoError(t, end()) })
 	require.NoError(t, s.start(t.Context()))
-	return &runningService{s, log}
+	return &runningService{s, log, end}
 }
 
 // memory returns the bus.

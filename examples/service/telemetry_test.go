@@ -23,8 +23,7 @@ func TestTraceGoesFromTheRequestToTheReadModel(t *testing.T) {
 	s := startService(t, func(c *settings) { c.otlp = server.URL })
 	s.enroll(t, "ada")
 	s.requireTotal(t, "1")
-	require.NoError(t, s.stop(t.Context()))
-	s.lifecycle = lifecycle{}
+	require.NoError(t, s.end())
 
 	close(received)
 	byName := map[string]*trace.Span{}

@@ -1,13 +1,52 @@
 package main
 
 import (
+	"context"
 	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net"
 	"net/http"
+	"time"
 
 	"github.com/signalcast/signalcast/adminhttp"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/outbox"
 )
+
+// serveHTTP serves the API, the admin page, metrics and probes.
+func (s *service) serveHTTP(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.settings.listen)
+	if err != nil {
+		return err
+	}
+	s.url = "http://" + listener.Addr().String()
+	admin, err := s.adminPage()
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	api := &api{&enrollments{s.db, s.registry}, s.totals, s.log}
+	mux.Handle("/", s.telemetry.requests(api.handler()))
+	mux.Handle("/admin/", requirePassword(s.settings.adminPassword, admin))
+	mux.Handle("/metrics", s.telemetry.metrics)
+	mux.Handle("/livez", adminhttp.Live())
+	mux.Handle("/readyz", adminhttp.Ready(s.dispatcher, 0))
+
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	served := s.background(func(context.Context) error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	s.stopHTTP = func(ctx context.Context) error {
+		defer admin.Close()
+		defer server.Close() //nolint:errcheck // ends the requests that Shutdown has waited for in vain
+		return errors.Join(server.Shutdown(ctx), served(ctx))
+	}
+	return nil
+}
 
 // adminPage returns the page of the operators. With a password, it can also switch routes off. Without one, it shows itself to
 // the same machine only.
