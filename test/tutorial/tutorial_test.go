@@ -76,7 +76,9 @@ func newFolder(t *testing.T) *folder {
 	require.NoError(t, err)
 	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asCurl, self)
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "curl"), []byte(script), 0o700))
-	f.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GOWORK=off", "GOFLAGS=-ldflags=-w", "NO_COLOR=1", "EVENT_BUS_PRODUCER_CONFIG=", "EVENT_BUS_TOPIC_PREFIX=")
+	f.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GOWORK=off",
+		"GOFLAGS=-ldflags=-w", "GOGC=400", // the linker needs most of the time
+		"BUS=", "EVENT_BUS_PRODUCER_CONFIG=", "EVENT_BUS_TOPIC_PREFIX=", "SIGNALCAST_UPDATE_SCHEMAS=", "NO_COLOR=1")
 
 	const module = "github.com/signalcast/signalcast"
 	f.replace = strings.NewReplacer(
