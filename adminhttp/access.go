@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// httpError is the answer to a request that is not served.
+// httpError is an error response.
 type httpError struct {
 	status int
 	text   string
 }
 
-// forwarding are headers that proxies add.
+// forwarding are the headers that proxies add to requests.
 var forwarding = [...]string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} //nolint:gochecknoglobals // constant
 
-// permit returns what a request may do, or why it is denied.
+// permit returns what a request may do, or an error if it may not view the page.
 func (h *Handler) permit(r *http.Request) (Access, *httpError) {
 	if h.config.Access != nil {
 		access := h.config.Access(r)
@@ -40,7 +40,7 @@ func (h *Handler) permit(r *http.Request) (Access, *httpError) {
 	return Access{View: true}, nil
 }
 
-// permitPost returns why a post is denied. operate says that it needs Access.Operate.
+// permitPost returns an error if a POST request is not permitted. operate is true if it needs Access.Operate.
 func (h *Handler) permitPost(q *request, operate bool) *httpError {
 	if err := h.origins.Check(q.Request); err != nil {
 		return &httpError{http.StatusForbidden, "access denied: " + err.Error()}
@@ -70,8 +70,8 @@ func loopbackPeer(address string) bool {
 	return err == nil && peer.Addr().Unmap().IsLoopback()
 }
 
-// loopbackHost reports whether a Host header names this machine. A name of a stranger's domain, which may resolve to a
-// loopback address, does not.
+// loopbackHost reports whether a Host header is localhost or a loopback address. Other names are not permitted, even if
+// they resolve to a loopback address: a site could name this machine in its own domain, and read the page with a script.
 func loopbackHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {

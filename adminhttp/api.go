@@ -3,22 +3,23 @@ package adminhttp
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/signalcast/signalcast"
 )
 
-// apiPrefix is before the names of the JSON API.
+// apiPrefix precedes the names of the resources of the JSON API.
 const apiPrefix = "api/v1/"
 
-// apiError is the answer to a request that failed.
+// apiError is the response of the JSON API to a request that failed.
 type apiError struct {
 	Error   string `json:"error"`
 	Setting string `json:"setting,omitempty"`
 	Found   string `json:"found,omitempty"`
 	Want    string `json:"want,omitempty"`
 	Nearest string `json:"nearest,omitempty"`
-	// Fields are the faults of the data of a dry run.
+	// Fields are the errors in the data of a dry run.
 	Fields []fieldError `json:"fields,omitempty"`
 }
 
@@ -35,22 +36,22 @@ type fieldError struct {
 
 // newAPIError returns the details of an error.
 func newAPIError(err error) apiError {
-	answer := apiError{Error: err.Error()}
+	details := apiError{Error: err.Error()}
 	if e, ok := errors.AsType[*signalcast.SwitchError](err); ok {
-		answer.Setting, answer.Found, answer.Want, answer.Nearest = e.Setting, e.Found, e.Want, e.Nearest
+		details.Setting, details.Found, details.Want, details.Nearest = e.Setting, e.Found, e.Want, e.Nearest
 	}
 	if e, ok := errors.AsType[*inputError](err); ok {
-		answer.Setting, answer.Found, answer.Want = e.setting, e.found, e.want
+		details.Setting, details.Found, details.Want = e.setting, e.found, e.want
 	}
 	if e, ok := errors.AsType[*signalcast.EncodeError](err); ok {
 		for _, f := range e.Fields {
-			answer.Fields = append(answer.Fields, fieldError{f.Path, f.Line, f.Column, f.Found, f.Want, f.Nearest, f.Error()})
+			details.Fields = append(details.Fields, fieldError{f.Path, f.Line, f.Column, f.Found, f.Want, f.Nearest, f.Error()})
 		}
 	}
-	return answer
+	return details
 }
 
-// inputError reports a field of a form, or of a JSON body, that is not valid.
+// inputError reports an invalid field of a form or of a JSON body.
 type inputError struct {
 	setting, found, want string
 }
@@ -62,12 +63,12 @@ func (e *inputError) Error() string {
 func (q *request) writeJSON(status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		status, body = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded"}`)
+		status, body = http.StatusInternalServerError, []byte(`{"error":"the response cannot be encoded"}`)
 	}
 	q.write(status, "application/json", append(body, '\n'))
 }
 
-// readJSON reads the body into v. It answers with an error and returns false if that fails.
+// readJSON reads a JSON body into v. If that fails, it responds with an error and returns false.
 func (q *request) readJSON(v any) bool {
 	decoder := json.NewDecoder(q.Body)
 	decoder.DisallowUnknownFields()
@@ -75,39 +76,39 @@ func (q *request) readJSON(v any) bool {
 	if err == nil && decoder.More() {
 		err = errors.New("found text after the object")
 	}
-	switch _, large := errors.AsType[*http.MaxBytesError](err); {
-	case err == nil:
-		return true
-	case large:
-		q.fail(tooLarge())
-	default:
-		q.fail(&httpError{http.StatusBadRequest, "the body: " + err.Error() + "; want a JSON object"})
-	}
-	return false
+	return q.wasRead(err, fmt.Sprintf("the body: %v; want a JSON object", err))
 }
 
-// readForm reads the body of a form. It answers with an error and returns false if that fails.
+// readForm reads the body of a form into q.PostForm. If that fails, it responds with an error and returns false.
 func (q *request) readForm() bool {
-	err := q.ParseForm()
-	switch _, large := errors.AsType[*http.MaxBytesError](err); {
-	case err == nil:
+	return q.wasRead(q.ParseForm(), "the form is malformed; want fields with URL encoding")
+}
+
+// wasRead returns true if err, the error of reading a body, is nil. Otherwise it responds with an error, and malformed
+// is its text if the body is not too large.
+func (q *request) wasRead(err error, malformed string) bool {
+	if err == nil {
 		return true
-	case large:
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		q.fail(tooLarge())
-	default:
-		q.fail(&httpError{http.StatusBadRequest, "the form is malformed; want fields with URL encoding"})
+	} else {
+		q.fail(&httpError{http.StatusBadRequest, malformed})
 	}
 	return false
 }
 
-// failed answers with the details of an error.
-func (q *request) failed(err error) {
-	status := http.StatusUnprocessableEntity
+// writeError responds with the details of err as JSON.
+func (q *request) writeError(err error) { q.writeJSON(statusOf(err), newAPIError(err)) }
+
+// statusOf returns the status of the response to a request that failed with err.
+func statusOf(err error) int {
 	switch {
 	case errors.Is(err, signalcast.ErrClosed):
-		status = http.StatusConflict
+		return http.StatusConflict
 	case errors.Is(err, signalcast.ErrNotRegistered):
-		status = http.StatusNotFound
+		return http.StatusNotFound
+	default:
+		return http.StatusUnprocessableEntity
 	}
-	q.writeJSON(status, newAPIError(err))
 }

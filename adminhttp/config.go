@@ -15,39 +15,41 @@ import (
 // Config configures a Handler. Dispatcher and Registry are required. The functions must be safe for
 // concurrent use.
 type Config struct {
-	// Dispatcher is the dispatcher to show. The caller keeps and closes it.
+	// Dispatcher is the dispatcher to show. The caller closes it.
 	Dispatcher *signalcast.Dispatcher
 	// Registry is the registry of the dispatcher.
 	Registry *signalcast.Registry
-	// Service is the name that the pages show. The default is "signalcast".
+	// Service is the name of the service on the pages. The default is "signalcast".
 	Service string
-	// TopicPrefix is the prefix of the dispatcher's option WithTopicPrefix. The page needs it to find the
-	// topics of Configuration.
+	// TopicPrefix is the prefix given to WithTopicPrefix. The pages need it to find the topics of the
+	// dispatcher in Configuration.
 	TopicPrefix string
-	// Configuration returns where the configuration comes from, and whether a newer one was rejected: the method Status
-	// of a configfile.Watcher. A service without a watcher returns a status with Loaded. Nil leaves layers out.
+	// Configuration returns the layers of the configuration, and the error of a newer one that was rejected. It is the
+	// method Status of a configfile.Watcher. A service without a watcher returns a status with Loaded. If it is nil, the
+	// pages show no layers.
 	Configuration func() configfile.WatchStatus
-	// Check reads the configuration again and applies it, for the button of the configuration page: the method Check of a
-	// configfile.Watcher. Nil means no button.
+	// Check reads the configuration again and applies it. It is the method Check of a configfile.Watcher. If it is nil,
+	// the configuration page has no button for it.
 	Check func(context.Context) error
-	// Outbox returns the state of the outbox: a method of its store. It may ask the database, and gets 2 s for it.
-	// It is called only when its page is shown.
+	// Outbox returns the state of the outbox. It is the method Status of the store. It is called for each request for
+	// the outbox page, with a context that ends after 2 s.
 	Outbox func(context.Context) (outbox.Status, error)
-	// Relays are the relays of the process, by a name to show.
+	// Relays are the relays of the process, by the names to show.
 	Relays map[string]*outbox.Relay
-	// Consumers are the consumers of the process, by a name to show.
+	// Consumers are the consumers of the process, by the names to show.
 	Consumers map[string]*consume.Consumer
-	// Access says what a request may do. Nil permits viewing from the same machine: the peer and the
-	// Host header are loopback addresses, and no header says that a proxy forwarded the request. It
-	// permits nothing else.
+	// Access returns what a request may do. Nil permits viewing from the same machine, and nothing else: the
+	// peer and the Host header must be loopback addresses, and the request must not have a header that a proxy
+	// added.
 	//
-	// Access must authenticate the request by itself. It is called once for each request.
+	// Access must authenticate the request. It is called once for each request. Set it if a proxy
+	// on the same machine forwards requests of others: a proxy that adds no header to them cannot be detected.
 	Access func(*http.Request) Access
 }
 
-// Access is what a request may do.
+// Access has the permissions of a request.
 type Access struct {
-	// User is the name that switches are logged with.
+	// User is the name for the log and the pages when the request switches routes.
 	User string
 	// View permits all pages, and dry runs.
 	View bool
@@ -55,11 +57,11 @@ type Access struct {
 	Operate bool
 }
 
-// ConfigError reports a setting of a Config that is not valid.
+// ConfigError reports an invalid setting of a Config.
 type ConfigError struct {
 	// Setting is the name of the field.
 	Setting string
-	// Found says what was found, and Want what is allowed.
+	// Found is what was found, and Want what is allowed.
 	Found, Want string
 }
 
@@ -68,7 +70,7 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("adminhttp: %s: %s; want %s", e.Setting, e.Found, e.Want)
 }
 
-// check returns the faults of c.
+// check returns a *ConfigError for each fault of c.
 func (c *Config) check() []error {
 	var faults []error
 	fault := func(setting, found, want string) {
@@ -81,7 +83,7 @@ func (c *Config) check() []error {
 		fault("Registry", "found nil", "the registry of the dispatcher")
 	}
 	if c.Check != nil && c.Configuration == nil {
-		fault("Configuration", "found nil beside Check", "both, since the page shows what the check has found")
+		fault("Configuration", "found nil beside Check", "both, since the page shows the result of Check")
 	}
 	for name, relay := range c.Relays {
 		if relay == nil {
@@ -104,8 +106,8 @@ func (c *Config) check() []error {
 	return faults
 }
 
-// configured returns the topic without the prefix, as configurations name it.
-func (c *Config) configured(topic string) string {
+// withoutPrefix returns the topic without TopicPrefix, as the configuration names it.
+func (c *Config) withoutPrefix(topic string) string {
 	if c.TopicPrefix == "" {
 		return topic
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// checkTimeout bounds a check of the configuration, which may wait for a registry.
+// checkTimeout bounds a check of the configuration, which may wait for a schema registry.
 const checkTimeout = 30 * time.Second
 
-// settingView is what one layer sets for a route.
+// settingView is a setting of a route in one layer.
 type settingView struct {
 	Layer string `json:"layer"`
 	Line  int    `json:"line,omitempty"`
@@ -23,7 +23,7 @@ type settingView struct {
 	Column int    `json:"column,omitempty"`
 	Field  string `json:"field"`
 	Value  string `json:"value"`
-	// Overridden says that a later layer sets the field too.
+	// Overridden is true if a later layer sets the field too.
 	Overridden bool `json:"overridden"`
 }
 
@@ -37,7 +37,7 @@ func place(layer string, line, column int) string {
 	return fmt.Sprintf("%s:%d:%d", layer, line, column)
 }
 
-// settings returns what each layer sets for a route.
+// settings returns the settings of a route in all layers.
 func (h *Handler) settings(s *snapshot, r *route) []settingView {
 	views := []settingView{}
 	loaded := s.configuration.Loaded
@@ -45,7 +45,7 @@ func (h *Handler) settings(s *snapshot, r *route) []settingView {
 		return views
 	}
 	for _, field := range []string{"enabled", "event_key_field", "mode"} {
-		list := loaded.Provenance.Settings(r.EventType, h.config.configured(r.Topic), field)
+		list := loaded.Provenance.Settings(r.EventType, h.config.withoutPrefix(r.Topic), field)
 		for i, set := range list {
 			views = append(views, settingView{set.Layer, set.Line, set.Column, set.Field, set.Value, i < len(list)-1})
 		}
@@ -53,10 +53,10 @@ func (h *Handler) settings(s *snapshot, r *route) []settingView {
 	return views
 }
 
-// why returns which layer enabled or disabled a route: "enabled by site.yaml:3:5".
+// why returns why a route is published or not: "enabled by site.yaml:3:5", or "switched off: " and the reason.
 func (h *Handler) why(s *snapshot, r *route) string {
-	for _, w := range r.off {
-		return "switched off: " + w.Reason
+	if len(r.off) > 0 {
+		return "switched off: " + r.off[0].Reason
 	}
 	text := "disabled"
 	if r.Enabled {
@@ -70,19 +70,19 @@ func (h *Handler) why(s *snapshot, r *route) string {
 	return text + " by " + settings[i].Place()
 }
 
-// configurationView is the page of the configuration.
+// configurationView has the data of the configuration page.
 type configurationView struct {
-	// Known is false if the service does not say where its configuration comes from.
+	// Known is false if Config.Configuration is nil.
 	Known      bool        `json:"known"`
 	Generation int         `json:"generation,omitempty"`
 	LoadedAt   *time.Time  `json:"loaded_at,omitempty"`
 	CheckedAt  *time.Time  `json:"checked_at,omitempty"`
 	Layers     []layerView `json:"layers"`
-	// Rejected is nil if the sources are in effect.
+	// Rejected is nil if the configuration of the sources is in effect.
 	Rejected *rejectedView `json:"rejected,omitempty"`
 
 	CanCheck bool   `json:"-"`
-	Checked  string `json:"-"` // the result of the button
+	Checked  string `json:"-"` // the result of "Check now", or empty
 }
 
 type layerView struct {
@@ -91,14 +91,14 @@ type layerView struct {
 	Topics     int    `json:"topics"`
 }
 
-// rejectedView says why a newer configuration is not in effect.
+// rejectedView has the problems of a configuration that was rejected.
 type rejectedView struct {
 	Since    time.Time     `json:"since"`
 	RetryAt  *time.Time    `json:"retry_at,omitempty"`
 	Problems []problemView `json:"problems"`
-	// Omitted is the number of further problems.
+	// Omitted is the number of problems that are not in Problems.
 	Omitted int `json:"omitted,omitempty"`
-	// Errors are those that are not problems of the configuration, such as a file that cannot be read.
+	// Errors are the other errors, such as that of a file that cannot be read.
 	Errors []string `json:"errors"`
 }
 
@@ -116,7 +116,7 @@ type problemView struct {
 	Path      string `json:"-"`
 }
 
-// Place returns "site.yaml:3:5", or nothing if the layer is not known.
+// Place returns "site.yaml:3:5", or "" if the layer is not known.
 func (p problemView) Place() string { return place(p.Layer, p.Line, p.Column) }
 
 func (h *Handler) configurationView(s *snapshot) *configurationView {
@@ -161,23 +161,23 @@ func newRejectedView(c *configfile.WatchStatus) *rejectedView {
 			string(p.Code), p.Layer, p.Line, p.Column, p.EventType, p.Topic, p.Field, p.Found, p.Want, p.Nearest, p.ConfigPath.String(),
 		})
 	}
-	v.Errors = append(v.Errors, besides(c.Err)...)
+	v.Errors = append(v.Errors, otherErrors(c.Err)...)
 	return v
 }
 
-// besides returns the errors that are joined with a ValidationError.
-func besides(err error) []string {
+// otherErrors returns the texts of the errors that are joined with a ValidationError.
+func otherErrors(err error) []string {
 	joined, ok := err.(interface{ Unwrap() []error }) // the structure of the error is wanted
 	if !ok {
 		if inner := errors.Unwrap(err); inner != nil {
-			return besides(inner)
+			return otherErrors(inner)
 		}
 		return nil
 	}
 	var texts []string
 	for _, e := range joined.Unwrap() {
 		if _, invalid := errors.AsType[*signalcast.ValidationError](e); invalid {
-			texts = append(texts, besides(e)...)
+			texts = append(texts, otherErrors(e)...)
 		} else {
 			texts = append(texts, e.Error())
 		}
@@ -194,7 +194,7 @@ func (h *Handler) apiConfiguration(q *request) {
 	q.writeJSON(http.StatusOK, h.configurationView(h.snapshot()))
 }
 
-// check reads the configuration again.
+// check runs Config.Check for at most checkTimeout.
 func (h *Handler) check(q *request) error {
 	ctx, cancel := context.WithTimeout(q.Context(), checkTimeout)
 	defer cancel()

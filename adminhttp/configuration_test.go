@@ -17,7 +17,7 @@ import (
 	"github.com/signalcast/signalcast/openedx"
 )
 
-// watched is a handler with a watcher of a base file and a site file.
+// watched returns a handler with a watcher of a base file and a site file.
 func watched(t *testing.T) (a *admin, site string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func write(t *testing.T, path, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// A route shows what each layer sets, and which layer counts.
+// The page of a route shows its settings in each layer, and which of them are overridden.
 func TestRouteShowsItsLayers(t *testing.T) {
 	t.Parallel()
 	a, site := watched(t)
@@ -66,7 +66,7 @@ func (a *admin) sample(eventType string) string {
 	return string(sample)
 }
 
-// The button reads the sources: faults are shown with their places, and the last good configuration stays.
+// Check shows problems with their places, and the last valid configuration stays in effect.
 func TestCheckShowsFaultsAndAppliesChanges(t *testing.T) {
 	t.Parallel()
 	a, site := watched(t)
@@ -88,7 +88,7 @@ func TestCheckShowsFaultsAndAppliesChanges(t *testing.T) {
 	require.Contains(t, a.get("configuration"), "<code>"+site+"</code>")
 }
 
-// Errors that have no place in a file are shown as they are.
+// Errors without a place in a file are shown too.
 func TestOtherErrorsOfTheConfigurationAreShown(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, func(c *adminhttp.Config) {

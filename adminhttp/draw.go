@@ -9,8 +9,8 @@ import (
 // rowHeight is the height of a row in the units of the drawing, whose width is 100.
 const rowHeight = 10
 
-// SVG draws the lines. The drawing is stretched to the height of the lists beside it. It has no text: the lists and the table
-// of routes say the same.
+// SVG returns the lines as a drawing, which the page stretches to the height of the lists beside it. Screen readers skip it,
+// since the table of routes has the same contents.
 func (m *flowMap) SVG() template.HTML {
 	var b strings.Builder
 	b.WriteString(`<svg class="lines" viewBox="0 0 100 ` + strconv.Itoa(m.Rows*rowHeight) + `" preserveAspectRatio="none" aria-hidden="true">`)
@@ -24,25 +24,24 @@ func (m *flowMap) SVG() template.HTML {
 		}
 	}
 	b.WriteString("\n</svg>")
-	return template.HTML(b.String()) //nolint:gosec // the parts are numbers and constants
+	return template.HTML(b.String()) //nolint:gosec // the parts are numbers, constants and keys of base32
 }
 
-// The chart of one hour.
+// The size of a chart, in its own units. A column is 30 s wide.
 const (
 	chartColumns = 120
 	chartHeight  = 40
 )
 
-// chart is the picture of one figure over the last hour.
+// chart is the graph of one figure over the last hour.
 type chart struct {
-	Title string
-	// Now and Peak are the last and the greatest value, in words.
-	Now, Peak string
+	Title     string
+	Now, Peak string // the present and the greatest value
 	SVG       template.HTML
 	Class     string
 }
 
-// charts draws the history of a snapshot.
+// charts returns the charts of the overview.
 func (s *snapshot) charts() []chart {
 	perSecond := func(f func(*sample) int64) []float64 {
 		return columns(s.samples, func(before, now *sample) float64 {
@@ -84,7 +83,7 @@ func columns(samples []sample, f func(before, now *sample) float64) []float64 {
 }
 
 func newChart(title, class, unit string, values []float64, now float64) chart {
-	var peak float64
+	peak := now
 	for _, v := range values {
 		peak = max(peak, v)
 	}
@@ -97,7 +96,7 @@ func newChart(title, class, unit string, values []float64, now float64) chart {
 	return chart{Title: title, Class: class, Now: format(now), Peak: format(peak), SVG: drawArea(values, peak)}
 }
 
-// drawArea draws values from 0 to peak as steps.
+// drawArea draws values from 0 to peak as steps. A negative value is a gap.
 func drawArea(values []float64, peak float64) template.HTML {
 	var area strings.Builder
 	open, level := false, ""

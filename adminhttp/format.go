@@ -3,10 +3,11 @@ package adminhttp
 import (
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// number returns n with commas between thousands.
+// number returns n with commas between thousands. The script formats numbers in the same way.
 func number(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	first := 0
@@ -45,7 +46,7 @@ func size(bytes int64) string {
 	}
 }
 
-// span returns a duration in words: "45 s", "12 min", "3 h 5 min", "2 d 4 h".
+// span returns a duration as text: "45 s", "12 min", "3 h 5 min", "2 d 4 h".
 func span(d time.Duration) string {
 	d = max(d, 0)
 	two := func(n time.Duration, unit string, rest time.Duration, restUnit string) string {
@@ -68,16 +69,31 @@ func span(d time.Duration) string {
 	}
 }
 
-// clock returns a time in UTC: with the date if it is another day than now.
+// clock returns a time in UTC, with its date if it is not today.
 func clock(t, now time.Time) string {
 	t, now = t.UTC(), now.UTC()
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
 		return t.Format(time.TimeOnly) + " UTC"
 	}
-	return t.Format("2006-01-02 15:04:05") + " UTC"
+	return t.Format(time.DateTime) + " UTC"
 }
 
-// address returns a relative address with one parameter.
+// maxErrorText is the longest text of an error of a backend or receiver on a page, in bytes.
+const maxErrorText = 500
+
+// errorText returns the text of err, shortened to maxErrorText. It is empty if err is nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	}
+	return text
+}
+
+// address returns the relative address of a page with one parameter.
 func address(page, name, value string) string {
 	return page + "?" + url.Values{name: {value}}.Encode()
 }

@@ -1,16 +1,14 @@
 package adminhttp
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 )
 
-// maxBody is the size of the largest request body.
+// maxBody is the size of the largest request body, in bytes.
 const maxBody = 1 << 20
 
 // Handler serves the admin page. It is safe for concurrent use.
@@ -24,25 +22,24 @@ type Handler struct {
 	origins   *http.CrossOriginProtection
 }
 
-// endpoint is one page or one resource of the JSON API. A nil method is not allowed.
+// endpoint is a page or a resource of the JSON API. ServeHTTP responds to a method that is nil with status 405.
 type endpoint struct {
 	get, post func(*request)
-	// operate is true if post needs Access.Operate.
-	operate bool
+	operate   bool // whether post needs Access.Operate
 }
 
-// request is a request with its permissions.
+// request is a request with its response writer and permissions.
 type request struct {
 	*http.Request
 
 	w      http.ResponseWriter
-	page   string // the path relative to the mount
+	page   string // the path relative to the mount, such as "routes"
 	access Access
 }
 
 // New returns a handler for c. The error joins a *ConfigError for each fault.
 //
-// The handler takes a sample of the counters every 10 s and keeps one hour of them. The caller must close it.
+// The handler samples the counters of the dispatcher every 10 s and keeps the samples of one hour. The caller must close it.
 func New(c Config) (*Handler, error) {
 	if faults := c.check(); len(faults) > 0 {
 		return nil, errors.Join(faults...)
@@ -78,14 +75,14 @@ func New(c Config) (*Handler, error) {
 		apiPrefix + "switch-on":     {post: h.apiSwitchOn, operate: true},
 		apiPrefix + "check":         {post: h.apiCheck, operate: true},
 	}
-	for _, name := range []string{styleSheet, script, iconFile} {
+	for name := range assetTypes {
 		h.endpoints[name] = endpoint{get: serveAsset}
 	}
 	h.history.start()
 	return h, nil
 }
 
-// Close stops taking samples. It does not wait for requests, and requests still work after it.
+// Close stops the goroutine that takes samples, and waits for it. The handler still serves requests, without new samples.
 func (h *Handler) Close() { h.history.close() }
 
 // ServeHTTP serves a page, a file of the pages, or a resource of the JSON API.
@@ -101,7 +98,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !strings.HasSuffix(r.URL.Path, "/") && q.page == "":
 		redirectToSlash(w, r)
-	case !found || !h.present(q.page):
+	case !found || !h.hasPage(q.page):
 		q.fail(&httpError{http.StatusNotFound, "no such page"})
 	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && e.get != nil:
 		e.get(q)
@@ -113,7 +110,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// post checks what all posts have in common, and serves the request.
+// post serves a POST request if it is permitted.
 func (h *Handler) post(q *request, e endpoint) {
 	if denied := h.permitPost(q, e.operate); denied != nil {
 		q.fail(denied)
@@ -134,11 +131,11 @@ func (e *endpoint) allowed() string {
 	}
 }
 
-// present reports whether the service has what a page shows.
-func (h *Handler) present(page string) bool {
+// hasPage reports whether the service has the outbox or the consumers that a page is for. It has all other pages.
+func (h *Handler) hasPage(page string) bool {
 	switch strings.TrimPrefix(page, apiPrefix) {
 	case "outbox":
-		return h.hasOutbox()
+		return h.config.Outbox != nil || len(h.config.Relays) > 0
 	case "consumers":
 		return len(h.config.Consumers) > 0
 	default:
@@ -146,10 +143,8 @@ func (h *Handler) present(page string) bool {
 	}
 }
 
-func (h *Handler) hasOutbox() bool { return h.config.Outbox != nil || len(h.config.Relays) > 0 }
-
-// pageOf returns the part of a path that names a page, relative to an unknown mount: its last segment, or
-// the last three below apiPrefix.
+// pageOf returns the part of a path that names a page: the last segment, with apiPrefix if it precedes the segment.
+// The handler does not know the path that it is mounted at.
 func pageOf(urlPath string) string {
 	dir, name := path.Split(urlPath)
 	if strings.HasSuffix(dir, "/"+apiPrefix) || dir == apiPrefix {
@@ -158,11 +153,10 @@ func pageOf(urlPath string) string {
 	return name
 }
 
-// redirectToSlash redirects to the same path with a slash, without which relative links would not work.
+// redirectToSlash redirects to the same path with a slash at the end. Relative links need it.
 func redirectToSlash(w http.ResponseWriter, r *http.Request) {
-	full, _, _ := strings.Cut(r.RequestURI, "?")
-	to := (&url.URL{Path: path.Base(full) + "/"}).String()
-	w.Header().Set("Location", to)
+	full, _, _ := strings.Cut(r.RequestURI, "?") // escaped
+	w.Header().Set("Location", "./"+path.Base(full)+"/")
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
@@ -181,14 +175,14 @@ func (q *request) write(status int, contentType string, body []byte) {
 	_, _ = q.w.Write(body) //nolint:gosec // escaped by html/template or json; an error means that the client has gone
 }
 
-// isAPI reports whether the answer is JSON.
+// isAPI reports whether the response is JSON.
 func (q *request) isAPI() bool { return strings.HasPrefix(q.page, apiPrefix) }
 
-// fail answers with an error.
-func (q *request) fail(denied *httpError) {
+// fail responds with an error.
+func (q *request) fail(e *httpError) {
 	if q.isAPI() {
-		q.writeJSON(denied.status, apiError{Error: denied.text})
+		q.writeJSON(e.status, apiError{Error: e.text})
 		return
 	}
-	q.write(denied.status, "text/plain; charset=utf-8", append(bytes.TrimSpace([]byte(denied.text)), '\n'))
+	q.write(e.status, "text/plain; charset=utf-8", []byte(e.text+"\n"))
 }

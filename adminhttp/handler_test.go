@@ -2,13 +2,17 @@ package adminhttp_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/adminhttp"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/outbox"
@@ -25,7 +29,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 	})
 	require.EqualError(t, err, `adminhttp: Dispatcher: found nil; want the dispatcher to show
 adminhttp: Registry: found nil; want the registry of the dispatcher
-adminhttp: Configuration: found nil beside Check; want both, since the page shows what the check has found
+adminhttp: Configuration: found nil beside Check; want both, since the page shows the result of Check
 adminhttp: Relays: found nil for "r"; want a relay
 adminhttp: Consumers: found nil for "c"; want a consumer`)
 	var fault *adminhttp.ConfigError
@@ -37,8 +41,8 @@ adminhttp: Consumers: found nil for "c"; want a consumer`)
 	require.EqualError(t, err, `adminhttp: TopicPrefix: found "test" and the topic "prod-badges"; want the prefix given to WithTopicPrefix`)
 }
 
-// Every answer has the headers that keep a browser from running or loading what is not of the page. The pages obey them: they have no
-// style or script of their own and no address of another host.
+// Every response has the headers that make a browser run and load only the files of the page. The pages obey them: they have no
+// inline style or script and no address of another host.
 func TestPagesObeyTheirSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
@@ -93,6 +97,71 @@ func TestHandlerIsMountedAnywhere(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.Code, "the last segment names the page")
 }
 
+// The address of the page without its slash redirects to the one with it. The redirect never leaves the host.
+func TestAddressWithoutSlashIsRedirected(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t, nil)
+	for uri, to := range map[string]string{
+		"/ops":              "./ops/",
+		"/ops?q=x":          "./ops/",
+		"/a%2Fb":            "./a%2Fb/",
+		"//evil.example":    "./evil.example/",
+		"/https:evil":       "./https:evil/",
+		`/\evil.example`:    `./\evil.example/`,
+		"/deep/er/mount%20": "./mount%20/",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL.Path, r.RequestURI = "", uri // as http.StripPrefix leaves them
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		require.Equal(t, http.StatusPermanentRedirect, w.Code, uri)
+		require.Equal(t, to, w.Header().Get("Location"), uri)
+	}
+}
+
+// Pages are served while events are sent, routes are switched and the configuration is reloaded, without data races.
+func TestPagesAreServedDuringChanges(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t, nil)
+	var changes sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	change := func(f func() error) {
+		changes.Go(func() {
+			for ctx.Err() == nil {
+				assert.NoError(t, f())
+			}
+		})
+	}
+	sample := []byte(a.sample(badge))
+	change(func() error { return a.registry.SendJSON(t.Context(), badge, sample) })
+	change(func() error {
+		return errors.Join(a.dispatcher.SwitchOff(signalcast.Switch{EventType: created, Reason: "x"}), a.dispatcher.SwitchOn(created, "", ""))
+	})
+	more := config()
+	more[badge]["more"] = topic(true, "badge.uuid")
+	change(func() error {
+		_, err := a.dispatcher.Reload(t.Context(), more)
+		_, back := a.dispatcher.Reload(t.Context(), config())
+		return errors.Join(err, back)
+	})
+	var readers sync.WaitGroup
+	for range 3 {
+		readers.Go(func() {
+			for range 2 {
+				for _, page := range pages {
+					assert.Equal(t, http.StatusOK, a.do(http.MethodGet, page, "", nil).Code, page)
+				}
+				for _, resource := range resources {
+					assert.Equal(t, http.StatusOK, a.do(http.MethodGet, "api/v1/"+resource, "", nil).Code, resource)
+				}
+			}
+		})
+	}
+	readers.Wait()
+	stop()
+	changes.Wait()
+}
+
 func TestUnknownPagesAndMethods(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
@@ -107,7 +176,7 @@ func TestUnknownPagesAndMethods(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.do(http.MethodHead, "", "", nil).Code)
 }
 
-// The files are as small as a page for the night should be.
+// The files of the pages load fast over a slow connection.
 func TestFilesAreSmall(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)

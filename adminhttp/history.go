@@ -7,18 +7,17 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// The history.
 const (
 	sampleEvery = 10 * time.Second
 	historyTime = time.Hour
 	maxSamples  = int(historyTime/sampleEvery) + 1
 )
 
-// sample is what the dispatcher counted until one moment.
+// sample has the totals of the dispatcher at one moment.
 type sample struct {
-	at                                       time.Time
-	delivered, failed, rejected, suppressed  int64
-	pending, bufferMessages, bufferedMaximum int64
+	at                                      time.Time
+	delivered, failed, rejected, suppressed int64
+	pending, bufferMessages, bufferMax      int64
 }
 
 // routeKey identifies a route or a dead-letter topic.
@@ -26,14 +25,11 @@ type routeKey struct {
 	eventType, topic string
 }
 
-// routeCounts are the messages of each route that were sent until one moment.
-type routeCounts struct {
-	at   time.Time
-	sent map[routeKey]int64
-}
+// routeCounts are the numbers of messages that were sent, by route.
+type routeCounts map[routeKey]int64
 
-// history keeps samples of the counters: of the totals for one hour, and of the routes for the time that rates are the average of.
-// One goroutine takes them, so that an hour is there when the page is opened.
+// history keeps the totals of the last hour, and the counts of the routes at the last two samples. One goroutine takes the
+// samples, so that a page shows the hour before it was opened.
 type history struct {
 	dispatcher *signalcast.Dispatcher
 	stop       chan struct{}
@@ -49,7 +45,7 @@ func newHistory(d *signalcast.Dispatcher) *history {
 	return &history{dispatcher: d, stop: make(chan struct{}), done: make(chan struct{})}
 }
 
-// start takes the first sample, and others every sampleEvery until close.
+// start takes a sample at once, and then every sampleEvery until close.
 func (h *history) start() {
 	h.take()
 	go func() {
@@ -74,9 +70,9 @@ func (h *history) close() {
 
 func (h *history) take() {
 	now := takeSample(time.Now(), h.dispatcher.Stats(), h.dispatcher.Health())
-	counts := routeCounts{now.at, map[routeKey]int64{}}
+	counts := routeCounts{}
 	for _, s := range h.dispatcher.RouteStats() {
-		counts.sent[routeKey{s.EventType, s.Topic}] += sent(&s)
+		counts[routeKey{s.EventType, s.Topic}] += sent(&s)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,7 +80,7 @@ func (h *history) take() {
 		h.samples = h.samples[:copy(h.samples, h.samples[1:])]
 	}
 	h.samples = append(h.samples, now)
-	if h.routes[1].sent == nil {
+	if h.routes[1] == nil {
 		h.routes[1] = counts
 	}
 	h.routes = [2]routeCounts{h.routes[1], counts}
@@ -93,22 +89,22 @@ func (h *history) take() {
 func takeSample(at time.Time, s signalcast.Stats, health signalcast.Health) sample {
 	return sample{
 		at: at, delivered: s.Delivered + s.Stored, failed: s.Failed, rejected: s.Rejected, suppressed: s.Suppressed,
-		pending: s.Pending, bufferMessages: int64(health.Buffer.Messages), bufferedMaximum: int64(health.Buffer.MaxMessages),
+		pending: s.Pending, bufferMessages: int64(health.Buffer.Messages), bufferMax: int64(health.Buffer.MaxMessages),
 	}
 }
 
-// sent returns how many messages of a route have left: to the broker or to the outbox.
+// sent returns how many messages of a route were delivered, or stored in the outbox.
 func sent(s *signalcast.RouteStats) int64 { return s.Delivered + s.Stored }
 
-// window is the time that rates are the average of.
+// window is the interval over which rates are averaged: from the last sample but one until now.
 type window struct {
-	base    sample
-	routes  routeCounts
-	seconds float64
+	base    sample      // at the start
+	routes  routeCounts // at the start
+	seconds float64     // at least 1
 }
 
-// last returns the samples, the oldest first, and the window until now.
-func (h *history) last(now time.Time) ([]sample, window) {
+// recent returns the samples, the oldest first, and the window until now.
+func (h *history) recent(now time.Time) ([]sample, window) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	samples := append([]sample(nil), h.samples...)
@@ -117,7 +113,7 @@ func (h *history) last(now time.Time) ([]sample, window) {
 	return samples, w
 }
 
-// rate returns the average per second of a counter.
+// rate returns the average rate of a counter per second.
 func (w *window) rate(before, now int64) float64 {
 	return float64(max(now-before, 0)) / w.seconds
 }

@@ -7,15 +7,14 @@ import (
 	"strings"
 )
 
-// flowMap is the picture of event types on the left, topics on the right, and lines between them. Every row has the
-// same height, so that lists of text at both sides fit the lines.
+// flowMap is the map of the overview: event types on the left, topics on the right, and a line for each route. All rows
+// have the same height, so the ends of a line are at known places.
 type flowMap struct {
-	Left  []mapRow  // event types, with a heading before each group
-	Right []mapCell // topics; empty cells are between them
-	Lines []mapLine
-	Rows  int
-	// Unrouted are the event types without a topic, with the number of their events.
-	Unrouted []unroutedType
+	Left     []mapRow  // event types, with a heading before each group
+	Right    []mapCell // topics; empty cells are between them
+	Lines    []mapLine
+	Rows     int
+	Unrouted []unroutedType // not drawn, but listed
 }
 
 // mapRow is a heading, or an event type.
@@ -25,25 +24,23 @@ type mapRow struct {
 	mapCell
 }
 
-// mapCell is what both sides show of their routes.
+// mapCell is an event type on the left, or a topic on the right, with the sum of its routes.
 type mapCell struct {
-	Full string // the event type or topic; empty for an empty cell
-	// Keys are the routes whose rates are added.
-	Keys  []string
-	Rate  float64
-	State state
+	Full  string   // the event type or topic; empty for an empty cell
+	Keys  []string // of its routes
+	Rate  float64  // the sum of their rates
+	State state    // the one that needs the most attention
 }
 
 // Quiet reports whether the state needs no attention.
 func (c *mapCell) Quiet() bool { return c.State.Quiet() }
 
-// EventTypeLink returns the address of the route of an event type, or of the list of its routes.
+// EventTypeLink returns the address of the only route of an event type, or of the list of its routes.
 func (c *mapCell) EventTypeLink() string { return c.link("event_type") }
 
-// TopicLink returns the address of the route to a topic, or of the list of its routes.
+// TopicLink returns the address of the only route to a topic, or of the list of its routes.
 func (c *mapCell) TopicLink() string { return c.link("topic") }
 
-// link returns the address of the only route, or of a list of routes.
 func (c *mapCell) link(parameter string) string {
 	if len(c.Keys) == 1 {
 		return "route?key=" + c.Keys[0]
@@ -55,27 +52,25 @@ func (c *mapCell) link(parameter string) string {
 type mapLine struct {
 	Key      string
 	From, To int // rows
-	Width    int // class of the rate, 0 to 5
+	Width    int // the width class, 0 to 5
 	State    state
 }
 
+// unroutedType is an event type without a configured topic.
 type unroutedType struct {
 	EventType string
-	Events    int64
+	Events    int // that were sent
 }
 
-// EventCount returns the number of events.
-func (u unroutedType) EventCount() int { return int(u.Events) }
-
-// layOut places the routes of a snapshot. eventTypes are all registered event types, sorted.
+// layOut returns the map of the routes of a snapshot. eventTypes are all registered event types, sorted.
 func layOut(s *snapshot, eventTypes []string) *flowMap {
 	m := &flowMap{}
 	byTopic := map[string]*placedTopic{}
 	group := ""
 	for _, eventType := range withRoutes(s, eventTypes) {
-		routes := s.mapped(eventType)
+		routes := s.configuredRoutes(eventType)
 		if len(routes) == 0 {
-			m.Unrouted = append(m.Unrouted, unroutedType{eventType, s.unrouted[eventType]})
+			m.Unrouted = append(m.Unrouted, unroutedType{eventType, int(s.unrouted[eventType])})
 			continue
 		}
 		heading, name := splitName(eventType)
@@ -111,12 +106,13 @@ func withRoutes(s *snapshot, eventTypes []string) []string {
 	return slices.Compact(all)
 }
 
-// mapped returns the routes of an event type that the map shows: those of the configuration.
-func (s *snapshot) mapped(eventType string) []route {
+// configuredRoutes returns the routes of an event type that are part of the configuration.
+func (s *snapshot) configuredRoutes(eventType string) []route {
 	var list []route
-	for _, r := range s.ofEventType(eventType) {
-		if r.state != stateDead && r.state != stateRemoved {
-			list = append(list, r)
+	i, _ := slices.BinarySearchFunc(s.routes, eventType, func(r route, e string) int { return cmp.Compare(r.EventType, e) })
+	for ; i < len(s.routes) && s.routes[i].EventType == eventType; i++ {
+		if s.routes[i].state.configured() {
+			list = append(list, s.routes[i])
 		}
 	}
 	return list
@@ -132,33 +128,34 @@ func (c *mapCell) add(r *route) {
 	}
 }
 
-// placedTopic is a topic beside the average of its event types.
+// placedTopic is a topic and the row that it is placed in.
 type placedTopic struct {
 	mapCell
 
-	sum int // of the rows of its routes
+	sum int // of the rows of its event types
 	row int
 }
 
-func (t *placedTopic) wanted() float64 { return float64(t.sum) / float64(len(t.Keys)) }
+// average returns the average row of the event types.
+func (t *placedTopic) average() float64 { return float64(t.sum) / float64(len(t.Keys)) }
 
-// placeTopics puts each topic into the free row nearest to its event types, in the order of their averages, so that
-// few lines cross.
+// placeTopics places each topic near the average row of its event types, in the order of these averages, so that few
+// lines cross.
 func (m *flowMap) placeTopics(byTopic map[string]*placedTopic) {
 	topics := make([]*placedTopic, 0, len(byTopic))
 	for _, t := range byTopic {
 		topics = append(topics, t)
 	}
 	slices.SortFunc(topics, func(a, b *placedTopic) int {
-		return cmp.Or(cmp.Compare(a.wanted(), b.wanted()), cmp.Compare(a.Full, b.Full))
+		return cmp.Or(cmp.Compare(a.average(), b.average()), cmp.Compare(a.Full, b.Full))
 	})
 	m.Rows = max(len(m.Left), len(topics))
-	next := 0
+	next := 0 // the first free row
 	for _, t := range topics {
-		t.row = max(next, int(math.Round(t.wanted())))
+		t.row = max(next, int(math.Round(t.average())))
 		next = t.row + 1
 	}
-	limit := m.Rows
+	limit := m.Rows // topics that were placed below the last row move up
 	for _, t := range slices.Backward(topics) {
 		limit--
 		t.row = min(t.row, limit)
@@ -176,15 +173,15 @@ func (m *flowMap) placeTopics(byTopic map[string]*placedTopic) {
 		m.Lines[i].To = rowOf[m.Lines[i].Key]
 	}
 	// lines that need attention are drawn last, above the others
-	slices.SortStableFunc(m.Lines, func(a, b mapLine) int { return cmp.Compare(drawnAt(a.State), drawnAt(b.State)) })
+	slices.SortStableFunc(m.Lines, func(a, b mapLine) int { return cmp.Compare(drawingOrder(a.State), drawingOrder(b.State)) })
 }
 
-func drawnAt(s state) int {
+func drawingOrder(s state) int {
 	return slices.Index([]state{stateDisabled, stateIdle, stateDelivering, stateOff, stateTrouble}, s)
 }
 
-// splitName splits an event type of at least four parts behind its third, which groups it:
-// "org.openedx.learning" and "badge.awarded.v1".
+// splitName splits an event type into the group of its first three parts and the rest: "org.openedx.learning" and
+// "badge.awarded.v1". An event type with fewer than four parts has no group.
 func splitName(eventType string) (group, name string) {
 	parts := strings.SplitN(eventType, ".", 4)
 	if len(parts) < 4 {
@@ -193,7 +190,8 @@ func splitName(eventType string) (group, name string) {
 	return strings.Join(parts[:3], "."), parts[3]
 }
 
-// widthOf returns the class of a line: 0 without messages, then one class more for each power of ten.
+// widthOf returns the width class of a line: 0 without messages, 1 up to one message per second, and one more for
+// each power of ten, at most 5.
 func widthOf(rate float64) int {
 	if rate <= 0 {
 		return 0

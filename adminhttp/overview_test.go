@@ -49,11 +49,13 @@ func TestServiceThatPublishesNothingSaysSo(t *testing.T) {
 	require.Equal(t, "Publishes nothing: no route is enabled.", a.state())
 }
 
-// Rates are the average since the last sample but one.
+// Rates are averages since the last sample but one.
 func TestRatesCountTheLastSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAdmin(t, nil)
+		require.NoError(t, a.send(created))
+		require.Contains(t, a.get(""), `1.0/s <small>now</small></span><span>1.0/s <small>at most</small>`, "the peak is never below the present value")
 		time.Sleep(100 * time.Second)
 		for range 30 {
 			require.NoError(t, a.send(created))
@@ -112,7 +114,7 @@ func TestMapIsLaidOut(t *testing.T) {
 	require.LessOrEqual(t, len(a.get("api/v1/live")), 30_000)
 }
 
-// The table of routes is filtered and sorted by its address.
+// The query filters and sorts the table of routes.
 func TestRoutesAreFilteredAndSorted(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
@@ -140,7 +142,7 @@ func TestRoutesAreFilteredAndSorted(t *testing.T) {
 	require.Contains(t, a.get("routes?q=enrollment&sort=topic"), "2 of 3 routes")
 }
 
-// The failures are shown in groups, with what the fate means.
+// Failures are shown in groups, with the meaning of their fates.
 func TestFailuresAreShown(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)

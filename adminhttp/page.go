@@ -16,17 +16,16 @@ var templateFiles embed.FS
 //go:embed assets
 var assetFiles embed.FS
 
-// page is what every page shows.
+// page has the data of a page, and of the header and footer around it.
 type page struct {
 	Service  string
-	Name     string // of the page, relative to the mount
 	Title    string
 	Nav      []navItem
 	Summary  summary
 	Shape    string
 	Operate  bool
 	At       time.Time
-	Failures int // groups
+	Failures int // groups of failures, for the number in the navigation
 	Data     any
 }
 
@@ -83,10 +82,10 @@ func parseTemplates() (templates, error) {
 	return parsed, nil
 }
 
-// show writes a page. title is empty for the overview.
+// show responds with a page. title is empty for the overview.
 func (h *Handler) show(q *request, status int, name, title string, s *snapshot, data any) {
 	p := &page{
-		Service: h.config.Service, Name: name, Title: title, Nav: h.nav(q.page), Summary: s.summarize(), Shape: s.shape(),
+		Service: h.config.Service, Title: title, Nav: h.nav(q.page), Summary: s.summarize(), Shape: s.shape(),
 		Operate: q.access.Operate, At: s.at, Failures: s.failures, Data: data,
 	}
 	var body bytes.Buffer
@@ -106,10 +105,10 @@ func (h *Handler) nav(current string) []navItem {
 		{Name: "switches", Title: "Switches"},
 		{Name: "configuration", Title: "Configuration"},
 	}
-	if h.present("outbox") {
+	if h.hasPage("outbox") {
 		items = append(items, navItem{Name: "outbox", Title: "Outbox"})
 	}
-	if h.present("consumers") {
+	if h.hasPage("consumers") {
 		items = append(items, navItem{Name: "consumers", Title: "Consumers"})
 	}
 	for i := range items {
@@ -118,26 +117,19 @@ func (h *Handler) nav(current string) []navItem {
 	return items
 }
 
-// The files that the pages use.
-const (
-	styleSheet = "admin.css"
-	script     = "admin.js"
-	iconFile   = "icon.svg"
-)
+// assetTypes are the content types of the files that the pages use.
+var assetTypes = map[string]string{ //nolint:gochecknoglobals // constant
+	"admin.css": "text/css; charset=utf-8",
+	"admin.js":  "text/javascript; charset=utf-8",
+	"icon.svg":  "image/svg+xml",
+}
 
-// serveAsset serves one of the files that the pages use.
+// serveAsset serves a file of assetTypes.
 func serveAsset(q *request) {
 	body, err := assetFiles.ReadFile(path.Join("assets", q.page))
 	if err != nil {
-		q.fail(&httpError{http.StatusNotFound, "no such file"})
+		q.fail(&httpError{http.StatusInternalServerError, "the file cannot be read: " + err.Error()})
 		return
 	}
-	contentType := "text/css; charset=utf-8"
-	switch q.page {
-	case script:
-		contentType = "text/javascript; charset=utf-8"
-	case iconFile:
-		contentType = "image/svg+xml"
-	}
-	q.write(http.StatusOK, contentType, body)
+	q.write(http.StatusOK, assetTypes[q.page], body)
 }

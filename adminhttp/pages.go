@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/signalcast/signalcast"
 )
 
-// overviewView is the first page.
+// overviewView is the response of api/v1/overview.
 type overviewView struct {
 	liveView
 
@@ -19,7 +18,7 @@ type overviewView struct {
 	Unrouted map[string]int64 `json:"unrouted"`
 }
 
-// overviewPage is what the first page shows besides.
+// overviewPage has the data of the overview.
 type overviewPage struct {
 	*liveView
 
@@ -29,9 +28,9 @@ type overviewPage struct {
 	Concerns []concern
 }
 
-// concern is the trouble of several topics with the same error.
+// concern is a group of troubles with the same error.
 type concern struct {
-	Topics string // at most maxNamed of them
+	Topics string // their names, at most maxNamed
 	Since  time.Time
 	Error  string
 }
@@ -90,7 +89,7 @@ func (h *Handler) eventTypes() []string {
 	return names
 }
 
-// routesView is the table of routes.
+// routesView has the data of the routes page.
 type routesView struct {
 	// Filter is in the address, so that a selection can be sent to others.
 	Filter routesFilter `json:"filter"`
@@ -107,12 +106,12 @@ type routesFilter struct {
 	Sort      string `json:"sort"`
 }
 
-// States are the states to choose from.
+// States returns the states to choose from.
 func (routesFilter) States() []state {
 	return []state{stateDelivering, stateIdle, stateTrouble, stateOff, stateDisabled, stateDead, stateRemoved}
 }
 
-// Sorts are the columns to sort by.
+// Sorts returns the columns to sort by.
 func (routesFilter) Sorts() []string {
 	return []string{"event type", "topic", "rate", "sent", "pending", "failed", "suppressed"}
 }
@@ -150,10 +149,10 @@ func (h *Handler) routes(q *request) {
 
 func (h *Handler) apiRoutes(q *request) { q.writeJSON(http.StatusOK, h.routesView(q, h.snapshot())) }
 
-// failuresView are the groups of failures.
+// failuresView has the data of the failures page.
 type failuresView struct {
 	Failures []failureView `json:"failures"`
-	// Unrouted counts events that were sent and published nowhere.
+	// Unrouted counts the events without an enabled topic, by event type.
 	Unrouted map[string]int64 `json:"unrouted"`
 }
 
@@ -166,7 +165,7 @@ func (h *Handler) apiFailures(q *request) {
 	q.writeJSON(http.StatusOK, failuresView{h.failureViews(""), h.config.Registry.Unrouted()})
 }
 
-// routeDetails is the page of one route.
+// routeDetails is the response of api/v1/route.
 type routeDetails struct {
 	routeView
 
@@ -185,7 +184,7 @@ type routeDetails struct {
 	Failures    []failureView `json:"failures"`
 }
 
-// routeDetails returns the route that a request names by its key, or by event type and topic, or nil.
+// routeDetails returns the route that a query names by key, or by event type and topic. It returns nil if no route matches.
 func (h *Handler) routeDetails(q *request, s *snapshot) *routeDetails {
 	form := q.URL.Query()
 	key := form.Get("key")
@@ -216,12 +215,11 @@ func schemaText(s *signalcast.Schema) string {
 	return s.Text
 }
 
-// routePage is what the page of a route shows.
+// routePage has the data of the page of a route.
 type routePage struct {
 	*routeDetails
 
-	// Form is the form to switch the route off.
-	Form switchForm
+	Form switchForm // to switch the route off
 }
 
 func (h *Handler) route(q *request) {
@@ -231,7 +229,6 @@ func (h *Handler) route(q *request) {
 		q.fail(&httpError{http.StatusNotFound, "no such route; want one of the page routes"})
 		return
 	}
-	// routes without a configuration cannot be switched
 	form := switchForm{switchInput: switchInput{EventType: d.EventType, Topic: d.Topic}, Fixed: true}
 	h.show(q, http.StatusOK, "route", "Route", s, routePage{d, form})
 }
@@ -245,7 +242,5 @@ func (h *Handler) apiRoute(q *request) {
 	q.writeJSON(http.StatusOK, d)
 }
 
-// Switchable reports whether the route is part of the configuration.
-func (d *routeDetails) Switchable() bool {
-	return !slices.Contains([]state{stateDead, stateRemoved}, d.State)
-}
+// Switchable reports whether the route can be switched off. A route that is not configured cannot.
+func (d *routeDetails) Switchable() bool { return d.State.configured() }

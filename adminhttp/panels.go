@@ -11,14 +11,14 @@ import (
 	"github.com/signalcast/signalcast/outbox"
 )
 
-// outboxTimeout bounds the question to the database.
+// outboxTimeout bounds the query of the outbox page.
 const outboxTimeout = 2 * time.Second
 
-// outboxView is the page of the outbox and its relays.
+// outboxView has the data of the outbox page.
 type outboxView struct {
-	// Status is nil if the service does not show it, or if Error is not empty.
+	// Status is nil if Config.Outbox is nil or failed.
 	Status *outboxStatus `json:"status,omitempty"`
-	// Error says why the database gave no answer.
+	// Error is the error of Config.Outbox, or empty.
 	Error  string      `json:"error,omitempty"`
 	Relays []relayView `json:"relays"`
 }
@@ -64,7 +64,7 @@ func (h *Handler) outboxView(q *request) outboxView {
 	defer cancel()
 	status, err := h.config.Outbox(ctx)
 	if err != nil {
-		v.Error = err.Error()
+		v.Error = errorText(err)
 		return v
 	}
 	v.Status = newOutboxStatus(&status)
@@ -85,7 +85,7 @@ func (h *Handler) outbox(q *request) {
 
 func (h *Handler) apiOutbox(q *request) { q.writeJSON(http.StatusOK, h.outboxView(q)) }
 
-// consumersView is the page of the consumers.
+// consumersView has the data of the consumers page.
 type consumersView struct {
 	Consumers []consumerView `json:"consumers"`
 }
@@ -156,11 +156,7 @@ func newConsumerView(name string, c *consume.Consumer) consumerView {
 		v.Feeds = append(v.Feeds, feedView{f.Topic, f.Partition, f.Lag, f.Pending, timeOrNil(f.Oldest), f.Draining})
 	}
 	for _, r := range status.Retrying {
-		shown := retryingView{Position: r.Position, EventType: r.EventType, Since: r.Since.UTC(), Next: r.Next.UTC(), Attempts: r.Attempts}
-		if r.Err != nil {
-			shown.Error = r.Err.Error()
-		}
-		v.Retrying = append(v.Retrying, shown)
+		v.Retrying = append(v.Retrying, retryingView{r.Position, r.EventType, r.Since.UTC(), r.Next.UTC(), r.Attempts, errorText(r.Err)})
 	}
 	for _, t := range status.Troubles {
 		v.Troubles = append(v.Troubles, troubleOf(t))

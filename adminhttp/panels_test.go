@@ -19,7 +19,7 @@ import (
 	store "github.com/signalcast/signalcast/outbox/memory"
 )
 
-// The consumers' page shows what is read, what waits for its next attempt and why.
+// The consumers page shows the messages that wait for their next attempt, with the errors.
 func TestConsumersAreShown(t *testing.T) {
 	t.Parallel()
 	bus := memory.New()
@@ -29,7 +29,9 @@ func TestConsumersAreShown(t *testing.T) {
 		require.NoError(t, registry.Register(openedx.Signals()...))
 		var err error
 		consumer, err = consume.New(registry, source.NewSource(bus, "catalog", "prod-badges"), consume.Config{
-			Grace: time.Millisecond, HandleAll: true, Handle: func(context.Context, *signalcast.Received) error { return errors.New("the database is away") },
+			Grace: time.Millisecond, HandleAll: true, Handle: func(context.Context, *signalcast.Received) error {
+				return errors.New("the database is away" + strings.Repeat("!", 1000))
+			},
 		})
 		require.NoError(t, err)
 		c.Consumers = map[string]*consume.Consumer{"catalog-reader": consumer}
@@ -46,6 +48,7 @@ func TestConsumersAreShown(t *testing.T) {
 		return strings.Contains(a.get("consumers"), "the database is away")
 	}, 20*time.Second, time.Millisecond)
 	page := a.get("consumers")
+	require.LessOrEqual(t, strings.Count(page, "!"), 500, "a long error is shortened")
 	require.Contains(t, page, "Running as group <b>catalog</b>.")
 	require.Contains(t, page, "Waiting for the next attempt")
 	require.Contains(t, a.get("api/v1/consumers"), `"event_type":"`+badge+`"`)
@@ -53,7 +56,7 @@ func TestConsumersAreShown(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// The outbox page shows the rows and the relays, and says why the database does not answer.
+// The outbox page shows the rows and the relays, or the error of the database.
 func TestOutboxIsShown(t *testing.T) {
 	t.Parallel()
 	s := store.New()

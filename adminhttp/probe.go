@@ -9,20 +9,20 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Live returns a probe that answers 200 as long as the process serves requests.
+// Live returns a probe that responds with status 200 as long as the process serves requests.
 func Live() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		probed(w, http.StatusOK, "live")
 	})
 }
 
-// Ready returns a probe that answers 200, or 503 after the dispatcher was closed.
+// Ready returns a probe that responds with status 200, or with 503 after d was closed.
 //
-// If failAfter is positive, the probe also answers 503 while a topic has been in trouble for longer. The default should
-// be 0. An orchestrator that takes services out of rotation for the outage of a broker turns it into an outage of the
-// service, and one that restarts them loses the messages that wait in the buffer.
+// If failAfter is positive, the probe also responds with 503 while a topic has been in trouble for longer than that. Prefer 0.
+// With a positive value, an orchestrator that stops sending requests to the service turns the outage of a broker into an outage
+// of the service. An orchestrator that restarts the service loses the messages in its buffer.
 //
-// The probe never asks a broker. It answers every client, and tells no names.
+// The probe does no I/O. It permits every client, and its response contains no names.
 func Ready(d *signalcast.Dispatcher, failAfter time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		health := d.Health()

@@ -30,7 +30,7 @@ func (b *troubled) Troubles() []signalcast.Trouble {
 	return []signalcast.Trouble{{Topic: "badges", Since: b.since, Err: errors.New("dial tcp 192.0.2.1:6379: connection refused")}}
 }
 
-func TestReadinessNeverDependsOnABrokerUnlessItShould(t *testing.T) {
+func TestReadinessDependsOnTroublesOnlyWithFailAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		backend := &troubled{Backend: memory.New()}

@@ -13,7 +13,7 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// snapshot is the state of the dispatcher at one moment. It contains no event data.
+// snapshot is the state of the dispatcher at one moment. It contains no event data. Every page is made from one.
 type snapshot struct {
 	at            time.Time
 	stats         signalcast.Stats
@@ -24,7 +24,7 @@ type snapshot struct {
 	samples       []sample
 	rates         rates
 	allTroubled   bool // whether every enabled route is in trouble
-	failures      int  // groups
+	failures      int  // groups of failures
 }
 
 // rates are messages per second.
@@ -55,7 +55,7 @@ func (h *Handler) snapshot() *snapshot {
 		s.configuration = h.config.Configuration()
 	}
 	var w window
-	s.samples, w = h.history.last(s.at)
+	s.samples, w = h.history.recent(s.at)
 	now := takeSample(s.at, s.stats, s.health)
 	s.samples = append(s.samples, now)
 	s.rates = rates{
@@ -66,7 +66,7 @@ func (h *Handler) snapshot() *snapshot {
 	return s
 }
 
-// addRoutes joins routes with their counts.
+// addRoutes adds routes with their counts, and the dead-letter topics and removed routes that have counts.
 func (s *snapshot) addRoutes(routes []signalcast.Route, stats []signalcast.RouteStats, w *window) {
 	known := make(map[routeKey]signalcast.Route, len(routes))
 	for _, r := range routes {
@@ -76,7 +76,7 @@ func (s *snapshot) addRoutes(routes []signalcast.Route, stats []signalcast.Route
 	add := func(r route) {
 		key := routeKey{r.stats.EventType, r.stats.Topic}
 		r.EventType, r.Topic, r.key = key.eventType, key.topic, shortKey(key)
-		r.rate = w.rate(w.routes.sent[key], sent(&r.stats))
+		r.rate = w.rate(w.routes[key], sent(&r.stats))
 		s.classify(&r)
 		s.routes = append(s.routes, r)
 	}
@@ -111,7 +111,7 @@ func (s *snapshot) addRoutes(routes []signalcast.Route, stats []signalcast.Route
 	s.allTroubled = enabled > 0 && troubled == enabled
 }
 
-// classify sets the state of a route and what causes it.
+// classify sets the state of a route, and the trouble and switches that explain it.
 func (s *snapshot) classify(r *route) {
 	for i := range s.health.Troubles {
 		if t := &s.health.Troubles[i]; (t.Topic == r.Topic || t.Topic == "") && r.trouble == nil && r.state != stateRemoved {
@@ -140,7 +140,7 @@ func (s *snapshot) classify(r *route) {
 	}
 }
 
-// unused reports whether the route is a dead-letter topic without messages. Lists leave it out.
+// unused reports whether the route is a dead-letter topic without messages. Lists omit it.
 func (r *route) unused() bool {
 	return r.state == stateDead && r.stats.Accepted+r.stats.Rejected == 0
 }
@@ -149,7 +149,8 @@ func covers(w *signalcast.Switch, eventType, topic string) bool {
 	return (w.EventType == "" || w.EventType == eventType) && (w.Topic == "" || w.Topic == topic)
 }
 
-// shortKey returns a short text that identifies a route in addresses. It is the same in every process.
+// shortKey returns a short text that identifies a route in addresses. It is the same in every process. Its letters need
+// no escaping.
 func shortKey(k routeKey) string {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(k.eventType + "\x00" + k.topic)) // never fails
@@ -166,7 +167,7 @@ func (s *snapshot) find(key string) *route {
 	return nil
 }
 
-// shape identifies what the pages show besides figures. If it changes, the script loads the page again.
+// shape returns a hash of everything on the pages that is not a figure. When it changes, the script loads the page again.
 func (s *snapshot) shape() string {
 	sum := fnv.New64a()
 	write := func(parts ...string) {
@@ -178,7 +179,7 @@ func (s *snapshot) shape() string {
 		r := &s.routes[i]
 		shown := r.state
 		if shown == stateIdle {
-			shown = stateDelivering // the script shows this change by itself
+			shown = stateDelivering // the script shows the change between these two
 		}
 		write(r.EventType, r.Topic, string(shown))
 	}
@@ -193,14 +194,4 @@ func (s *snapshot) shape() string {
 		write(s.configuration.Err.Error())
 	}
 	return strconv.FormatUint(sum.Sum64(), 36)
-}
-
-// ofEventType returns the routes of an event type.
-func (s *snapshot) ofEventType(eventType string) []route {
-	first, _ := slices.BinarySearchFunc(s.routes, eventType, func(r route, e string) int { return cmp.Compare(r.EventType, e) })
-	last := first
-	for last < len(s.routes) && s.routes[last].EventType == eventType {
-		last++
-	}
-	return s.routes[first:last]
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// state is what happens to the messages of a route. It is the name of the icon and of the CSS class.
+// state is the state of a route. It is also the name of its icon and CSS class.
 type state string
 
 const (
@@ -18,7 +18,7 @@ const (
 	stateRemoved    state = "removed"
 )
 
-// Word returns the state in words.
+// Word returns the state as the pages show it.
 func (s state) Word() string {
 	switch s {
 	case stateTrouble:
@@ -31,6 +31,9 @@ func (s state) Word() string {
 		return string(s)
 	}
 }
+
+// configured reports whether a route in this state is part of the configuration.
+func (s state) configured() bool { return s != stateDead && s != stateRemoved }
 
 // Quiet reports whether the state needs no attention.
 func (s state) Quiet() bool { return s != stateTrouble && s != stateOff }
@@ -45,7 +48,7 @@ func worse(a, b state) state {
 	return a
 }
 
-// Summary is the state of the dispatcher.
+// summary is the state of the dispatcher.
 type summary struct {
 	// Level is "ok", "attention" or "trouble".
 	Level string `json:"level"`
@@ -58,7 +61,7 @@ func (s *snapshot) summarize() summary {
 	enabled, off, troubled := 0, 0, map[string]bool{}
 	for i := range s.routes {
 		r := &s.routes[i]
-		if r.state == stateDead || r.state == stateRemoved || r.state == stateDisabled {
+		if !r.state.configured() || r.state == stateDisabled {
 			continue
 		}
 		enabled++
@@ -69,20 +72,19 @@ func (s *snapshot) summarize() summary {
 			troubled[r.Topic] = true
 		}
 	}
-	first := "Idle."
+	text := "Idle."
 	switch rate := s.rates.Delivered; {
 	case s.health.Closed:
 		return summary{"trouble", "Closed. Nothing is published."}
 	case enabled == 0:
-		first = "Publishes nothing: no route is enabled."
+		text = "Publishes nothing: no route is enabled."
 	case off == enabled:
-		first = "Everything is switched off."
+		text = "Everything is switched off."
 	case s.allTroubled:
-		first = "Not delivering."
+		text = "Not delivering."
 	case rate > 0:
-		first = "Delivering."
+		text = "Delivering."
 	}
-	text := first
 	if list := s.concerns(len(troubled), off); len(list) > 0 {
 		text += " " + strings.Join(list, ", ") + "."
 	}
@@ -99,7 +101,8 @@ func (s *snapshot) summarize() summary {
 	}
 }
 
-// concerns lists what needs attention.
+// concerns lists what needs attention. troubled is the number of topics of enabled routes in trouble, and off that of routes
+// switched off.
 func (s *snapshot) concerns(troubled, off int) []string {
 	var list []string
 	switch {
@@ -114,14 +117,14 @@ func (s *snapshot) concerns(troubled, off int) []string {
 	if full := bufferView(s.health.Buffer).Percent(); full > 80 {
 		list = append(list, fmt.Sprintf("buffer %d %% full", full))
 	}
-	if lost := s.lostInHour(); lost > 0 {
-		list = append(list, count(int(lost), "message")+" failed in the last hour")
+	if failed := s.failedInHour(); failed > 0 {
+		list = append(list, count(int(failed), "message")+" failed in the last hour")
 	}
 	return list
 }
 
-// lostInHour returns how many messages failed or were rejected in the time of the history.
-func (s *snapshot) lostInHour() int64 {
+// failedInHour returns how many messages failed or were rejected in the last hour.
+func (s *snapshot) failedInHour() int64 {
 	if len(s.samples) == 0 {
 		return 0
 	}
@@ -129,7 +132,7 @@ func (s *snapshot) lostInHour() int64 {
 	return s.stats.Failed + s.stats.Rejected - first.failed - first.rejected
 }
 
-// count returns a number with its noun.
+// count returns a number with its noun: "1 topic", "2 topics".
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -22,7 +22,7 @@ const (
 	badge   = "org.openedx.learning.badge.awarded.v1"
 )
 
-// admin is a handler over the memory backend.
+// admin is a handler for a dispatcher with the memory backend.
 type admin struct {
 	*adminhttp.Handler
 
@@ -47,7 +47,7 @@ func config() signalcast.ProducerConfig {
 	}
 }
 
-// newAdmin returns a handler for the configuration config(). set changes the configuration of the handler.
+// newAdmin returns a handler for a dispatcher with the configuration config(). set changes the Config of the handler.
 func newAdmin(t *testing.T, set func(*adminhttp.Config)) *admin {
 	t.Helper()
 	return newAdminOf(t, config(), set)
@@ -78,7 +78,7 @@ func (a *admin) send(eventType string) error {
 	return a.registry.SendJSON(a.t.Context(), eventType, sample)
 }
 
-// do returns the answer to a request from this machine. set changes the request.
+// do returns the response to a request from this machine. set changes the request.
 func (a *admin) do(method, path, body string, set func(*http.Request)) *httptest.ResponseRecorder {
 	a.t.Helper()
 	r := httptest.NewRequestWithContext(a.t.Context(), method, "http://localhost/admin/"+path, strings.NewReader(body))
@@ -105,7 +105,7 @@ func (a *admin) get(path string) string {
 	return w.Body.String()
 }
 
-// post posts a form and returns the answer.
+// post posts a form and returns the response.
 func (a *admin) post(path string, form map[string]string) *httptest.ResponseRecorder {
 	a.t.Helper()
 	values := url.Values{}
@@ -122,7 +122,7 @@ func (a *admin) api(name string) (v map[string]any) {
 	return v
 }
 
-// postAPI posts JSON and returns the status and the answer.
+// postAPI posts JSON and returns the status and the body of the response.
 func (a *admin) postAPI(name, body string) (status int, v map[string]any) {
 	a.t.Helper()
 	w := a.do(http.MethodPost, "api/v1/"+name, body, nil)

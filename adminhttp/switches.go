@@ -1,25 +1,30 @@
 package adminhttp
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/signalcast/signalcast"
 )
 
-// everything is the word that confirms a switch of all routes.
+// everything is the word that confirms switching off all routes.
 const everything = "everything"
+
+// maxReason is the longest reason of a switch, in characters. The pages and the log show it.
+const maxReason = 500
 
 // switchInput is the form to switch routes off, and its JSON body.
 type switchInput struct {
 	EventType string `json:"event_type"`
 	Topic     string `json:"topic"`
 	Reason    string `json:"reason"`
-	// For is how long: "15m". Empty means until the switch is ended.
+	// For is the duration of the switch, such as "15m". Empty means until the routes are switched on.
 	For string `json:"for"`
 	// Confirm must be "everything" if EventType and Topic are empty.
 	Confirm string `json:"confirm"`
@@ -29,51 +34,44 @@ type switchInput struct {
 type switchForm struct {
 	switchInput
 
-	Fixed  bool      // whether the page decides which routes
-	Failed *apiError // why the last attempt failed, or nil
+	Fixed  bool      // the form is for one route, so event type and topic are hidden
+	Failed *apiError // the error of the form as it was posted, or nil
 }
 
-// Error returns the text of the error of one field, or nothing.
+// Error returns the text of the error to show beside a field, or "". An empty setting stands for errors of no field.
 func (f switchForm) Error(setting string) string {
-	switch {
-	case f.Failed == nil:
-		return ""
-	case f.Failed.Setting == setting, setting == "" && !f.ofField():
-		return f.Failed.Error
-	default:
+	if f.Failed == nil {
 		return ""
 	}
-}
-
-// ofField reports whether the error is shown beside a field.
-func (f switchForm) ofField() bool {
-	switch f.Failed.Setting {
-	case "event type", "topic", "reason", "until", "confirm":
-		return true
-	default:
-		return false
+	beside := f.Failed.Setting
+	if !slices.Contains([]string{"event type", "topic", "reason", "until", "confirm"}, beside) {
+		beside = ""
 	}
+	if beside != setting {
+		return ""
+	}
+	return f.Failed.Error
 }
 
-// Durations are those that the form offers.
+// Durations returns the durations to choose from.
 func (switchForm) Durations() []struct{ Value, Text string } {
 	return []struct{ Value, Text string }{
 		{"15m", "15 minutes"}, {"1h", "1 hour"}, {"4h", "4 hours"}, {"24h", "24 hours"}, {"", "until switched on again"},
 	}
 }
 
-// switchesView is the page of switches.
+// switchesView has the data of the switches page.
 type switchesView struct {
-	Switches []shownSwitch `json:"switches"`
+	Switches []switchDetails `json:"switches"`
 
 	Form       switchForm `json:"-"`
 	EventTypes []string   `json:"-"`
 	Topics     []string   `json:"-"`
-	Failed     string     `json:"-"` // why a switch could not be ended
+	Failed     string     `json:"-"` // the error of switching routes on, or empty
 }
 
-// shownSwitch is a switch with the configuration that does the same in all replicas.
-type shownSwitch struct {
+// switchDetails is a switch with the configuration that turns the same routes off in all replicas.
+type switchDetails struct {
 	switchView
 
 	Routes        int    `json:"routes"`
@@ -81,16 +79,15 @@ type shownSwitch struct {
 }
 
 func (h *Handler) switchesView(s *snapshot) switchesView {
-	v := switchesView{Switches: []shownSwitch{}}
+	v := switchesView{Switches: []switchDetails{}}
 	for i, w := range switchViews(s.health.Switches) {
-		shown := shownSwitch{switchView: w}
-		shown.Routes, shown.Configuration = h.disabling(s, &s.health.Switches[i])
-		v.Switches = append(v.Switches, shown)
+		routes, text := h.disablingConfig(s, &s.health.Switches[i])
+		v.Switches = append(v.Switches, switchDetails{w, routes, text})
 	}
 	seen := map[string]bool{}
 	for i := range s.routes {
 		r := &s.routes[i]
-		if r.state == stateDead || r.state == stateRemoved {
+		if !r.state.configured() {
 			continue
 		}
 		if !seen["e"+r.EventType] {
@@ -104,14 +101,14 @@ func (h *Handler) switchesView(s *snapshot) switchesView {
 	return v
 }
 
-// maxDisabled bounds the lines of a configuration that a page shows.
+// maxDisabled bounds the routes in the configuration that a page shows for a switch.
 const maxDisabled = 20
 
 // plainName is a name that needs no quotes in YAML.
 var plainName = regexp.MustCompile(`^[A-Za-z][\w./-]*$`)
 
-// disabling returns the number of enabled routes of a switch, and the configuration in YAML that disables them.
-func (h *Handler) disabling(s *snapshot, w *signalcast.Switch) (routes int, text string) {
+// disablingConfig returns the number of enabled routes that a switch turns off, and the configuration in YAML that disables them.
+func (h *Handler) disablingConfig(s *snapshot, w *signalcast.Switch) (routes int, text string) {
 	var b strings.Builder
 	quoted := func(name string) string {
 		if plainName.MatchString(name) {
@@ -133,7 +130,7 @@ func (h *Handler) disabling(s *snapshot, w *signalcast.Switch) (routes int, text
 			b.WriteString(quoted(r.EventType) + ":\n")
 			last = r.EventType
 		}
-		b.WriteString("  " + quoted(h.config.configured(r.Topic)) + ":\n    enabled: false\n")
+		b.WriteString("  " + quoted(h.config.withoutPrefix(r.Topic)) + ":\n    enabled: false\n")
 	}
 	if routes > maxDisabled {
 		b.WriteString("# and " + count(routes-maxDisabled, "more route") + "\n")
@@ -157,6 +154,9 @@ func (h *Handler) switchOff(in switchInput, by string) error {
 		return &inputError{"confirm", "found no event type and no topic", `one of them, or the word "everything" to switch off everything`}
 	}
 	w := signalcast.Switch{EventType: in.EventType, Topic: in.Topic, Reason: strings.TrimSpace(in.Reason), By: by}
+	if n := utf8.RuneCountInString(w.Reason); n > maxReason {
+		return &inputError{"reason", fmt.Sprintf("found %d characters", n), fmt.Sprintf("at most %d", maxReason)}
+	}
 	if in.For != "" {
 		d, err := time.ParseDuration(in.For)
 		if err != nil || d <= 0 {
@@ -167,7 +167,7 @@ func (h *Handler) switchOff(in switchInput, by string) error {
 	return h.config.Dispatcher.SwitchOff(w) //nolint:wrapcheck // the page shows it
 }
 
-// switchPosted serves both forms of the page: one switches off, and one ends a switch.
+// switchPosted serves both forms of the page: one switches routes off, the other one on.
 func (h *Handler) switchPosted(q *request) {
 	if !q.readForm() {
 		return
@@ -197,20 +197,13 @@ func (h *Handler) switchPosted(q *request) {
 	h.show(q, statusOf(err), "switches", "Switches", s, v)
 }
 
-func statusOf(err error) int {
-	if errors.Is(err, signalcast.ErrClosed) {
-		return http.StatusConflict
-	}
-	return http.StatusUnprocessableEntity
-}
-
 func (h *Handler) apiSwitchOff(q *request) {
 	var in switchInput
 	if !q.readJSON(&in) {
 		return
 	}
 	if err := h.switchOff(in, q.access.User); err != nil {
-		q.failed(err)
+		q.writeError(err)
 		return
 	}
 	h.apiSwitches(q)
@@ -225,7 +218,7 @@ func (h *Handler) apiSwitchOn(q *request) {
 		return
 	}
 	if err := h.config.Dispatcher.SwitchOn(in.EventType, in.Topic, q.access.User); err != nil {
-		q.failed(err)
+		q.writeError(err)
 		return
 	}
 	h.apiSwitches(q)

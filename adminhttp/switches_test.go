@@ -2,6 +2,7 @@ package adminhttp_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A switch acts before the answer, has the name of the user, and is shown with the configuration that does the same.
+// A switch is in effect before the response. It has the name of the user, and the page shows the configuration for all replicas.
 func TestSwitchOffAndOn(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
@@ -33,7 +34,7 @@ func TestSwitchOffAndOn(t *testing.T) {
 	require.Len(t, a.backend.Messages(), 1)
 }
 
-// Input with faults comes back with what is wrong beside the field.
+// The form shows each error beside its field.
 func TestSwitchReportsFaults(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
@@ -45,6 +46,7 @@ func TestSwitchReportsFaults(t *testing.T) {
 		"unknown topic":  {map[string]string{"topic": "prod-badge", "reason": "x"}, "prod-badges"},
 		"all":            {map[string]string{"reason": "x"}, "the word &#34;everything&#34;"},
 		"bad duration":   {map[string]string{"topic": "prod-badges", "reason": "x", "for": "soon"}, "a positive one such as"},
+		"long reason":    {map[string]string{"topic": "prod-badges", "reason": strings.Repeat("ä", 501)}, "reason: found 501 characters; want at most 500"},
 		"no such switch": {map[string]string{"topic": "prod-badges", "action": "on"}, "prod-badges"},
 	} {
 		w := a.post("switches", test.form)

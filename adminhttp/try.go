@@ -16,16 +16,16 @@ import (
 // maxPartitions is the greatest number of partitions that a dry run accepts.
 const maxPartitions = 1 << 20
 
-// tryInput is the form of a dry run, and its JSON body.
+// tryInput is the JSON body of a dry run. tryPosted fills it from the form.
 type tryInput struct {
 	EventType string          `json:"event_type"`
 	Data      json.RawMessage `json:"data"`
-	// Metadata is that of the event. The default is new metadata.
+	// Metadata is the metadata of the event. The default is new metadata.
 	Metadata json.RawMessage `json:"metadata"`
-	// KeySchemaID is the ID of the key's schema in the registry, and Partitions the number of partitions of the topics. 0
-	// means unknown.
+	// KeySchemaID is the ID of the key's schema in the schema registry. 0 means unknown.
 	KeySchemaID uint32 `json:"key_schema_id"`
-	Partitions  int    `json:"partitions"`
+	// Partitions is the number of partitions of the topics. 0 means unknown.
+	Partitions int `json:"partitions"`
 }
 
 // tryView is the result of a dry run.
@@ -45,10 +45,10 @@ type tryTopic struct {
 	Mode    signalcast.Mode `json:"mode"`
 	KeyPath string          `json:"key_path,omitempty"`
 	Message *tryMessage     `json:"message,omitempty"`
-	Key     string          `json:"-"` // of the page of the route
+	Key     string          `json:"-"` // of the route, for the link to its page
 }
 
-// tryMessage is the part of a message that differs between topics. It is empty for a keyless topic.
+// tryMessage has the part of a message that differs between topics: the key. It is empty for a keyless topic.
 type tryMessage struct {
 	KeySchema string `json:"key_schema,omitempty"`
 	KeyText   string `json:"key,omitempty"`
@@ -57,17 +57,17 @@ type tryMessage struct {
 	Partition *int   `json:"kafka_partition,omitempty"`
 }
 
-// tryEvent is the part that is the same in all topics.
+// tryEvent has the part of a message that is the same in all topics.
 type tryEvent struct {
 	Metadata signalcast.Metadata `json:"metadata"`
-	// Value is the event data, decoded from the bytes. It is nil if they cannot be decoded.
+	// Value is the event data as JSON, decoded from the bytes. It is nil if the bytes cannot be decoded.
 	Value        json.RawMessage `json:"value,omitempty"`
 	ValueHex     string          `json:"value_hex"`
 	KafkaHeaders []fieldView     `json:"kafka_headers"`
 	RedisEntry   []fieldView     `json:"redis_entry"`
 }
 
-// dryRun returns what would be published. Nothing is sent, kept or logged.
+// dryRun returns what would be published. It does not send, store or log the event.
 func (h *Handler) dryRun(in *tryInput) (*tryView, error) {
 	switch {
 	case in.Partitions < 0 || in.Partitions > maxPartitions:
@@ -76,7 +76,7 @@ func (h *Handler) dryRun(in *tryInput) (*tryView, error) {
 		return nil, &inputError{"key_schema_id", "found none beside partitions", "both, since the Kafka key contains the ID"}
 	}
 	var options []signalcast.SendOption
-	if len(in.Metadata) > 0 {
+	if len(in.Metadata) > 0 && string(in.Metadata) != "null" {
 		var m signalcast.Metadata
 		if err := json.Unmarshal(in.Metadata, &m); err != nil {
 			return nil, &inputError{"metadata", strings.TrimPrefix(err.Error(), "metadata: "), "a JSON object with the attributes of an event"}
@@ -90,7 +90,7 @@ func (h *Handler) dryRun(in *tryInput) (*tryView, error) {
 	}
 	s := h.snapshot()
 	v := &tryView{EventType: in.EventType, Topics: []tryTopic{}}
-	for _, r := range s.mapped(in.EventType) {
+	for _, r := range s.configuredRoutes(in.EventType) {
 		t := tryTopic{Topic: r.Topic, Why: h.why(s, &r), Mode: r.Mode, KeyPath: r.KeyPath, Key: r.key}
 		i := slices.IndexFunc(messages, func(m *signalcast.Message) bool { return m.Topic == r.Topic })
 		if i >= 0 {
@@ -125,7 +125,7 @@ func (h *Handler) tryMessage(in *tryInput, m *signalcast.Message, keyPath string
 	return v
 }
 
-// keyText returns the key as text, or nothing if the data cannot be decoded.
+// keyText returns the key as text, or "" if the data cannot be decoded.
 func (h *Handler) keyText(m *signalcast.Message, path string) string {
 	received, err := h.config.Registry.Decode(m.Event.Metadata, m.Event.ValueSchema, m.Event.Value)
 	if err != nil {
@@ -153,20 +153,20 @@ func (h *Handler) tryEvent(m *signalcast.Message) *tryEvent {
 	return v
 }
 
-// tryPage is what the page shows.
+// tryPage has the data of the page of a dry run.
 type tryPage struct {
 	EventTypes []string
 	EventType  string
 	Data       string
 	Metadata   string
-	// KeySchemaID and Partitions are what was typed.
+	// KeySchemaID and Partitions are the texts of the form, which may be invalid.
 	KeySchemaID, Partitions string
 	Result                  *tryView
 	Failed                  *apiError
 	NoSample                string // why there is no sample, or empty
 }
 
-// tryForm shows the form, with a sample of the event type that the address names.
+// tryForm shows the form with a sample of the event type in the query, or of the first one.
 func (h *Handler) tryForm(q *request) {
 	p := tryPage{EventTypes: h.eventTypes(), EventType: q.URL.Query().Get("event_type")}
 	status := http.StatusOK
@@ -187,10 +187,9 @@ func (h *Handler) tryForm(q *request) {
 	h.show(q, status, "try", "Dry run", h.snapshot(), p)
 }
 
-// indented returns JSON text with line breaks.
+// indented returns JSON with line breaks and indentation.
 func indented(text []byte) string {
-	var v json.RawMessage = text
-	pretty, err := json.MarshalIndent(v, "", "  ")
+	pretty, err := json.MarshalIndent(json.RawMessage(text), "", "  ")
 	if err != nil {
 		return string(text)
 	}
@@ -247,7 +246,7 @@ func (h *Handler) apiTry(q *request) {
 	}
 	v, err := h.dryRun(&in)
 	if err != nil {
-		q.failed(err)
+		q.writeError(err)
 		return
 	}
 	q.writeJSON(http.StatusOK, v)

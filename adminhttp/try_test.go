@@ -98,6 +98,7 @@ func TestDryRunShowsTheBytes(t *testing.T) {
 func TestDryRunReportsFaults(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t, nil)
+	require.NotNil(t, a.try(`{"event_type": "`+badge+`", "data": `+a.sample(badge)+`, "metadata": null}`).Event)
 	status, answer := a.postAPI("try", `{"event_type": "`+badge+`", "data": {"badge": {"uuid": 5}, "x": 1}}`)
 	require.Equal(t, http.StatusUnprocessableEntity, status)
 	fields, ok := answer["fields"].([]any)

@@ -9,11 +9,11 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// liveView is what the script asks for.
+// liveView is the response of api/v1/live, which the script requests every 2 s.
 type liveView struct {
 	At    time.Time `json:"at"`
 	State summary   `json:"state"`
-	// Shape changes when the page shows something else than figures.
+	// Shape changes when anything but a figure changes. Then the script loads the page again.
 	Shape            string        `json:"shape"`
 	Totals           totals        `json:"totals"`
 	Rates            rates         `json:"rates"`
@@ -46,7 +46,7 @@ type bufferView struct {
 	MaxBytes    int64 `json:"max_bytes"`
 }
 
-// Percent returns how full the buffer is, by its fuller measure.
+// Percent returns how full the buffer is, by messages or bytes, whichever is fuller.
 func (b bufferView) Percent() int {
 	var full float64
 	if b.MaxMessages > 0 {
@@ -74,7 +74,7 @@ type switchView struct {
 	Until     *time.Time `json:"until,omitempty"`
 }
 
-// liveRoute are the figures of a route. Zeros are left out.
+// liveRoute has the figures of a route. Zeros are omitted.
 type liveRoute struct {
 	Key        string  `json:"key"`
 	EventType  string  `json:"event_type"`
@@ -87,7 +87,7 @@ type liveRoute struct {
 	Suppressed int64   `json:"suppressed,omitempty"`
 }
 
-// routeView is a route with everything that the table shows.
+// routeView is a row of the table of routes.
 type routeView struct {
 	liveRoute
 
@@ -95,7 +95,7 @@ type routeView struct {
 	KeyPath string          `json:"key_path,omitempty"`
 }
 
-// sampleView is the total of one moment.
+// sampleView has the totals at one moment.
 type sampleView struct {
 	At         time.Time `json:"at"`
 	Sent       int64     `json:"sent"`
@@ -152,22 +152,13 @@ func (r rates) rounded() rates {
 }
 
 func troubleOf(t signalcast.Trouble) troubleView {
-	v := troubleView{Topic: t.Topic, Since: t.Since.UTC()}
-	if t.Err != nil {
-		v.Error = t.Err.Error()
-	}
-	return v
+	return troubleView{t.Topic, t.Since.UTC(), errorText(t.Err)}
 }
 
 func switchViews(list []signalcast.Switch) []switchView {
-	views := []switchView{}
-	for _, s := range list {
-		v := switchView{EventType: s.EventType, Topic: s.Topic, Reason: s.Reason, By: s.By, Since: s.Since.UTC()}
-		if !s.Until.IsZero() {
-			until := s.Until.UTC()
-			v.Until = &until
-		}
-		views = append(views, v)
+	views := make([]switchView, len(list))
+	for i, s := range list {
+		views[i] = switchView{s.EventType, s.Topic, s.Reason, s.By, s.Since.UTC(), timeOrNil(s.Until)}
 	}
 	return views
 }
@@ -189,7 +180,7 @@ func (s switchView) Scope() string {
 func (s *snapshot) history() []sampleView {
 	views := []sampleView{}
 	for _, p := range s.samples {
-		views = append(views, sampleView{p.at.UTC(), p.delivered, p.failed, p.rejected, p.suppressed, p.pending, p.bufferMessages, p.bufferedMaximum})
+		views = append(views, sampleView{p.at.UTC(), p.delivered, p.failed, p.rejected, p.suppressed, p.pending, p.bufferMessages, p.bufferMax})
 	}
 	return views
 }
@@ -219,7 +210,7 @@ func (h *Handler) failureViews(topic string) []failureView {
 	return views
 }
 
-// fateText says what a fate means.
+// fateText returns what a fate means to an operator.
 func fateText(f signalcast.Fate) string {
 	switch f {
 	case signalcast.FateNotWritten:
@@ -231,7 +222,7 @@ func fateText(f signalcast.Fate) string {
 	}
 }
 
-// sortedBy sorts routes by a column of the table. Equal ones keep the order of names.
+// sortRoutes sorts routes by a column of the table. Routes with equal values stay sorted by event type and topic.
 func sortRoutes(routes []routeView, by string) {
 	descending := func(value func(*routeView) float64) {
 		slices.SortStableFunc(routes, func(a, b routeView) int { return cmp.Compare(value(&b), value(&a)) })

@@ -9,8 +9,8 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// What the backends write, for the dry run. The packages of the backends import client libraries, so this package cannot
-// use them. A test compares both.
+// This file encodes messages as the backends do, for the dry run. The packages of the backends import client libraries, so
+// this package does not import them. A test compares the results.
 
 // fieldView is a header of a Kafka record, or a field of a Redis entry. Text is empty for bytes that are not text.
 type fieldView struct {
@@ -64,12 +64,12 @@ func traceFields(m *signalcast.Message) []fieldView {
 	return fields
 }
 
-// framed returns a Kafka key: the encoded key behind the ID of its schema in the registry.
+// framed returns a Kafka key: the ID of its schema in the schema registry, and the encoded key.
 func framed(schemaID uint32, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{0}, schemaID), key...)
 }
 
-// partition returns the partition of a Kafka key, which the Python producer chooses too.
+// partition returns the partition of a Kafka key. The Python producer of Open edX chooses the same one.
 func partition(key []byte, partitions int) int {
 	return int(crc32.ChecksumIEEE(key) % uint32(partitions)) //nolint:gosec // at most maxPartitions
 }

@@ -17,8 +17,8 @@ import (
 type WatchConfig struct {
 	// Interval is the time between two reads. Zero means 1 s.
 	Interval time.Duration
-	// Logger gets problems, and what changed. Nil discards everything. The dispatcher logs the
-	// routes that a reload changes; see [signalcast.WithLogger].
+	// Logger logs problems, and the sources that changed. Nil discards everything. The dispatcher
+	// logs the routes that a reload changes; see [signalcast.WithLogger].
 	Logger *slog.Logger
 }
 
@@ -28,9 +28,9 @@ const (
 	readLimit = 5 * time.Second
 	// reloadLimit bounds one reload, so that a newer configuration does not wait for a hung backend.
 	reloadLimit = 30 * time.Second
-	// firstRetry is the time until the first repetition of a failed reload. It doubles up to lastRetry.
-	firstRetry = time.Second
-	lastRetry  = time.Minute
+	// minRetry is the time until a failed reload is repeated. It doubles with each failure, up to maxRetry.
+	minRetry = time.Second
+	maxRetry = time.Minute
 )
 
 // Watcher reloads a dispatcher when the sources of its configuration change. All methods are safe
@@ -47,26 +47,26 @@ type Watcher struct {
 	closing closing.Once
 
 	checking chan struct{} // holds a token during a check, and forever after Close
-	// The holder of the token owns what follows.
+	// The holder of the token owns these fields.
 	current *pendingRead // the read in progress, or nil
-	last    reading      // what the sources returned last
-	settled reading      // what has been decided about
+	last    reading      // the result of the last read
+	decided reading      // the last reading that was applied or rejected
 	retry   backoff
 
-	mu     sync.Mutex // guards what follows
-	names  []string   // of the sources, as far as they are known
+	mu     sync.Mutex // guards these fields
+	names  []string   // of the layers, by source; empty if unknown
 	status WatchStatus
 }
 
 // Watch reads the sources of loaded every interval, and reloads d when they have changed. loaded is the
 // result of [Load] that d was created with. The caller must close the watcher, before d.
 //
-// A change takes effect after two equal reads. So a file in the middle of a write has no effect, unless
+// A change takes effect after two equal reads. A file that is being written therefore has no effect, unless
 // the writer pauses for longer than the interval.
 //
 // A configuration that is invalid, or that cannot be read, changes nothing: d keeps the last one. Watch
 // logs the problem once, and checks again when the contents change. A reload that fails for another
-// reason, such as a registry that is away, is repeated after 1 s, then at intervals that grow to 1 min.
+// reason, such as an unreachable registry, is repeated after 1 s, then at intervals that grow to 1 min.
 //
 // Watch compares contents, not times or names of files. It therefore sees renamed files, swapped
 // symbolic links such as those of a Kubernetes ConfigMap, and changes on network file systems.
@@ -118,12 +118,12 @@ func (w *Watcher) run(interval time.Duration) {
 	}
 }
 
-// Check reads the sources now and applies what they contain, without waiting for a second equal read. It
-// also repeats a reload that was refused. It is for a signal such as SIGHUP, or for the button of a page.
+// Check reads the sources now and applies their configuration, without waiting for a second equal read. It
+// also repeats a reload that failed. Call it for a signal such as SIGHUP, or for a button of a page.
 //
 // Check returns nil if the configuration of the sources is in effect. Otherwise it returns the error
-// that Status shows from then on, or an error that says why it did not check: ctx ended, or the watcher
-// is closed, which matches [signalcast.ErrClosed]. ctx bounds the wait, including that for another check.
+// that Status then shows. If it could not check, it returns the error of ctx, or an error that matches
+// [signalcast.ErrClosed] if the watcher is closed. ctx also bounds the wait for another check in progress.
 func (w *Watcher) Check(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -134,7 +134,7 @@ func (w *Watcher) Check(ctx context.Context) error {
 	case <-ctx.Done():
 		return w.interrupted(ctx)
 	}
-	if w.stopped.Err() != nil || ctx.Err() != nil { // select chooses at random
+	if w.stopped.Err() != nil || ctx.Err() != nil { // select chooses at random if both cases are ready
 		return w.interrupted(ctx)
 	}
 	return w.check(ctx)
@@ -150,15 +150,16 @@ func (w *Watcher) interrupted(ctx context.Context) error {
 	return fmt.Errorf("check: %w", ctx.Err())
 }
 
-// Close stops watching. It cancels the check in progress and waits for it until ctx ends. A source
-// that has not returned after 5 s is left behind, and Close returns its [*BlockedError]. The
-// dispatcher stays open. A second Close waits for the first and returns the same error.
+// Close stops watching. It cancels the check in progress and waits for it until ctx ends. It does not
+// wait longer than 5 s for a source, and returns a [*BlockedError] then. The goroutine that calls the
+// source ends when the source returns. Close does not close the dispatcher. A second Close waits for
+// the first and returns the same error.
 func (w *Watcher) Close(ctx context.Context) error {
 	err := w.closing.Do(ctx, func() error {
 		w.stop()
 		select {
-		case w.checking <- struct{}{}: // stays, so that no other check begins
-		default:
+		case w.checking <- struct{}{}: // never received, so no other check starts
+		default: // a check is in progress
 			select {
 			case w.checking <- struct{}{}:
 			case <-ctx.Done():

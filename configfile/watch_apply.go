@@ -11,23 +11,24 @@ import (
 
 // WatchStatus is the state of a [Watcher] at one moment.
 type WatchStatus struct {
-	// Generation counts the configurations that were in effect, including the one that the
-	// dispatcher was created with.
+	// Generation counts the configurations that took effect. The one that the dispatcher was
+	// created with is generation 1.
 	Generation int
 	// LoadedAt is when the configuration in effect was applied. For generation 1, it is the time of Watch.
 	LoadedAt time.Time
-	// CheckedAt is when the sources were last read to the end.
+	// CheckedAt is when all sources last returned.
 	CheckedAt time.Time
 	// Loaded is the configuration in effect: its layers, the merged configuration and the
 	// provenance. All callers share it and must not change it.
 	Loaded *Loaded
-	// Err says why the configuration of the sources is not in effect. It is nil if it is.
+	// Err is why the configuration of the sources is not in effect, or nil if it is in effect.
 	// A [*signalcast.ValidationError] in it has the place of each problem, and a
 	// [*BlockedError] names a source that does not return.
 	Err error
 	// Since is when Err stopped being nil. It is zero if Err is nil.
 	Since time.Time
-	// RetryAt is when the watcher repeats a failed reload. It is zero if it waits for a change.
+	// RetryAt is when the watcher repeats a failed reload. It is zero if the watcher does not
+	// repeat it before the sources change.
 	RetryAt time.Time
 }
 
@@ -38,7 +39,7 @@ func (w *Watcher) Status() WatchStatus {
 	return w.status
 }
 
-// backoff says when a failed reload is repeated.
+// backoff is the schedule of a failed reload.
 type backoff struct {
 	at   time.Time // zero if it is not repeated
 	wait time.Duration
@@ -46,13 +47,13 @@ type backoff struct {
 
 // next sets the time of the next attempt.
 func (b *backoff) next() {
-	b.wait = min(max(2*b.wait, firstRetry), lastRetry)
+	b.wait = min(max(2*b.wait, minRetry), maxRetry)
 	b.at = time.Now().Add(b.wait)
 }
 
 func (b *backoff) due() bool { return !b.at.IsZero() && !time.Now().Before(b.at) }
 
-// poll reads the sources and applies what two reads in a row have found.
+// poll reads the sources, and applies the reading if it equals the one before.
 func (w *Watcher) poll(ctx context.Context) {
 	now, err := w.read(ctx, true)
 	if err != nil {
@@ -62,12 +63,12 @@ func (w *Watcher) poll(ctx context.Context) {
 	w.noteRead(now)
 	stable := now.equal(w.last)
 	w.last = now
-	if stable && (!now.equal(w.settled) || w.retry.due() || w.blocked()) {
-		_ = w.settle(ctx, now) // settle reports it
+	if stable && (!now.equal(w.decided) || w.retry.due() || w.blocked()) {
+		_ = w.apply(ctx, now) // apply reports it
 	}
 }
 
-// check reads the sources once and applies what it has found.
+// check reads the sources and applies the reading.
 func (w *Watcher) check(ctx context.Context) error {
 	now, err := w.read(ctx, false)
 	if err != nil {
@@ -79,19 +80,19 @@ func (w *Watcher) check(ctx context.Context) error {
 	}
 	w.noteRead(now)
 	w.last = now
-	return w.settle(ctx, now)
+	return w.apply(ctx, now)
 }
 
-// settle applies what the sources returned, unless it is in effect, and reports the result.
-func (w *Watcher) settle(ctx context.Context, now reading) error {
-	if !now.equal(w.settled) {
+// apply applies a reading, unless it is in effect, and reports the result.
+func (w *Watcher) apply(ctx context.Context, now reading) error {
+	if !now.equal(w.decided) {
 		w.retry = backoff{}
 	}
-	w.settled = now
+	w.decided = now
 	loaded, err := merge(w.registry, w.sources, now)
 	if err != nil {
 		w.retry = backoff{}
-		w.reportRefused(ctx, err)
+		w.reportRejected(ctx, err)
 		return err
 	}
 	before := w.Status().Loaded.read
@@ -106,14 +107,14 @@ func (w *Watcher) settle(ctx context.Context, now reading) error {
 		w.retry = backoff{}
 		w.reportApplied(ctx, loaded, now.changed(before))
 	case ctx.Err() != nil:
-		w.settled = nil // the next poll applies it
+		w.decided = nil // the next poll applies it
 		err = w.interrupted(ctx)
-	case mayHeal(err):
+	case mayRecover(err):
 		w.retry.next()
 		w.reportFailed(ctx, err)
 	default:
 		w.retry = backoff{}
-		w.reportRefused(ctx, err)
+		w.reportRejected(ctx, err)
 	}
 	return err
 }
@@ -126,13 +127,13 @@ func (w *Watcher) reload(ctx context.Context, loaded *Loaded) error {
 	return loaded.Provenance.Locate(err) //nolint:wrapcheck // an error of this module
 }
 
-// mayHeal reports whether a failed reload may succeed later with the same configuration.
-func mayHeal(err error) bool {
-	var invalid *signalcast.ValidationError
-	return !errors.As(err, &invalid) && !errors.Is(err, signalcast.ErrEmptyReload) && !errors.Is(err, signalcast.ErrClosed)
+// mayRecover reports whether a failed reload may succeed when it is repeated.
+func mayRecover(err error) bool {
+	_, invalid := errors.AsType[*signalcast.ValidationError](err)
+	return !invalid && !errors.Is(err, signalcast.ErrEmptyReload) && !errors.Is(err, signalcast.ErrClosed)
 }
 
-// noteRead keeps what the status shows of a read.
+// noteRead records the time of a reading and the names of its layers.
 func (w *Watcher) noteRead(r reading) {
 	w.learnNames(r)
 	w.mu.Lock()
@@ -140,23 +141,23 @@ func (w *Watcher) noteRead(r reading) {
 	w.status.CheckedAt = time.Now()
 }
 
-// blocked reports whether the current error is that of a source that did not return.
+// blocked reports whether the current error is a *BlockedError.
 func (w *Watcher) blocked() bool {
-	var blocked *BlockedError
-	return errors.As(w.Status().Err, &blocked)
+	_, blocked := errors.AsType[*BlockedError](w.Status().Err)
+	return blocked
 }
 
-// reportUnread reports a source that does not return. An ended ctx is not reported.
+// reportUnread reports a source that does not return. It reports nothing if ctx has ended.
 func (w *Watcher) reportUnread(ctx context.Context, err error) {
 	if ctx.Err() == nil && w.setError(err) {
 		w.logger.LogAttrs(ctx, slog.LevelWarn, "configuration source does not return, keeping the last configuration", slog.Any("error", err))
 	}
 }
 
-// reportRefused reports a configuration that is invalid or could not be read.
-func (w *Watcher) reportRefused(ctx context.Context, err error) {
+// reportRejected reports a configuration that is invalid or could not be read.
+func (w *Watcher) reportRejected(ctx context.Context, err error) {
 	if w.setError(err) {
-		w.logger.LogAttrs(ctx, slog.LevelError, "configuration refused, keeping the last one", slog.Any("error", err))
+		w.logger.LogAttrs(ctx, slog.LevelError, "configuration rejected, keeping the last one", slog.Any("error", err))
 	}
 }
 
@@ -167,7 +168,7 @@ func (w *Watcher) reportFailed(ctx context.Context, err error) {
 	}
 }
 
-// reportSame reports that the sources contain the configuration in effect.
+// reportSame reports that the configuration of the sources is the one in effect.
 func (w *Watcher) reportSame(ctx context.Context) {
 	if w.setError(nil) {
 		w.logger.LogAttrs(ctx, slog.LevelInfo, "configuration works again")
@@ -187,7 +188,7 @@ func (w *Watcher) reportApplied(ctx context.Context, loaded *Loaded, changed []i
 	w.logger.LogAttrs(ctx, slog.LevelInfo, "configuration sources changed", slog.Int("generation", generation), slog.Any("sources", names))
 }
 
-// setError sets the error of the status. It returns whether its text is another one than before.
+// setError sets the error of the status. It reports whether the text of the error changed.
 func (w *Watcher) setError(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

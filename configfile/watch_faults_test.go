@@ -228,7 +228,7 @@ func TestWatchReportsAClosedDispatcherOnce(t *testing.T) {
 		pass(time.Minute)
 		require.ErrorIs(t, s.Status().Err, signalcast.ErrClosed)
 		require.Zero(t, s.Status().RetryAt)
-		require.Equal(t, "level=ERROR msg=\"configuration refused, keeping the last one\" error=\"dispatcher is closed\"\n", s.log.take())
+		require.Equal(t, "level=ERROR msg=\"configuration rejected, keeping the last one\" error=\"dispatcher is closed\"\n", s.log.take())
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 
 // BlockedError reports a source that has not returned in time.
 type BlockedError struct {
-	// Source is the name of the layer that the source returned before, or "source 2" for
-	// the second one if it has never returned a layer.
+	// Source is the name of the layer that the source returned before. It is "source 2" for
+	// the second source if that has not returned a layer.
 	Source string
 	// Since is when the watcher began to read the sources.
 	Since time.Time
@@ -24,22 +24,23 @@ func (e *BlockedError) Error() string {
 
 // pendingRead is a read of all sources. It has a goroutine of its own, since a source may never return.
 type pendingRead struct {
-	began time.Time
-	at    atomic.Int64  // the source that is being read
-	done  chan struct{} // closed when result is set
-	// result has one element for each source.
-	result reading
+	began  time.Time
+	at     atomic.Int64  // the index of the source that is being read
+	done   chan struct{} // closed when result is complete
+	result reading       // one element for each source
 }
 
-// read reads the sources. If an earlier read has not ended, late says whether its result is wanted,
-// or a new read after it. The error is a *BlockedError or that of ctx.
-func (w *Watcher) read(ctx context.Context, late bool) (reading, error) {
+// read reads the sources. If an earlier read is unfinished, read waits for it. Then it returns the
+// result of that read if unfinished is true, or else reads the sources again. The error is a
+// *BlockedError or that of ctx.
+func (w *Watcher) read(ctx context.Context, unfinished bool) (reading, error) {
 	if before := w.current; before != nil {
 		result, err := w.await(ctx, before)
 		if err != nil {
 			return nil, err
 		}
-		if w.current = nil; late {
+		w.current = nil
+		if unfinished {
 			return result, nil
 		}
 	}
@@ -52,7 +53,7 @@ func (w *Watcher) read(ctx context.Context, late bool) (reading, error) {
 	return result, err
 }
 
-// await waits for a read until ctx ends or the limit has passed since the read began.
+// await waits for a read until ctx ends, or until readLimit has passed since the read began.
 func (w *Watcher) await(ctx context.Context, p *pendingRead) (reading, error) {
 	select {
 	case <-p.done:
@@ -90,8 +91,8 @@ func call(i int, source Source) (result sourceResult) {
 	return result
 }
 
-// equal reports whether two readings have the same contents and errors. It is fast for sources of
-// this package, which return the same maps for the same text.
+// equal reports whether two readings have the same layers and error texts. Comparing is fast for the
+// sources of this package, since they return the same maps for the same text.
 func (r reading) equal(other reading) bool {
 	if len(r) != len(other) {
 		return false
@@ -104,7 +105,7 @@ func (r reading) equal(other reading) bool {
 	return true
 }
 
-// changed returns the indexes of the sources with other contents than in before.
+// changed returns the indexes of the sources whose results differ from those in before.
 func (r reading) changed(before reading) []int {
 	var list []int
 	for i := range r {
@@ -115,6 +116,7 @@ func (r reading) changed(before reading) []int {
 	return list
 }
 
+// text returns the text of err, or "" if it is nil.
 func text(err error) string {
 	if err == nil {
 		return ""
@@ -122,7 +124,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// learnNames keeps the names of the layers, for sources that block later.
+// learnNames keeps the names of the layers, so that a later BlockedError can name its source.
 func (w *Watcher) learnNames(r reading) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,7 +135,7 @@ func (w *Watcher) learnNames(r reading) {
 	}
 }
 
-// name returns the name of a source.
+// name returns the name of the layer of a source, or "source 1" if the first one has not returned a layer.
 func (w *Watcher) name(i int) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -131,7 +131,7 @@ func TestWatchKeepsTheRoutesOfATruncatedFile(t *testing.T) {
 		require.Zero(t, status.RetryAt)
 		require.Len(t, s.backend.times(), 1, "an empty configuration does not reach the backend")
 		log := s.log.take()
-		require.Contains(t, log, `level=ERROR msg="configuration refused, keeping the last one" error="reload would stop all publishing: found none of the 1 enabled`)
+		require.Contains(t, log, `level=ERROR msg="configuration rejected, keeping the last one" error="reload would stop all publishing: found none of the 1 enabled`)
 		require.Equal(t, 1, strings.Count(log, "\n"))
 
 		rewrite(t, path, ordersTo("orders"))
@@ -161,7 +161,7 @@ func TestWatchReportsAMissingFileAfterTheSecondMiss(t *testing.T) {
 		pass(time.Minute)
 		require.Equal(t, status.Since, s.Status().Since)
 		s.requireTopics(t, "orders")
-		require.Equal(t, "level=ERROR msg=\"configuration refused, keeping the last one\" error=\"open site.yaml: no such file or directory\"\n", base(path, s.log.take()))
+		require.Equal(t, "level=ERROR msg=\"configuration rejected, keeping the last one\" error=\"open site.yaml: no such file or directory\"\n", base(path, s.log.take()))
 
 		rewrite(t, path, ordersTo("audit"))
 		pass(2 * time.Second)
@@ -212,7 +212,7 @@ func TestWatchReportsAnInvalidFileOnceWithItsPlace(t *testing.T) {
 		require.ErrorAs(t, s.Status().Err, &invalid)
 		require.Equal(t, path, invalid.Problems[0].Layer)
 		require.Equal(t, signalcast.Position{Line: 2, Column: 39}, invalid.Problems[0].Position)
-		require.Equal(t, `level=ERROR msg="configuration refused, keeping the last one" error="site.yaml:2:39: org.example.order.placed.v1 → orders → enabled: `+
+		require.Equal(t, `level=ERROR msg="configuration rejected, keeping the last one" error="site.yaml:2:39: org.example.order.placed.v1 → orders → enabled: `+
 			`found a string; want true or false, or null to inherit"`+"\n", base(path, s.log.take()))
 
 		rewrite(t, path, "org.example.order.placed.v1: {orders: {event_key_field: order.no, enabled: true}}\n")

@@ -1,24 +1,25 @@
-// The page works without this script. With it, figures are updated while the page is visible.
+// The page works without this script. The script updates the figures while the page is visible.
 (() => {
   "use strict";
-  const every = 2000;
+  const interval = 2000; // ms between two updates
   const state = document.getElementById("state");
   const text = state.querySelector("p");
   let shape = document.body.dataset.shape;
-  let refreshed = Date.now();
-  let answered = new Date();
+  let refreshed = Date.now(); // when the parts of the page were loaded
+  let updated = new Date(); // when the figures were loaded
   let timer = 0;
 
+  // These functions format as the server does.
   const number = (n) => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
   const rate = (r) => (r <= 0 ? "0" : r < 0.1 ? "<0.1" : r < 9.95 ? r.toFixed(1) : number(r));
   const width = (r) => (r <= 0 ? 0 : Math.min(Math.max(Math.ceil(Math.log10(r)), 0), 4) + 1);
   const set = (element, value) => {
     if (element && element.textContent !== value) element.textContent = value;
   };
-  const find = (root, name) => root.querySelector(`[data-n="${name}"]`);
+  const find = (name) => document.querySelector(`[data-n="${name}"]`);
   const all = (selector) => document.querySelectorAll(selector);
 
-  // The text of the state is announced by screen readers, so it changes only with the state.
+  // Screen readers announce the text of the state when it changes, so showState writes it only then.
   function showState(level, sentence) {
     set(text, sentence);
     if (state.className !== "state " + level) {
@@ -32,19 +33,19 @@
     for (const [name, n] of Object.entries(totals)) {
       for (const element of all(`.figures [data-n="${name}"]`)) set(element, number(n));
     }
-    set(find(document, "delivered-rate"), rate(live.rates.delivered));
+    set(find("delivered-rate"), rate(live.rates.delivered));
     const bar = document.getElementById("bar");
     if (bar) {
       const b = live.buffer;
       const full = Math.max(b.max_messages ? b.messages / b.max_messages : 0, b.max_bytes ? b.bytes / b.max_bytes : 0);
       const percent = String(Math.ceil(Math.min(full, 1) * 100));
       bar.setAttribute("width", percent);
-      set(find(document, "buffer"), percent + " %");
-      set(find(document, "buffer-messages"), number(b.messages));
+      set(find("buffer"), percent + " %");
+      set(find("buffer-messages"), number(b.messages));
     }
   }
 
-  // Only these two states change without a change of the shape.
+  // A change between these two states does not change the shape, so showRoutes and showRow show it.
   const moving = (s) => s === "delivering" || s === "idle";
 
   function showRoutes(live) {
@@ -62,7 +63,7 @@
     }
     for (const cell of all(".map .delivering, .map .idle")) {
       const link = cell.querySelector("a");
-      if (!link) continue; // a line
+      if (!link) continue; // a line of the map
       let sum = 0;
       for (const key of (cell.dataset.s || keyOf(link)).split(" ")) sum += (routes.get(key) || {}).rate || 0;
       cell.className = sum > 0 ? "delivering" : "idle";
@@ -83,24 +84,24 @@
     });
   }
 
-  // refresh loads the page again and replaces the parts that show no input of the user.
+  // refresh loads the page again and replaces the parts that have a data-fresh attribute. These have no input fields.
   async function refresh() {
-    const answer = await fetch(location.href);
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href);
+    if (!response.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const part of all("[data-fresh]")) {
       const fresh = page.getElementById(part.id);
       if (!fresh || part.contains(document.activeElement) || holdsSelection(part)) continue;
       for (const open of part.querySelectorAll("details[open][id]")) {
-        const same = fresh.querySelector("#" + open.id);
-        if (same) same.open = true;
+        const copy = fresh.querySelector("#" + open.id);
+        if (copy) copy.open = true;
       }
       const scrolled = [...part.querySelectorAll(".scroll")].map((s) => s.scrollLeft);
       part.replaceChildren(...fresh.childNodes);
       part.querySelectorAll(".scroll").forEach((s, i) => (s.scrollLeft = scrolled[i] || 0));
     }
-    const nav = page.querySelector("nav");
-    if (nav && !document.querySelector("nav").contains(document.activeElement)) document.querySelector("nav").replaceWith(nav);
+    const [nav, freshNav] = [document.querySelector("nav"), page.querySelector("nav")];
+    if (freshNav && !nav.contains(document.activeElement)) nav.replaceWith(freshNav);
     shape = page.body.dataset.shape;
     refreshed = Date.now();
   }
@@ -110,7 +111,7 @@
     return selection.rangeCount > 0 && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(part);
   }
 
-  // due reports whether a part of the page is as old as it may become.
+  // due reports whether a part of the page is older than the seconds of its data-fresh attribute.
   function due() {
     const seconds = [...all("[data-fresh]")].map((part) => Number(part.dataset.fresh));
     return seconds.length > 0 && Date.now() - refreshed >= Math.min(...seconds) * 1000;
@@ -118,17 +119,17 @@
 
   async function update() {
     try {
-      const answer = await fetch("api/v1/live");
-      if (!answer.ok) throw new Error(answer.statusText);
-      const live = await answer.json();
-      answered = new Date();
+      const response = await fetch("api/v1/live");
+      if (!response.ok) throw new Error(response.statusText);
+      const live = await response.json();
+      updated = new Date();
       if (live.shape !== shape || due()) await refresh();
       showState(live.state.level, live.state.text);
       showTotals(live);
       showRoutes(live);
       set(document.getElementById("at"), live.at.slice(11, 19) + " UTC");
     } catch {
-      showState("trouble", `No answer since ${answered.toISOString().slice(11, 19)} UTC. The figures are old.`);
+      showState("trouble", `No response since ${updated.toISOString().slice(11, 19)} UTC. The figures are old.`);
     }
   }
 
@@ -139,7 +140,7 @@
 
   function schedule() {
     clearTimeout(timer);
-    if (document.visibilityState === "visible") timer = setTimeout(poll, every);
+    if (document.visibilityState === "visible") timer = setTimeout(poll, interval);
   }
 
   document.addEventListener("visibilitychange", () => {

@@ -16,28 +16,38 @@ import (
 )
 
 const (
-	commitEach = 100 * time.Millisecond // of a partition whose messages are handled
-	commitWait = 5 * time.Second        // for the brokers to answer a commit
-	lastCommit = 10 * time.Second       // for them to answer before partitions are given away
+	commitInterval    = 100 * time.Millisecond // between two commits of a partition
+	maxCommitWait     = 5 * time.Second        // for the result of a commit
+	maxLastCommitWait = 10 * time.Second       // for the result of the last commit of a partition
 )
 
-// The waits when partitions are given away add up to less than RebalanceTimeout: half of it for the receivers, an eighth for a
-// commit in progress, a quarter for the last commit.
+// These timeouts bound the release of partitions that the group revokes. They add up to less than RebalanceTimeout: half of it for
+// the receivers, an eighth for a commit in progress, and a quarter for the last commit.
 
-func (r *reader) handleWait() time.Duration {
+func (r *reader) drainTimeout() time.Duration {
 	return min(r.in.Grace(), r.source.config.RebalanceTimeout/2)
 }
 
-func (r *reader) commitWait() time.Duration {
-	return min(commitWait, r.source.config.RebalanceTimeout/8)
+func (r *reader) commitTimeout() time.Duration {
+	return min(maxCommitWait, r.source.config.RebalanceTimeout/8)
 }
 
-func (r *reader) lastCommitWait() time.Duration {
-	return min(lastCommit, r.source.config.RebalanceTimeout/4)
+func (r *reader) lastCommitTimeout() time.Duration {
+	return min(maxLastCommitWait, r.source.config.RebalanceTimeout/4)
 }
 
-// commitAll commits the offsets of partitions that are given away. It tries again after errors that pass, such as those while the
-// group is rebalanced.
+// offsetMap has the offsets to commit, by topic and partition.
+type offsetMap map[string]map[int32]kgo.EpochOffset
+
+func (m offsetMap) set(at place, offset int64) {
+	if m[at.topic] == nil {
+		m[at.topic] = map[int32]kgo.EpochOffset{}
+	}
+	m[at.topic][at.partition] = kgo.EpochOffset{Epoch: -1, Offset: offset}
+}
+
+// commitAll commits the offsets of partitions before they are closed. It retries after temporary errors, such as those during a
+// rebalance.
 func (r *reader) commitAll(ctx context.Context, partitions map[place]*partition) {
 	for failures := 1; ; failures++ {
 		err := r.commit(ctx, partitions, true)
@@ -52,15 +62,16 @@ func (r *reader) commitAll(ctx context.Context, partitions map[place]*partition)
 	}
 }
 
-// commit commits the offsets of partitions for which it is time, or of all partitions. It returns the last error.
+// commit commits the offsets of the partitions that are due, or of all partitions if all is true. It returns the error of one
+// partition that failed, or nil.
 func (r *reader) commit(ctx context.Context, partitions map[place]*partition, all bool) (failed error) {
 	r.committing.Lock()
 	defer r.committing.Unlock()
 	var space [1]consume.Position
-	offsets := map[string]map[int32]kgo.EpochOffset{}
+	offsets := offsetMap{}
 	for at, p := range partitions {
 		if p.ctx.Err() != nil {
-			continue // another member may have it
+			continue // closed: another member may read it
 		}
 		positions, n := p.feed.Take(space[:0])
 		if len(positions) > 0 {
@@ -69,22 +80,19 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 		if p.handled += n; p.handled == 0 || p.offset < 0 {
 			continue
 		}
-		if !all && p.handled < r.in.MaxInFlight()/2 && time.Since(p.since) < commitEach {
+		if !all && p.handled < r.in.MaxInFlight()/2 && time.Since(p.since) < commitInterval {
 			continue
 		}
 		p.since = time.Now()
-		if offsets[at.topic] == nil {
-			offsets[at.topic] = map[int32]kgo.EpochOffset{}
-		}
-		offsets[at.topic][at.partition] = kgo.EpochOffset{Epoch: -1, Offset: p.offset}
+		offsets.set(at, p.offset)
 	}
 	if len(offsets) == 0 {
 		return nil
 	}
 	if r.source.config.Group == "" {
-		for at := range partitions {
-			if _, ok := offsets[at.topic][at.partition]; ok {
-				partitions[at].acknowledged()
+		for topic, list := range offsets {
+			for partition := range list {
+				partitions[place{topic, partition}].acknowledged()
 			}
 		}
 		return nil
@@ -99,7 +107,7 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 			}
 		case errors.Is(ctx.Err(), context.Canceled):
 			failed = err
-		default: // tried again, unless the partition is lost
+		default:
 			failed = err
 			p.failing.Store(true)
 			r.in.Failed(at.topic, fmt.Errorf("kafka: commit offsets: %w", err))
@@ -108,29 +116,29 @@ func (r *reader) commit(ctx context.Context, partitions map[place]*partition, al
 	return failed
 }
 
-var errNotAnswered = errors.New("found no answer for the partition; want one")
+var errNoResult = errors.New("found no result for the partition; want one")
 
-// commitOffsets commits offsets, and calls each with the result for each partition.
-func (r *reader) commitOffsets(ctx context.Context, offsets map[string]map[int32]kgo.EpochOffset, each func(at place, err error)) {
+// commitOffsets commits offsets, and calls each with the result of each partition.
+func (r *reader) commitOffsets(ctx context.Context, offsets offsetMap, each func(at place, err error)) {
 	r.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, request *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
-		results := map[place]error{}
+		var results map[place]error
 		if err == nil {
-			results, err = commitResults(request, response), errNotAnswered
+			results, err = commitResults(request, response), errNoResult
 		}
 		for topic, partitions := range offsets {
 			for partition := range partitions {
 				at := place{topic, partition}
-				if result, ok := results[at]; ok {
-					each(at, result)
-				} else {
-					each(at, err)
+				result, found := results[at]
+				if !found {
+					result = err
 				}
+				each(at, result)
 			}
 		}
 	})
 }
 
-// commitResults returns the results in a response. New brokers name topics by their IDs there.
+// commitResults returns the result of each partition in a response. Newer brokers send the IDs of topics instead of their names.
 func commitResults(request *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse) map[place]error {
 	names := map[[16]byte]string{}
 	for _, t := range request.Topics {
@@ -142,20 +150,20 @@ func commitResults(request *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommi
 		if topic == "" {
 			topic = names[t.TopicID]
 		}
-		for _, answer := range t.Partitions {
-			results[place{topic, answer.Partition}] = kerr.ErrorForCode(answer.ErrorCode)
+		for _, p := range t.Partitions {
+			results[place{topic, p.Partition}] = kerr.ErrorForCode(p.ErrorCode)
 		}
 	}
 	return results
 }
 
-// acknowledged notes that the offset of the partition is committed.
+// acknowledged reports to the feed that the offset of the partition is committed.
 func (p *partition) acknowledged() {
 	p.feed.Acknowledged(p.handled)
 	p.handled = 0
 }
 
-// committed returns the committed offset of a partition, or -1.
+// committed returns the committed offset of a partition, or -1 if it has none.
 func (r *reader) committed(at place) int64 {
 	if offset, ok := r.client.CommittedOffsets()[at.topic][at.partition]; ok {
 		return offset.Offset

@@ -37,7 +37,7 @@ type reader struct {
 	notify chan struct{} // of all feeds, for tend
 	freed  chan struct{} // a feed may have room
 
-	begins map[string]int32 // of each topic: partitions below begin where Config.Start says, others at their first record
+	initial map[string]int32 // by topic, the number of partitions that Config.Start is for; see countInitialPartitions
 
 	mu         sync.Mutex
 	partitions map[place]*partition
@@ -50,13 +50,13 @@ type reader struct {
 // Run reads the topics until ctx ends. See [consume.Source].
 func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	r := &reader{
-		source: s, in: in, begins: map[string]int32{}, partitions: map[place]*partition{},
+		source: s, in: in, initial: map[string]int32{}, partitions: map[place]*partition{},
 		notify: make(chan struct{}, 1), freed: make(chan struct{}, 1),
 	}
 	options := append(s.readOptions(), kgo.WithHooks(hooks{r}))
 	if s.config.Group != "" {
 		options = append(options, kgo.OnPartitionsAssigned(r.assigned), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost),
-			kgo.AdjustFetchOffsetsFn(r.begin))
+			kgo.AdjustFetchOffsetsFn(r.commitStarts))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
@@ -66,15 +66,15 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	tending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tender sync.WaitGroup
 	tender.Go(func() { r.tend(tending) })
-	if s.config.Group != "" && r.survey(ctx) {
+	if s.config.Group != "" && r.countInitialPartitions(ctx) {
 		client.AddConsumeTopics(s.config.Topics...)
 	}
 	tender.Go(func() { r.awaitTopics(ctx) })
 	r.poll(ctx)
-	r.giveAway(in.Grace(), slices.Collect(maps.Keys(r.list())))
+	r.release(in.Grace(), slices.Collect(maps.Keys(r.list())))
 	stop()
 	tender.Wait()
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCommit)
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxLastCommitWait)
 	defer cancel()
 	_ = client.LeaveGroupContext(leaving) // otherwise the brokers notice that the member is silent
 	s.setRunning(false)
@@ -113,7 +113,7 @@ func (r *reader) poll(ctx context.Context) {
 	}
 }
 
-// at returns a partition, or nil if it was given away. Without a group there is no assignment, so the first records of a
+// at returns a partition, or nil if it was released. Without a group there is no assignment, so the first records of a
 // partition open it.
 func (r *reader) at(at place) *partition {
 	r.mu.Lock()
@@ -174,7 +174,7 @@ func (r *reader) room(ctx context.Context) int {
 // tend commits what was handled, and resumes partitions that have room again, until ctx ends.
 func (r *reader) tend(ctx context.Context) {
 	const shortest = 2 * time.Millisecond // between two looks
-	ticks := time.NewTicker(commitEach)
+	ticks := time.NewTicker(commitInterval)
 	defer ticks.Stop()
 	for {
 		select {
@@ -191,7 +191,7 @@ func (r *reader) tend(ctx context.Context) {
 		case r.freed <- struct{}{}:
 		default:
 		}
-		committing, cancel := context.WithTimeout(ctx, r.commitWait())
+		committing, cancel := context.WithTimeout(ctx, r.commitTimeout())
 		_ = r.commit(committing, partitions, false) // tried again
 		cancel()
 		timer := time.NewTimer(shortest)
@@ -219,9 +219,9 @@ func (r *reader) assigned(_ context.Context, client *kgo.Client, added map[strin
 	}
 }
 
-// revoked gives partitions away, before another member reads them.
+// revoked releases partitions, before another member reads them.
 func (r *reader) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
-	r.giveAway(r.handleWait(), slices.Collect(places(removed)))
+	r.release(r.drainTimeout(), slices.Collect(places(removed)))
 }
 
 // lost closes partitions that other members may read already.
@@ -249,12 +249,12 @@ func (r *reader) remove(at place) *partition {
 	return p
 }
 
-// giveAway drains partitions, commits what was handled, and closes them.
-func (r *reader) giveAway(wait time.Duration, given []place) {
+// release drains partitions for at most wait, commits what was handled, and closes them.
+func (r *reader) release(wait time.Duration, released []place) {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	partitions := map[place]*partition{}
-	for _, at := range given {
+	for _, at := range released {
 		r.mu.Lock()
 		if p := r.partitions[at]; p != nil {
 			partitions[at] = p
@@ -266,7 +266,7 @@ func (r *reader) giveAway(wait time.Duration, given []place) {
 		draining.Go(func() { _ = p.feed.Drain(ctx) }) // what is not handled then is delivered again
 	}
 	draining.Wait()
-	committing, cancel := context.WithTimeout(context.Background(), r.lastCommitWait())
+	committing, cancel := context.WithTimeout(context.Background(), r.lastCommitTimeout())
 	defer cancel()
 	r.commitAll(committing, partitions)
 	for at, p := range partitions {

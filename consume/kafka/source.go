@@ -144,7 +144,7 @@ func (s *Source) publishOptions() []kgo.Opt {
 func (s *Source) readOptions() []kgo.Opt {
 	c := s.config
 	options := append(s.options(),
-		kgo.ConsumeStartOffset(c.start()),
+		kgo.ConsumeStartOffset(c.startOffset()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // records that were lost are counted, none is skipped
 		kgo.MetadataMaxAge(maxMetadataAge),
 		kgo.MetadataMinAge(minMetadataAge),

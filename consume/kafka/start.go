@@ -13,8 +13,8 @@ import (
 	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
-// start returns where the client begins in a partition without a committed offset.
-func (c Config) start() kgo.Offset {
+// startOffset returns where the client starts to read a partition without a committed offset.
+func (c Config) startOffset() kgo.Offset {
 	switch {
 	case c.Start.IsEarliest():
 		return kgo.NewOffset().AtStart()
@@ -25,10 +25,12 @@ func (c Config) start() kgo.Offset {
 	}
 }
 
-// survey notes which partitions exist before the member joins the group, until the brokers answer. Config.Start is for those
-// that the group has not begun to read. A partition that is added later has no message that the group may skip. survey reports
-// false if ctx ends first.
-func (r *reader) survey(ctx context.Context) bool {
+// countInitialPartitions sets r.initial: the number of partitions of each topic that the group has not read yet. It is called
+// before the member joins the group. Config.Start is for these partitions. A partition that is added later is read from its first
+// record, so that none of its messages is skipped.
+//
+// It retries until the brokers respond. It returns false if ctx ends first.
+func (r *reader) countInitialPartitions(ctx context.Context) bool {
 	admin := kadm.NewClient(r.client)
 	config := r.source.config
 	for failures := 1; ; failures++ {
@@ -40,7 +42,7 @@ func (r *reader) survey(ctx context.Context) bool {
 		if err == nil || errors.Is(err, kerr.GroupIDNotFound) {
 			for _, topic := range config.Topics {
 				if len(committed[topic]) == 0 {
-					r.begins[topic] = int32(len(topics[topic].Partitions)) //nolint:gosec // far below the limit
+					r.initial[topic] = int32(len(topics[topic].Partitions)) //nolint:gosec // far below the limit
 				}
 			}
 			return true
@@ -55,13 +57,14 @@ func (r *reader) survey(ctx context.Context) bool {
 	}
 }
 
-// begin commits where the group begins in the partitions without a committed offset. Otherwise, what is published after this member
-// ended would be skipped, unless it had handled a message of the partition. The client calls begin before it reads them.
-func (r *reader) begin(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+// commitStarts commits a start for each partition without a committed offset, and returns offsets with these starts. The client calls
+// it before it reads the partitions. Without these commits, a member that handled no message of a partition would leave no offset. The
+// next member would then skip the messages that were published between them.
+func (r *reader) commitStarts(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	missing := kadm.Offsets{}
 	for topic, partitions := range offsets {
 		for partition, offset := range partitions {
-			if offset == r.source.config.start() {
+			if offset == r.source.config.startOffset() {
 				missing.Add(kadm.Offset{Topic: topic, Partition: partition})
 			}
 		}
@@ -72,7 +75,7 @@ func (r *reader) begin(ctx context.Context, offsets map[string]map[int32]kgo.Off
 	ctx, cancel := context.WithTimeout(ctx, r.source.config.RequestTimeout)
 	defer cancel()
 	for failures := 1; ; failures++ {
-		err := r.commitStart(ctx, missing, offsets)
+		err := r.tryCommitStarts(ctx, missing, offsets)
 		if err == nil {
 			return offsets, nil
 		}
@@ -83,9 +86,9 @@ func (r *reader) begin(ctx context.Context, offsets map[string]map[int32]kgo.Off
 	}
 }
 
-// commitStart commits where the group begins in the missing partitions. It removes each partition that succeeds from missing, and
-// sets its offset.
-func (r *reader) commitStart(ctx context.Context, missing kadm.Offsets, offsets map[string]map[int32]kgo.Offset) error {
+// tryCommitStarts commits a start for each partition of missing. It removes each partition that succeeds from missing, and sets its
+// start in offsets.
+func (r *reader) tryCommitStarts(ctx context.Context, missing kadm.Offsets, offsets map[string]map[int32]kgo.Offset) error {
 	admin := kadm.NewClient(r.client)
 	topics := missing.TopicsSet().Topics()
 	first, err := admin.ListStartOffsets(ctx, topics...)
@@ -100,10 +103,10 @@ func (r *reader) commitStart(ctx context.Context, missing kadm.Offsets, offsets 
 		listed, err = admin.ListEndOffsets(ctx, topics...)
 	}
 	failures = append(failures, err)
-	commits := map[string]map[int32]kgo.EpochOffset{}
+	commits := offsetMap{}
 	missing.Each(func(m kadm.Offset) {
 		from := listed
-		if m.Partition >= r.begins[m.Topic] {
+		if m.Partition >= r.initial[m.Topic] {
 			from = first
 		}
 		switch l, ok := from.Lookup(m.Topic, m.Partition); {
@@ -112,10 +115,7 @@ func (r *reader) commitStart(ctx context.Context, missing kadm.Offsets, offsets 
 		case l.Err != nil:
 			failures = append(failures, fmt.Errorf("topic %s, partition %d: %w", m.Topic, m.Partition, l.Err))
 		default:
-			if commits[m.Topic] == nil {
-				commits[m.Topic] = map[int32]kgo.EpochOffset{}
-			}
-			commits[m.Topic][m.Partition] = kgo.EpochOffset{Epoch: -1, Offset: l.Offset}
+			commits.set(place{m.Topic, m.Partition}, l.Offset)
 		}
 	})
 	r.commitOffsets(ctx, commits, func(at place, err error) {

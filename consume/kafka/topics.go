@@ -11,8 +11,8 @@ import (
 	"github.com/signalcast/signalcast/backends/backendkit"
 )
 
-// awaitTopics reports topics that do not exist, until all exist or ctx ends. The client ignores such topics, and would look for
-// them only with the next refresh of its metadata.
+// awaitTopics waits until all topics exist or ctx ends, and reports those that do not exist. The client does not report them. It would
+// find a new topic only when it next refreshes its metadata, so awaitTopics forces a refresh.
 func (r *reader) awaitTopics(ctx context.Context) {
 	admin := kadm.NewClient(r.client)
 	missing := map[string]bool{}

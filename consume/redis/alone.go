@@ -70,7 +70,7 @@ func (r *reader) readAfter(ctx context.Context, a *acknowledger, last string) (s
 	if err != nil {
 		return last, err
 	}
-	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", n, "BLOCK", r.blocking().Milliseconds(), "STREAMS", r.stream, last).Result()
+	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", n, "BLOCK", r.blockTime().Milliseconds(), "STREAMS", r.stream, last).Result()
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		return last, fmt.Errorf("redis: read entries: %w", err)
 	}

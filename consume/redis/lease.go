@@ -10,33 +10,34 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// renewal extends the lease, and release ends it, if the member still holds it.
+// renewScript extends the lease, and releaseScript deletes it, if the member still holds it.
 const (
-	renewal = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0`
-	release = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`
+	renewScript   = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0`
+	releaseScript = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`
 )
 
-// readLeased reads entries that no member got before, if the member still holds the lease. The check and the read are one step of
-// the server. Otherwise a member that was stopped between them could get entries after another member has taken over, which
-// would handle later entries first.
+// readLeased reads entries that were not delivered to any member, if this member still holds the lease. The server runs the check and
+// the read as one step. If they were two, a member that is suspended between them could get entries after another member has
+// acquired the lease. That member would handle later entries first.
 //
 //nolint:gochecknoglobals // immutable
 var readLeased = goredis.NewScript(`if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('NOLEASE another member has the lease') end
 return redis.call('xreadgroup', 'GROUP', ARGV[2], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[2], '>')`)
 
-// leaseKey returns the key of the lease of a stream. In a cluster it is on the same node as the stream.
+// leaseKey returns the key of the lease of a stream. In a cluster, both are on the same node, since their hash tags are equal.
 func leaseKey(stream, group string) string {
-	if _, tag, ok := strings.Cut(stream, "{"); ok && strings.Index(tag, "}") > 0 { // the cluster hashes the text in these braces
+	if _, tag, ok := strings.Cut(stream, "{"); ok && strings.Index(tag, "}") > 0 { // a hash tag
 		return "signalcast-lease:" + stream + ":" + group
 	}
 	return "signalcast-lease:{" + stream + "}:" + group
 }
 
-// margin is the part of a lease that is left when the member stops beginning to handle messages, for clocks that differ in
-// speed.
-const margin = 8
+// leaseParts is the number of parts of a lease. The member renews the lease after each part. It starts to handle no message in the last
+// part, since the clocks of members may differ in speed.
+const leaseParts = 8
 
-// acquire takes the lease, and returns the time until which the member may begin to handle messages. ok is false if another member has it.
+// acquire acquires the lease, and returns the time until which the member may start to handle messages. ok is false if another member
+// holds the lease.
 func (r *reader) acquire(ctx context.Context) (until time.Time, ok bool, err error) {
 	s := r.source
 	sent := time.Now()
@@ -45,20 +46,22 @@ func (r *reader) acquire(ctx context.Context) (until time.Time, ok bool, err err
 	case errors.Is(err, goredis.Nil):
 		return time.Time{}, false, nil
 	case err != nil:
-		return time.Time{}, false, fmt.Errorf("redis: take the lease: %w", err)
+		return time.Time{}, false, fmt.Errorf("redis: acquire the lease: %w", err)
 	}
 	return r.until(sent), true, nil
 }
 
+// until returns the time until which the member may start to handle messages, if the lease was acquired or renewed by a request sent
+// at a given time.
 func (r *reader) until(sent time.Time) time.Time {
 	lease := r.source.config.Lease
-	return sent.Add(lease - lease/margin)
+	return sent.Add(lease - lease/leaseParts)
 }
 
-// renew renews the lease until ctx ends or the lease is lost. Then it calls lost.
+// renew renews the lease until ctx ends. If another member holds the lease, it calls lost and returns.
 func (r *reader) renew(ctx context.Context, lost func()) {
 	s := r.source
-	ticks := time.NewTicker(s.config.Lease / margin)
+	ticks := time.NewTicker(s.config.Lease / leaseParts)
 	defer ticks.Stop()
 	for {
 		select {
@@ -67,11 +70,11 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 		case <-ticks.C:
 		}
 		sent := time.Now()
-		held, err := s.client.Eval(ctx, renewal, []string{leaseKey(r.stream, s.config.Group)}, r.token, s.config.Lease.Milliseconds()).Int()
+		held, err := s.client.Eval(ctx, renewScript, []string{leaseKey(r.stream, s.config.Group)}, r.token, s.config.Lease.Milliseconds()).Int()
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil: // the consumer pauses when the lease ends
+		case err != nil: // when the lease ends, the consumer starts no message
 			r.report(ctx, fmt.Errorf("redis: renew the lease: %w", err))
 		case held == 0:
 			lost()
@@ -82,8 +85,8 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 	}
 }
 
-// letGo releases the lease.
-func (r *reader) letGo(ctx context.Context) {
+// releaseLease deletes the lease, if the member holds it.
+func (r *reader) releaseLease(ctx context.Context) {
 	s := r.source
-	_ = s.client.Eval(ctx, release, []string{leaseKey(r.stream, s.config.Group)}, r.token).Err() // it expires otherwise
+	_ = s.client.Eval(ctx, releaseScript, []string{leaseKey(r.stream, s.config.Group)}, r.token).Err() // after an error, the lease expires
 }

@@ -22,27 +22,27 @@ type reader struct {
 	in     *consume.Intake
 	stream string
 	token  string        // the value of the lease
-	feed   *consume.Feed // while the member has the lease
+	feed   *consume.Feed // while the member holds the lease
 
-	failures int  // in a row
-	existed  bool // the group did, so that a stream without it was deleted
+	failures int  // consecutive failed requests
+	existed  bool // the group existed, so the stream was deleted if the group is gone
 
-	foreign atomic.Bool // another member has entries that are not acknowledged
+	foreign atomic.Bool // another member has pending entries
 
 	last   string // the ID of the last entry that the group has read; empty means unknown
-	behind bool   // the server has an entry after last
+	behind bool   // the stream has an entry after last
 
-	read, counted int64 // entries that the group has read, and entries removed behind them that are counted as lost
+	read    int64 // entries that the group has read
+	counted int64 // entries after them that were removed and are counted as lost
 }
 
-// longestBlock is the longest wait of the server for entries.
-const longestBlock = time.Second
+const (
+	maxBlock       = time.Second     // for which the server waits for entries
+	maxReleaseWait = 5 * time.Second // for the last acknowledgements and the release of the lease
+)
 
-// lastAck is the longest wait for acknowledgements and for the release of the lease before the reader ends.
-const lastAck = 5 * time.Second
-
-// stand takes the lease whenever it is free, and reads the stream as long as the member has it, until ctx ends.
-func (r *reader) stand(ctx context.Context) {
+// run acquires the lease when it is free, and reads the stream while the member holds the lease, until ctx ends.
+func (r *reader) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		until, ok, err := r.acquire(ctx)
 		switch {
@@ -60,7 +60,7 @@ func (r *reader) stand(ctx context.Context) {
 	}
 }
 
-// lead reads the stream until ctx ends or the lease is lost.
+// lead reads the stream as the holder of the lease, until ctx ends or the lease is lost.
 func (r *reader) lead(ctx context.Context, until time.Time) {
 	notify := make(chan struct{}, 1)
 	r.feed = r.in.Open(consume.FeedConfig{Topic: r.stream, Notify: notify})
@@ -72,28 +72,29 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	defer stop()
 	lost := false
 	a := &acknowledger{reader: r, notify: notify, freed: make(chan struct{}, 1)}
-	var helpers sync.WaitGroup
-	helpers.Go(func() { r.renew(lasting, func() { lost = true; lose() }) })
-	helpers.Go(func() { a.run(lasting) })
-	r.measure(ctx) // before entries are read, since the server forgets then how many are missing
-	helpers.Go(func() { r.watch(lasting) })
+	var background sync.WaitGroup
+	background.Go(func() { r.renew(lasting, func() { lost = true; lose() }) })
+	background.Go(func() { a.run(lasting) })
+	r.measure(ctx) // before entries are read, since reading hides how many were removed
+	background.Go(func() { r.watch(lasting) })
 	r.readAll(reading, a)
 	if ctx.Err() != nil {
 		draining, cancel := context.WithTimeout(lasting, r.in.Grace())
-		_ = r.feed.Drain(draining) // what is not handled then stays pending in the group
+		_ = r.feed.Drain(draining) // entries that are not handled stay pending in the group
 		cancel()
 	}
 	stop()
-	helpers.Wait()
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastAck)
+	background.Wait()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxReleaseWait)
 	defer cancel()
-	_ = a.acknowledge(ending) // the next member handles them again otherwise
+	_ = a.acknowledge(ending) // after an error, the next member handles the entries again
 	if !lost {
-		r.letGo(ending)
+		r.releaseLease(ending)
 	}
 }
 
-// readAll reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it begins again.
+// readAll reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it starts with the
+// pending entries again.
 func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	for ctx.Err() == nil {
 		err := r.readPending(ctx, a)
@@ -124,15 +125,18 @@ func (r *reader) createGroup(ctx context.Context) error {
 		id = before(c.Start.Time())
 	}
 	err := r.source.client.XGroupCreateMkStream(ctx, r.stream, c.Group, id).Err()
-	if err != nil && !isReply(err, "BUSYGROUP") {
+	if isReply(err, "BUSYGROUP") { // another member was first
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("redis: create group %q: %w", c.Group, err)
 	}
 	r.in.Logger().LogAttrs(ctx, slog.LevelInfo, "group created", slog.String("topic", r.stream), slog.String("group", c.Group))
 	return nil
 }
 
-// readPending reads the entries that were delivered to a member of the group and not acknowledged, except those that the consumer
-// has. They were delivered to the member before this one, or in a reply that was lost.
+// readPending claims the pending entries of the group, except those that the consumer has. They were delivered to an earlier member, or
+// in a reply that was lost.
 func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 	s, c := r.source, r.source.config
 	for start := "-"; ; {
@@ -140,7 +144,7 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 		if err != nil {
 			return err
 		}
-		has := a.has() // before the server is asked, so that an entry that is acknowledged meanwhile is not claimed
+		has := a.has() // before XPENDING, so that an entry that is acknowledged in between is not claimed
 		pending, err := s.client.XPendingExt(ctx, &goredis.XPendingExtArgs{
 			Stream: r.stream, Group: c.Group, Start: start, End: "+", Count: int64(n),
 		}).Result()
@@ -183,7 +187,7 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 	}
 }
 
-// dropRemoved acknowledges pending entries that the stream does not have any more.
+// dropRemoved acknowledges pending entries that were removed from the stream, and counts them as lost.
 func (r *reader) dropRemoved(ctx context.Context, removed map[string]int64) error {
 	if len(removed) == 0 {
 		return nil
@@ -206,7 +210,7 @@ func (r *reader) lost(n int64) {
 		slog.String("topic", r.stream), slog.Int64("lost", n))
 }
 
-// readNew reads entries that no member got before, or waits for one.
+// readNew reads entries that were not delivered to any member. If the stream has no such entry, it waits for one.
 func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	n, err := a.room(ctx)
 	if err != nil {
@@ -217,7 +221,7 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	reply, err := readLeased.Run(ctx, r.source.client, keys, r.token, c.Group, c.Member, n).Result()
 	switch {
 	case isReply(err, "NOLEASE"):
-		pause(ctx, c.Lease/margin) // renew ends the reader
+		pause(ctx, c.Lease/leaseParts) // until renew cancels ctx
 		return nil
 	case err != nil && !errors.Is(err, goredis.Nil):
 		return fmt.Errorf("redis: read entries: %w", err)
@@ -233,19 +237,19 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 		r.last, r.behind = entries[len(entries)-1].id, false
 		return nil
 	}
-	return r.await(ctx)
+	return r.awaitEntry(ctx)
 }
 
-// await waits until the stream has an entry that no member got.
-func (r *reader) await(ctx context.Context) error {
-	if r.last == "" || r.behind { // the group has read further than the member knows
+// awaitEntry waits until the stream has an entry after r.last, at most for the time of blockTime.
+func (r *reader) awaitEntry(ctx context.Context) error {
+	if r.last == "" || r.behind { // the group may have read entries after r.last
 		c, _, err := r.source.look(ctx, r.stream)
 		if err != nil {
-			return fmt.Errorf("redis: read the place of the group: %w", err)
+			return fmt.Errorf("redis: read the position of the group: %w", err)
 		}
 		r.last, r.behind = c.last, false
 	}
-	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", 1, "BLOCK", r.blocking().Milliseconds(), "STREAMS", r.stream, r.last).Result()
+	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", 1, "BLOCK", r.blockTime().Milliseconds(), "STREAMS", r.stream, r.last).Result()
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		return fmt.Errorf("redis: wait for entries: %w", err)
 	}
@@ -253,12 +257,12 @@ func (r *reader) await(ctx context.Context) error {
 	return nil
 }
 
-// blocking returns how long the server waits for entries, less than the client waits for the reply.
-func (r *reader) blocking() time.Duration {
-	return max(time.Millisecond, min(longestBlock, r.source.config.Server.ReadTimeout/2))
+// blockTime returns how long the server waits for entries. It is less than the client waits for the reply.
+func (r *reader) blockTime() time.Duration {
+	return max(time.Millisecond, min(maxBlock, r.source.config.Server.ReadTimeout/2))
 }
 
-// add gives entries to the consumer.
+// add adds entries to the feed.
 func (r *reader) add(entries []entry) {
 	if len(entries) == 0 {
 		return
@@ -270,15 +274,15 @@ func (r *reader) add(entries []entry) {
 	r.feed.Add(messages)
 }
 
-// failed reports an error, and waits before the next attempt.
+// failed reports an error, and waits before it returns. The wait grows with each consecutive error.
 func (r *reader) failed(ctx context.Context, err error) {
 	r.report(ctx, err)
 	r.failures++
 	_ = backendkit.Pause(ctx, r.failures, 0)
 }
 
-// report reports an error. In a cluster, it also asks for the present masters, which the client does only once a minute if the
-// old master does not reply.
+// report reports an error. In a cluster, it also makes the client read the addresses of the masters. Otherwise, the client would do so
+// only once a minute while an old master does not reply.
 func (r *reader) report(ctx context.Context, err error) {
 	r.in.Failed(r.stream, err)
 	if cluster, ok := r.source.client.(*goredis.ClusterClient); ok {
@@ -286,6 +290,7 @@ func (r *reader) report(ctx context.Context, err error) {
 	}
 }
 
+// works reports that the server has replied.
 func (r *reader) works() {
 	r.in.Works(r.stream)
 	r.failures = 0
@@ -300,7 +305,7 @@ func pause(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// isReply reports whether err is an error reply of the server with a code.
+// isReply reports whether err is an error reply of the server with a code, such as "NOGROUP".
 func isReply(err error, code string) bool {
 	reply, ok := errors.AsType[goredis.Error](err)
 	return ok && strings.HasPrefix(reply.Error(), code)

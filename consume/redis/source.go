@@ -61,7 +61,7 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 		if s.config.Group == "" {
 			readers.Go(func() { r.readAlone(ctx) })
 		} else {
-			readers.Go(func() { r.stand(ctx) })
+			readers.Go(func() { r.run(ctx) })
 		}
 	}
 	readers.Wait()

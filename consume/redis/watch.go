@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watchEach is the time between two looks at how far the group is behind.
+// watchEach is the time between two measurements of the lag of the group.
 const watchEach = time.Second
 
 // counts are what Redis 7 knows about a stream and a group.

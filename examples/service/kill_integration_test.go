@@ -119,5 +119,5 @@ func (a *attack) compare() {
 	require.Equal(a.t, totals, a.totals(), "each event has one effect")
 	require.Equal(a.t, len(rows), a.count(`select count(*) from signalcast_inbox`))
 	require.GreaterOrEqual(a.t, entries-len(events), batch**rounds, "some events were published again")
-	a.t.Logf("%d enrolments; %d events, of them %d published again; lost: 0, repeated effects: 0", len(rows), len(events), entries-len(events))
+	a.t.Logf("%d enrolments, %d events, %d messages published again, 0 events lost, 0 effects repeated", len(rows), len(events), entries-len(events))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/signalcast/signalcast/adminhttp"
 )
 
-// A form of another site cannot switch routes off, although the browser sends it.
+// A form of another site cannot switch routes off. The browser sends it, and the handler denies it.
 func TestFormOfAnotherSiteIsDenied(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
@@ -32,7 +32,7 @@ func TestFormOfAnotherSiteIsDenied(t *testing.T) {
 	require.Empty(t, s.dispatcher.Switches())
 }
 
-// Without Access, the page is for this machine alone, under its own name.
+// Without Access, the page is for this machine alone, and for a loopback name in the Host header.
 func TestAccessIsForThisMachine(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
@@ -61,7 +61,7 @@ func TestAccessIsForThisMachine(t *testing.T) {
 	require.Empty(t, s.dispatcher.Switches())
 }
 
-// Ten open pages do not hold up the end of the server.
+// Shutdown of the server does not wait for ten open pages.
 func TestShutdownDoesNotWaitForPages(t *testing.T) {
 	t.Parallel()
 	s := startService(t)

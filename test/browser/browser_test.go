@@ -20,7 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// browser is one tab. Messages on its console, violations of the content security policy and requests to other hosts fail the test.
+// browser is a tab of a browser. The test fails if the console gets a message, the page violates the content security policy, or the tab
+// requests anything from another host.
 type browser struct {
 	t    *testing.T
 	tab  context.Context
@@ -28,9 +29,10 @@ type browser struct {
 
 	mu     sync.Mutex
 	faults []string
-	quiet  bool // faults are expected
+	quiet  bool // faults are expected, so they are ignored
 }
 
+// open starts a browser with a tab for the pages of a service.
 func open(t *testing.T, site *service) *browser {
 	t.Helper()
 	allocator, release := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)...)
@@ -52,6 +54,7 @@ func open(t *testing.T, site *service) *browser {
 	return b
 }
 
+// listen records the faults among the events of the tab.
 func (b *browser) listen(event any) {
 	fault := func(format string, args ...any) {
 		b.mu.Lock()
@@ -85,6 +88,7 @@ func (b *browser) expectFaults() (end func()) {
 	return func() { set(false) }
 }
 
+// run runs an action and returns its result.
 func run[T any](b *browser, action chromedp.Action[T]) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.tab, patience)
@@ -99,6 +103,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	run(b, chromedp.Steps(steps...))
 }
 
+// call calls a command of the DevTools protocol.
 func call[P, R any](b *browser, command cdp.Command[P, R], params P) R {
 	b.t.Helper()
 	return run(b, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
@@ -116,7 +121,7 @@ func eval[T any](b *browser, expression string) T {
 	return run(b, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// text returns the text of a part of the page, or nothing if the page has no such part.
+// text returns the text of a part of the page, or "" if the page has no such part.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
 	return eval[string](b, `(document.querySelector(`+strconv.Quote(selector)+`) || {}).textContent || ""`)

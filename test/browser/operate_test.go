@@ -14,11 +14,12 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
+// switchOff switches off the routes of an event type.
 func (s *service) switchOff(eventType string) error {
 	return s.dispatcher.SwitchOff(signalcast.Switch{EventType: eventType, Reason: "the topic is moved", By: "ops"})
 }
 
-// By keyboard alone: switched off, the stream stops growing and the suppressed count rises; switched on, it grows again.
+// A route is switched off and on with the keyboard alone. While it is off, its stream does not grow and the suppressed count rises.
 func TestSwitchByKeyboard(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
@@ -48,13 +49,13 @@ func TestSwitchByKeyboard(t *testing.T) {
 	require.Eventually(t, func() bool { return s.length(stream) > length }, patience, 20*time.Millisecond)
 }
 
-// To switch off everything, the word must be typed.
+// Switching off everything requires typing the word "everything".
 func TestSwitchOfEverythingNeedsTheWord(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	b := open(t, s)
 	b.open("switches")
-	end := b.expectFaults() // the status of the answer
+	end := b.expectFaults() // the status of the response
 	b.do(chromedp.SendKeys(chromedp.CSS("#reason"), "an incident"), chromedp.Click(chromedp.CSS("button.danger")), chromedp.WaitVisible(chromedp.CSS("#e4")))
 	end()
 	require.Empty(t, s.dispatcher.Switches())
@@ -63,7 +64,7 @@ func TestSwitchOfEverythingNeedsTheWord(t *testing.T) {
 	b.await("#state", "Everything is switched off.")
 }
 
-// The dry run shows the topics, keys and bytes that the command explains.
+// The dry run shows the topics, keys and bytes that "signalcast explain" prints.
 func TestDryRunEqualsExplain(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
@@ -110,7 +111,7 @@ func TestDryRunEqualsExplain(t *testing.T) {
 	require.Zero(t, s.dispatcher.Stats().Accepted)
 }
 
-// Redis is stopped: the page says so within 5 s. It is back: the trouble is gone, and nothing is lost.
+// The page shows within 5 s that Redis is stopped. After a restart, the trouble ends and no message is lost.
 func TestTroubleIsVisible(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
@@ -129,7 +130,7 @@ func TestTroubleIsVisible(t *testing.T) {
 	require.Zero(t, s.dispatcher.Stats().Failed)
 }
 
-// A configuration with faults is shown in red with its lines. The routes do not change.
+// The page shows a rejected configuration with the lines of its problems. The routes do not change.
 func TestRejectedConfigurationIsShown(t *testing.T) {
 	t.Parallel()
 	s := startService(t)

@@ -20,8 +20,7 @@ func (s *service) pages() []string {
 	}
 }
 
-// No page has a fault that axe-core finds, in light and dark, or is wider than a telephone. The end of each test checks that there was no
-// message on the console, no violation of the content security policy and no request to another host.
+// axe-core finds no fault on any page, in light and dark, and no page is wider than the screen of a phone.
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	path := os.Getenv("SIGNALCAST_TEST_AXE")
@@ -98,13 +97,13 @@ func TestPagesWorkWithoutJavaScript(t *testing.T) {
 	b.do(chromedp.Click(chromedp.CSS("main button")), chromedp.WaitVisible(chromedp.CSS(`[role="status"].note`)))
 }
 
-// html returns a part of the page, also if scripts are disabled.
+// html returns the HTML of a part of the page. It works without JavaScript.
 func (b *browser) html(selector string) string {
 	b.t.Helper()
 	return run(b, chromedp.InnerHTML(chromedp.CSS(selector)))
 }
 
-// focus presses the tab key until the element has the focus.
+// focus presses the tab key until the element has a visible focus.
 func (b *browser) focus(selector string) {
 	b.t.Helper()
 	for range 200 {

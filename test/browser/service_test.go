@@ -65,7 +65,7 @@ type service struct {
 	registry   *signalcast.Registry
 	dispatcher *signalcast.Dispatcher
 	consumer   *consume.Consumer
-	file       string // of the configuration
+	file       string // the path of the configuration
 }
 
 const (
@@ -143,7 +143,7 @@ func startServiceWith(t *testing.T, file string) *service {
 	return s
 }
 
-// closing returns a context for the end of the test.
+// closing returns a context for closing what the test started.
 func (s *service) closing() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	s.t.Cleanup(cancel)
@@ -221,7 +221,7 @@ func (s *service) send(eventType string, every time.Duration) {
 			case <-ctx.Done():
 				return nil
 			case <-ticker.C:
-				_, _ = s.registry.SendJSONAsync(ctx, eventType, sample) // fails where the test wants it
+				_, _ = s.registry.SendJSONAsync(ctx, eventType, sample) // an error means that the test closed the dispatcher or stopped Redis
 			}
 		}
 	})

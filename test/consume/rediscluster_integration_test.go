@@ -79,8 +79,8 @@ func (c *cluster) master() (int, error) {
 	})
 }
 
-// killMaster kills the master of the stream, waits until the consumers read from its replica, and starts it again. They must
-// not need longer than the lease and a second.
+// killMaster kills the master of the stream, waits until a consumer has the lease at its replica, and starts it again. The consumer must
+// not need longer than the lease and a second. Events are published again when the new master has a replica.
 func (c *cluster) killMaster() error {
 	old, err := c.master()
 	if err != nil {
@@ -91,22 +91,21 @@ func (c *cluster) killMaster() error {
 		if err != nil {
 			return err
 		}
-		began, before := time.Now(), c.read(promoted)
-		_, err = c.await("read", func(context.Context, *goredis.Client) bool { return c.read(promoted) > before })
+		began, last := time.Now(), time.Duration(0)
+		_, err = c.await("used", func(ctx context.Context, node *goredis.Client) bool {
+			if node != c.clients[promoted] {
+				return false
+			}
+			left := node.PTTL(ctx, "signalcast-lease:{"+topic+"}:group").Val()
+			renewed := last != 0 && left > last
+			last = left
+			return renewed
+		})
 		if took := time.Since(began); err == nil && took > 3*time.Second {
-			err = fmt.Errorf("the consumers read from the promoted replica after %v", took)
+			err = fmt.Errorf("a consumer uses the promoted replica after %v", took)
 		}
 		return err
 	})
-}
-
-// read returns how many entries the group has read from the stream at a node.
-func (c *cluster) read(node int) (n int64) {
-	groups, _ := c.clients[node].XInfoGroups(context.Background(), topic).Result()
-	for _, g := range groups {
-		n += g.EntriesRead
-	}
-	return n
 }
 
 // moveSlot moves the slot of the stream to another master.
