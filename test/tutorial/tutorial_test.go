@@ -3,6 +3,7 @@
 package tutorial_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,8 +120,12 @@ func (f *folder) run(t *testing.T, block string) string {
 			fmt.Fprintf(&script, "%sprintf '%s'\n", command, separator)
 		}
 	}
-	shell := exec.CommandContext(t.Context(), "sh", "-c", script.String())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "sh", "-c", script.String())
 	shell.Dir, shell.Env, shell.WaitDelay = f.dir, f.env, 10*time.Second
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that a service in the background ends with it
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
 	out, err := shell.Output()
 	require.NoError(t, err, "%s", out)
 	outputs := strings.Split(normal(strings.ReplaceAll(string(out), f.free, address)), separator)
