@@ -1,4 +1,4 @@
-.PHONY: test race lint fuzz integration faults outbox consume bench bench-quick bench-guard apidiff vuln golden generate ci clean
+.PHONY: test race lint fuzz integration faults outbox consume bench bench-quick bench-guard apidiff release vuln golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
@@ -12,6 +12,7 @@ bench:       ; cd bench && go run . -write
 bench-quick: ; cd bench && go run . -quick -rounds 9
 bench-guard: ; cd bench && go run . -guard
 apidiff:     ; .ci/apidiff
+release:     ; .ci/release
 vuln:        ; .ci/vuln
 golden:      ; test/reference/make_golden.sh
 generate:    ; go generate ./...

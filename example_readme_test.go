@@ -2,7 +2,6 @@ package signalcast_test
 
 import (
 	"context"
-	"log"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +10,9 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/configfile"
+	"github.com/signalcast/signalcast/consume"
+	redissource "github.com/signalcast/signalcast/consume/redis"
 	"github.com/signalcast/signalcast/signalcasttest"
 )
 
@@ -18,57 +20,58 @@ import (
 func Example_readme() {
 	ctx := context.Background()
 
-	// Once, at start: the signals that the service knows, the configuration, the backend.
-	registry := signalcast.NewRegistry(signalcast.WithSource("openedx/catalog/web"))
+	registry := signalcast.NewRegistry(signalcast.WithSource("example/catalog/web"))
 	err := registry.Register(Published)
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 
-	base, err := signalcast.ParseProducerConfig([]byte(`{
-		"org.example.course.published.v1": {
-			"courses": {"event_key_field": "course_key", "enabled": false}
-		}
-	}`))
-	if err != nil {
-		log.Fatal(err)
-	}
-	production, err := signalcast.ParseProducerConfig([]byte(`{
-		"org.example.course.published.v1": {"courses": {"enabled": true}}
-	}`))
-	if err != nil {
-		log.Fatal(err)
-	}
-	config := signalcast.MergeProducerConfigs(base, production)
-
+	loaded, err := configfile.Load(registry, configfile.File("site.json"), configfile.Environment("EVENT_BUS_PRODUCER_CONFIG"))
+	check(err)
 	backend, err := redis.New(redis.Config{URL: "redis://127.0.0.1:6379/0"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	dispatcher, err := signalcast.NewDispatcher(ctx, registry, config, backend,
-		signalcast.WithTopicPrefix("prod"))
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
+	dispatcher, err := signalcast.NewDispatcher(ctx, registry, loaded.Merged, backend, signalcast.WithTopicPrefix("prod"))
+	check(err)
 
-	// Anywhere: the event goes to the stream prod-courses.
+	// Anywhere, once the registry has the dispatcher of the next section:
 	err = Published.Send(ctx, registry, CoursePublished{CourseKey: "course-v1:edX+DemoX", Title: "Demo"})
-	if err != nil {
-		log.Print(err)
-	}
+	check(err)
 
 	// At the end: waits until every message is acknowledged, or ctx ends.
 	err = dispatcher.Close(ctx)
+	check(err)
+}
+
+// The code of README.md for the service that receives.
+func Example_readmeReceiver() {
+	ctx := context.Background()
+	registry := signalcast.NewRegistry()
+	check(registry.Register(Published))
+	index := func(context.Context, signalcast.UUID, string, string) error { return nil }
+
+	_, err := Published.Connect(registry, func(ctx context.Context, e signalcast.Event[CoursePublished]) error {
+		return index(ctx, e.ID, e.Data.CourseKey, e.Data.Title)
+	})
+	check(err)
+	source, err := redissource.New(redissource.Config{
+		Server: redis.Config{URL: "redis://127.0.0.1:6379/0"}, Group: "search", Topics: []string{"prod-courses"},
+	})
+	check(err)
+	consumer, err := consume.New(registry, source, consume.Config{})
+	check(err)
+	err = consumer.Run(ctx) // until ctx ends
+	check(err)
+}
+
+func check(err error) {
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 }
 
 func TestPublishesCourses(t *testing.T) {
 	t.Parallel()
-	config, err := signalcast.ParseProducerConfig([]byte(`{
-		"org.example.course.published.v1": {"courses": {"event_key_field": "course_key", "enabled": true}}
-	}`))
+	_, site, _ := strings.Cut(readText(t, "README.md"), "```json\n")
+	site, _, _ = strings.Cut(site, "```")
+	config, err := signalcast.ParseProducerConfig([]byte(site))
 	require.NoError(t, err)
 
 	bus := signalcasttest.New(t, config, Published)

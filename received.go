@@ -79,7 +79,8 @@ func decodeAvro[T any](e *entry, reader *shape.AvroReader, m Metadata, value []b
 // panic of a receiver stops no other receiver. The error joins a [*ReceiverError] for each receiver that failed.
 //
 // A further Deliver calls only the receivers that have not succeeded yet and are still connected. Receivers
-// that were connected after the first Deliver are not called. The event is never published.
+// that were connected after the first Deliver are not called. A receiver that ends the goroutine with [runtime.Goexit] has
+// not succeeded. The event is never published.
 func (e *Received) Deliver(ctx context.Context) error {
 	connected := e.entry.connected()
 	if !e.started {
@@ -87,15 +88,16 @@ func (e *Received) Deliver(ctx context.Context) error {
 	}
 	var failed []*receiver
 	var failures []error
-	for _, rcv := range e.pending {
-		if !slices.Contains(connected, rcv) {
+	left := e.pending
+	defer func() { e.pending = append(failed, left...) }() // also if a receiver ends the goroutine
+	for ; len(left) > 0; left = left[1:] {
+		if !slices.Contains(connected, left[0]) {
 			continue
 		}
-		if err := e.event.callReceiver(ctx, rcv); err != nil {
-			failed, failures = append(failed, rcv), append(failures, err)
+		if err := e.event.callReceiver(ctx, left[0]); err != nil {
+			failed, failures = append(failed, left[0]), append(failures, err)
 		}
 	}
-	e.pending = failed
 	if len(failures) == 1 {
 		return failures[0]
 	}

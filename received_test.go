@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,6 +108,39 @@ func TestDeliverRetriesOnlyReceiversThatFailed(t *testing.T) {
 	require.NoError(t, received.Deliver(t.Context()))
 	require.NoError(t, received.Deliver(t.Context()))
 	require.Equal(t, []string{"a", "b", "c", "b", "c", "b"}, calls)
+}
+
+// Assertions of testing call runtime.Goexit, which Deliver cannot recover.
+func TestDeliverDoesNotRepeatReceiversThatSucceededBeforeOneEndedTheGoroutine(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	event := s.published(t, anOrder())
+	var calls []string
+	for _, name := range []string{"succeeds", "fails", "exits", "behind"} {
+		_, err := s.placed.Connect(s.registry, func(context.Context, signalcast.Event[order]) error {
+			first := !slices.Contains(calls, name)
+			calls = append(calls, name)
+			switch {
+			case first && name == "fails":
+				return errors.New("failed")
+			case first && name == "exits":
+				runtime.Goexit()
+			}
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	received, err := s.registry.Decode(incoming(), event.ValueSchema, event.Value)
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = received.Deliver(t.Context())
+	}()
+	<-ended
+	require.NoError(t, received.Deliver(t.Context()))
+	require.NoError(t, received.Deliver(t.Context()))
+	require.Equal(t, []string{"succeeds", "fails", "exits", "fails", "exits", "behind"}, calls)
 }
 
 func TestDeliverDoesNotCallDisconnectedReceivers(t *testing.T) {

@@ -29,6 +29,9 @@ const backendForms = `  redis://[[user]:password@]host[:port][/db]
 // password. The backend registers schemas on use, so that Prepare writes nothing. Options apply to
 // Kafka only.
 func openBackend(text string, timeout time.Duration, options ...func(*kafkaconfig.Config)) (signalcast.Backend, error) {
+	if timeout < time.Millisecond {
+		return nil, fmt.Errorf("--timeout: found %v; want 1ms or more", timeout)
+	}
 	switch scheme, _, _ := strings.Cut(text, ":"); scheme {
 	case "redis", "rediss":
 		backend, err := redis.New(redis.Config{URL: text, DeliveryTimeout: timeout})

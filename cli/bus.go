@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/signalcast/signalcast"
 	redisbus "github.com/signalcast/signalcast/backends/redis"
@@ -47,6 +49,9 @@ type busSource interface {
 
 // openBus returns a source for topics. close ends its connections. Errors do not show the URL, which may contain a password.
 func openBus(text, group string, topics []string, start consume.Start) (source busSource, closeSource func(), err error) {
+	if slices.Contains(topics, "") {
+		return nil, nil, usageError{errors.New("TOPIC: found an empty name; want the full name of a topic, prefix included")}
+	}
 	switch scheme, _, _ := strings.Cut(text, ":"); scheme {
 	case "redis", "rediss":
 		source, err := redis.New(redis.Config{Server: redisbus.Config{URL: text}, Group: group, Topics: topics, Start: start})
@@ -76,77 +81,122 @@ func openBus(text, group string, topics []string, start consume.Start) (source b
 type reading struct {
 	source   consume.Source
 	registry *signalcast.Registry
-	show     func(m *consume.Message, e *signalcast.Received, fault error) error
-	count    int           // of messages to show; 0 means no limit
-	idle     time.Duration // without a message, after which reading ends; 0 means never
-	report   func(trouble error)
+	// show writes a message. fault says why it cannot be read; e is nil then.
+	show func(m *consume.Message, e *signalcast.Received, fault error) error
+	// publish gets each message instead of show, if it is set. The message is acknowledged after publish has returned nil.
+	publish func(ctx context.Context, m *consume.Message) error
+	count   int           // of messages; 0 means no limit
+	idle    time.Duration // without a message, after which reading ends; 0 means never
+	report  func(trouble error)
+
+	ctx  context.Context //nolint:containedctx // of run
+	stop context.CancelCauseFunc
 
 	mu    sync.Mutex
-	shown int
+	timer *time.Timer // of idle, or nil
+	done  int
 }
 
-// run reads until ctx ends, the messages are read, or show fails.
+// run reads until ctx ends, the messages are read, or one of them fails. It returns an error if the source cannot be read when
+// no message has come for the idle time.
 func (r *reading) run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var idle *time.Timer
-	if r.idle > 0 {
-		idle = time.AfterFunc(r.idle, func() { stop(nil) })
-		defer idle.Stop()
+	if r.idle < 0 {
+		return usageError{fmt.Errorf("--idle: found %v; want a duration such as 15s, or 0 for no limit", r.idle)}
 	}
-	next := func(m *consume.Message, e *signalcast.Received, fault error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if idle != nil {
-			idle.Reset(r.idle)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err := r.show(m, e, fault); err != nil {
-			stop(err)
-			return
-		}
-		if r.shown++; r.shown == r.count {
-			stop(nil)
-		}
-	}
-	consumer, err := consume.New(r.registry, r.source, consume.Config{
-		Concurrency: 1, OnFailure: consume.Drop, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1, HandleAll: true,
-		Handle: func(ctx context.Context, e *signalcast.Received) error {
-			m, _ := consume.MessageFrom(ctx)
-			next(m, e, nil)
-			return context.Cause(ctx)
-		},
-		Hooks: consume.Hooks{Dropped: func(m *consume.Message, err error) { next(m, nil, err) }},
-	})
+	r.ctx, r.stop = context.WithCancelCause(ctx)
+	defer r.stop(nil)
+	consumer, err := r.consumer()
 	if err != nil {
 		return err
 	}
+	if r.idle > 0 {
+		r.timer = time.AfterFunc(r.idle, func() { r.stop(troubleOf(consumer)) })
+		defer r.timer.Stop()
+	}
 	ended := make(chan struct{})
-	go r.watch(ctx, consumer, ended)
-	err = consumer.Run(ctx)
-	stop(nil)
+	go r.watch(consumer, ended)
+	err = consumer.Run(r.ctx)
+	r.stop(nil)
 	<-ended
-	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(r.ctx); err == nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
 	return err
 }
 
-// watch reports troubles of the source, each once, until ctx ends.
-func (r *reading) watch(ctx context.Context, consumer *consume.Consumer, ended chan<- struct{}) {
+func (r *reading) consumer() (*consume.Consumer, error) {
+	c := consume.Config{Concurrency: 1, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1, HandleAll: true}
+	if r.publish != nil {
+		// The consumer acknowledges a message that failed after it was published.
+		c.Handle = func(context.Context, *signalcast.Received) error { return consume.ErrPermanent }
+		return consume.New(r.registry, republishing{r.source, r}, c)
+	}
+	show := func(m *consume.Message, e *signalcast.Received, fault error) {
+		_ = r.next(func() error { return r.show(m, e, fault) })
+	}
+	c.OnFailure = consume.Drop
+	c.Hooks.Dropped = func(m *consume.Message, err error) { show(m, nil, err) }
+	c.Handle = func(ctx context.Context, e *signalcast.Received) error {
+		m, _ := consume.MessageFrom(ctx)
+		show(m, e, nil)
+		return nil
+	}
+	return consume.New(r.registry, r.source, c)
+}
+
+// republishing is a source whose dead letters go to the command.
+type republishing struct {
+	consume.Source
+
+	reading *reading
+}
+
+func (p republishing) Publish(ctx context.Context, _ string, m *consume.Message, _ []consume.Field) error {
+	return p.reading.next(func() error { return p.reading.publish(ctx, m) })
+}
+
+// next calls f for a message, unless reading has ended. An error ends it.
+func (r *reading) next(f func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	r.wait()
+	if err := f(); err != nil {
+		r.stop(err)
+		return err
+	}
+	if r.done++; r.done == r.count {
+		r.stop(nil)
+	}
+	return nil
+}
+
+// wait begins the idle time again.
+func (r *reading) wait() {
+	if r.timer != nil {
+		r.timer.Reset(r.idle)
+	}
+}
+
+// watch reports troubles of the source, each once, until reading ends. The idle time of a group begins when it has a place.
+func (r *reading) watch(consumer *consume.Consumer, ended chan<- struct{}) {
 	defer close(ended)
-	ticks := time.NewTicker(time.Second)
+	ticks := time.NewTicker(100 * time.Millisecond)
 	defer ticks.Stop()
 	last := ""
 	for {
 		select {
-		case <-ctx.Done():
+		case <-r.ctx.Done():
 			return
 		case <-ticks.C:
 		}
-		for _, trouble := range consumer.Status().Troubles {
+		status := consumer.Status()
+		if status.Group != "" && len(status.Feeds) == 0 && len(status.Troubles) == 0 {
+			r.wait() // brokers may let new members of a group wait for some seconds
+		}
+		for _, trouble := range status.Troubles {
 			if text := trouble.Err.Error(); text != last {
 				last = text
 				r.report(trouble.Err)
@@ -154,6 +204,18 @@ func (r *reading) watch(ctx context.Context, consumer *consume.Consumer, ended c
 		}
 	}
 }
+
+// troubleOf returns why a source cannot be read, or nil. A topic that does not exist has no messages.
+func troubleOf(consumer *consume.Consumer) error {
+	for _, trouble := range consumer.Status().Troubles {
+		if !isMissingTopic(trouble.Err) {
+			return trouble.Err
+		}
+	}
+	return nil
+}
+
+func isMissingTopic(err error) bool { return errors.Is(err, kerr.UnknownTopicOrPartition) }
 
 // shownMessage is the JSON form of a message.
 type shownMessage struct {

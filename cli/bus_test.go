@@ -9,6 +9,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
@@ -117,6 +118,68 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 		require.Equal(t, 6, strings.Count(all, "\n"))
 		require.NotContains(t, all, "dead_letter")
 	})
+}
+
+func TestDeadLettersThatDoNotExistAreNone(t *testing.T) {
+	t.Parallel()
+	eachBus(t, func(t *testing.T, url string) {
+		c := newProgram(t)
+		args := []string{"--bus", url, "--group", "catalog", "--idle", "300ms", "enrollments"}
+		require.Empty(t, c.fine(t, append([]string{"deadletter", "list"}, args...)...))
+		require.Equal(t, "published 0 dead letters to enrollments\n", c.fine(t, append([]string{"deadletter", "replay", "--apply"}, args...)...))
+		if strings.HasPrefix(url, "kafka:") { // Redis creates the stream
+			require.Equal(t, "0 dead letters of enrollments-catalog-dead wait; add --apply to publish them\n",
+				c.fine(t, append([]string{"deadletter", "replay"}, args...)...))
+		}
+	})
+}
+
+func TestDeadLetterThatCannotBePublishedIsKept(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	url := "redis://" + server.Addr() + "/0"
+	backend, err := redisbus.New(redisbus.Config{URL: url})
+	require.NoError(t, err)
+	sendSamples(t, backend)
+	makeDeadLetters(t, url)
+	server.Del("enrollments")
+	require.NoError(t, server.Set("enrollments", "not a stream"))
+	c := newProgram(t)
+	replay := []string{"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "300ms", "--apply", "enrollments"}
+	r := c.run(replay...)
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Empty(t, r.out)
+	require.Contains(t, r.errors, "WRONGTYPE")
+	server.Del("enrollments")
+	require.Equal(t, "published 3 dead letters to enrollments\n", c.fine(t, replay...))
+}
+
+// Brokers wait for further members before they give the first one its partitions.
+func TestDeadLettersAreReplayedWhenTheGroupBeginsLate(t *testing.T) {
+	t.Parallel()
+	cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
+	url := "kafka://" + strings.Join(cluster.ListenAddrs(), ",") + "?registry=" + registry.URL
+	backend, err := franz.New(kafkaconfig.Config{Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL})
+	require.NoError(t, err)
+	sendSamples(t, backend)
+	makeDeadLetters(t, url)
+	cluster.ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.SleepControl(func() { <-time.After(time.Second) })
+		return nil, nil, false
+	})
+	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
+		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "500ms", "--apply", "enrollments"))
+}
+
+func TestReadingFailsWhenTheBrokerIsUnreachable(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"redis://127.0.0.1:1/0", "kafka://127.0.0.1:1?registry=http://127.0.0.1:1"} {
+		for _, args := range [][]string{{"tail"}, {"deadletter", "list", "--group", "g"}, {"deadletter", "replay", "--group", "g", "--apply"}} {
+			r := newProgram(t).run(append(args, "--bus", url, "--idle", "500ms", "enrollments")...)
+			require.Equal(t, cli.ExitProblems, r.code, "%v: %s", args, r.out)
+			require.Contains(t, r.errors, "connection refused")
+		}
+	}
 }
 
 func TestLagAndReplayOfAGroup(t *testing.T) {

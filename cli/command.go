@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -64,6 +64,9 @@ func (c Command) Run(ctx context.Context, args []string) int {
 	c.Stderr = &escapeWriter{w: c.Stderr}
 	s := &session{Command: c, output: output{Writer: bufio.NewWriter(&escapeWriter{w: c.Stdout}), format: formatText, color: colorAuto}}
 	root := s.root()
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	requireCommands(root)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
 	if unwritten := s.Flush(); err == nil && unwritten != nil {
@@ -120,8 +123,11 @@ func (s *session) withAction(command *cobra.Command, f func(ctx context.Context,
 	command.RunE = func(command *cobra.Command, args []string) error {
 		s.colored = s.useColor()
 		err := f(command.Context(), args)
-		if usage := (usageError{}); err == nil || errors.As(err, &usage) {
-			return err
+		if usage := (usageError{}); errors.As(err, &usage) {
+			return describeFiles(usage.error)
+		}
+		if err == nil {
+			return nil
 		}
 		return failure{err}
 	}
@@ -154,7 +160,7 @@ func (s *session) exit(command *cobra.Command, err error) int {
 		return ExitProblems
 	default:
 		s.reportError(err)
-		if _, unread := errors.AsType[*fs.PathError](err); !unread && s.format != formatJSON {
+		if _, unread := errors.AsType[unreadable](err); !unread && s.format != formatJSON {
 			fmt.Fprintf(s.Stderr, "see %s --help\n", command.CommandPath())
 		}
 		return ExitUsage
@@ -163,16 +169,18 @@ func (s *session) exit(command *cobra.Command, err error) int {
 
 // reportError writes an error with its problems and hints.
 func (s *session) reportError(err error) {
-	config, _ := errors.AsType[*configError](err)
-	if config == nil {
-		config = &configError{}
+	var hints []string
+	if hinted, ok := errors.AsType[*hintedError](err); ok {
+		hints = hinted.hints
+	} else if _, unreachable := errors.AsType[*net.OpError](err); unreachable {
+		hints = []string{"check the address in the URL, and that the server runs and can be reached from here"}
 	}
 	if s.format == formatJSON {
 		report := struct {
 			Error    string    `json:"error"`
 			Problems []problem `json:"problems,omitempty"`
 			Hints    []string  `json:"hints,omitempty"`
-		}{Error: err.Error(), Hints: config.hints}
+		}{Error: err.Error(), Hints: hints}
 		if invalid, ok := errors.AsType[*signalcast.ValidationError](err); ok {
 			report.Problems = problemsOf(invalid.Problems)
 		}
@@ -180,7 +188,7 @@ func (s *session) reportError(err error) {
 		return
 	}
 	fmt.Fprintf(s.Stderr, "%s: %v\n", s.Name, err)
-	for _, hint := range config.hints {
+	for _, hint := range hints {
 		fmt.Fprintf(s.Stderr, "hint %s\n", hint)
 	}
 }

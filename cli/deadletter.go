@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/consume"
 )
 
@@ -21,8 +20,8 @@ type deadLetterFlags struct {
 
 func (f *deadLetterFlags) add(command *cobra.Command) {
 	f.busFlags.add(command, true)
-	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the end of the names of dead-letter topics")
-	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter came for this long")
+	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the `END` of the names of dead-letter topics")
+	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter came for this `DURATION`")
 }
 
 func (f *deadLetterFlags) topic(topic string) string {
@@ -31,7 +30,7 @@ func (f *deadLetterFlags) topic(topic string) string {
 
 func (s *session) deadLetter() *cobra.Command {
 	command := &cobra.Command{
-		Use:   "deadletter list|replay",
+		Use:   "deadletter",
 		Short: "Show the dead letters of a consumer group, and publish them again",
 		Long: `Show the dead letters of a consumer group, and publish them again.
 
@@ -39,7 +38,6 @@ The dead letters of topic "orders" and group "catalog" are on the topic
 "orders-catalog-dead". The URL of the broker is one of
 
 ` + busForms,
-		Args: cobra.NoArgs,
 	}
 	command.AddCommand(s.deadLetterList(), s.deadLetterReplay())
 	return command
@@ -59,7 +57,7 @@ func (s *session) deadLetterList() *cobra.Command {
 			return err
 		}
 		defer closeSource()
-		r := &reading{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportTrouble}
+		r := &reading{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportUnlessMissing}
 		return r.run(ctx)
 	})
 	flags.add(command)
@@ -90,8 +88,8 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 			return s.showWaiting(ctx, source, dead)
 		}
 		published := 0
-		r := &reading{source: source, registry: s.Registry, idle: flags.idle, report: s.reportTrouble}
-		r.show = func(m *consume.Message, _ *signalcast.Received, _ error) error {
+		r := &reading{source: source, registry: s.Registry, idle: flags.idle, report: s.reportUnlessMissing}
+		r.publish = func(ctx context.Context, m *consume.Message) error {
 			if err := source.Publish(ctx, topics[0], m, nil); err != nil {
 				return err
 			}
@@ -99,6 +97,9 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 			return nil
 		}
 		err = r.run(ctx)
+		if err != nil && published == 0 {
+			return err
+		}
 		if s.format == formatJSON {
 			_ = writeJSONLine(s, map[string]int{"published": published})
 		} else {
@@ -111,10 +112,17 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 	return command
 }
 
+// reportUnlessMissing reports a trouble, unless there is no dead-letter topic yet.
+func (s *session) reportUnlessMissing(err error) {
+	if !isMissingTopic(err) {
+		s.reportTrouble(err)
+	}
+}
+
 // showWaiting writes how many dead letters were not published again.
 func (s *session) showWaiting(ctx context.Context, source consume.Operator, dead string) error {
 	list, err := source.Lag(ctx)
-	if err != nil {
+	if err != nil && !isMissingTopic(err) {
 		return err
 	}
 	waiting := int64(0)

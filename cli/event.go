@@ -11,6 +11,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/configfile"
+	"github.com/signalcast/signalcast/internal/jsonpos"
 )
 
 // maxEventBytes is the largest event data and metadata read: 16 MiB.
@@ -68,13 +69,48 @@ func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 		if err != nil {
 			return nil, err
 		}
-		var m signalcast.Metadata
-		if err := json.Unmarshal(text, &m); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.metadataFile, err)
+		m, err := parseMetadata(f.metadataFile, text)
+		if err != nil {
+			return nil, err
 		}
 		e.options = append(e.options, signalcast.WithMetadata(m))
 	}
 	return e, nil
+}
+
+// metadataValues describes the value of each attribute in a file with metadata.
+var metadataValues = map[string]string{
+	"event_type": "a string", "id": "a UUID", "minorversion": "an integer", "source": "a string", "sourcehost": "a string",
+	"sourcelib": "a list of integers such as [11, 2, 0]", "time": "a time such as 2026-01-31T08:00:00+00:00",
+}
+
+// parseMetadata returns the metadata in the text of a file.
+func parseMetadata(file string, text []byte) (m signalcast.Metadata, err error) {
+	r := jsonpos.NewReader(text)
+	for token := r.Next(); token.Kind != jsonpos.End; token = r.Next() {
+		if token.Kind != jsonpos.Name {
+			continue
+		}
+		if _, known := metadataValues[token.Text]; !known {
+			found := fmt.Sprintf("%s:%d:%d: unknown attribute %q", file, token.Position.Line, token.Position.Column, token.Text)
+			return m, unknown(found, token.Text, sorted(metadataValues))
+		}
+		r.Skip(r.Next())
+	}
+	if syntax := r.Err(); syntax != nil {
+		return m, fmt.Errorf("%s:%d:%d: found %s; want %s", file, syntax.Position.Line, syntax.Position.Column, syntax.Found, syntax.Want)
+	}
+	err = json.Unmarshal(text, &m)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if wrong.Field == "" {
+			return m, fmt.Errorf("%s: found a JSON %s; want an object", file, wrong.Value)
+		}
+		return m, fmt.Errorf("%s: %s: found a JSON %s; want %s", file, wrong.Field, wrong.Value, metadataValues[wrong.Field])
+	}
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
 }
 
 func (s *session) readEvent(name string) ([]byte, error) {

@@ -27,7 +27,7 @@ func TestLintHintsAtTheNextStep(t *testing.T) {
 		},
 		"an event type of a service": {
 			"com.example.thing.happened: {t: {keyless: true, enabled: true}}\n",
-			"build the command for other event types with package github.com/signalcast/signalcast/cli\n",
+			"signalcast knows only the event types of Open edX; build the command for other event types with package github.com/signalcast/signalcast/cli\n",
 		},
 		"a topic with a typo": {
 			enrolled + ":\n  enrollments: {event_key_field: enrollment.user.id, enabled: false}\n  enrolments: {enabled: true}\n",
@@ -101,6 +101,79 @@ func TestTypoOfATopicInAnOverrideIsHinted(t *testing.T) {
 	r := newProgram(t).run("lint", base, site)
 	require.Equal(t, cli.ExitProblems, r.code)
 	require.Contains(t, r.out, "hint "+site+`: topic "enrolments": did you mean "enrollments"?`)
+}
+
+// A complete topic is valid, and only a hint can tell that it was meant to be another.
+func TestTypoOfACompleteTopicInAnOverrideIsHinted(t *testing.T) {
+	t.Parallel()
+	topic := func(name string) string {
+		return `{"` + enrolled + `": {"` + name + `": {"event_key_field": "enrollment.user.id", "enabled": true}}}`
+	}
+	base, typo := write(t, "base.json", topic("enrollments")), write(t, "typo.json", topic("enrolments"))
+	hint := "hint " + typo + `: topic "enrolments": did you mean "enrollments"?` + "\n"
+	require.Equal(t, hint+"no problems: 2 topics of 1 event type, 2 enabled\n", newProgram(t).fine(t, "lint", base, typo))
+	for _, args := range [][]string{
+		{base, base}, // no new topic
+		{base, write(t, "other.json", topic("audit"))}, // another name
+		{write(t, "both.json", `{"`+enrolled+`": {"a-1": {"keyless": true, "enabled": true}, "a-2": {"keyless": true, "enabled": true}}}`)}, // one layer
+	} {
+		require.NotContains(t, newProgram(t).fine(t, append([]string{"lint"}, args...)...), "hint ")
+	}
+}
+
+func TestOldBooleansOfYAMLAreExplained(t *testing.T) {
+	t.Parallel()
+	r := newProgram(t).run("lint", write(t, "config.yaml", enrolled+":\n  t: {keyless: yes, enabled: no}\n"))
+	require.Equal(t, cli.ExitProblems, r.code)
+	require.Contains(t, r.out, "config.yaml:2:16: "+enrolled+" → t → keyless: found yes, which YAML 1.2 reads as a string; want true\n")
+	require.Contains(t, r.out, "config.yaml:2:30: "+enrolled+" → t → enabled: found no, which YAML 1.2 reads as a string; want false\n")
+}
+
+func TestUnknownEventTypeHintsAtACommandOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	p := newProgram(t)
+	require.Contains(t, p.run("schema", "com.example.thing.happened").errors, "\nhint signalcast knows only the event types of Open edX; build the command")
+	require.NotContains(t, p.run("schema", enrolled+"x").errors, "hint ", "a typo")
+	p.Name = "shop-events"
+	require.NotContains(t, p.run("schema", "com.example.thing.happened").errors, "hint ")
+}
+
+func TestUnreachableServersAreErrors(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"tail":              {"tail", "--bus", "redis://127.0.0.1:1", "--idle", "1s", "t"},
+		"lag":               {"lag", "--bus", "kafka://127.0.0.1:1?registry=http://127.0.0.1:1", "--group", "g", "t"},
+		"deadletter list":   {"deadletter", "list", "--bus", "redis://127.0.0.1:1", "--group", "g", "--idle", "1s", "t"},
+		"deadletter replay": {"deadletter", "replay", "--apply", "--bus", "redis://127.0.0.1:1", "--group", "g", "--idle", "1s", "t"},
+		"outbox status":     {"outbox", "status", "--outbox", "postgres://127.0.0.1:1/app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newProgram(t).run(args...)
+			require.Equal(t, cli.ExitProblems, r.code)
+			require.Contains(t, r.errors, "connection refused")
+			require.Contains(t, r.errors, "\nhint check the address in the URL")
+			require.Empty(t, r.out)
+		})
+	}
+}
+
+func TestFaultsOfMetadataUseTheNamesOfTheFile(t *testing.T) {
+	t.Parallel()
+	config := write(t, "config.json", `{"`+enrolled+`": {"t": {"keyless": true, "enabled": true}}}`)
+	data := write(t, "data.json", enrollmentData)
+	for text, want := range map[string]string{
+		`{"id": 3}`:               ": id: found a JSON number; want a UUID\n",
+		`{"sourcelib": "x"}`:      ": sourcelib: found a JSON string; want a list of integers such as [11, 2, 0]\n",
+		`[]`:                      ": found a JSON array; want an object\n",
+		"{\n\"id\": ":             ":2:7: found the end of the text; want a JSON value\n",
+		`{"source": "", "tim":1}`: `:1:16: unknown attribute "tim"; want event_type, id, minorversion, source, sourcehost, sourcelib or time (did you mean "time"?)`,
+	} {
+		metadata := write(t, "metadata.json", text)
+		r := newProgram(t).run("explain", enrolled, "-c", config, "--data", data, "--metadata", metadata)
+		require.Equal(t, cli.ExitProblems, r.code)
+		require.Contains(t, r.errors, metadata+want)
+	}
 }
 
 func TestFaultsOfEventsHaveTheirPlace(t *testing.T) {

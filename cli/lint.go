@@ -35,14 +35,13 @@ broker that it cannot reach. send --help lists the forms of the URL.`,
 		ValidArgsFunction: completeConfigs,
 	}, func(ctx context.Context, args []string) error {
 		config, err := s.load(s.Registry, args)
-		invalid, ok := errors.AsType[*configError](err)
-		if err != nil && !ok {
+		invalid := &signalcast.ValidationError{}
+		if hinted, ok := err.(*hintedError); ok { //nolint:errorlint // an unreadable source is another error
+			errors.As(hinted, &invalid)
+		} else if err != nil {
 			return err
 		}
-		found, hints := signalcast.ValidationError{}, []string(nil)
-		if ok {
-			found, hints = *invalid.ValidationError, invalid.hints
-		}
+		found, hints := *invalid, s.hints(config, invalid.Problems)
 		routes, err := s.validRoutes(ctx, config.Merged)
 		if err != nil {
 			return err

@@ -26,14 +26,13 @@ func (f *storeFlags) add(command *cobra.Command) {
 
 func (s *session) outbox() *cobra.Command {
 	command := &cobra.Command{
-		Use:   "outbox status|list|retry|drop|migrate",
+		Use:   "outbox",
 		Short: "Show and change the messages that a database holds",
 		Long: `Show and change the messages that a database holds for the relay.
 
 The URL of the database is one of
 
 ` + storeForms,
-		Args: cobra.NoArgs,
 	}
 	command.AddCommand(s.outboxStatus(), s.outboxList(), s.outboxRetry(), s.outboxDrop(), s.outboxMigrate())
 	return command
@@ -170,6 +169,9 @@ func (f *filterFlags) read() error {
 		}
 		f.filter.Sequences = append(f.filter.Sequences, n)
 	}
+	if f.filter.Limit < 0 {
+		return usageError{fmt.Errorf("--limit: found %d; want a number, or 0 for all rows", f.filter.Limit)}
+	}
 	return nil
 }
 
@@ -250,7 +252,7 @@ Event data and keys are shown only with --data.`,
 	})
 	filter.add(command)
 	command.Flags().BoolVar(&filter.filter.Pending, "pending", false, "list pending rows instead of parked ones")
-	command.Flags().IntVar(&filter.filter.Limit, "limit", 100, "the most rows; 0 means all")
+	command.Flags().IntVar(&filter.filter.Limit, "limit", 100, "the largest `NUMBER` of rows; 0 means all")
 	command.Flags().BoolVar(&data, "data", false, "show event data and keys")
 	return command
 }

@@ -70,7 +70,7 @@ The URL of the broker is one of
 	})
 	flags.add(command)
 	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker")
-	command.Flags().DurationVar(&timeout, "timeout", timeout, "how long one attempt waits for an acknowledgement")
+	command.Flags().DurationVar(&timeout, "timeout", timeout, "the `DURATION` that one attempt waits for an acknowledgement")
 	command.Flags().BoolVar(&untilEmpty, "until-empty", false, "stop when no row is pending")
 	_ = command.MarkFlagRequired("to")
 	return command

@@ -33,9 +33,6 @@ URL is one of
 		Args:              arguments(1, 1, "one EVENT_TYPE"),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
-		if timeout < time.Millisecond {
-			return usageError{fmt.Errorf("--timeout: found %v; want 1ms or more", timeout)}
-		}
 		backend, err := openBackend(to, timeout)
 		if err != nil {
 			return usageError{err}
@@ -55,7 +52,7 @@ URL is one of
 	})
 	flags.add(command)
 	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker")
-	command.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for acknowledgements")
+	command.Flags().DurationVar(&timeout, "timeout", timeout, "the `DURATION` to wait for acknowledgements")
 	_ = command.MarkFlagRequired("data")
 	_ = command.MarkFlagRequired("to")
 	return command

@@ -23,6 +23,8 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 	for i, arg := range args {
 		variable, isVariable := strings.CutPrefix(arg, "env:")
 		switch {
+		case arg == "" || isVariable && variable == "":
+			return nil, usageError{fmt.Errorf("CONFIG: found %q; want defaults:, env:NAME or a file", arg)}
 		case arg == defaultsSource && s.Defaults == nil:
 			return nil, usageError{errors.New("defaults: the program declares no configuration; want a file or env:NAME")}
 		case arg == defaultsSource:
@@ -38,17 +40,17 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 	return sources, nil
 }
 
-// configError is an invalid configuration, with hints.
-type configError struct {
-	*signalcast.ValidationError
+// hintedError is an error with hints at the next step.
+type hintedError struct {
+	error
 
 	hints []string
 }
 
-func (c *configError) Unwrap() error { return c.ValidationError }
+func (h *hintedError) Unwrap() error { return h.error }
 
 // load reads and merges the CONFIG arguments. It validates the result against r unless r is nil.
-// The error is a usageError, or a *configError beside the valid rest of the configuration.
+// The error is a usageError, or a *hintedError of a *signalcast.ValidationError beside the valid rest of the configuration.
 func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Loaded, error) {
 	sources, err := s.sources(args)
 	if err != nil {
@@ -56,7 +58,7 @@ func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Loade
 	}
 	config, err := configfile.Load(r, sources...)
 	if invalid, only := err.(*signalcast.ValidationError); only { //nolint:errorlint // an unreadable source is joined with it
-		return config, &configError{invalid, s.hints(config, invalid.Problems)}
+		return config, &hintedError{invalid, s.hints(config, invalid.Problems)}
 	}
 	if err != nil {
 		return nil, usageError{err}
@@ -94,10 +96,14 @@ func (s *session) check(eventType string) error {
 		return fmt.Errorf("event type %s cannot be sent: %s", eventType, reason)
 	}
 	err := fmt.Errorf("unknown event type %q; want one that %s catalog lists", eventType, s.Name)
-	if near := nearest.Name(eventType, slices.Values(s.eventTypes())); near != "" {
-		err = fmt.Errorf("%w (did you mean %q?)", err, near)
+	switch near := nearest.Name(eventType, slices.Values(s.eventTypes())); {
+	case near != "":
+		return fmt.Errorf("%w (did you mean %q?)", err, near)
+	case s.Name == defaultName:
+		return &hintedError{err, []string{ownCommandHint}}
+	default:
+		return err
 	}
-	return err
 }
 
 // fullTopic returns the name that signalcast.WithTopicPrefix gives a topic.

@@ -51,8 +51,8 @@ The URL of the broker is one of
 	})
 	flags.add(command, false)
 	command.Flags().StringVar(&from, "from", "now", "where to begin: now, beginning, a `TIME` such as 2026-01-31T08:00:00Z, or a duration ago such as 15m")
-	command.Flags().IntVar(&count, "count", 0, "stop after this `number` of messages")
-	command.Flags().DurationVar(&idle, "idle", 0, "stop when no message came for this long")
+	command.Flags().IntVar(&count, "count", 0, "stop after this `NUMBER` of messages")
+	command.Flags().DurationVar(&idle, "idle", 0, "stop when no message came for this `DURATION`")
 	return command
 }
 

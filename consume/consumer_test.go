@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -165,26 +166,31 @@ func TestEveryAttemptCountsAfterPatience(t *testing.T) {
 	})
 }
 
-// A retry calls only the receivers that failed.
+// A retry calls only the receivers that failed, also if one ended its goroutine.
 func TestReceiversThatSucceededAreNotCalledAgain(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newScript(false)
-		var first, second int
-		r := start(t, s, consume.Config{},
-			func(context.Context, signalcast.Event[changed]) error { first++; return nil },
-			func(context.Context, signalcast.Event[changed]) error {
-				if second++; second < 3 {
-					panic("a secret")
-				}
-				return nil
+	for name, end := range map[string]func(){"panic": func() { panic("a secret") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newScript(false)
+				var first, second int
+				r := start(t, s, consume.Config{},
+					func(context.Context, signalcast.Event[changed]) error { first++; return nil },
+					func(context.Context, signalcast.Event[changed]) error {
+						if second++; second < 3 {
+							end()
+						}
+						return nil
+					})
+				s.feed.Add([]consume.Message{message("a", 1)})
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				require.Equal(t, []int{1, 3}, []int{first, second})
+				r.stop(t)
 			})
-		s.feed.Add([]consume.Message{message("a", 1)})
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		require.Equal(t, []int{1, 3}, []int{first, second})
-		r.stop(t)
-	})
+		})
+	}
 }
 
 // A permanent failure ends the attempts, unless another receiver failed for a reason that may pass.

@@ -199,6 +199,9 @@ func (f *Feed) Take(list []Position) (taken []Position, n int) {
 
 // Acknowledged reports that the broker has acknowledged n messages.
 func (f *Feed) Acknowledged(n int) {
+	if n == 0 {
+		return // nothing changed, so a source that calls it after each Take waits
+	}
 	f.consumer.mu.Lock()
 	defer f.consumer.mu.Unlock()
 	f.unacked -= n

@@ -1,9 +1,10 @@
-// Package signalcasttest helps a service to test what it publishes. It uses the memory backend:
+// Package signalcasttest helps a service to test what it publishes and receives. It uses the memory backend:
 //
 //	bus := signalcasttest.New(t, config, learning.CourseEnrollmentCreated)
 //	err := learning.CourseEnrollmentCreated.Send(t.Context(), bus.Registry, data)
 //	bus.RequirePublished(t, "enrollments", "course-v1:edX+DemoX+2026")
 //	event := signalcasttest.RequireEvent(t, bus, learning.CourseEnrollmentCreated)
+//	handled := bus.Consume(t, receivers, consume.Config{}) // by the receivers of a registry
 //
 // Each Bus is independent of others, so tests can run in parallel.
 package signalcasttest
@@ -15,11 +16,13 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/memory"
+	source "github.com/signalcast/signalcast/consume/memory"
 )
 
 // Bus is a registry with a dispatcher and a memory backend, for one test. It is closed when the
@@ -32,6 +35,9 @@ type Bus struct {
 	// Backend holds the published messages. It can play faults: a slow broker, a full buffer,
 	// lost acknowledgements.
 	Backend *memory.Backend
+
+	mu      sync.Mutex
+	sources map[place]*source.Source // of Consume
 }
 
 // New returns a Bus for the given signals and configuration. An invalid signal or configuration
@@ -59,7 +65,7 @@ func Attach(
 		backend.Heal()
 		_ = dispatcher.Close(context.Background()) // fails only if a Close of the test has failed
 	})
-	return &Bus{Registry: registry, Dispatcher: dispatcher, Backend: backend}
+	return &Bus{Registry: registry, Dispatcher: dispatcher, Backend: backend, sources: map[place]*source.Source{}}
 }
 
 // RequirePublished returns the messages that were published to a topic, prefix included, with a key

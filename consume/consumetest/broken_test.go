@@ -46,8 +46,26 @@ func TestMemorySourcePasses(t *testing.T) {
 			return groups[m.Group]
 		},
 		Backend:  func(testing.TB) signalcast.Backend { return open{backend} },
-		NoFields: true, NoStart: true,
+		NoFields: true, NoStart: true, NoSharing: true,
 	})
+}
+
+//nolint:paralleltest // the results of the subtests are needed
+func TestCasesThatDoNotApplyAreSkipped(t *testing.T) {
+	target := newBroker().target()
+	target.Alone, target.Kill = "the topic is a file", nil
+	skipped := map[string]bool{}
+	for _, c := range consumetest.Cases(target) {
+		if c.Name == "together" || c.Name == "killed" {
+			t.Run(c.Name, func(t *testing.T) {
+				t.Cleanup(func() { skipped[c.Name] = t.Skipped() })
+				c.Run(t, target)
+			})
+		}
+	}
+	if !skipped["together"] || !skipped["killed"] {
+		t.Errorf("found %v; want both cases skipped", skipped)
+	}
 }
 
 // breakages are faults that a case must find.
@@ -67,6 +85,8 @@ var breakages = map[string]faults{
 	"second-run":          {fromStart: true},
 	"skipped":             {neverAcknowledge: true},
 	"draining":            {readOn: true},
+	"together":            {shared: true},
+	"killed":              {forgets: true},
 	"retry":               {reversed: true},
 	"dead-letter":         {noKey: true},
 	"dead-letter-fields":  {noFields: true},

@@ -24,8 +24,8 @@ import (
 
 // Target connects the suite to one kind of source, and says what does not apply to it. New and Backend must be set.
 type Target struct {
-	// New returns a new member of a group. It must release what it starts with t.Cleanup. The suite runs
-	// the members of a group one after the other.
+	// New returns a new member of a group. It must release what it starts with t.Cleanup. Members of a group
+	// may run at the same time.
 	New func(t testing.TB, m Member) consume.Source
 	// Backend returns a new backend that publishes to the broker which the sources read. The suite closes it.
 	Backend func(t testing.TB) signalcast.Backend
@@ -34,13 +34,21 @@ type Target struct {
 	// Interrupt cuts the connections of all sources and prevents new ones until restore is called. If it is nil,
 	// the cases about lost connections do not apply.
 	Interrupt func(t testing.TB) (restore func())
+	// Kill ends the connections of a source for good, as the end of its process does. The source can then neither
+	// acknowledge nor leave the group. If it is nil, the case about a killed member is skipped.
+	Kill func(t testing.TB, source consume.Source)
 
+	// Alone says why a group cannot have two members at the same time. The case about them is skipped with this reason. Empty
+	// means that a group can.
+	Alone string
 	// NoFields is true if the broker keeps no fields besides the attributes, so that a dead letter has no reason.
 	NoFields bool
 	// NoKeys is true if messages have no key on the wire.
 	NoKeys bool
 	// NoStart is true if every group starts with the oldest message.
 	NoStart bool
+	// NoSharing is true if one member of a group reads a topic at a time, while the others stand by.
+	NoSharing bool
 
 	// Patience bounds each wait for a condition that must become true. 0 means 30 s.
 	Patience time.Duration
@@ -76,7 +84,7 @@ func Run(t *testing.T, target Target) {
 
 // Cases returns the cases that apply to the target, simple ones first.
 func Cases(target Target) []Case {
-	return slices.Concat(readCases(target), acknowledgeCases(), failureCases(), stopCases(target))
+	return slices.Concat(readCases(target), acknowledgeCases(), groupCases(), failureCases(), stopCases(target))
 }
 
 // Run checks the rule with new topics and groups.

@@ -3,6 +3,7 @@ package consumetest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,15 +31,16 @@ type broker struct {
 
 // place is where a group is in a topic.
 type place struct {
-	next int
-	open map[int]bool
+	next    int
+	open    map[int]bool
+	reading chan struct{} // holds a value while a member reads
 }
 
 // faults are what is wrong with the sources of a broker.
 type faults struct {
 	twice, reversed, noVersion, noTrace, samePosition, firstTopic, oneGroup, noRoom, noStart bool
 	neverAcknowledge, acknowledgeAtOnce, acknowledgeHighest, fromStart, readOn               bool
-	noKey, noFields, noClose, errAtOnce, noWorks, hang                                       bool
+	noKey, noFields, noClose, errAtOnce, noWorks, hang, shared, forgets                      bool
 }
 
 func newBroker() *broker {
@@ -47,12 +49,17 @@ func newBroker() *broker {
 
 func (b *broker) target() consumetest.Target {
 	return consumetest.Target{
-		New:     func(_ testing.TB, m consumetest.Member) consume.Source { return &subject{b, m} },
+		New: func(_ testing.TB, m consumetest.Member) consume.Source {
+			life, kill := context.WithCancel(context.Background())
+			return &subject{b, m, life, kill}
+		},
 		Backend: func(testing.TB) signalcast.Backend { return open{b.backend} },
+		Kill:    func(_ testing.TB, s consume.Source) { s.(*subject).kill() },
 		Interrupt: func(testing.TB) (restore func()) {
 			b.setDown(true)
 			return func() { b.setDown(false) }
 		},
+		NoSharing: true,
 	}
 }
 
@@ -73,6 +80,8 @@ type subject struct {
 	*broker
 
 	member consumetest.Member
+	life   context.Context //nolint:containedctx // ends when the member is killed
+	kill   context.CancelFunc
 }
 
 func (s *subject) Group() string { return s.member.Group }
@@ -107,47 +116,76 @@ func (s *subject) Run(ctx context.Context, in *consume.Intake) error {
 	return nil
 }
 
-// placeOf returns the place of the group in a topic, with what is open and to be read again.
-func (s *subject) placeOf(topic string) (p *place, again []int) {
+// placeOf returns the place of the group in a topic.
+func (s *subject) placeOf(topic string) *place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := s.member.Group + "/" + topic
 	if s.faults.oneGroup {
 		name = topic
 	}
-	p = s.places[name]
+	if s.faults.shared {
+		name += fmt.Sprintf("/%p", s)
+	}
+	p := s.places[name]
 	if p == nil {
-		p = &place{open: map[int]bool{}}
+		p = &place{open: map[int]bool{}, reading: make(chan struct{}, 1)}
 		if s.member.Start.IsLatest() && !s.faults.noStart {
 			p.next = len(s.backend.Messages(topic))
 		}
 		s.places[name] = p
 	}
+	return p
+}
+
+// lead waits until no other member reads, and returns what is open and to be read again. leave ends the turn of the member, as
+// its death does.
+func (s *subject) lead(ctx context.Context, p *place) (again []int, leave func()) {
+	select {
+	case p.reading <- struct{}{}:
+	case <-ctx.Done():
+		return nil, func() {}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.faults.fromStart {
 		p.next = 0
 	}
-	if s.faults.oneGroup {
-		return p, nil
+	if !s.faults.oneGroup {
+		again = slices.Sorted(maps.Keys(p.open))
 	}
-	return p, slices.Sorted(maps.Keys(p.open))
+	next := sync.OnceFunc(func() { <-p.reading })
+	context.AfterFunc(s.life, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.faults.forgets {
+			clear(p.open)
+		}
+		next()
+	})
+	return again, next
 }
 
 func (s *subject) read(ctx context.Context, in *consume.Intake, topic string) {
+	p := s.placeOf(topic)
+	again, leave := s.lead(ctx, p)
+	defer leave()
 	notify := make(chan struct{}, 1)
 	feed := in.Open(consume.FeedConfig{Topic: topic, Notify: notify, Ordered: s.ordered})
 	if !s.faults.noClose {
 		defer feed.Close()
 	}
-	p, again := s.placeOf(topic)
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 	stopping := func() bool {
 		return ctx.Err() != nil && (!s.faults.hang || !s.isDown()) && (!s.faults.readOn || len(s.backend.Messages(topic)) > 2)
 	}
 	for !stopping() || s.faults.readOn && feed.Unacknowledged() > 0 {
-		if s.isDown() {
+		switch {
+		case s.life.Err() != nil:
+		case s.isDown():
 			in.Failed("", errors.New("no connection"))
-		} else {
+		default:
 			if !s.faults.noWorks {
 				in.Works("")
 			}
@@ -168,6 +206,9 @@ func (s *subject) read(ctx context.Context, in *consume.Intake, topic string) {
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.Grace())
 	defer cancel()
 	_ = feed.Drain(draining)
+	if s.life.Err() != nil {
+		return
+	}
 	s.acknowledge(feed, p)
 }
 

@@ -107,11 +107,16 @@ func (t *trial) send(items ...item) {
 	}
 }
 
-// sendNumbers publishes n items with the numbers from first on and the keys a to e.
+// keys are those of sendNumbers.
+//
+//nolint:gochecknoglobals // immutable
+var keys = []string{"a", "b", "c", "d", "e"}
+
+// sendNumbers publishes n items with the numbers from first on.
 func (t *trial) sendNumbers(first, n int) {
 	t.Helper()
 	for i := first; i < first+n; i++ {
-		t.send(item{Key: string(rune('a' + i%5)), Number: int64(i)})
+		t.send(item{Key: keys[i%len(keys)], Number: int64(i)})
 	}
 }
 

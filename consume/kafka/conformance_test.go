@@ -1,7 +1,9 @@
 package kafka_test
 
 import (
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,13 +16,17 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	b := newBus(t)
+	b := newBusWith(t)
+	var clients sync.Map // names, by source
 	consumetest.Run(t, consumetest.Target{
 		New: func(t testing.TB, m consumetest.Member) consume.Source {
 			t.Helper()
 			b.create(t, m.Topics...)
-			source, err := kafka.New(kafka.Config{Config: b.config, Group: m.Group, Topics: m.Topics, Start: m.Start})
+			c := kafka.Config{Config: b.config, Group: m.Group, Topics: m.Topics, Start: m.Start, SessionTimeout: 6 * time.Second}
+			c.ClientID = "member-" + signalcast.NewUUID().String()
+			source, err := kafka.New(c)
 			require.NoError(t, err)
+			clients.Store(source, c.ClientID)
 			return source
 		},
 		Backend: func(t testing.TB) signalcast.Backend {
@@ -28,6 +34,12 @@ func TestConformance(t *testing.T) {
 			backend, err := franz.New(b.config)
 			require.NoError(t, err)
 			return backend
+		},
+		Kill: func(t testing.TB, s consume.Source) {
+			t.Helper()
+			client, ok := clients.Load(s)
+			require.True(t, ok)
+			b.Cut(client.(string))
 		},
 		Interrupt: func(testing.TB) (restore func()) {
 			b.Stop()

@@ -125,7 +125,7 @@ func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]con
 	for _, o := range to.Offsets().Sorted() {
 		move := consume.Move{Topic: o.Topic, Partition: o.Partition, To: strconv.FormatInt(o.At, 10), Messages: -1}
 		if from, known := v.at(o.Topic, o.Partition); known {
-			move.From, move.Messages = strconv.FormatInt(from, 10), from-o.At
+			move.From, move.Messages = strconv.FormatInt(from, 10), max(from-o.At, o.At-from)
 		}
 		list = append(list, move)
 	}

@@ -26,7 +26,8 @@ import (
 var _ consume.Source = (*Source)(nil)
 
 // Source reads the messages of some topics of a memory backend for one group. It keeps the group's place, so that a further
-// Run continues behind what was acknowledged. It belongs to one [consume.Consumer].
+// Run continues behind what was acknowledged. Consumers that share a Source are the members of the group: one of them
+// reads a topic at a time, and the others wait until it has stopped.
 type Source struct {
 	backend *memory.Backend
 	group   string
@@ -35,7 +36,8 @@ type Source struct {
 
 // topic is a topic with the place of the group.
 type topic struct {
-	name string
+	name    string
+	reading chan struct{} // holds a value while a member reads
 
 	mu      sync.Mutex
 	next    int          // the first message that was not read
@@ -48,7 +50,7 @@ type topic struct {
 func NewSource(backend *memory.Backend, group string, topics ...string) *Source {
 	s := &Source{backend: backend, group: group}
 	for _, name := range topics {
-		s.topics = append(s.topics, &topic{name: name, open: map[int]bool{}, changed: make(chan struct{})})
+		s.topics = append(s.topics, &topic{name: name, reading: make(chan struct{}, 1), open: map[int]bool{}, changed: make(chan struct{})})
 	}
 	return s
 }
@@ -66,8 +68,14 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	return nil
 }
 
-// read reads one topic until ctx ends.
+// read reads one topic until ctx ends, when no other member reads it.
 func (s *Source) read(ctx context.Context, in *consume.Intake, t *topic) {
+	select {
+	case t.reading <- struct{}{}:
+		defer func() { <-t.reading }()
+	case <-ctx.Done():
+		return
+	}
 	notify := make(chan struct{}, 1)
 	feed := in.Open(consume.FeedConfig{Topic: t.name, Notify: notify})
 	defer feed.Close()

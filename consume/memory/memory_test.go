@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,19 @@ func run(t *testing.T, source consume.Source, receive func(context.Context, sign
 		cancel()
 		require.NoError(t, <-ended)
 	}
+}
+
+// A source that is busy while there is nothing to do keeps synctest.Wait from returning.
+func TestIdleMemberWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bus, sender := newBus(t)
+		consumer, stop := run(t, memory.NewSource(bus, "group", "users"), func(context.Context, signalcast.Event[user]) error { return nil })
+		require.NoError(t, userCreated.Send(t.Context(), sender, user{Name: "ada"}))
+		synctest.Wait()
+		require.EqualValues(t, 1, consumer.Stats().Topics["users"].Handled)
+		stop()
+	})
 }
 
 func TestFurtherRunContinuesBehindWhatWasAcknowledged(t *testing.T) {

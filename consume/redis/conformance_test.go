@@ -21,7 +21,23 @@ func TestConformance(t *testing.T) {
 		server.SetError("LOADING the server is not ready")
 		return func() { server.SetError("") }
 	}
+	target.Kill = func(t testing.TB, s consume.Source) {
+		t.Helper()
+		closeSource(t, s)
+		server.FastForward(lease) // the fake server has no clock
+	}
 	consumetest.Run(t, target)
+}
+
+// lease is the lease of the members of the conformance suite.
+const lease = 400 * time.Millisecond
+
+// closeSource ends the connections of a member, which then neither renews nor releases its lease.
+func closeSource(t testing.TB, s consume.Source) {
+	t.Helper()
+	source, ok := s.(*redis.Source)
+	require.True(t, ok)
+	require.NoError(t, source.Close())
 }
 
 // target connects the conformance suite to the server.
@@ -30,7 +46,7 @@ func (b *bus) target() consumetest.Target {
 		New: func(t testing.TB, m consumetest.Member) consume.Source {
 			t.Helper()
 			source, err := redis.New(redis.Config{
-				Server: redisbus.Config{URL: b.url}, Group: m.Group, Topics: m.Topics, Start: m.Start, Lease: 400 * time.Millisecond,
+				Server: redisbus.Config{URL: b.url}, Group: m.Group, Topics: m.Topics, Start: m.Start, Lease: lease,
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = source.Close() })
@@ -42,6 +58,7 @@ func (b *bus) target() consumetest.Target {
 			require.NoError(t, err)
 			return backend
 		},
-		NoKeys: true,
+		Kill:   closeSource,
+		NoKeys: true, NoSharing: true,
 	}
 }

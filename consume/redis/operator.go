@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/signalcast/signalcast/consume"
 )
 
@@ -58,12 +60,13 @@ func (s *Source) oldest(ctx context.Context, stream string, c counts) (time.Time
 }
 
 // Replay moves the group back or forward to a time. See [consume.Operator]. Entries that are pending are handled as
-// well. Messages is the number of entries from the time to the present place of the group.
+// well.
 func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]consume.Move, error) {
 	if s.config.Group == "" {
 		return nil, errNoGroup
 	}
 	var list []consume.Move
+	reads := map[string]int64{} // entries that the group has read at its new place; -1 means unknown
 	for _, stream := range s.config.Topics {
 		held, err := s.client.Exists(ctx, leaseKey(stream, s.config.Group)).Result()
 		if err != nil {
@@ -80,24 +83,38 @@ func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]con
 		if err != nil {
 			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
 		}
-		n, err := s.between(ctx, stream, before(since), c.last)
+		to := before(since)
+		back, err := s.between(ctx, stream, to, c.last)
 		if err != nil {
 			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
 		}
-		list = append(list, consume.Move{Topic: stream, From: c.last, To: before(since), Messages: n})
+		forward, err := s.between(ctx, stream, c.last, to)
+		if err != nil {
+			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
+		}
+		list = append(list, consume.Move{Topic: stream, From: c.last, To: to, Messages: back + forward})
+		if reads[stream] = -1; c.read >= 0 {
+			reads[stream] = c.read - back + forward
+		}
 	}
 	if !apply {
 		return list, nil
 	}
 	for _, move := range list {
-		if err := s.client.XGroupSetID(ctx, move.Topic, s.config.Group, move.To).Err(); err != nil {
+		arguments := []any{"XGROUP", "SETID", move.Topic, s.config.Group, move.To}
+		if n := reads[move.Topic]; n >= 0 { // otherwise the server does not know how far the group is behind
+			arguments = append(arguments, "ENTRIESREAD", n)
+		}
+		command := goredis.NewStatusCmd(ctx, arguments...)
+		command.SetFirstKeyPos(2) // for a cluster
+		if err := s.client.Process(ctx, command); err != nil {
 			return nil, fmt.Errorf("redis: topic %q: %w", move.Topic, err)
 		}
 	}
 	return list, nil
 }
 
-// between returns the number of entries after one ID, up to and with another.
+// between returns the number of entries after one ID, up to and with another. It is 0 if the other is the smaller one.
 func (s *Source) between(ctx context.Context, stream, after, to string) (n int64, err error) {
 	const page = 10_000
 	for {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/consume/consumetest"
 	"github.com/signalcast/signalcast/consume/redis"
 )
 
@@ -26,6 +27,9 @@ func newServerBus(t *testing.T) *bus {
 	require.NoError(t, b.Del(t.Context(), stream, stream+"-group-dead", "signalcast-lease:{"+stream+"}:group").Err())
 	return b
 }
+
+//nolint:paralleltest // see newServerBus
+func TestServerConformance(t *testing.T) { consumetest.Run(t, newServerBus(t).target()) }
 
 //nolint:paralleltest // see newServerBus
 func TestMemberTakesOverFromOneThatIsCutOff(t *testing.T) {

@@ -141,6 +141,7 @@ func TestShutdownDeliversAcceptedMessages(t *testing.T) {
 	s := startService(t)
 	s.memory().Hold()
 	s.enroll(t, "ada")
+	require.NoError(t, s.memory().Wait(t.Context(), func() bool { return s.memory().Unacknowledged() == 2 }))
 	ended := make(chan error, 1)
 	go func() { ended <- s.end() }()
 	require.Eventually(t, func() bool { // until the server accepts no connections

@@ -52,6 +52,9 @@ func (c *Cluster) Stop() { c.gate.shut() }
 // Start accepts connections again.
 func (c *Cluster) Start() { c.gate.open() }
 
+// Cut closes the connections of the clients with a name when they send a request, from now on.
+func (c *Cluster) Cut(clientID string) { c.gate.cut(clientID) }
+
 // LoseAcknowledgements makes the cluster execute each of the next n produce requests and close the
 // connection instead of replying.
 func (c *Cluster) LoseAcknowledgements(n int) { c.gate.lose(n) }

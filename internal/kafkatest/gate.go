@@ -1,7 +1,9 @@
 package kafkatest
 
 import (
+	"bytes"
 	"encoding/binary"
+	"io"
 	"net"
 	"sync"
 )
@@ -10,7 +12,8 @@ import (
 type gate struct {
 	mu     sync.Mutex
 	closed bool
-	losing int // acknowledgements
+	losing int    // acknowledgements
+	client string // whose requests are not accepted; empty means none
 	// stalled blocks the reading of produce requests until it is closed. Nil blocks nothing.
 	stalled chan struct{}
 	conns   map[*gatedConn]struct{}
@@ -44,6 +47,12 @@ func (g *gate) lose(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.losing = n
+}
+
+func (g *gate) cut(clientID string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.client = clientID
 }
 
 func (g *gate) left() int {
@@ -109,6 +118,10 @@ type gatedConn struct {
 func (c *gatedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	const sizeBytes, keyBytes, produce = 4, 2, 0
+	if c.sizeRead && c.isCut(b[:n]) {
+		_ = c.Close()
+		return 0, io.EOF
+	}
 	isProduce := c.sizeRead && n >= keyBytes && binary.BigEndian.Uint16(b) == produce
 	c.sizeRead = n == sizeBytes && len(b) == sizeBytes
 	if isProduce {
@@ -124,6 +137,16 @@ func (c *gatedConn) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err //nolint:wrapcheck // passed on
+}
+
+// isCut reports whether a request is of the client that was cut off.
+func (c *gatedConn) isCut(request []byte) bool {
+	c.gate.mu.Lock()
+	client := c.gate.client
+	c.gate.mu.Unlock()
+	const lengthAt, nameAt = 8, 10 // behind key, version and correlation ID
+	return client != "" && len(request) >= nameAt && int(binary.BigEndian.Uint16(request[lengthAt:])) == len(client) &&
+		bytes.HasPrefix(request[nameAt:], []byte(client))
 }
 
 func (c *gatedConn) Write(b []byte) (int, error) {

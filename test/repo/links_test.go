@@ -75,6 +75,17 @@ func hasAnchor(page, anchor string) bool {
 	return false
 }
 
+func TestIndexOfDocsLinksEveryPage(t *testing.T) {
+	t.Parallel()
+	index := read(t, "docs/README.md")
+	for _, page := range pages(t) {
+		name, isDoc := strings.CutPrefix(page, "docs/")
+		if isDoc && name != "README.md" && !strings.HasPrefix(name, "decisions/") && !strings.Contains(index, "("+name+")") {
+			t.Errorf("docs/README.md has no link to %s", page)
+		}
+	}
+}
+
 // Docs name tests as evidence.
 func TestDocsNameTestsThatExist(t *testing.T) {
 	t.Parallel()
