@@ -10,10 +10,10 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Wrap returns a backend that publishes to b and measures how long each message takes, from Publish to the
-// outcome. A message that belongs to a trace has a span "send {topic}" of kind producer. It is a child of the span
-// in the context of Publish, or else of the message's own trace, as for messages from an outbox. The returned
-// backend owns b. It relies on b to call done once.
+// Wrap returns a backend that publishes to b and records the duration of each message, from Publish until its outcome or
+// rejection. The span "send {topic}" has kind producer. Its parent is the span in the context of Publish. Without one, the
+// parent is the trace of the message, as for messages from an outbox. Without either, there is a span only if
+// Config.RootSpans is set. The returned backend owns b. b must call done exactly once for each accepted message.
 func (t *Telemetry) Wrap(b signalcast.Backend) signalcast.Backend {
 	return &backend{b, t}
 }
@@ -39,7 +39,7 @@ func (b *backend) Publish(ctx context.Context, m *signalcast.Message, done func(
 	return err //nolint:wrapcheck // the wrapper does not change errors
 }
 
-// sending is a message without an outcome.
+// sending is the state of one call of Publish until the outcome.
 type sending struct {
 	telemetry *Telemetry
 	operation *operation
@@ -53,8 +53,7 @@ type sending struct {
 	complete func(signalcast.Receipt, error) // the method finish, bound once
 }
 
-// newSending returns the memory of a message that has its outcome, so that a message without a span allocates
-// nothing.
+// newSending returns a sending from the pool, or a new one. A message without a span allocates nothing if the pool has one.
 func (t *Telemetry) newSending() *sending {
 	if s, ok := t.sendings.Get().(*sending); ok {
 		return s
@@ -69,8 +68,8 @@ func (s *sending) free() {
 	s.telemetry.sendings.Put(s)
 }
 
-// startSpan starts the span of a message that has a parent. It returns the context and the message for the
-// backend.
+// startSpan starts a span if the message has a parent or Config.RootSpans is set. It returns the context and the message for
+// the backend.
 func (s *sending) startSpan(ctx context.Context, m *signalcast.Message) (context.Context, *signalcast.Message) {
 	t := s.telemetry
 	if m.Trace != nil && !trace.SpanContextFromContext(ctx).IsValid() {
@@ -92,7 +91,7 @@ func (s *sending) startSpan(ctx context.Context, m *signalcast.Message) (context
 // finish is the done function of the wrapped backend, which may read the message until finish returns.
 func (s *sending) finish(receipt signalcast.Receipt, err error) {
 	if s.done == nil {
-		return // a second call, against the contract of backends
+		return // b called done twice; this is noticed only until s is used again
 	}
 	s.end(receipt, err)
 	s.done(receipt, err)

@@ -39,7 +39,8 @@ func (t *Telemetry) Handle(ctx context.Context, e *signalcast.Received) error {
 	return err //nolint:wrapcheck // the errors are of the receivers
 }
 
-// startProcess starts the span of a received message. The span is nil if the message has no parent.
+// startProcess starts the span of a received message. The span is nil if the message has no parent and
+// Config.RootSpans is not set.
 func (t *Telemetry) startProcess(ctx context.Context, o *operation, m *consume.Message) (context.Context, trace.Span) {
 	a := &m.Attributes
 	ctx = propagation.TraceContext{}.Extract(ctx, &carrier{string(a.TraceParent), string(a.TraceState)})

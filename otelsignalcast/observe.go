@@ -14,7 +14,8 @@ import (
 )
 
 // Observe adds the metrics of a dispatcher. They are read when metrics are collected, and cost nothing for each
-// event. Dispatchers with equal routes are added up.
+// event. The metrics of several dispatchers are added up where their attributes are equal. Buffers, troubles, switches and
+// invalid events have no attributes of a dispatcher.
 func (t *Telemetry) Observe(d *signalcast.Dispatcher) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -28,15 +29,15 @@ func (t *Telemetry) ObserveConsumer(c *consume.Consumer) {
 	t.consumers = append(t.consumers, c)
 }
 
-// ObserveWatcher adds the metrics of a watcher. They are read when metrics are collected. A Telemetry should have
-// one watcher at most.
+// ObserveWatcher adds the metrics of a watcher. They are read when metrics are collected. Observe one watcher at
+// most: the metrics of a second one would overwrite those of the first.
 func (t *Telemetry) ObserveWatcher(w *configfile.Watcher) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watchers = append(t.watchers, w)
 }
 
-// collect reads all counters.
+// collect is the callback of the meter. It observes every instrument except the histograms.
 func (t *Telemetry) collect(ctx context.Context, o metric.Observer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

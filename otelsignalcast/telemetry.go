@@ -84,8 +84,8 @@ func New(c Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// Close stops reading what Observe, ObserveConsumer and ObserveWatcher were given. Wrapped backends and Handle
-// continue to work.
+// Close stops the collection of all observed metrics: those of dispatchers, consumers, watchers, relays and the outbox. Wrapped
+// backends and Handle continue to record spans and durations.
 func (t *Telemetry) Close() error {
 	if err := t.registration.Unregister(); err != nil {
 		return fmt.Errorf("close telemetry: %w", err)
