@@ -114,14 +114,20 @@ func (l *lab) inSpan(t *testing.T) (context.Context, tracetest.SpanStub) {
 // span returns the only span with a name.
 func (l *lab) span(t *testing.T, name string) tracetest.SpanStub {
 	t.Helper()
+	found := l.named(name)
+	require.Len(t, found, 1, name)
+	return found[0]
+}
+
+// named returns the spans with a name, in the order of their ends. The span of a message can end after those of its consumer.
+func (l *lab) named(name string) []tracetest.SpanStub {
 	var found []tracetest.SpanStub
 	for _, s := range l.spans.GetSpans() {
 		if s.Name == name {
 			found = append(found, s)
 		}
 	}
-	require.Len(t, found, 1, name)
-	return found[0]
+	return found
 }
 
 func attributes(list []attribute.KeyValue) map[string]any {
