@@ -46,7 +46,7 @@ headers and the keys. asyncapi needs no broker.`,
 	prefixFlag(command, &prefix)
 	flags.StringVar(&options.Title, "title", "Events", "the `TITLE` of the document")
 	flags.StringVar(&options.Version, "api-version", "0.0.0", "the `VERSION` of what the document describes")
-	flags.BoolVar(&options.Disabled, "disabled", false, "describe topics that are not enabled too")
+	flags.BoolVar(&options.IncludeDisabled, "disabled", false, "describe topics that are not enabled too")
 	_ = command.MarkFlagRequired("config")
 	_ = command.RegisterFlagCompletionFunc("config", completeConfigs)
 	return command

@@ -72,7 +72,7 @@ type compatReport struct {
 // compareSchemas compares the schemas in a file with the present ones, and then writes the file if
 // update is set. A missing file is then an empty one.
 func (s *session) compareSchemas(file, level string, update bool) (*compatReport, error) {
-	now, err := compat.Take(s.Registry)
+	now, err := compat.NewSnapshot(s.Registry)
 	if err != nil {
 		return nil, err
 	}

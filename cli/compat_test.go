@@ -40,8 +40,8 @@ func TestCompatReportsChangesSinceTheLastUpdate(t *testing.T) {
 		orders[orderV1](t).fine(t, "compat", "--against", file, "--level", "exact"))
 
 	const (
-		problem = "org.example.order.placed.v1: total: missing; want long; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer\n"
-		change  = "org.example.order.placed.v1: note: found a new field, null or string; breaks consumers on Redis until they have the schema of the producer\n"
+		problem = "org.example.order.placed.v1: total: missing; want long; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer\n"
+		change  = "org.example.order.placed.v1: note: found a new field of type null or string; breaks every consumer on Redis until it has the schema of the producer\n"
 		verdict = "1 problem, 1 other change: 1 event type, 0 of them new, level forward\n"
 	)
 	r := orders[orderV2](t).run("compat", "--against", file)
@@ -54,7 +54,7 @@ func TestCompatReportsChangesSinceTheLastUpdate(t *testing.T) {
 	var report struct{ Problems, Changes []compat.Finding }
 	require.NoError(t, json.Unmarshal([]byte(orders[orderV2](t).run("compat", "--against", file, "--format", "json").out), &report))
 	require.Equal(t, compat.CodeFieldRemoved, report.Problems[0].Code)
-	require.True(t, report.Problems[0].OldConsumers)
+	require.True(t, report.Problems[0].BreaksOldConsumers)
 	require.Equal(t, "note", report.Changes[0].Path)
 
 	require.Equal(t, cli.ExitProblems, orders[orderV2](t).run("compat", "--against", file, "--update").code, "an update reports the problems once more")
