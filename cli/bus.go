@@ -33,7 +33,7 @@ type busFlags struct{ url, group string }
 
 // add adds --bus, and --group if withGroup is set. Both are required.
 func (f *busFlags) add(command *cobra.Command, withGroup bool) {
-	command.Flags().StringVar(&f.url, "bus", "", "the `URL` of the broker")
+	command.Flags().StringVar(&f.url, "bus", "", "the `URL` of the broker; redis://… or kafka://…")
 	_ = command.MarkFlagRequired("bus")
 	if withGroup {
 		command.Flags().StringVar(&f.group, "group", "", "the `NAME` of the consumer group")

@@ -73,7 +73,7 @@ func (s *session) deadLetterReplay() *cobra.Command {
 		Long: `Publish each dead letter of a topic to the topic again, once.
 
 Every group of the topic gets the messages, not only the group that failed. An inbox makes
-repeated events harmless. The broker keeps which dead letters were published, as the
+repeated events harmless. The broker records which dead letters were published, as the
 position of the group "NAME-replay". Without --apply, the command shows how many wait.`,
 		Example: "  " + s.Name + " deadletter replay --bus redis://127.0.0.1:6379/0 --group catalog dev-course-enrollments --apply",
 		Args:    arguments(1, 1, "one TOPIC"),

@@ -19,7 +19,7 @@ import (
 type storeFlags struct{ url, table string }
 
 func (f *storeFlags) add(command *cobra.Command) {
-	command.Flags().StringVar(&f.url, "outbox", "", "the `URL` of the database")
+	command.Flags().StringVar(&f.url, "outbox", "", "the `URL` of the database; postgres://… or sqlite:FILE")
 	command.Flags().StringVar(&f.table, "table", "", "the `NAME` of the table with the rows; default: signalcast_outbox")
 	_ = command.MarkFlagRequired("outbox")
 }
