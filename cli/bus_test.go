@@ -207,7 +207,7 @@ func TestBusCommandsNameInvalidFlags(t *testing.T) {
 		"--from: found \"tomorrow\"":       {"tail", "--bus", "redis://h", "--from", "tomorrow", "t"},
 		"--to: found \"tomorrow\"":         {"replay", "--bus", "redis://h", "--group", "g", "--to", "tomorrow", "t"},
 		"--bus: found credentials":         {"tail", "--bus", "kafka://user:hidden-secret@h:9092?registry=http://r", "t"},
-		"tail: found 0 arguments; want at": {"tail", "--bus", "redis://h"},
+		"tail: found 0 arguments; want on": {"tail", "--bus", "redis://h"},
 	} {
 		r := c.run(args...)
 		require.Equal(t, cli.ExitUsage, r.code, r.errors)
