@@ -107,14 +107,14 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 		require.Contains(t, failing.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "3", "enrollments"), "unreadable")
 		makeDeadLetters(t, url)
 
-		list := c.fine(t, "deadletter", "list", "--bus", url, "--group", "catalog", "--idle", "1s", "enrollments")
+		list := c.fine(t, "deadletter", "list", "--bus", url, "--group", "catalog", "--idle", "2s", "enrollments")
 		require.Equal(t, 3, strings.Count(list, "permanent failure"), list)
 		require.Contains(t, c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "enrollments"), "add --apply")
 		require.Equal(t, "published 3 dead letters to enrollments\n",
-			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "1s", "--apply", "enrollments"))
+			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "2s", "--apply", "enrollments"))
 		require.Equal(t, "published 0 dead letters to enrollments\n",
 			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "1s", "--apply", "enrollments"), "each once")
-		all := c.fine(t, "tail", "--bus", url, "--from", "beginning", "--idle", "1s", "--format", "json", "enrollments")
+		all := c.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "6", "--format", "json", "enrollments")
 		require.Equal(t, 6, strings.Count(all, "\n"))
 		require.NotContains(t, all, "dead_letter")
 	})
