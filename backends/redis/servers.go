@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
+	"github.com/signalcast/signalcast/internal/rawconn"
 )
 
 // servers are the servers that a backend writes to: one, or the nodes of a cluster.
