@@ -27,11 +27,14 @@ func Client(c Config) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := c.options(rawconn.New())
+	options := c.options(nil)
 	options.IsClusterMode = cluster
-	options.PoolSize, options.ReadBufferSize = 0, 64<<10 // 0 is the default of the client
+	options.PoolSize, options.ReadBufferSize = clientPool, 64<<10
 	return redis.NewUniversalClient(options), nil
 }
+
+// clientPool is the most connections of a Client to a server. A source holds two for each stream.
+const clientPool = 1000
 
 // newClient returns a client for one server: the one of c, the master that Sentinels name, or
 // the node of a cluster at addr. Its connections are in conns. It connects at the first use.
@@ -46,7 +49,7 @@ func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
 	return redis.NewClient(options.Simple())
 }
 
-// options returns the options of every client. Its connections are in conns.
+// options returns the options of every client. Its connections are in conns, unless that is nil.
 func (c Config) options(conns *rawconn.Set) *redis.UniversalOptions {
 	return &redis.UniversalOptions{
 		Addrs:                      c.Addrs,
@@ -94,7 +97,10 @@ func dialer(c Config, conns *rawconn.Set) func(ctx context.Context, network, add
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return conns.Add(addr, conn), nil
+		if conns != nil {
+			conn = conns.Add(addr, conn)
+		}
+		return conn, nil
 	}
 }
 

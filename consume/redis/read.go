@@ -1,0 +1,184 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/internal/resp"
+)
+
+// leasedReader reads entries of a stream that were not delivered to any member, if this member holds the lease.
+//
+// The check of the lease and the read are one step of the server. If they were two, a member that is suspended between them could get
+// entries after another member has acquired the lease, and that member would handle later entries first. So the connection
+// watches the lease, checks its value, and reads in a transaction: the server executes it only if the lease has not changed since it was
+// watched. A script would do the same, but the server spends more on its reply than on reading the entries.
+type leasedReader struct {
+	links
+
+	group, member string
+	lease, token  string
+	armed         bool // the connection watches the lease, which this member holds
+}
+
+// leasedRead is the result of a read. held is false if another member has the lease.
+type leasedRead struct {
+	messages []consume.Message
+	held     bool
+}
+
+// read reads up to n entries.
+func (r *leasedReader) read(ctx context.Context, n int) (result leasedRead, err error) {
+	err = r.with(ctx, func(l *link) error {
+		for executed := false; !executed; {
+			if !r.armed {
+				r.arm(l)
+				if err := l.flush(); err != nil {
+					return err
+				}
+				if err := r.readArmed(l); err != nil || !r.armed {
+					return err
+				}
+			}
+			r.request(l, n)
+			if err := l.flush(); err != nil {
+				return err
+			}
+			if executed, err = r.receive(l, n, &result); err != nil {
+				return err
+			}
+		}
+		result.held = true
+		return nil
+	})
+	if err != nil {
+		r.armed = false // for another connection
+	}
+	return result, err
+}
+
+// request adds the commands of a read, and those that prepare the next one.
+func (r *leasedReader) request(l *link, n int) {
+	l.beginKeyed() // the server forgets it at the end of the transaction
+	l.command("MULTI")
+	l.command("XREADGROUP", "GROUP", r.group, r.member, "COUNT", strconv.Itoa(n), "STREAMS", r.stream, ">")
+	l.command("EXEC")
+	r.arm(l)
+}
+
+// arm adds the commands that watch the lease.
+func (r *leasedReader) arm(l *link) {
+	l.command("UNWATCH")
+	l.beginKeyed()
+	l.command("WATCH", r.lease)
+	l.beginKeyed()
+	l.command("GET", r.lease)
+}
+
+// readArmed reads the replies to the commands of arm.
+func (r *leasedReader) readArmed(l *link) (err error) {
+	if err := l.in.Status(); err != nil {
+		return err //nolint:wrapcheck // the reader of the stream wraps it
+	}
+	if err := l.asked(); err != nil {
+		return err
+	}
+	if err := l.in.Status(); err != nil {
+		return err //nolint:wrapcheck // the reader of the stream wraps it
+	}
+	if err := l.asked(); err != nil {
+		return err
+	}
+	r.armed, err = l.in.Equal(r.token)
+	return err //nolint:wrapcheck // the reader of the stream wraps it
+}
+
+// receive reads the replies to the commands of request. executed is false if the lease has changed.
+func (r *leasedReader) receive(l *link, n int, result *leasedRead) (executed bool, err error) {
+	r.armed = false
+	if err := l.asked(); err != nil {
+		return false, err
+	}
+	for range 2 { // MULTI and XREADGROUP
+		if err := l.in.Status(); err != nil {
+			return false, err //nolint:wrapcheck // the reader of the stream wraps it
+		}
+	}
+	replies, err := l.in.Array()
+	if err != nil {
+		return false, err //nolint:wrapcheck // the reader of the stream wraps it
+	}
+	if replies > 1 {
+		return false, resp.ErrProtocol
+	}
+	if replies == 1 {
+		executed = true
+		if result.messages, err = l.streams(r.stream, n); err != nil {
+			return false, err
+		}
+	}
+	return executed, r.readArmed(l)
+}
+
+// await waits until the stream has an entry after another one, at most for a given time.
+func (r *leasedReader) await(ctx context.Context, last string, wait time.Duration) (found bool, err error) {
+	err = r.with(ctx, func(l *link) error {
+		l.beginKeyed()
+		l.command("XREAD", "COUNT", "1", "BLOCK", milliseconds(wait), "STREAMS", r.stream, last)
+		r.arm(l)
+		r.armed = false
+		if err := l.flush(); err != nil {
+			return err
+		}
+		if err := l.asked(); err != nil {
+			return err
+		}
+		n, err := l.in.Streams()
+		if err != nil {
+			return err //nolint:wrapcheck // the reader of the stream wraps it
+		}
+		found = n > 0
+		for range n {
+			if err := l.in.Skip(); err != nil {
+				return err //nolint:wrapcheck // the reader of the stream wraps it
+			}
+		}
+		return r.readArmed(l)
+	})
+	if err != nil {
+		r.armed = false
+	}
+	return found, err
+}
+
+// claim makes this member the owner of pending entries, and reads them. Entries that were removed are left out.
+func (r *leasedReader) claim(ctx context.Context, ids []string) (messages []consume.Message, err error) {
+	err = r.with(ctx, func(l *link) (err error) {
+		l.beginKeyed()
+		l.begin(5 + len(ids))
+		for _, argument := range [...]string{"XCLAIM", r.stream, r.group, r.member, "0"} {
+			l.out = resp.AppendBulk(l.out, argument)
+		}
+		for _, id := range ids {
+			l.out = resp.AppendBulk(l.out, id)
+		}
+		if err := l.flush(); err != nil {
+			return err
+		}
+		if err := l.asked(); err != nil {
+			return err
+		}
+		n, err := l.in.Array()
+		if err != nil {
+			return err //nolint:wrapcheck // the reader of the stream wraps it
+		}
+		messages, err = l.entries(r.stream, n, len(ids))
+		return err
+	})
+	if err != nil {
+		r.armed = false
+	}
+	return messages, err
+}
