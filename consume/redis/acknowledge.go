@@ -143,3 +143,13 @@ func (a *acknowledger) room(ctx context.Context) (int, error) {
 		}
 	}
 }
+
+// roomBehind returns how many entries may be read behind some that are not added yet. It is 0 if little room is free.
+func (a *acknowledger) roomBehind(received int) int {
+	r := a.reader
+	n := r.feed.Room() - received
+	if n <= 0 || n < r.in.MaxInFlight()/4 {
+		return 0
+	}
+	return min(n, r.source.config.ReadEntries)
+}

@@ -20,43 +20,54 @@ type leasedReader struct {
 
 	group, member string
 	lease, token  string
-	armed         bool // the connection watches the lease, which this member holds
+	armed         bool // the connection watches the lease, which this member held then
+	sent          int  // entries that were asked for, and not received
 }
 
-// leasedRead is the result of a read. held is false if another member has the lease.
-type leasedRead struct {
-	messages []consume.Message
-	held     bool
-}
-
-// read reads up to n entries.
-func (r *leasedReader) read(ctx context.Context, n int) (result leasedRead, err error) {
+// read reads up to n entries. held is false if another member has the lease. If the reply has n entries, read asks for as many more as
+// next returns, which the following call reads: the server works while the consumer handles the entries. If next returned more than
+// 0, the following call ignores its own n.
+func (r *leasedReader) read(ctx context.Context, n int, next func(received int) int) (messages []consume.Message, held bool, err error) {
 	err = r.with(ctx, func(l *link) error {
 		for executed := false; !executed; {
-			if !r.armed {
-				r.arm(l)
-				if err := l.flush(); err != nil {
-					return err
-				}
-				if err := r.readArmed(l); err != nil || !r.armed {
+			if r.sent == 0 {
+				if held, err = r.ask(l, n); err != nil || !held {
 					return err
 				}
 			}
-			r.request(l, n)
-			if err := l.flush(); err != nil {
-				return err
-			}
-			if executed, err = r.receive(l, n, &result); err != nil {
+			n, r.sent = r.sent, 0
+			if messages, executed, err = r.receive(l, n); err != nil {
 				return err
 			}
 		}
-		result.held = true
-		return nil
+		held = true
+		if len(messages) == n && r.armed {
+			if more := next(n); more > 0 {
+				_, err = r.ask(l, more)
+			}
+		}
+		return err
 	})
 	if err != nil {
-		r.armed = false // for another connection
+		r.armed, r.sent = false, 0 // for another connection
 	}
-	return result, err
+	return messages, held, err
+}
+
+// ask sends the commands of a read. held is false if another member has the lease, and nothing was sent.
+func (r *leasedReader) ask(l *link, n int) (held bool, err error) {
+	if !r.armed {
+		r.arm(l)
+		if err := l.flush(); err != nil {
+			return false, err
+		}
+		if err := r.readArmed(l); err != nil || !r.armed {
+			return false, err
+		}
+	}
+	r.request(l, n)
+	r.sent = n
+	return true, l.flush()
 }
 
 // request adds the commands of a read, and those that prepare the next one.
@@ -96,30 +107,28 @@ func (r *leasedReader) readArmed(l *link) (err error) {
 }
 
 // receive reads the replies to the commands of request. executed is false if the lease has changed.
-func (r *leasedReader) receive(l *link, n int, result *leasedRead) (executed bool, err error) {
+func (r *leasedReader) receive(l *link, n int) (messages []consume.Message, executed bool, err error) {
 	r.armed = false
 	if err := l.asked(); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	for range 2 { // MULTI and XREADGROUP
 		if err := l.in.Status(); err != nil {
-			return false, err //nolint:wrapcheck // the reader of the stream wraps it
+			return nil, false, err //nolint:wrapcheck // the reader of the stream wraps it
 		}
 	}
 	replies, err := l.in.Array()
-	if err != nil {
-		return false, err //nolint:wrapcheck // the reader of the stream wraps it
-	}
-	if replies > 1 {
-		return false, resp.ErrProtocol
-	}
-	if replies == 1 {
-		executed = true
-		if result.messages, err = l.streams(r.stream, n); err != nil {
-			return false, err
+	switch {
+	case err != nil:
+		return nil, false, err //nolint:wrapcheck // the reader of the stream wraps it
+	case replies > 1:
+		return nil, false, resp.ErrProtocol
+	case replies == 1:
+		if messages, err = l.streams(r.stream, n); err != nil {
+			return nil, false, err
 		}
 	}
-	return executed, r.readArmed(l)
+	return messages, replies == 1, r.readArmed(l)
 }
 
 // await waits until the stream has an entry after another one, at most for a given time.

@@ -102,27 +102,30 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	}
 }
 
-// readAll reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it starts with the
-// pending entries again.
+// readAll reads entries until ctx ends. After an error, it renews the lease, so that a request of the failed connection cannot read
+// entries any more, and starts again.
 func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	for ctx.Err() == nil {
-		err := r.readPending(ctx, a)
-		for err == nil && ctx.Err() == nil && !r.foreign.CompareAndSwap(true, false) {
-			err = r.readNew(ctx, a)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && isReply(err, "NOGROUP") {
-			err = r.createGroup(ctx)
-		}
-		if err != nil {
-			r.failed(ctx, err)
-		}
-		if _, err := r.extendLease(ctx); err != nil && ctx.Err() == nil { // see there
-			r.failed(ctx, err)
+		err := r.readBoth(ctx, a)
+		for err != nil && ctx.Err() == nil {
+			if isReply(err, "NOGROUP") {
+				err = r.createGroup(ctx)
+			}
+			if err != nil && ctx.Err() == nil {
+				r.failed(ctx, err)
+			}
+			_, err = r.extendLease(ctx)
 		}
 	}
+}
+
+// readBoth reads entries: first those that are pending in the group, then new ones, until another member has pending entries.
+func (r *reader) readBoth(ctx context.Context, a *acknowledger) error {
+	err := r.readPending(ctx, a)
+	for err == nil && ctx.Err() == nil && (r.leased.sent > 0 || !r.foreign.CompareAndSwap(true, false)) {
+		err = r.readNew(ctx, a)
+	}
+	return err
 }
 
 // createGroup creates the group, and the stream if it does not exist.
@@ -222,25 +225,34 @@ func (r *reader) lost(n int64) {
 
 // readNew reads entries that were not delivered to any member. If the stream has no such entry, it waits for one.
 func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
-	n, err := a.room(ctx)
-	if err != nil {
-		return err
+	n := 0
+	if r.leased.sent == 0 {
+		var err error
+		if n, err = a.room(ctx); err != nil {
+			return err
+		}
+		n = min(n, max(1, r.in.MaxInFlight()/2)) // leave room for the next read
 	}
-	result, err := r.leased.read(ctx, n)
+	messages, held, err := r.leased.read(ctx, n, func(received int) int {
+		if r.foreign.Load() { // read pending entries next
+			return 0
+		}
+		return a.roomBehind(received)
+	})
 	if err != nil {
 		return fmt.Errorf("redis: read entries: %w", err)
 	}
-	if !result.held {
+	if !held {
 		pause(ctx, r.source.config.Lease/leaseParts) // until renew cancels ctx
 		return nil
 	}
 	r.works()
 	r.existed = true
-	if len(result.messages) == 0 {
+	if len(messages) == 0 {
 		return r.awaitEntry(ctx)
 	}
-	r.last, r.behind = result.messages[len(result.messages)-1].ID, false
-	r.feed.Add(result.messages)
+	r.last, r.behind = messages[len(messages)-1].ID, false
+	r.feed.Add(messages)
 	return nil
 }
 
