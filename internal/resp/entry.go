@@ -37,6 +37,7 @@ type Entry struct {
 
 const (
 	maxKept  = 1 << 20 // size of the largest buffer that is kept
+	noLength = -2      // of the kinds of replies that are one line
 	maxCount = 1 << 30 // the largest length of a string or array
 	maxSkip  = 8 << 30 // bytes of the largest reply that Skip reads
 )
@@ -69,7 +70,7 @@ func (r *Reader) Equal(text string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if n < 0 {
+	if n == -1 {
 		r.at += next
 		return false, nil
 	}
@@ -87,12 +88,9 @@ func (r *Reader) Equal(text string) (bool, error) {
 
 // Array reads the first line of an array. It returns -1 for nil.
 func (r *Reader) Array() (int, error) {
-	kind, n, next, err := r.head(0)
+	n, next, err := r.arrayAt(0)
 	if err != nil {
 		return 0, err
-	}
-	if kind != '*' && n >= 0 {
-		return 0, ErrProtocol
 	}
 	r.at += next
 	return n, nil
@@ -106,7 +104,7 @@ func (r *Reader) Streams() (int, error) {
 		return 0, err
 	}
 	r.at += next
-	if n < 0 {
+	if n == -1 {
 		return 0, nil
 	}
 	if n != 1 || kind != '*' && kind != '%' {
@@ -250,10 +248,10 @@ func (r *Reader) discard(n int) error {
 	return nil
 }
 
-// arrayAt finds the first line of an array, which begins at an offset of the unread bytes.
+// arrayAt finds the first line of an array, which begins at an offset of the unread bytes. n is -1 for nil.
 func (r *Reader) arrayAt(at int) (n, next int, err error) {
 	kind, n, next, err := r.head(at)
-	if err == nil && n >= 0 && kind != '*' {
+	if err == nil && n != -1 && kind != '*' {
 		err = ErrProtocol
 	}
 	return n, next, err
@@ -286,8 +284,8 @@ func (r *Reader) bulk(at int) (s Span, next int, err error) {
 // maxLine is the size of the longest line, such as that of an error.
 const maxLine = 64 << 10
 
-// head finds the first line of a reply, which begins at an offset of the unread bytes. n is its length, or -1 for nil and
-// kinds without a length. next is the offset behind the line. An error reply is returned as a ReplyError.
+// head finds the first line of a reply, which begins at an offset of the unread bytes. n is its length, -1 for nil, or
+// noLength. next is the offset behind the line. An error reply is returned as a ReplyError.
 func (r *Reader) head(at int) (kind byte, n, next int, err error) {
 	for {
 		b := r.buf[r.at+at : r.end]
@@ -333,8 +331,10 @@ func rareHead(line []byte) (kind byte, n int, err error) {
 			return 0, 0, ErrProtocol
 		}
 		return kind, -1, nil
-	case '_', '+', ':', ',', '#', '(':
+	case '_':
 		return kind, -1, nil
+	case '+', ':', ',', '#', '(':
+		return kind, noLength, nil
 	case '=', '~':
 		n, err := strconv.Atoi(string(line[1:]))
 		if err != nil || n < 0 || n > maxCount {
