@@ -103,7 +103,7 @@ func (a *acknowledger) send(ctx context.Context, list []consume.Position) error 
 			return err
 		}
 		_, err := l.in.Int()
-		return err //nolint:wrapcheck // acknowledge wraps it
+		return err
 	})
 }
 

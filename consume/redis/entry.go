@@ -36,7 +36,7 @@ var (
 func (l *link) streams(stream string, n int) ([]consume.Message, error) {
 	count, err := l.in.Streams()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the reader of the stream wraps it
+		return nil, err
 	}
 	return l.entries(stream, count, n)
 }
@@ -53,7 +53,7 @@ func (l *link) entries(stream string, count, limit int) ([]consume.Message, erro
 	for range count {
 		found, err := l.in.Entry()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // the reader of the stream wraps it
+			return nil, err
 		}
 		if found.Text != nil {
 			b.add(stream, found)

@@ -55,7 +55,7 @@ func (l *links) with(ctx context.Context, use func(*link) error) error {
 		l.close()
 		l.ask = askedAddr(err)
 	}
-	return err
+	return err //nolint:wrapcheck // the caller wraps it
 }
 
 // close closes the open link.
@@ -155,7 +155,7 @@ func (l *link) asked() error {
 	if !l.asking {
 		return nil
 	}
-	return l.in.Status() //nolint:wrapcheck // the caller wraps it
+	return l.in.Status()
 }
 
 // flush sends the commands.

@@ -91,19 +91,19 @@ func (r *leasedReader) arm(l *link) {
 // readArmed reads the replies to the commands of arm.
 func (r *leasedReader) readArmed(l *link) (err error) {
 	if err := l.in.Status(); err != nil {
-		return err //nolint:wrapcheck // the reader of the stream wraps it
+		return err
 	}
 	if err := l.asked(); err != nil {
 		return err
 	}
 	if err := l.in.Status(); err != nil {
-		return err //nolint:wrapcheck // the reader of the stream wraps it
+		return err
 	}
 	if err := l.asked(); err != nil {
 		return err
 	}
 	r.armed, err = l.in.Equal(r.token)
-	return err //nolint:wrapcheck // the reader of the stream wraps it
+	return err
 }
 
 // receive reads the replies to the commands of request. executed is false if the lease has changed.
@@ -114,13 +114,13 @@ func (r *leasedReader) receive(l *link, n int) (messages []consume.Message, exec
 	}
 	for range 2 { // MULTI and XREADGROUP
 		if err := l.in.Status(); err != nil {
-			return nil, false, err //nolint:wrapcheck // the reader of the stream wraps it
+			return nil, false, err
 		}
 	}
 	replies, err := l.in.Array()
 	switch {
 	case err != nil:
-		return nil, false, err //nolint:wrapcheck // the reader of the stream wraps it
+		return nil, false, err
 	case replies > 1:
 		return nil, false, resp.ErrProtocol
 	case replies == 1:
@@ -146,12 +146,12 @@ func (r *leasedReader) await(ctx context.Context, last string, wait time.Duratio
 		}
 		n, err := l.in.Streams()
 		if err != nil {
-			return err //nolint:wrapcheck // the reader of the stream wraps it
+			return err
 		}
 		found = n > 0
 		for range n {
 			if err := l.in.Skip(); err != nil {
-				return err //nolint:wrapcheck // the reader of the stream wraps it
+				return err
 			}
 		}
 		return r.readArmed(l)
@@ -181,7 +181,7 @@ func (r *leasedReader) claim(ctx context.Context, ids []string) (messages []cons
 		}
 		n, err := l.in.Array()
 		if err != nil {
-			return err //nolint:wrapcheck // the reader of the stream wraps it
+			return err
 		}
 		messages, err = l.entries(r.stream, n, len(ids))
 		return err

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-
 	"fmt"
 	"log/slog"
 	"strings"
@@ -95,7 +94,7 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	background.Wait()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxReleaseWait)
 	defer cancel()
-	defer a.links.close()
+	defer a.close()
 	_ = a.acknowledge(ending) // after an error, the next member handles the entries again
 	if !lost {
 		r.releaseLease(ending)

@@ -38,7 +38,7 @@ func startServer(t *testing.T, options ...string) *server {
 	s.control(t, append([]string{"start", "--port", s.port}, options...)...)
 	t.Cleanup(func() { s.control(t, "kill9") })
 	s.Client = goredis.NewClient(&goredis.Options{Addr: s.addr()})
-	t.Cleanup(func() { _ = s.Client.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
 

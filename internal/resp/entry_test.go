@@ -209,6 +209,7 @@ func TestAnnouncedLengthsAllocateNothing(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"*2\r\n" + bulk("1-0") + "*1000000000\r\n", "*2\r\n" + bulk("1-0") + "*2\r\n$1000000\r\n"} {
 		result := testing.Benchmark(func(b *testing.B) {
+			b.Helper()
 			b.ReportAllocs()
 			for range b.N {
 				_, err := resp.NewReader(strings.NewReader(text), limit).Entry()
