@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
+	"github.com/signalcast/signalcast/internal/rawconn"
 )
 
 // Client returns a client of go-redis for the servers of c, with its credentials and timeouts, for other commands than those of the
@@ -27,11 +27,14 @@ func Client(c Config) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := optionsOf(c, rawconn.New())
+	options := optionsOf(c, nil)
 	options.IsClusterMode = cluster
-	options.PoolSize, options.ReadBufferSize = 0, 64<<10 // 0 is the default of the client
+	options.PoolSize, options.ReadBufferSize = clientPool, 64<<10
 	return redis.NewUniversalClient(options), nil
 }
+
+// clientPool is the most connections of a Client to a server. A source holds two for each stream.
+const clientPool = 1000
 
 // newClient returns a client for one server: the one of c, the master that Sentinels name, or
 // the node of a cluster at addr. Its connections are in conns. It connects at the first use.
@@ -58,7 +61,7 @@ type server struct{ *redis.Client }
 
 func (s server) connect() conn { return s.EphemeralConn() }
 
-// optionsOf returns the options of every client. Its connections are in conns. It is not a method of Config, see [conn].
+// optionsOf returns the options of every client. Its connections are in conns, unless that is nil. It is not a method of Config, see [conn].
 func optionsOf(c Config, conns *rawconn.Set) *redis.UniversalOptions {
 	return &redis.UniversalOptions{
 		Addrs:                      c.Addrs,
@@ -106,7 +109,10 @@ func dialer(c Config, conns *rawconn.Set) func(ctx context.Context, network, add
 		if err != nil {
 			conn = unconnected{err: fmt.Errorf("connect: %w", err)} // go-redis unwraps it once
 		}
-		return conns.Add(addr, conn), nil
+		if conns != nil {
+			conn = conns.Add(addr, conn)
+		}
+		return conn, nil
 	}
 }
 

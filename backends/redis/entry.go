@@ -4,7 +4,7 @@ import (
 	"strconv"
 
 	"github.com/signalcast/signalcast"
-	"github.com/signalcast/signalcast/backends/redis/internal/resp"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // Entry holds the fields of one stream entry, in the order of the wire: type, id, source, time, minorversion, sourcehost, sourcelib,

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/signalcast/signalcast/backends/backendkit"
-	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
+	"github.com/signalcast/signalcast/internal/rawconn"
 )
 
 // node is one server with a bounded pool of verified connections. Permits, idle connections and

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
+	"github.com/signalcast/signalcast/internal/rawconn"
 )
 
 // servers are the servers that a backend writes to: one, or the nodes of a cluster.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/resp"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // session is one connection to one server. One goroutine at a time uses it.

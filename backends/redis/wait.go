@@ -10,7 +10,7 @@ import (
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/backendkit"
-	"github.com/signalcast/signalcast/backends/redis/internal/resp"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // durability says where a message must be before it counts as delivered, besides the memory of

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/resp"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // The methods in this file write batches of messages of one stream. A batch of several

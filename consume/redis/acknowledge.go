@@ -8,10 +8,13 @@ import (
 
 	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // acknowledger acknowledges the handled entries of a stream.
 type acknowledger struct {
+	links
+
 	reader *reader
 	notify chan struct{} // of the feed
 	freed  chan struct{} // the feed may have room
@@ -19,6 +22,12 @@ type acknowledger struct {
 	mu       sync.Mutex
 	handled  []consume.Position // to acknowledge
 	messages int                // that handled stands for
+}
+
+func newAcknowledger(r *reader, notify chan struct{}) *acknowledger {
+	return &acknowledger{
+		links: links{source: r.source, stream: r.stream}, reader: r, notify: notify, freed: make(chan struct{}, 1),
+	}
 }
 
 // run acknowledges entries until ctx ends.
@@ -59,17 +68,12 @@ func (a *acknowledger) acknowledge(ctx context.Context) error {
 	taken, n := r.feed.Take(a.handled)
 	a.handled, a.messages = taken, a.messages+n
 	count := a.messages
-	ids := make([]any, 0, 3+len(taken))
-	ids = append(ids, "XACK", r.stream, r.source.config.Group)
-	for _, p := range taken {
-		ids = append(ids, p.ID)
-	}
-	a.mu.Unlock()
+	a.mu.Unlock() // only this goroutine removes what is in taken
 	if len(taken) == 0 {
 		return nil
 	}
 	if r.source.config.Group != "" {
-		if err := r.source.client.Do(ctx, ids...).Err(); err != nil && !isReply(err, "NOGROUP") {
+		if err := a.send(ctx, taken); err != nil {
 			return fmt.Errorf("redis: acknowledge: %w", err)
 		}
 	}
@@ -79,6 +83,28 @@ func (a *acknowledger) acknowledge(ctx context.Context) error {
 	a.mu.Unlock()
 	r.feed.Acknowledged(count)
 	return nil
+}
+
+// send sends an acknowledgement.
+func (a *acknowledger) send(ctx context.Context, list []consume.Position) error {
+	return a.with(ctx, func(l *link) error {
+		l.beginKeyed()
+		l.begin(3 + len(list))
+		l.out = resp.AppendBulk(l.out, "XACK")
+		l.out = resp.AppendBulk(l.out, a.stream)
+		l.out = resp.AppendBulk(l.out, a.source.config.Group)
+		for i := range list {
+			l.out = resp.AppendBulk(l.out, list[i].ID)
+		}
+		if err := l.flush(); err != nil {
+			return err
+		}
+		if err := l.asked(); err != nil {
+			return err
+		}
+		_, err := l.in.Int()
+		return err
+	})
 }
 
 // has returns the IDs of the entries that the consumer has, and of those that are handled and not acknowledged.
@@ -116,4 +142,14 @@ func (a *acknowledger) room(ctx context.Context) (int, error) {
 		case <-a.freed:
 		}
 	}
+}
+
+// roomBehind returns how many entries may be read behind some that are not added yet. It is 0 if little room is free.
+func (a *acknowledger) roomBehind(received int) int {
+	r := a.reader
+	n := r.feed.Room() - received
+	if n <= 0 || n < r.in.MaxInFlight()/4 {
+		return 0
+	}
+	return min(n, r.source.config.ReadEntries)
 }

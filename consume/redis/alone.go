@@ -2,10 +2,8 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	goredis "github.com/redis/go-redis/v9"
+	"strconv"
 
 	"github.com/signalcast/signalcast/consume"
 )
@@ -15,7 +13,9 @@ func (r *reader) readAlone(ctx context.Context) {
 	notify := make(chan struct{}, 1)
 	r.feed = r.in.Open(consume.FeedConfig{Topic: r.stream, Notify: notify})
 	defer r.feed.Close()
-	a := &acknowledger{reader: r, notify: notify, freed: make(chan struct{}, 1)}
+	a := newAcknowledger(r, notify)
+	open := &links{source: r.source, stream: r.stream}
+	defer open.close()
 	acknowledging, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -28,7 +28,7 @@ func (r *reader) readAlone(ctx context.Context) {
 		if last == "" {
 			last, err = r.first(ctx)
 		} else {
-			last, err = r.readAfter(ctx, a, last)
+			last, err = r.readAfter(ctx, a, open, last)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -65,22 +65,30 @@ func (r *reader) first(ctx context.Context) (string, error) {
 }
 
 // readAfter waits for entries after one, reads them, and returns the ID of the last one.
-func (r *reader) readAfter(ctx context.Context, a *acknowledger, last string) (string, error) {
+func (r *reader) readAfter(ctx context.Context, a *acknowledger, open *links, last string) (string, error) {
 	n, err := a.room(ctx)
 	if err != nil {
 		return last, err
 	}
-	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", n, "BLOCK", r.blockTime().Milliseconds(), "STREAMS", r.stream, last).Result()
-	if err != nil && !errors.Is(err, goredis.Nil) {
-		return last, fmt.Errorf("redis: read entries: %w", err)
-	}
-	entries, err := readStreams(reply)
+	var messages []consume.Message
+	err = open.with(ctx, func(l *link) (err error) {
+		l.beginKeyed()
+		l.command("XREAD", "COUNT", strconv.Itoa(n), "BLOCK", milliseconds(r.blockTime()), "STREAMS", r.stream, last)
+		if err := l.flush(); err != nil {
+			return err
+		}
+		if err := l.asked(); err != nil {
+			return err
+		}
+		messages, err = l.streams(r.stream, n)
+		return err
+	})
 	if err != nil {
 		return last, fmt.Errorf("redis: read entries: %w", err)
 	}
-	r.add(entries)
-	if len(entries) > 0 {
-		last = entries[len(entries)-1].id
+	if len(messages) > 0 {
+		last = messages[len(messages)-1].ID
+		r.feed.Add(messages)
 	}
 	return last, nil
 }

@@ -1,117 +1,110 @@
 package redis
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
-// entry is an entry of a stream: the names and values of its fields in turn. fields is nil if the entry was deleted.
-type entry struct {
-	id         string
-	fields     []string
-	deliveries int64 // before this one
+// entry is an entry as the server sent it, for Publish. It is empty if the entry was too large or deleted.
+type entry struct{ text []byte }
+
+// fields returns the names and values of the entry in turn.
+func (e *entry) fields() []string {
+	found, err := resp.NewReader(bytes.NewReader(e.text), len(e.text)).Entry()
+	if err != nil {
+		return nil
+	}
+	list := make([]string, len(found.Fields))
+	for i, s := range found.Fields {
+		list[i] = string(found.Text[s.Start:s.End])
+	}
+	return list
 }
 
-var errReply = errors.New("malformed reply")
+var (
+	errNoData   = errors.New("event_data: found nothing; want event data")
+	errTooLarge = fmt.Errorf("found an entry of more than %d MiB; want a smaller one", maxEntry>>20)
+	errTooMany  = errors.New("found more entries than were asked for")
+)
 
-// readStreams returns the entries of a reply of XREADGROUP or XREAD for one stream: an array, or a map in version 3 of the
-// protocol. A nil reply has no entries.
-func readStreams(reply any) ([]entry, error) {
-	switch reply := reply.(type) {
-	case nil:
+// streams reads a reply of XREAD or XREADGROUP for one stream, with at most n entries.
+func (l *link) streams(stream string, n int) ([]consume.Message, error) {
+	count, err := l.in.Streams()
+	if err != nil {
+		return nil, err
+	}
+	return l.entries(stream, count, n)
+}
+
+// entries reads count entries. It leaves out those that were deleted and have no ID either.
+func (l *link) entries(stream string, count, limit int) ([]consume.Message, error) {
+	switch {
+	case count > limit:
+		return nil, errTooMany
+	case count <= 0:
 		return nil, nil
-	case map[any]any:
-		for _, entries := range reply {
-			return readEntries(entries)
+	}
+	b := batch{messages: make([]consume.Message, 0, count), entries: make([]entry, 0, count)}
+	for range count {
+		found, err := l.in.Entry()
+		if err != nil {
+			return nil, err
 		}
-		return nil, nil
-	case []any:
-		if len(reply) == 1 {
-			if pair, ok := reply[0].([]any); ok && len(pair) == 2 {
-				return readEntries(pair[1])
-			}
+		if found.Text != nil {
+			b.add(stream, found)
 		}
 	}
-	return nil, errReply
+	b.nameAll()
+	return b.messages, nil
 }
 
-// readEntries returns the entries of an array.
-func readEntries(reply any) ([]entry, error) {
-	list, ok := reply.([]any)
-	if !ok {
-		return nil, errReply
-	}
-	entries := make([]entry, 0, len(list))
-	for _, item := range list {
-		if item == nil { // a deleted entry, in Redis 6.2
-			continue
-		}
-		pair, ok := item.([]any)
-		if !ok || len(pair) != 2 {
-			return nil, errReply
-		}
-		id, ok := pair[0].(string)
-		if !ok {
-			return nil, errReply
-		}
-		e := entry{id: id}
-		if fields, ok := pair[1].([]any); ok {
-			e.fields = make([]string, len(fields))
-			for i, text := range fields {
-				if e.fields[i], ok = text.(string); !ok {
-					return nil, errReply
-				}
-			}
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
+// batch makes messages of the entries of one reply.
+type batch struct {
+	messages []consume.Message
+	entries  []entry // of the messages
+	chunk    []byte  // memory of small entries
+	ids      []byte  // the IDs of the messages
+	ends     []int   // where each ID ends
 }
 
-// message returns an entry as a message.
-func (e *entry) message(stream string) consume.Message {
-	m := consume.Message{Topic: stream, ID: e.id, Time: idTime(e.id), Raw: e.fields}
-	if e.deliveries > 0 {
-		m.Deliveries = e.deliveries + 1
+const (
+	// chunkSize is the size of the memory that small entries share. A message that is not handled for long keeps
+	// its whole chunk.
+	chunkSize = 8 << 10
+	maxShared = chunkSize / 4
+)
+
+// keep returns a copy of text.
+func (b *batch) keep(text []byte) []byte {
+	if len(text) > maxShared {
+		return bytes.Clone(text)
 	}
-	a := &m.Attributes
-	for i := 0; i+1 < len(e.fields); i += 2 {
-		var to *[]byte
-		switch name := e.fields[i]; name {
-		case "type":
-			to = &a.Type
-		case "id":
-			to = &a.ID
-		case "source":
-			to = &a.Source
-		case "time":
-			to = &a.Time
-		case "minorversion":
-			to = &a.MinorVersion
-		case "sourcehost":
-			to = &a.SourceHost
-		case "sourcelib":
-			to = &a.SourceLib
-		case "event_data":
-			to = &m.Value
-		case "traceparent":
-			to = &a.TraceParent
-		case "tracestate":
-			to = &a.TraceState
-		default:
-			m.Extra = append(m.Extra, consume.Field{Name: name, Value: e.fields[i+1]})
-			continue
-		}
-		if *to != nil {
-			m.Err = fmt.Errorf("field %s: found two; want one", e.fields[i])
-			break
-		}
-		*to = []byte(e.fields[i+1])
+	if len(text) > cap(b.chunk)-len(b.chunk) {
+		b.chunk = make([]byte, 0, chunkSize)
+	}
+	start := len(b.chunk)
+	b.chunk = append(b.chunk, text...)
+	return b.chunk[start:len(b.chunk):len(b.chunk)]
+}
+
+// add adds a message.
+func (b *batch) add(stream string, found resp.Entry) {
+	b.ids = append(b.ids, found.Text[found.ID.Start:found.ID.End]...)
+	b.ends = append(b.ends, len(b.ids))
+	b.messages = append(b.messages, consume.Message{Topic: stream, Time: idTime(found.Text[found.ID.Start:found.ID.End])})
+	b.entries = append(b.entries, entry{})
+	m, e := &b.messages[len(b.messages)-1], &b.entries[len(b.entries)-1]
+	m.Raw = e
+	if found.TooLarge {
+		m.Err = errTooLarge
+	} else {
+		e.text = b.keep(found.Text)
+		setFields(m, e.text, found.Fields)
 	}
 	if m.Value == nil && m.Err == nil {
 		m.Err = errNoData
@@ -119,17 +112,79 @@ func (e *entry) message(stream string) consume.Message {
 	if m.Value == nil {
 		m.Value = []byte{}
 	}
-	return m
 }
 
-var errNoData = errors.New("event_data: found nothing; want event data")
+// nameAll sets the IDs of the messages.
+func (b *batch) nameAll() {
+	ids, start := string(b.ids), 0
+	for i, end := range b.ends {
+		b.messages[i].ID = ids[start:end]
+		start = end
+	}
+}
+
+// setFields sets what the fields of an entry hold.
+func setFields(m *consume.Message, text []byte, fields []resp.Span) {
+	for i := 0; i+1 < len(fields); i += 2 {
+		name, value := text[fields[i].Start:fields[i].End], text[fields[i+1].Start:fields[i+1].End:fields[i+1].End]
+		to := attribute(m, name)
+		switch {
+		case to == nil:
+			m.Extra = append(m.Extra, consume.Field{Name: string(name), Value: string(value)})
+		case *to != nil:
+			m.Err = fmt.Errorf("field %s: found two; want one", name)
+			return
+		default:
+			*to = value
+		}
+	}
+}
+
+// attribute returns the part of a message that a field sets, or nil.
+func attribute(m *consume.Message, name []byte) *[]byte {
+	a := &m.Attributes
+	switch string(name) {
+	case "type":
+		return &a.Type
+	case "id":
+		return &a.ID
+	case "source":
+		return &a.Source
+	case "time":
+		return &a.Time
+	case "minorversion":
+		return &a.MinorVersion
+	case "sourcehost":
+		return &a.SourceHost
+	case "sourcelib":
+		return &a.SourceLib
+	case "event_data":
+		return &m.Value
+	case "traceparent":
+		return &a.TraceParent
+	case "tracestate":
+		return &a.TraceState
+	default:
+		return nil
+	}
+}
 
 // idTime returns the time in the ID of an entry, or the zero time.
-func idTime(id string) time.Time {
-	ms, _, _ := strings.Cut(id, "-")
-	n, err := strconv.ParseInt(ms, 10, 64)
-	if err != nil || n <= 0 {
+func idTime[T string | []byte](id T) time.Time {
+	const largest = 1 << 53
+	ms := int64(0)
+	for i := range len(id) {
+		c := id[i]
+		if c == '-' {
+			break
+		}
+		if c < '0' || c > '9' || ms >= largest {
+			return time.Time{}
+		}
+		ms = 10*ms + int64(c-'0')
+	}
+	if ms == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(n).UTC()
+	return time.UnixMilli(ms).UTC()
 }

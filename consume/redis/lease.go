@@ -16,14 +16,6 @@ const (
 	releaseScript = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`
 )
 
-// readLeased reads entries that were not delivered to any member, if this member still holds the lease. The server runs the check and
-// the read as one step. If they were two, a member that is suspended between them could get entries after another member has
-// acquired the lease. That member would handle later entries first.
-//
-//nolint:gochecknoglobals // immutable
-var readLeased = goredis.NewScript(`if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('NOLEASE another member has the lease') end
-return redis.call('xreadgroup', 'GROUP', ARGV[2], ARGV[3], 'COUNT', ARGV[4], 'STREAMS', KEYS[2], '>')`)
-
 // leaseKey returns the key of the lease of a stream. In a cluster, both are on the same node, since their hash tags are equal.
 func leaseKey(stream, group string) string {
 	if _, tag, ok := strings.Cut(stream, "{"); ok && strings.Index(tag, "}") > 0 { // a hash tag
@@ -60,8 +52,7 @@ func (r *reader) until(sent time.Time) time.Time {
 
 // renew renews the lease until ctx ends. If another member holds the lease, it calls lost and returns.
 func (r *reader) renew(ctx context.Context, lost func()) {
-	s := r.source
-	ticks := time.NewTicker(s.config.Lease / leaseParts)
+	ticks := time.NewTicker(r.source.config.Lease / leaseParts)
 	defer ticks.Stop()
 	for {
 		select {
@@ -69,20 +60,33 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 			return
 		case <-ticks.C:
 		}
-		sent := time.Now()
-		held, err := s.client.Eval(ctx, renewScript, []string{leaseKey(r.stream, s.config.Group)}, r.token, s.config.Lease.Milliseconds()).Int()
+		held, err := r.extendLease(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil: // when the lease ends, the consumer starts no message
-			r.report(ctx, fmt.Errorf("redis: renew the lease: %w", err))
-		case held == 0:
+			r.report(ctx, err)
+		case !held:
 			lost()
 			return
-		default:
-			r.feed.Extend(r.until(sent))
 		}
 	}
+}
+
+// extendLease renews the lease once. held is false if another member holds it. The server then rejects every read that
+// was armed before, so that a late request of a connection that was given up reads nothing.
+func (r *reader) extendLease(ctx context.Context) (held bool, err error) {
+	s := r.source
+	sent := time.Now()
+	n, err := s.client.Eval(ctx, renewScript, []string{leaseKey(r.stream, s.config.Group)}, r.token, s.config.Lease.Milliseconds()).Int()
+	if err != nil {
+		return false, fmt.Errorf("redis: renew the lease: %w", err)
+	}
+	if n == 0 {
+		return false, nil
+	}
+	r.feed.Extend(r.until(sent))
+	return true, nil
 }
 
 // releaseLease deletes the lease, if the member holds it.

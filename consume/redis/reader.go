@@ -23,6 +23,7 @@ type reader struct {
 	stream string
 	token  string        // the value of the lease
 	feed   *consume.Feed // while the member holds the lease
+	leased *leasedReader // likewise
 
 	failures int  // consecutive failed requests
 	existed  bool // the group existed, so the stream was deleted if the group is gone
@@ -71,10 +72,16 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	lasting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	lost := false
-	a := &acknowledger{reader: r, notify: notify, freed: make(chan struct{}, 1)}
+	a := newAcknowledger(r, notify)
 	var background sync.WaitGroup
 	background.Go(func() { r.renew(lasting, func() { lost = true; lose() }) })
 	background.Go(func() { a.run(lasting) })
+	c := r.source.config
+	r.leased = &leasedReader{
+		links: links{source: r.source, stream: r.stream},
+		group: c.Group, member: c.Member, lease: leaseKey(r.stream, c.Group), token: r.token,
+	}
+	defer r.leased.close()
 	r.measure(ctx) // before entries are read, since reading hides how many were removed
 	background.Go(func() { r.watch(lasting) })
 	r.readAll(reading, a)
@@ -87,30 +94,37 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	background.Wait()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxReleaseWait)
 	defer cancel()
+	defer a.close()
 	_ = a.acknowledge(ending) // after an error, the next member handles the entries again
 	if !lost {
 		r.releaseLease(ending)
 	}
 }
 
-// readAll reads entries until ctx ends: first those that are pending in the group, then new ones. After an error, it starts with the
-// pending entries again.
+// readAll reads entries until ctx ends. After an error, it renews the lease, so that a request of the failed connection cannot read
+// entries any more, and starts again.
 func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	for ctx.Err() == nil {
-		err := r.readPending(ctx, a)
-		for err == nil && ctx.Err() == nil && !r.foreign.CompareAndSwap(true, false) {
-			err = r.readNew(ctx, a)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && isReply(err, "NOGROUP") {
-			err = r.createGroup(ctx)
-		}
-		if err != nil {
-			r.failed(ctx, err)
+		err := r.readBoth(ctx, a)
+		for err != nil && ctx.Err() == nil {
+			if isReply(err, "NOGROUP") {
+				err = r.createGroup(ctx)
+			}
+			if err != nil && ctx.Err() == nil {
+				r.failed(ctx, err)
+			}
+			_, err = r.extendLease(ctx)
 		}
 	}
+}
+
+// readBoth reads entries: first those that are pending in the group, then new ones, until another member has pending entries.
+func (r *reader) readBoth(ctx context.Context, a *acknowledger) error {
+	err := r.readPending(ctx, a)
+	for err == nil && ctx.Err() == nil && (r.leased.sent > 0 || !r.foreign.CompareAndSwap(true, false)) {
+		err = r.readNew(ctx, a)
+	}
+	return err
 }
 
 // createGroup creates the group, and the stream if it does not exist.
@@ -156,31 +170,29 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 			return nil
 		}
 		deliveries := map[string]int64{}
-		arguments := []any{"XCLAIM", r.stream, c.Group, c.Member, 0}
 		var ids []string
 		for _, p := range pending {
 			start = "(" + p.ID
 			if !has[p.ID] {
-				ids, arguments = append(ids, p.ID), append(arguments, p.ID)
+				ids = append(ids, p.ID)
 				deliveries[p.ID] = p.RetryCount
 			}
 		}
 		if len(ids) == 0 {
 			continue
 		}
-		reply, err := s.client.Do(ctx, arguments...).Result()
+		messages, err := r.leased.claim(ctx, ids)
 		if err != nil {
 			return fmt.Errorf("redis: claim pending entries: %w", err)
 		}
-		entries, err := readEntries(reply)
-		if err != nil {
-			return fmt.Errorf("redis: claim pending entries: %w", err)
+		for i := range messages {
+			m := &messages[i]
+			if n := deliveries[m.ID]; n > 0 {
+				m.Deliveries = n + 1
+			}
+			delete(deliveries, m.ID)
 		}
-		for i := range entries {
-			entries[i].deliveries = deliveries[entries[i].id]
-			delete(deliveries, entries[i].id)
-		}
-		r.add(entries)
+		r.feed.Add(messages)
 		if err := r.dropRemoved(ctx, deliveries); err != nil {
 			return err
 		}
@@ -212,32 +224,35 @@ func (r *reader) lost(n int64) {
 
 // readNew reads entries that were not delivered to any member. If the stream has no such entry, it waits for one.
 func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
-	n, err := a.room(ctx)
-	if err != nil {
-		return err
+	n := 0
+	if r.leased.sent == 0 {
+		var err error
+		if n, err = a.room(ctx); err != nil {
+			return err
+		}
+		n = min(n, max(1, r.in.MaxInFlight()/2)) // leave room for the next read
 	}
-	c := r.source.config
-	keys := []string{leaseKey(r.stream, c.Group), r.stream}
-	reply, err := readLeased.Run(ctx, r.source.client, keys, r.token, c.Group, c.Member, n).Result()
-	switch {
-	case isReply(err, "NOLEASE"):
-		pause(ctx, c.Lease/leaseParts) // until renew cancels ctx
+	messages, held, err := r.leased.read(ctx, n, func(received int) int {
+		if r.foreign.Load() { // read pending entries next
+			return 0
+		}
+		return a.roomBehind(received)
+	})
+	if err != nil {
+		return fmt.Errorf("redis: read entries: %w", err)
+	}
+	if !held {
+		pause(ctx, r.source.config.Lease/leaseParts) // until renew cancels ctx
 		return nil
-	case err != nil && !errors.Is(err, goredis.Nil):
-		return fmt.Errorf("redis: read entries: %w", err)
-	}
-	entries, err := readStreams(reply)
-	if err != nil {
-		return fmt.Errorf("redis: read entries: %w", err)
 	}
 	r.works()
 	r.existed = true
-	r.add(entries)
-	if len(entries) > 0 {
-		r.last, r.behind = entries[len(entries)-1].id, false
-		return nil
+	if len(messages) == 0 {
+		return r.awaitEntry(ctx)
 	}
-	return r.awaitEntry(ctx)
+	r.last, r.behind = messages[len(messages)-1].ID, false
+	r.feed.Add(messages)
+	return nil
 }
 
 // awaitEntry waits until the stream has an entry after r.last, at most for the time of blockTime.
@@ -249,29 +264,17 @@ func (r *reader) awaitEntry(ctx context.Context) error {
 		}
 		r.last, r.behind = c.last, false
 	}
-	reply, err := r.source.client.Do(ctx, "XREAD", "COUNT", 1, "BLOCK", r.blockTime().Milliseconds(), "STREAMS", r.stream, r.last).Result()
-	if err != nil && !errors.Is(err, goredis.Nil) {
+	found, err := r.leased.await(ctx, r.last, r.blockTime())
+	if err != nil {
 		return fmt.Errorf("redis: wait for entries: %w", err)
 	}
-	r.behind = reply != nil
+	r.behind = found
 	return nil
 }
 
 // blockTime returns how long the server waits for entries. It is less than the client waits for the reply.
 func (r *reader) blockTime() time.Duration {
 	return max(time.Millisecond, min(maxBlock, r.source.config.Server.ReadTimeout/2))
-}
-
-// add adds entries to the feed.
-func (r *reader) add(entries []entry) {
-	if len(entries) == 0 {
-		return
-	}
-	messages := make([]consume.Message, len(entries))
-	for i := range entries {
-		messages[i] = entries[i].message(r.stream)
-	}
-	r.feed.Add(messages)
 }
 
 // failed reports an error, and waits before it returns. The wait grows with each consecutive error.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/internal/rawconn"
 )
 
 var (
@@ -27,6 +28,7 @@ var (
 type Source struct {
 	config Config
 	client goredis.UniversalClient
+	conns  *rawconn.Set // of client
 }
 
 // New returns a source. It does not connect, so servers may be unreachable. If c is invalid, the error joins a
@@ -38,7 +40,9 @@ func New(c Config) (*Source, error) {
 		return nil, err
 	}
 	c.Topics = slices.Clone(c.Topics)
-	return &Source{config: c, client: client}, nil
+	s := &Source{config: c, client: client, conns: rawconn.New()}
+	watchConns(client, s.conns)
+	return s, nil
 }
 
 // Group returns the name of the group.
@@ -51,7 +55,11 @@ func (s *Source) String() string { return "redis.Source{" + s.config.String() + 
 func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // Close closes the connections. Run must have returned.
-func (s *Source) Close() error { return s.client.Close() } //nolint:wrapcheck // it says where
+func (s *Source) Close() error {
+	err := s.client.Close()
+	s.conns.CloseAll()
+	return err //nolint:wrapcheck // it says where
+}
 
 // Run reads the streams until ctx ends. See [consume.Source].
 func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
@@ -70,10 +78,11 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 
 // Publish adds a message to another stream, with its fields, and the given fields behind them. See [consume.Source].
 func (s *Source) Publish(ctx context.Context, topic string, m *consume.Message, extra []consume.Field) error {
-	fields, ok := m.Raw.([]string)
+	e, ok := m.Raw.(*entry)
 	if !ok {
 		return fmt.Errorf("redis: message %s: found a message of another source; want one of this source", m.Position())
 	}
+	fields := e.fields()
 	arguments := make([]any, 0, 6+len(fields)+2*len(extra))
 	arguments = append(arguments, "XADD", topic)
 	if s.config.Server.MaxLen > 0 {

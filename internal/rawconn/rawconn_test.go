@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
+	"github.com/signalcast/signalcast/internal/rawconn"
 )
 
 // newClient returns a client of go-redis whose connections are in set.

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/signalcast/signalcast/backends/redis/internal/resp"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // connected returns a Conn to a server that sends text and closes the connection.

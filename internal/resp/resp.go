@@ -1,11 +1,12 @@
-// Package resp reads and writes the part of the Redis protocol that adding entries to streams
-// needs. It is the same in versions 2 and 3 of the protocol.
+// Package resp reads and writes the part of the Redis protocol that streams need. [Conn] is for
+// adding entries, and [Reader] for reading them. Both understand versions 2 and 3 of the protocol.
 package resp
 
 import (
 	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"time"
@@ -23,9 +24,12 @@ const bufferSize = 64 << 10
 // NewConn returns a Conn over conn. timeout bounds each wait for the server to send or receive
 // bytes.
 func NewConn(conn net.Conn, timeout time.Duration) Conn {
-	t := timed{conn, timeout}
+	t := WithTimeout(conn, timeout)
 	return Conn{In: bufio.NewReaderSize(t, bufferSize), Out: bufio.NewWriterSize(t, bufferSize)}
 }
+
+// WithTimeout returns conn with a limit for each wait until the server sends or receives bytes.
+func WithTimeout(conn net.Conn, timeout time.Duration) io.ReadWriter { return timed{conn, timeout} }
 
 // timed sets a deadline for each call.
 type timed struct {

@@ -1,10 +1,10 @@
 // Package rawconn finds the network connection behind a connection of a Redis client.
 //
 // The Redis backend sends the next transaction while the server executes one, on the same
-// connection. The commands and pipelines of go-redis wait for replies instead, and go-redis
-// does not expose the connection. So the backend dials for the client, and sends a mark
-// through the client: the connection that the mark passes is the one. See
-// docs/decisions/0007.
+// connection. The Redis source parses entries where they were received. The commands and
+// pipelines of go-redis do neither, and go-redis does not expose the connection. So both dial for
+// the client, and send a mark through the client: the connection that the mark passes is the one.
+// See docs/decisions/0007.
 package rawconn
 
 import (

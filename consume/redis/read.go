@@ -1,0 +1,193 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/internal/resp"
+)
+
+// leasedReader reads entries of a stream that were not delivered to any member, if this member holds the lease.
+//
+// The check of the lease and the read are one step of the server. If they were two, a member that is suspended between them could get
+// entries after another member has acquired the lease, and that member would handle later entries first. So the connection
+// watches the lease, checks its value, and reads in a transaction: the server executes it only if the lease has not changed since it was
+// watched. A script would do the same, but the server spends more on its reply than on reading the entries.
+type leasedReader struct {
+	links
+
+	group, member string
+	lease, token  string
+	armed         bool // the connection watches the lease, which this member held then
+	sent          int  // entries that were asked for, and not received
+}
+
+// read reads up to n entries. held is false if another member has the lease. If the reply has n entries, read asks for as many more as
+// next returns, which the following call reads: the server works while the consumer handles the entries. If next returned more than
+// 0, the following call ignores its own n.
+func (r *leasedReader) read(ctx context.Context, n int, next func(received int) int) (messages []consume.Message, held bool, err error) {
+	err = r.with(ctx, func(l *link) error {
+		for executed := false; !executed; {
+			if r.sent == 0 {
+				if held, err = r.ask(l, n); err != nil || !held {
+					return err
+				}
+			}
+			n, r.sent = r.sent, 0
+			if messages, executed, err = r.receive(l, n); err != nil {
+				return err
+			}
+		}
+		held = true
+		if len(messages) == n && r.armed {
+			if more := next(n); more > 0 {
+				_, err = r.ask(l, more)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		r.armed, r.sent = false, 0 // for another connection
+	}
+	return messages, held, err
+}
+
+// ask sends the commands of a read. held is false if another member has the lease, and nothing was sent.
+func (r *leasedReader) ask(l *link, n int) (held bool, err error) {
+	if !r.armed {
+		r.arm(l)
+		if err := l.flush(); err != nil {
+			return false, err
+		}
+		if err := r.readArmed(l); err != nil || !r.armed {
+			return false, err
+		}
+	}
+	r.request(l, n)
+	r.sent = n
+	return true, l.flush()
+}
+
+// request adds the commands of a read, and those that prepare the next one.
+func (r *leasedReader) request(l *link, n int) {
+	l.beginKeyed() // the server forgets it at the end of the transaction
+	l.command("MULTI")
+	l.command("XREADGROUP", "GROUP", r.group, r.member, "COUNT", strconv.Itoa(n), "STREAMS", r.stream, ">")
+	l.command("EXEC")
+	r.arm(l)
+}
+
+// arm adds the commands that watch the lease.
+func (r *leasedReader) arm(l *link) {
+	l.command("UNWATCH")
+	l.beginKeyed()
+	l.command("WATCH", r.lease)
+	l.beginKeyed()
+	l.command("GET", r.lease)
+}
+
+// readArmed reads the replies to the commands of arm.
+func (r *leasedReader) readArmed(l *link) (err error) {
+	if err := l.in.Status(); err != nil {
+		return err
+	}
+	if err := l.asked(); err != nil {
+		return err
+	}
+	if err := l.in.Status(); err != nil {
+		return err
+	}
+	if err := l.asked(); err != nil {
+		return err
+	}
+	r.armed, err = l.in.Equal(r.token)
+	return err
+}
+
+// receive reads the replies to the commands of request. executed is false if the lease has changed.
+func (r *leasedReader) receive(l *link, n int) (messages []consume.Message, executed bool, err error) {
+	r.armed = false
+	if err := l.asked(); err != nil {
+		return nil, false, err
+	}
+	for range 2 { // MULTI and XREADGROUP
+		if err := l.in.Status(); err != nil {
+			return nil, false, err
+		}
+	}
+	replies, err := l.in.Array()
+	switch {
+	case err != nil:
+		return nil, false, err
+	case replies > 1:
+		return nil, false, resp.ErrProtocol
+	case replies == 1:
+		if messages, err = l.streams(r.stream, n); err != nil {
+			return nil, false, err
+		}
+	}
+	return messages, replies == 1, r.readArmed(l)
+}
+
+// await waits until the stream has an entry after another one, at most for a given time.
+func (r *leasedReader) await(ctx context.Context, last string, wait time.Duration) (found bool, err error) {
+	err = r.with(ctx, func(l *link) error {
+		l.beginKeyed()
+		l.command("XREAD", "COUNT", "1", "BLOCK", milliseconds(wait), "STREAMS", r.stream, last)
+		r.arm(l)
+		r.armed = false
+		if err := l.flush(); err != nil {
+			return err
+		}
+		if err := l.asked(); err != nil {
+			return err
+		}
+		n, err := l.in.Streams()
+		if err != nil {
+			return err
+		}
+		found = n > 0
+		for range n {
+			if err := l.in.Skip(); err != nil {
+				return err
+			}
+		}
+		return r.readArmed(l)
+	})
+	if err != nil {
+		r.armed = false
+	}
+	return found, err
+}
+
+// claim makes this member the owner of pending entries, and reads them. Entries that were removed are left out.
+func (r *leasedReader) claim(ctx context.Context, ids []string) (messages []consume.Message, err error) {
+	err = r.with(ctx, func(l *link) (err error) {
+		l.beginKeyed()
+		l.begin(5 + len(ids))
+		for _, argument := range [...]string{"XCLAIM", r.stream, r.group, r.member, "0"} {
+			l.out = resp.AppendBulk(l.out, argument)
+		}
+		for _, id := range ids {
+			l.out = resp.AppendBulk(l.out, id)
+		}
+		if err := l.flush(); err != nil {
+			return err
+		}
+		if err := l.asked(); err != nil {
+			return err
+		}
+		n, err := l.in.Array()
+		if err != nil {
+			return err
+		}
+		messages, err = l.entries(r.stream, n, len(ids))
+		return err
+	})
+	if err != nil {
+		r.armed = false
+	}
+	return messages, err
+}
