@@ -1,0 +1,161 @@
+package scale
+
+import (
+	"math"
+	"time"
+)
+
+// Bounds that docs/scaling.md states and the integration test of this package checks.
+const (
+	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend, and one that
+	// reads the view of the cluster.
+	RedisMostConnections = 9
+	// RedisGoroutines bounds the goroutines of a producer that sends little.
+	RedisGoroutines = 4
+)
+
+// Constants are the measured costs of one kind of servers.
+type Constants struct {
+	// Of one more producer: connections to each server, goroutines, bytes of heap and stacks, and requests per second without
+	// events.
+	Connections, Goroutines, Memory, IdleRequests float64
+	// Queues is the number of independent queues of a producer, each with at most InFlight requests in flight.
+	Queues, InFlight int
+	// Flight is the time from sending a request with one event to its acknowledgement, on idle servers. Each further event of the
+	// request adds PerEvent. Both are seconds.
+	Flight, PerEvent float64
+	// ServerRequest and ServerEvent are the processor time of all servers for one request and for one event, and ClientEvent that of
+	// a client for one event with its share of the request, in seconds.
+	ServerRequest, ServerEvent, ClientEvent float64
+	// Check is the age from which a connection is checked before it is used, with a request of its own. 0 means never.
+	Check time.Duration
+}
+
+// Fit returns the constants of a series.
+func Fit(s Series) Constants {
+	first, last := s.Growth[0], s.Growth[len(s.Growth)-1]
+	more := float64(last.Producers - first.Producers)
+	per := func(of func(Point) float64) float64 { return (of(last) - of(first)) / more }
+	c := Constants{
+		Connections: per(func(p Point) float64 {
+			sum := 0
+			for _, n := range p.Connections {
+				sum += n
+			}
+			return float64(sum) / float64(len(p.Connections))
+		}),
+		Goroutines:   per(func(p Point) float64 { return float64(p.Goroutines) }),
+		Memory:       per(func(p Point) float64 { return float64(p.Heap + p.Stacks) }),
+		IdleRequests: per(func(p Point) float64 { return p.IdleRequests }),
+	}
+	switch s.Bus {
+	case Redis:
+		c.Queues, c.InFlight, c.Check = s.Topics, 1, time.Second
+	case Kafka:
+		c.Queues, c.InFlight = s.Topics*s.Partitions, 1
+	case Franz:
+		const most = 5 // of an idempotent producer, to each broker
+		c.Queues, c.InFlight = s.Servers, most
+	}
+	points := append(append([]Point(nil), s.Growth...), s.Load...)
+	c.ServerRequest, c.ServerEvent = split(points, func(p Point) float64 { return p.ServerCPU })
+	clientRequest, clientEvent := split(points, func(p Point) float64 { return p.ClientCPU })
+	c.ClientEvent = clientRequest + clientEvent
+	c.PerEvent = c.ServerEvent + clientEvent
+	c.Flight = math.Inf(1)
+	for _, p := range s.Load {
+		c.Flight = min(c.Flight, p.Median)
+	}
+	return c
+}
+
+// split divides the use of processors into a part for each request and a part for each event, by least squares. Neither is
+// negative.
+func split(points []Point, use func(Point) float64) (perRequest, perEvent float64) {
+	var rr, re, ee, ru, eu float64
+	for _, p := range points {
+		w := 1 / use(p) // for relative deviations
+		r, e, u := p.Requests*w, p.Events*w, 1.0
+		rr, re, ee, ru, eu = rr+r*r, re+r*e, ee+e*e, ru+r*u, eu+e*u
+	}
+	d := rr*ee - re*re
+	perRequest, perEvent = (ru*ee-eu*re)/d, (rr*eu-re*ru)/d
+	switch {
+	case perRequest < 0:
+		return 0, eu / ee
+	case perEvent < 0:
+		return ru / rr, 0
+	default:
+		return perRequest, perEvent
+	}
+}
+
+// Fleet is what the model predicts for.
+type Fleet struct {
+	Producers int
+	Rate      float64 // events per second, in total
+	Servers   int
+	Cores     int // of each server that handle requests: 1 for Redis
+}
+
+// Prediction is the result of the model.
+type Prediction struct {
+	// Connections are those of each server. Memory is that of all producers, in bytes.
+	Connections, Goroutines, Memory float64
+	// Batch is the number of events in a request. Writes and Requests are rates of all servers, with and without events.
+	Batch, Writes, Requests float64
+	// Latency is the time from accepting an event to its acknowledgement, in seconds. It is infinite if the servers
+	// cannot keep up.
+	Latency float64
+	// Busy is the share of the servers' processors in use.
+	Busy float64
+}
+
+// Predict returns the prediction for a fleet.
+func (c Constants) Predict(f Fleet) Prediction {
+	n := float64(f.Producers)
+	p := Prediction{Connections: n * c.Connections, Goroutines: n * c.Goroutines, Memory: n * c.Memory}
+	perQueue := f.Rate / n / float64(c.Queues)
+	at := func(flight float64) (batch, busy, needed float64) {
+		batch = c.batch(perQueue * flight)
+		writes := f.Rate / batch
+		busy = (writes*c.ServerRequest + f.Rate*c.ServerEvent) / float64(f.Servers*f.Cores)
+		if busy >= 1 {
+			return batch, busy, math.Inf(1)
+		}
+		service := c.ServerRequest + batch*c.ServerEvent
+		waiting := service * busy / (1 - busy) / 2 / float64(f.Cores)
+		return batch, busy, c.Flight + (batch-1)*c.PerEvent + waiting
+	}
+	const longest = 100 // seconds
+	low, high := c.Flight, float64(longest)
+	for range 100 { // the time that a request needs falls with the time that is assumed, since batches grow
+		middle := (low + high) / 2
+		if _, _, needed := at(middle); needed > middle {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	p.Batch, p.Busy, _ = at(high)
+	p.Writes = f.Rate / p.Batch
+	p.Requests = p.Writes + n*c.IdleRequests
+	if c.Check > 0 {
+		p.Requests += p.Writes * math.Exp(-perQueue*c.Check.Seconds())
+	}
+	p.Latency = high
+	if p.Busy >= 1 || high >= longest*0.99 {
+		p.Latency = math.Inf(1)
+	}
+	return p
+}
+
+// batch returns the number of events in a request of a queue that gets x events while a request is in flight. With one request
+// in flight at a time, the next one takes the x events that came meanwhile, or, with the probability e^-x that none came, waits for
+// one.
+func (c Constants) batch(x float64) float64 {
+	if c.InFlight == 1 {
+		return x + math.Exp(-x)
+	}
+	return max(1, x/float64(c.InFlight))
+}

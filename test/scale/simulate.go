@@ -1,0 +1,125 @@
+package scale
+
+import (
+	"container/heap"
+	"math"
+	"math/rand/v2"
+)
+
+// Simulated is the result of a simulation.
+type Simulated struct {
+	Batch, Writes, Latency, Busy float64
+}
+
+// Simulate simulates a fleet for some seconds. Events come at random moments in random queues. A queue sends what has come as one
+// request, as long as fewer than InFlight of its requests are in flight. Each server handles requests in order on its processors.
+// The result is the same for the same seed.
+func (c Constants) Simulate(f Fleet, seconds float64, seed uint64) Simulated {
+	s := &simulation{
+		c: c, random: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // a simulation
+		queues: make([]queue, f.Producers*c.Queues), free: make([][]float64, f.Servers),
+	}
+	for i := range s.free {
+		s.free[i] = make([]float64, f.Cores)
+	}
+	next := s.random.ExpFloat64() / f.Rate
+	for {
+		for len(s.ends) > 0 && s.ends[0].at <= next {
+			s.acknowledge()
+		}
+		if next > seconds {
+			break
+		}
+		s.now = next
+		s.arrive(s.random.IntN(len(s.queues)))
+		next += s.random.ExpFloat64() / f.Rate
+	}
+	for len(s.ends) > 0 {
+		s.acknowledge()
+	}
+	return Simulated{
+		Batch: s.events / s.writes, Writes: s.writes / s.now, Latency: s.waited / s.events,
+		Busy: s.served / s.now / float64(f.Servers*f.Cores),
+	}
+}
+
+type simulation struct {
+	c      Constants
+	random *rand.Rand
+	now    float64
+	queues []queue
+	free   [][]float64 // when each processor of each server is free
+	ends   ends
+
+	events, writes, waited, served float64
+}
+
+// queue holds the number of waiting events, and the sum of the times at which they came.
+type queue struct {
+	waiting  int32
+	inFlight int32
+	since    float64
+}
+
+// end is the acknowledgement of a request.
+type end struct {
+	at    float64
+	queue int32
+	count int32
+	since float64
+}
+
+type ends []end
+
+func (e ends) Len() int           { return len(e) }
+func (e ends) Less(i, j int) bool { return e[i].at < e[j].at }
+func (e ends) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *ends) Push(x any)        { *e = append(*e, x.(end)) } //nolint:forcetypeassert // the only type
+func (e *ends) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+func (s *simulation) arrive(i int) {
+	q := &s.queues[i]
+	q.waiting++
+	q.since += s.now
+	if int(q.inFlight) < s.c.InFlight {
+		s.send(i)
+	}
+}
+
+// send sends what waits in a queue. The time that is not the server's passes before the server gets the request.
+func (s *simulation) send(i int) {
+	q := &s.queues[i]
+	n := float64(q.waiting)
+	service := s.c.ServerRequest + n*s.c.ServerEvent
+	elsewhere := max(0, s.c.Flight+(n-1)*s.c.PerEvent-service)
+	processors := s.free[i%len(s.free)]
+	first := 0
+	for j, at := range processors {
+		if at < processors[first] {
+			first = j
+		}
+	}
+	done := math.Max(s.now+elsewhere, processors[first]) + service
+	processors[first] = done
+	heap.Push(&s.ends, end{done, int32(i), q.waiting, q.since}) //nolint:gosec // a number of queues fits
+	s.served += service
+	s.writes++
+	q.waiting, q.since = 0, 0
+	q.inFlight++
+}
+
+func (s *simulation) acknowledge() {
+	e, _ := heap.Pop(&s.ends).(end)
+	s.now = e.at
+	s.events += float64(e.count)
+	s.waited += float64(e.count)*e.at - e.since
+	q := &s.queues[e.queue]
+	q.inFlight--
+	if q.waiting > 0 {
+		s.send(int(e.queue))
+	}
+}
