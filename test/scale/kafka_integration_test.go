@@ -24,8 +24,8 @@ import (
 	"github.com/signalcast/signalcast/test/scale"
 )
 
-// brokers are three brokers behind taps, and a schema registry. Each partition has three replicas. The brokers and the test itself
-// do not use the taps.
+// brokers are three brokers behind taps, and a schema registry. The brokers and the test itself do not use the taps. Each partition has
+// one replica: the requests among brokers do not belong to the producers, and would cost more than theirs on two processors.
 type brokers struct {
 	servers    []*server
 	taps       []*scale.Tap
@@ -34,14 +34,14 @@ type brokers struct {
 	partitions int // of each topic
 }
 
-const replicas = 3
+const nodes = 3
 
 func startBrokers(t *testing.T, partitions int) *brokers {
 	t.Helper()
 	b := &brokers{registry: startRegistry(t), partitions: partitions}
-	var ports3, internal [replicas]int // the controller of a broker uses the next port
+	var ports3, internal [nodes]int // the controller of a broker uses the next port
 	var voters, seeds []string
-	for i := range replicas {
+	for i := range nodes {
 		ports3[i], internal[i] = ports.Pair(t), ports.Pair(t)
 		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports3[i]+1))
 		seeds = append(seeds, fmt.Sprint("127.0.0.1:", internal[i]))
@@ -50,8 +50,8 @@ func startBrokers(t *testing.T, partitions int) *brokers {
 		t.Cleanup(tap.Close)
 		b.taps = append(b.taps, tap)
 	}
-	started := make(chan error, replicas)
-	for i := range replicas {
+	started := make(chan error, nodes)
+	for i := range nodes {
 		s := newServer(t, "kafka.sh", fmt.Sprint("kafka-", i+1))
 		b.servers = append(b.servers, s)
 		listeners := func(plain string) string {
@@ -63,11 +63,10 @@ func startBrokers(t *testing.T, partitions int) *brokers {
 				"--set", fmt.Sprintf("listeners=%s,CONTROLLER://127.0.0.1:%d", listeners(fmt.Sprint("127.0.0.1:", ports3[i])), ports3[i]+1),
 				"--set", "advertised.listeners="+listeners(b.taps[i].Addr()),
 				"--set", "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT",
-				"--set", "inter.broker.listener.name=INTERNAL",
-				"--set", "offsets.topic.replication.factor=3", "--set", "min.insync.replicas=2")
+				"--set", "inter.broker.listener.name=INTERNAL")
 		}()
 	}
-	for range replicas {
+	for range nodes {
 		require.NoError(t, <-started)
 	}
 	var err error
@@ -100,9 +99,7 @@ func (b *brokers) createTopic(t *testing.T, name string, first int) {
 	for p := range b.partitions {
 		of := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
 		of.Partition = int32(p)
-		for r := range replicas {
-			of.Replicas = append(of.Replicas, int32((first+p+r)%replicas+1))
-		}
+		of.Replicas = []int32{int32((first+p)%nodes + 1)}
 		topic.ReplicaAssignment = append(topic.ReplicaAssignment, of)
 	}
 	request := kmsg.NewPtrCreateTopicsRequest()

@@ -150,6 +150,14 @@ func (c Constants) Predict(f Fleet) Prediction {
 	return p
 }
 
+// forServers returns the constants for another number of servers. A producer of franz-go has a queue for each broker.
+func (c Constants) forServers(n int) Constants {
+	if c.InFlight > 1 {
+		c.Queues = n
+	}
+	return c
+}
+
 // batch returns the number of events in a request of a queue that gets x events while a request is in flight. With one request
 // in flight at a time, the next one takes the x events that came meanwhile, or, with the probability e^-x that none came, waits for
 // one.

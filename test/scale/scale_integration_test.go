@@ -39,7 +39,7 @@ type plan struct {
 
 // plans returns the plans of all series. Brokers that share two processors handle fewer requests than a Redis.
 func plans() []plan {
-	kafka := plan{bus: scale.Kafka, servers: 3, topics: 3, partitions: 2, rate: 500, rates: []float64{250, 500, 1000, 2000, 5000, 10_000, 20_000}, idle: 12}
+	kafka := plan{bus: scale.Kafka, servers: 3, topics: 3, partitions: 2, rate: 1000, rates: []float64{250, 500, 1000, 2000, 5000, 10_000, 20_000}, idle: 12}
 	franz := kafka
 	franz.bus = scale.Franz
 	return []plan{{bus: scale.Redis, servers: 3, topics: 3, partitions: 1, rate: 2000, rates: []float64{1000, 2000, 5000, 10_000, 20_000, 40_000}, idle: 5}, kafka, franz}
