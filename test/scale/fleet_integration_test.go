@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"runtime"
@@ -194,6 +195,11 @@ func (f *fleet) load(ctx context.Context, l load) (answer, error) {
 		}
 		a.Events, a.Mean = len(all), sum/float64(len(all))
 		a.Median, a.P99 = float64(all[len(all)/2]), float64(all[len(all)*99/100])
+		for i := range scale.Quantiles {
+			const digits = 1e6
+			q := float64(all[len(all)*(2*i+1)/(2*scale.Quantiles)])
+			a.Quantiles = append(a.Quantiles, math.Round(q*digits)/digits)
+		}
 	}
 	if a.Events != sent || a.Failed > 0 {
 		return a, fmt.Errorf("found %d of %d events delivered and %d failed", a.Events, sent, a.Failed)

@@ -31,7 +31,14 @@ type Series struct {
 	Servers, Topics, Partitions int
 	// Growth has a rising number of producers and a fixed total rate. Load has few producers and a rising total rate.
 	Growth, Load []Point
+	// Rested are the connections to each server some time after the last event of Growth.
+	Rested []int
+	// Flights are quantiles of the time from accepting an event to its acknowledgement, in the first point of Load, in seconds.
+	Flights []float64
 }
+
+// Quantiles is the number of Series.Flights. Each stands for the same share of events.
+const Quantiles = 200
 
 // Point is one measurement of a fleet. Figures per second are means over some seconds, and are sums over all producers and servers.
 type Point struct {

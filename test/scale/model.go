@@ -10,9 +10,16 @@ const (
 	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend, and one that
 	// reads the view of the cluster.
 	RedisMostConnections = 9
+	// FranzMostConnections bounds those to one broker with backends/franz: one for events, and one for everything else.
+	FranzMostConnections = 2
 	// RedisGoroutines bounds the goroutines of a producer that sends little.
 	RedisGoroutines = 4
 )
+
+// KafkaMostConnections bounds the connections of a producer to one broker with backends/kafka. It has at most 16 requests in flight for
+// the partitions of each broker. The first one of a partition asks any broker for a producer ID, and the first one of a topic asks any
+// broker for its partitions. One more connection reads metadata.
+func KafkaMostConnections(brokers, topics int) int { return 16*brokers + topics + 1 }
 
 // Constants are the measured costs of one kind of servers.
 type Constants struct {
@@ -21,9 +28,10 @@ type Constants struct {
 	Connections, Goroutines, Memory, IdleRequests float64
 	// Queues is the number of independent queues of a producer, each with at most InFlight requests in flight.
 	Queues, InFlight int
-	// Flight is the time from sending a request with one event to its acknowledgement, on idle servers. Each further event of the
-	// request adds PerEvent. Both are seconds.
-	Flight, PerEvent float64
+	// Flights are times from sending a request with one event to its acknowledgement, on servers with little work. Each is as
+	// likely as any other. Each further event of the request adds PerEvent. All are seconds.
+	Flights  []float64
+	PerEvent float64
 	// ServerRequest and ServerEvent are the processor time of all servers for one request and for one event, and ClientEvent that of
 	// a client for one event with its share of the request, in seconds.
 	ServerRequest, ServerEvent, ClientEvent float64
@@ -62,12 +70,18 @@ func Fit(s Series) Constants {
 	clientRequest, clientEvent := split(points, func(p Point) float64 { return p.ClientCPU })
 	c.ClientEvent = clientRequest + clientEvent
 	c.PerEvent = c.ServerEvent + clientEvent
-	c.Flight = math.Inf(1)
-	for _, p := range s.Load {
-		c.Flight = min(c.Flight, p.Median)
-	}
+	c.Flights = s.Flights
 	return c
 }
+
+// Median returns the constants with the median of Flights alone: those of servers that never wait for a processor.
+func (c Constants) Median() Constants {
+	c.Flights = []float64{c.Flight()}
+	return c
+}
+
+// Flight returns the median of Flights.
+func (c Constants) Flight() float64 { return c.Flights[len(c.Flights)/2] }
 
 // split divides the use of processors into a part for each request and a part for each event, by least squares. Neither is
 // negative.
@@ -104,9 +118,9 @@ type Prediction struct {
 	Connections, Goroutines, Memory float64
 	// Batch is the number of events in a request. Writes and Requests are rates of all servers, with and without events.
 	Batch, Writes, Requests float64
-	// Latency is the time from accepting an event to its acknowledgement, in seconds. It is infinite if the servers
-	// cannot keep up.
-	Latency float64
+	// Flight is the mean time from sending a request to its acknowledgement, and Latency that from accepting an event, in
+	// seconds. They are infinite if the servers cannot keep up.
+	Flight, Latency float64
 	// Busy is the share of the servers' processors in use.
 	Busy float64
 }
@@ -116,20 +130,19 @@ func (c Constants) Predict(f Fleet) Prediction {
 	n := float64(f.Producers)
 	p := Prediction{Connections: n * c.Connections, Goroutines: n * c.Goroutines, Memory: n * c.Memory}
 	perQueue := f.Rate / n / float64(c.Queues)
-	at := func(flight float64) (batch, busy, needed float64) {
-		batch = c.batch(perQueue * flight)
+	at := func(delay float64) (batch, busy, needed float64) {
+		batch = c.batch(perQueue, delay)
 		writes := f.Rate / batch
 		busy = (writes*c.ServerRequest + f.Rate*c.ServerEvent) / float64(f.Servers*f.Cores)
 		if busy >= 1 {
 			return batch, busy, math.Inf(1)
 		}
 		service := c.ServerRequest + batch*c.ServerEvent
-		waiting := service * busy / (1 - busy) / 2 / float64(f.Cores)
-		return batch, busy, c.Flight + (batch-1)*c.PerEvent + waiting
+		return batch, busy, (batch-1)*c.PerEvent + service*busy/(1-busy)/2/float64(f.Cores)
 	}
 	const longest = 100 // seconds
-	low, high := c.Flight, float64(longest)
-	for range 100 { // the time that a request needs falls with the time that is assumed, since batches grow
+	low, high := 0.0, float64(longest)
+	for range 100 { // the delay that a request needs falls with the one that is assumed, since batches grow
 		middle := (low + high) / 2
 		if _, _, needed := at(middle); needed > middle {
 			low = middle
@@ -143,9 +156,13 @@ func (c Constants) Predict(f Fleet) Prediction {
 	if c.Check > 0 {
 		p.Requests += p.Writes * math.Exp(-perQueue*c.Check.Seconds())
 	}
-	p.Latency = high
+	for _, flight := range c.Flights {
+		p.Flight += (flight + high) / float64(len(c.Flights))
+	}
+	// An event waits for half a flight on average if its queue may not send.
+	p.Latency = p.Flight * (1 + min(1, p.Writes/n/float64(c.Queues)*p.Flight/float64(c.InFlight))/2/float64(c.InFlight))
 	if p.Busy >= 1 || high >= longest*0.99 {
-		p.Latency = math.Inf(1)
+		p.Flight, p.Latency = math.Inf(1), math.Inf(1)
 	}
 	return p
 }
@@ -158,12 +175,17 @@ func (c Constants) forServers(n int) Constants {
 	return c
 }
 
-// batch returns the number of events in a request of a queue that gets x events while a request is in flight. With one request
-// in flight at a time, the next one takes the x events that came meanwhile, or, with the probability e^-x that none came, waits for
-// one.
-func (c Constants) batch(x float64) float64 {
-	if c.InFlight == 1 {
-		return x + math.Exp(-x)
+// batch returns the number of events in a request of a queue, from its rate and the delay of its requests besides Flights. With one
+// request in flight at a time, the next one takes the x events that came meanwhile, or, with the probability e^-x that none came,
+// waits for one.
+func (c Constants) batch(rate, delay float64) float64 {
+	sum := 0.0
+	for _, flight := range c.Flights {
+		if x := rate * (flight + delay); c.InFlight == 1 {
+			sum += x + math.Exp(-x)
+		} else {
+			sum += x / float64(c.InFlight)
+		}
 	}
-	return max(1, x/float64(c.InFlight))
+	return max(1, sum/float64(len(c.Flights)))
 }

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -13,19 +14,23 @@ import (
 //go:embed scaling.md.tmpl
 var pageText string
 
-// Page returns docs/scaling.md for what was measured.
-func Page(m Measured) ([]byte, error) {
+// Page returns docs/scaling.md for what was measured, with the costs of the outbox from docs/transactions.md.
+func Page(m Measured, transactions []byte) ([]byte, error) {
+	costs, err := readOutboxCosts(transactions)
+	if err != nil {
+		return nil, err
+	}
 	parsed, err := template.New("").Funcs(template.FuncMap{
 		"figure": figure, "integer": integer, "percent": percent, "millis": func(s float64) string { return figure(s * 1e3) },
 		"micros": func(s float64) string { return figure(s * 1e6) }, "kb": func(b float64) string { return figure(b / 1e3) },
 		"mb": func(b float64) string { return figure(b / 1e6) }, "div": func(a, b float64) float64 { return a / b },
-		"mul": func(a, b float64) float64 { return a * b }, "float": func(n int) float64 { return float64(n) },
+		"mul": func(a, b float64) float64 { return a * b }, "float": func(n int) float64 { return float64(n) }, "bytes": func(n uint64) float64 { return float64(n) }, "span": span,
 	}).Parse(pageText)
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	var b bytes.Buffer
-	if err := parsed.Execute(&b, newPage(m)); err != nil {
+	if err := parsed.Execute(&b, newPage(m, costs)); err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	return b.Bytes(), nil
@@ -35,9 +40,10 @@ func Page(m Measured) ([]byte, error) {
 type page struct {
 	Measured
 
-	Buses []busPage
-	Rows  []costRow
-	Fleet Fleet
+	Outbox outboxCosts
+	Buses  []busPage
+	Rows   []costRow
+	Fleet  Fleet
 }
 
 // busPage is the part of the page about one kind of servers.
@@ -56,8 +62,10 @@ type busPage struct {
 type check struct {
 	Point
 
-	Model     Prediction
-	Simulated Simulated
+	// Processors is the number of processors of the machine.
+	Processors float64
+	Model      Prediction
+	Simulated  Simulated
 }
 
 // large is a prediction for a fleet that was not measured.
@@ -88,15 +96,15 @@ func titles() map[string]string {
 	}
 }
 
-func newPage(m Measured) page {
-	p := page{Measured: m, Fleet: Fleet{Producers: largeProducers, Rate: largeRate}}
+func newPage(m Measured, costs outboxCosts) page {
+	p := page{Measured: m, Outbox: costs, Fleet: Fleet{Producers: largeProducers, Rate: largeRate}}
 	for _, s := range m.Series {
 		c := Fit(s)
 		b := busPage{Series: s, Title: titles()[s.Bus], Constants: c}
 		for _, point := range append(append([]Point(nil), s.Growth...), s.Load...) {
 			// The servers of the measurement share the processors of the machine.
 			f := Fleet{Producers: point.Producers, Rate: point.Events, Servers: 1, Cores: s.Processors}
-			b.Checks = append(b.Checks, check{point, c.Predict(f), c.Simulate(f, simulatedEvents/f.Rate, 1)})
+			b.Checks = append(b.Checks, check{point, float64(s.Processors), c.Predict(f), c.Simulate(f, 2*simulatedEvents/f.Rate, 1)})
 		}
 		for _, f := range largeFleets(s.Bus, largeProducers) {
 			b.Large = append(b.Large, newLarge(c, f))
@@ -140,7 +148,7 @@ func largeFleets(bus string, producers int) []Fleet {
 // newLarge predicts a large fleet, and simulates a part of it whose servers and queues have the same load.
 func newLarge(c Constants, f Fleet) large {
 	const servers = 3
-	c = c.forServers(f.Servers)
+	c = c.forServers(f.Servers).Median()
 	l := large{Fleet: f, Model: c.Predict(f)}
 	l.Possible = !math.IsInf(l.Model.Latency, 1)
 	if l.Possible {
@@ -149,8 +157,7 @@ func newLarge(c Constants, f Fleet) large {
 		if f.Producers*servers%f.Servers != 0 || part.Producers < servers {
 			part = f
 		}
-		perQueue := part.Rate / float64(part.Producers) / float64(c.Queues)
-		l.Simulated = c.Simulate(part, max(4*l.Model.Latency, simulatedEvents/part.Rate, 1/perQueue/10), 1)
+		l.Simulated = c.Simulate(part, max(20*l.Model.Latency, simulatedEvents/part.Rate), 1)
 	}
 	return l
 }
@@ -197,6 +204,15 @@ func integer(x float64) string {
 		b.WriteRune(d)
 	}
 	return b.String()
+}
+
+// span returns the smallest and the largest number.
+func span(all []int) string {
+	least, most := slices.Min(all), slices.Max(all)
+	if least == most {
+		return strconv.Itoa(least)
+	}
+	return fmt.Sprintf("%d–%d", least, most)
 }
 
 // percent returns how much x deviates from the measured value.

@@ -40,6 +40,18 @@ func writeMeasured(t *testing.T, file string, m scale.Measured) {
 	require.NoError(t, os.WriteFile(file, append(text, '\n'), 0o644))
 }
 
+// writePage writes the page at a path below the top of the repository, and its picture beside it.
+func writePage(t *testing.T, path string, m scale.Measured) {
+	t.Helper()
+	top := filepath.Join("..", "..")
+	transactions, err := os.ReadFile(filepath.Join(top, "docs", "transactions.md"))
+	require.NoError(t, err)
+	page, err := scale.Page(m, transactions)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(top, path), page, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(top, strings.TrimSuffix(path, ".md")+".svg"), scale.Chart(m), 0o644))
+}
+
 // thisRun returns the commit, the time, the machine and the versions of what is measured.
 func thisRun(t *testing.T) scale.Run {
 	t.Helper()

@@ -24,6 +24,7 @@ var (
 const (
 	warming   = 2.0 // seconds of load before a measurement
 	measuring = 8.0
+	resting   = 40.0 // longer than clients of Kafka keep idle connections
 )
 
 // plan is what a series measures.
@@ -64,8 +65,8 @@ func (b *bench) grow(n int) {
 	b.n = n
 }
 
-// point measures the fleet at a rate.
-func (b *bench) point(t *testing.T, wanted, idle float64) scale.Point {
+// point measures the fleet at a rate. It also returns quantiles of the time from accepting an event to its acknowledgement.
+func (b *bench) point(t *testing.T, wanted, idle float64) (p scale.Point, quantiles []float64) {
 	t.Helper()
 	b.child.do(order{Load: &load{wanted, warming}})
 	before, a0 := b.site.count(t), b.child.use()
@@ -73,7 +74,7 @@ func (b *bench) point(t *testing.T, wanted, idle float64) scale.Point {
 	a := b.child.do(order{Load: &load{wanted, measuring}})
 	took := time.Since(began).Seconds()
 	after := b.site.count(t)
-	p := scale.Point{
+	p = scale.Point{
 		Producers: b.n, Wanted: wanted, Events: float64(a.Events) / a.Seconds, Connections: after.connections,
 		Goroutines: a.Goroutines, Descriptors: a.Descriptors, Heap: a.Heap, Stacks: a.Stacks,
 		Writes:    (after.writes - before.writes + a.Writes - a0.Writes) / a.Seconds,
@@ -82,7 +83,7 @@ func (b *bench) point(t *testing.T, wanted, idle float64) scale.Point {
 	p.Requests = p.Writes + (after.requests-before.requests)/a.Seconds
 	p.IdleRequests, p.IdleClientCPU, p.IdleServerCPU = b.idle(t, idle)
 	t.Logf("%+v", p)
-	return p
+	return p, a.Quantiles
 }
 
 // idle measures for some seconds without events.
@@ -119,13 +120,20 @@ func measureSeries(t *testing.T, s site, of plan) scale.Series {
 	b.child.do(order{Load: &load{of.rates[len(of.rates)-1], 10}}) // servers compile what is used often
 	for _, n := range growth() {
 		b.grow(n)
-		found.Growth = append(found.Growth, b.point(t, of.rate, of.idle))
+		p, _ := b.point(t, of.rate, of.idle)
+		found.Growth = append(found.Growth, p)
 	}
+	pause(t, resting)
+	found.Rested = s.count(t).connections
 	b.child.stop()
 	b = &bench{site: s, child: startChild(t), open: open}
 	b.grow(1)
 	for _, wanted := range of.rates {
-		found.Load = append(found.Load, b.point(t, wanted, 0))
+		p, quantiles := b.point(t, wanted, 0)
+		found.Load = append(found.Load, p)
+		if found.Flights == nil {
+			found.Flights = quantiles
+		}
 	}
 	return found
 }
@@ -138,7 +146,7 @@ func prioritise(pid int) {
 	}
 }
 
-func TestScale(t *testing.T) {
+func TestScale(t *testing.T) { //nolint:paralleltest // measures alone
 	if *write == "" {
 		t.Skip("make scale measures")
 	}
@@ -151,7 +159,7 @@ func TestScale(t *testing.T) {
 		measured.Series = append(measured.Series, s)
 		writeMeasured(t, file, measured)
 	}
-	for _, of := range plans() {
+	for _, of := range plans() { //nolint:paralleltest // one series after the other
 		if !selected(of.bus) {
 			continue
 		}
@@ -176,10 +184,11 @@ func TestScale(t *testing.T) {
 			writeMeasured(t, file, measured)
 		})
 	}
+	writePage(t, *write, measured)
 }
 
 // The page says how many connections and goroutines a producer needs. This keeps it true.
-func TestProducersStayWithinTheirBounds(t *testing.T) {
+func TestProducersStayWithinTheirBounds(t *testing.T) { //nolint:paralleltest // beside TestScale
 	s := startRedisCluster(t, 1)
 	b := &bench{site: s, child: startChild(t), open: s.clients(t, 3)}
 	b.grow(1)

@@ -13,7 +13,7 @@ type Simulated struct {
 
 // Simulate simulates a fleet for some seconds. Events come at random moments in random queues. A queue sends what has come as one
 // request, as long as fewer than InFlight of its requests are in flight. Each server handles requests in order on its processors.
-// The result is the same for the same seed.
+// The first half of the time is not counted, so that queues have their usual length. The result is the same for the same seed.
 func (c Constants) Simulate(f Fleet, seconds float64, seed uint64) Simulated {
 	s := &simulation{
 		c: c, random: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // a simulation
@@ -22,24 +22,27 @@ func (c Constants) Simulate(f Fleet, seconds float64, seed uint64) Simulated {
 	for i := range s.free {
 		s.free[i] = make([]float64, f.Cores)
 	}
-	next := s.random.ExpFloat64() / f.Rate
-	for {
-		for len(s.ends) > 0 && s.ends[0].at <= next {
-			s.acknowledge()
-		}
-		if next > seconds {
-			break
-		}
-		s.now = next
-		s.arrive(s.random.IntN(len(s.queues)))
-		next += s.random.ExpFloat64() / f.Rate
-	}
-	for len(s.ends) > 0 {
-		s.acknowledge()
-	}
+	half := seconds / 2
+	s.run(f.Rate, half)
+	s.events, s.writes, s.waited, s.served = 0, 0, 0, 0
+	s.run(f.Rate, seconds)
 	return Simulated{
-		Batch: s.events / s.writes, Writes: s.writes / s.now, Latency: s.waited / s.events,
-		Busy: s.served / s.now / float64(f.Servers*f.Cores),
+		Batch: s.events / s.writes, Writes: s.writes / half, Latency: s.waited / s.events, Busy: s.served / half / float64(f.Servers*f.Cores),
+	}
+}
+
+// run continues the simulation until the given time.
+func (s *simulation) run(rate, until float64) {
+	for s.now < until {
+		if s.next == 0 {
+			s.next = s.now + s.random.ExpFloat64()/rate
+		}
+		if len(s.ends) > 0 && s.ends[0].at <= s.next {
+			s.acknowledge()
+			continue
+		}
+		s.now, s.next = s.next, 0
+		s.arrive(s.random.IntN(len(s.queues)))
 	}
 }
 
@@ -47,6 +50,7 @@ type simulation struct {
 	c      Constants
 	random *rand.Rand
 	now    float64
+	next   float64 // when the next event comes, or 0
 	queues []queue
 	free   [][]float64 // when each processor of each server is free
 	ends   ends
@@ -95,7 +99,8 @@ func (s *simulation) send(i int) {
 	q := &s.queues[i]
 	n := float64(q.waiting)
 	service := s.c.ServerRequest + n*s.c.ServerEvent
-	elsewhere := max(0, s.c.Flight+(n-1)*s.c.PerEvent-service)
+	flight := s.c.Flights[s.random.IntN(len(s.c.Flights))]
+	elsewhere := max(0, flight+(n-1)*s.c.PerEvent-service)
 	processors := s.free[i%len(s.free)]
 	first := 0
 	for j, at := range processors {

@@ -14,13 +14,13 @@ import (
 
 func TestTapCountsRequestsByTheirKey(t *testing.T) {
 	t.Parallel()
-	broker, err := net.Listen("tcp", "127.0.0.1:0")
+	broker, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = broker.Close() })
 	tap, err := scale.NewTap(broker.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(tap.Close)
-	client, err := net.Dial("tcp", tap.Addr())
+	client, err := new(net.Dialer).DialContext(t.Context(), "tcp", tap.Addr())
 	require.NoError(t, err)
 	server, err := broker.Accept()
 	require.NoError(t, err)

@@ -1,0 +1,149 @@
+package scale
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// outboxCosts are figures of docs/transactions.md, per second.
+type outboxCosts struct {
+	TransactionsWithEvent, TransactionsWithout, RelaySlow, RelayFast float64
+}
+
+// readOutboxCosts finds the figures in the tables of docs/transactions.md.
+func readOutboxCosts(transactions []byte) (c outboxCosts, err error) {
+	for _, row := range []struct {
+		figure *float64
+		cells  string
+	}{
+		{&c.TransactionsWithEvent, `with an event \| [^|]* \|`},
+		{&c.TransactionsWithout, `without an event \| [^|]* \|`},
+		{&c.RelaySlow, `to Redis \|`},
+		{&c.RelayFast, `to Kafka, kafka-go \|`},
+	} {
+		found := regexp.MustCompile(`(?m)^\| ` + row.cells + ` ([\d,]+)`).FindSubmatch(transactions)
+		if found == nil {
+			return c, fmt.Errorf("costs of the outbox: found no row %q", row.cells)
+		}
+		if *row.figure, err = strconv.ParseFloat(strings.ReplaceAll(string(found[1]), ",", ""), 64); err != nil {
+			return c, fmt.Errorf("costs of the outbox: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// The methods of page are figures of the section about limits.
+
+func (p page) GatheredProducers() int { return gatheredProducers }
+
+func (p page) bus(name string) busPage {
+	i := slices.IndexFunc(p.Buses, func(b busPage) bool { return b.Bus == name })
+	if i < 0 {
+		return busPage{}
+	}
+	return p.Buses[i]
+}
+
+func (p page) Redis() redisPage { return redisPage{p.bus(Redis)} }
+func (p page) Kafka() busPage   { return p.bus(Kafka) }
+func (p page) Franz() busPage   { return p.bus(Franz) }
+
+// redisPage has the figures of one master.
+type redisPage struct{ busPage }
+
+// Single returns the processor time of a request with one event, and Full that of an event in a full batch, in seconds.
+func (r redisPage) Single() float64 { return r.Constants.ServerRequest + r.Constants.ServerEvent }
+
+func (r redisPage) Full() float64 {
+	const batch = 512 // Config.BatchMessages
+	return r.Constants.ServerRequest/batch + r.Constants.ServerEvent
+}
+
+func (p page) RedisMost() int { return RedisMostConnections }
+
+func (p page) KafkaMost() int { return KafkaMostConnections(p.Kafka().Servers, p.Kafka().Topics) }
+func (p page) FranzMost() int { return FranzMostConnections }
+
+func (p page) RedisWorst() float64 {
+	const maxclients = 10_000
+	return maxclients / RedisMostConnections
+}
+
+func (p page) RedisConnectionsOfProducer() float64 {
+	r := p.Redis()
+	return r.Constants.Connections * float64(r.Servers)
+}
+
+// BufferSeconds is how long the buffer holds the events of a producer of the large fleet.
+func (p page) BufferSeconds() float64 {
+	const buffer = 10_000 // Config.BufferMessages
+	return buffer / (largeRate / largeProducers)
+}
+
+// Checks is the rate at which the producers of the large fleet ask the registry for their schemas.
+func (p page) Checks() float64 {
+	const topics, schemas, every = 3, 2, 300
+	return largeProducers * topics * schemas / every
+}
+
+// LastStart is the largest start, or nil.
+func (p page) LastStart() *Start {
+	if len(p.Starts) == 0 {
+		return nil
+	}
+	return &p.Starts[len(p.Starts)-1]
+}
+
+// perSecond is the number of producers that the registry lets start in a second.
+func (p page) perSecond() float64 { return float64(p.LastStart().Producers) / p.LastStart().Seconds }
+
+func (p page) StartsInTime() float64 {
+	const schemaTimeout = 5
+	return schemaTimeout * p.perSecond()
+}
+
+func (p page) StartOfAll() float64 { return largeProducers / p.perSecond() }
+
+// PartitionsText says what more partitions do to the requests of the large fleet.
+func (p page) PartitionsText() string {
+	c := p.Kafka().Constants
+	topics := p.Kafka().Topics
+	of := func(partitions int) string {
+		c.Queues = topics * partitions
+		const servers, cores = 48, 16
+		m := c.Predict(Fleet{Producers: largeProducers, Rate: largeRate, Servers: servers, Cores: cores})
+		return fmt.Sprintf("%s requests/s with %d partitions of each topic", integer(m.Writes), partitions)
+	}
+	return of(1) + " and " + of(100) + ", to 48 brokers"
+}
+
+func (p page) RelayConnections() float64 {
+	for _, c := range p.Costs {
+		if c.Of == "relay" {
+			return c.Connections
+		}
+	}
+	return 0
+}
+
+// CostRun is where and when the costs were measured, or nil.
+func (p page) CostRun() *Run {
+	if len(p.Costs) == 0 {
+		return nil
+	}
+	return &p.Costs[len(p.Costs)-1].Run
+}
+
+// Short is the name in a sentence.
+func (b busPage) Short() string { return names()[b.Bus] }
+
+// MeanConnections is the mean of the servers.
+func (c check) MeanConnections() float64 { return meanOf(c.Connections) }
+
+// SimulatedRequests adds to the requests of the simulation those without events, which it does not have.
+func (c check) SimulatedRequests() float64 {
+	return c.Simulated.Writes + c.Model.Requests - c.Model.Writes
+}
