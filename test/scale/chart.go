@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 )
 
 // Chart returns an SVG with the connections and the requests of fleets against the number of producers: the measured points, and the
@@ -17,7 +18,7 @@ func Chart(m Measured) []byte {
 		c := Fit(s)
 		most := float64(s.Growth[len(s.Growth)-1].Producers)
 		panels := []panel{
-			{"connections of a server", func(p Point) float64 { return meanOf(p.Connections) }, func(p Prediction) float64 { return p.Connections }},
+			{"most connections of a server", func(p Point) float64 { return float64(slices.Max(p.Connections)) }, func(p Prediction) float64 { return p.Connections }},
 			{"requests per second", func(p Point) float64 { return p.Requests }, func(p Prediction) float64 { return p.Requests }},
 		}
 		for i, of := range panels {
@@ -69,7 +70,9 @@ func (of panel) draw(b *bytes.Buffer, s Series, c Constants, title string, left,
 		fmt.Fprintf(b, `<text x="%.0f" y="%.0f" class="end">%s</text>`+"\n", x(0)-6, y(part*largest)+4, integer(part*largest))
 	}
 	b.WriteString(`<polyline class="model" points="`)
-	for n := 1; n <= int(most); n += max(1, int(most)/50) {
+	const steps = 50
+	for i := range steps + 1 {
+		n := 1 + i*(int(most)-1)/steps
 		fmt.Fprintf(b, "%.1f,%.1f ", x(float64(n)), y(of.predicted(at(n))))
 	}
 	b.WriteString(`"/>` + "\n")
@@ -81,14 +84,6 @@ func (of panel) draw(b *bytes.Buffer, s Series, c Constants, title string, left,
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(b, `<text x="%.0f" y="%d" class="middle">producers; the line is the model</text>`+"\n", x(most/2), top+height+34)
-}
-
-func meanOf(all []int) float64 {
-	sum := 0
-	for _, n := range all {
-		sum += n
-	}
-	return float64(sum) / float64(len(all))
 }
 
 // roundUp returns the next number whose first digit is followed by zeros.

@@ -50,6 +50,8 @@ type clients struct {
 	Group    string
 	Database string
 	First, N int
+	// Pipelines is that of the Redis backend.
+	Pipelines int
 }
 
 // load is a rate of events, in total. A rate of 0 is as fast as possible.

@@ -125,7 +125,7 @@ func (f *fleet) newProducer(ctx context.Context, c clients) (*producer, error) {
 func (f *fleet) newBackend(c clients) (signalcast.Backend, error) {
 	switch c.Bus {
 	case scale.Redis:
-		return redis.New(redis.Config{Addrs: c.Servers, MaxLen: 1000, Dial: f.dial})
+		return redis.New(redis.Config{Addrs: c.Servers, MaxLen: 1000, Dial: f.dial, Pipelines: c.Pipelines})
 	case scale.Kafka:
 		return kafka.New(kafkaconfig.Config{Brokers: c.Servers, SchemaRegistry: c.Registry, SchemaTimeout: time.Minute})
 	default:

@@ -2,8 +2,10 @@ package scale
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -74,7 +76,7 @@ func (p page) RedisWorst() float64 {
 
 func (p page) RedisConnectionsOfProducer() float64 {
 	r := p.Redis()
-	return r.Constants.Connections * float64(r.Servers)
+	return producerCost(r.Series, r.Constants).Connections
 }
 
 // BufferSeconds is how long the buffer holds the events of a producer of the large fleet.
@@ -137,11 +139,48 @@ func (p page) CostRun() *Run {
 	return &p.Costs[len(p.Costs)-1].Run
 }
 
+// GrowthDeviation is the largest deviation of the predicted requests in the rows with a rising number of producers, and LoadDeviation
+// that in the rows with a rising rate, in per cent.
+func (b busPage) GrowthDeviation() float64 { return deviation(b.Checks[:len(b.Growth)]) }
+func (b busPage) LoadDeviation() float64   { return deviation(b.Checks[len(b.Growth):]) }
+
+func deviation(checks []check) float64 {
+	most := 0.0
+	for _, c := range checks {
+		most = max(most, math.Abs(c.Model.Requests/c.Requests-1), math.Abs(c.SimulatedRequests()/c.Requests-1))
+	}
+	return 100 * most
+}
+
+// eventsOfProducer is the rate of a producer of the large fleet.
+const eventsOfProducer = largeRate / largeProducers
+
+// Cores is the number of processors of a server of the large fleet.
+func (b busPage) Cores() int { return largeFleets(b.Bus, 1)[0].Cores }
+
+// Prompt is the largest number of producers whose events take at most 10 ms, with as many servers as were measured.
+func (b busPage) Prompt() float64 {
+	const most = 10e-3
+	c := b.Constants.Median()
+	return float64(sort.Search(1e6, func(n int) bool {
+		f := Fleet{Producers: n + 1, Rate: float64(n+1) * eventsOfProducer, Servers: b.Servers, Cores: b.Cores()}
+		return c.Predict(f).Latency > most
+	}))
+}
+
+// Sustained is the number of producers whose events use the servers' processors completely, if requests cost nothing.
+func (b busPage) Sustained() float64 {
+	return float64(b.Servers*b.Cores()) / b.Constants.ServerEvent / eventsOfProducer
+}
+
+// Connected is the number of producers with 10,000 connections to a server.
+func (b busPage) Connected() float64 { return 10_000 / b.Constants.Connections }
+
 // Short is the name in a sentence.
 func (b busPage) Short() string { return names()[b.Bus] }
 
-// MeanConnections is the mean of the servers.
-func (c check) MeanConnections() float64 { return meanOf(c.Connections) }
+// MostConnections is the number of connections of the server with the most.
+func (c check) MostConnections() float64 { return float64(slices.Max(c.Connections)) }
 
 // SimulatedRequests adds to the requests of the simulation those without events, which it does not have.
 func (c check) SimulatedRequests() float64 {

@@ -33,7 +33,8 @@ type Series struct {
 	Growth, Load []Point
 	// Rested are the connections to each server some time after the last event of Growth.
 	Rested []int
-	// Flights are quantiles of the time from accepting an event to its acknowledgement, in the first point of Load, in seconds.
+	// Flights are quantiles of the time from accepting an event to its acknowledgement, in seconds. They are of the point of Growth
+	// with the least mean among those with several producers, where nearly every event has a request of its own.
 	Flights []float64
 }
 

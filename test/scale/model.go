@@ -2,14 +2,15 @@ package scale
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
 // Bounds that docs/scaling.md states and the integration test of this package checks.
 const (
-	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend, and one that
-	// reads the view of the cluster.
-	RedisMostConnections = 9
+	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend. The questions for
+	// the view of the cluster share them.
+	RedisMostConnections = 8
 	// FranzMostConnections bounds those to one broker with backends/franz: one for events, and one for everything else.
 	FranzMostConnections = 2
 	// RedisGoroutines bounds the goroutines of a producer that sends little.
@@ -23,7 +24,7 @@ func KafkaMostConnections(brokers, topics int) int { return 16*brokers + topics 
 
 // Constants are the measured costs of one kind of servers.
 type Constants struct {
-	// Of one more producer: connections to each server, goroutines, bytes of heap and stacks, and requests per second without
+	// Of one more producer: connections to the server with the most, goroutines, bytes of heap and stacks, and requests per second without
 	// events.
 	Connections, Goroutines, Memory, IdleRequests float64
 	// Queues is the number of independent queues of a producer, each with at most InFlight requests in flight.
@@ -45,13 +46,7 @@ func Fit(s Series) Constants {
 	more := float64(last.Producers - first.Producers)
 	per := func(of func(Point) float64) float64 { return (of(last) - of(first)) / more }
 	c := Constants{
-		Connections: per(func(p Point) float64 {
-			sum := 0
-			for _, n := range p.Connections {
-				sum += n
-			}
-			return float64(sum) / float64(len(p.Connections))
-		}),
+		Connections:  per(func(p Point) float64 { return float64(slices.Max(p.Connections)) }),
 		Goroutines:   per(func(p Point) float64 { return float64(p.Goroutines) }),
 		Memory:       per(func(p Point) float64 { return float64(p.Heap + p.Stacks) }),
 		IdleRequests: per(func(p Point) float64 { return p.IdleRequests }),
@@ -114,7 +109,7 @@ type Fleet struct {
 
 // Prediction is the result of the model.
 type Prediction struct {
-	// Connections are those of each server. Memory is that of all producers, in bytes.
+	// Connections are those of the server with the most. Memory is that of all producers, in bytes.
 	Connections, Goroutines, Memory float64
 	// Batch is the number of events in a request. Writes and Requests are rates of all servers, with and without events.
 	Batch, Writes, Requests float64

@@ -101,7 +101,7 @@ func TestFitFindsTheConstants(t *testing.T) {
 		Growth: []scale.Point{point(1, 2000, 1), point(11, 2000, 1)},
 		Load:   []scale.Point{point(1, 5000, 2), point(1, 10_000, 5)}, Flights: []float64{1e-3, 2e-3, 9e-3},
 	})
-	require.InDelta(t, 3, c.Connections, 1e-9)
+	require.InDelta(t, 4, c.Connections, 1e-9)
 	require.InDelta(t, 3, c.Goroutines, 1e-9)
 	require.InDelta(t, 100, c.Memory, 1e-9)
 	require.InDelta(t, 0.25, c.IdleRequests, 1e-9)

@@ -167,11 +167,19 @@ func producerCost(s Series, c Constants) Cost {
 	first, last := s.Growth[0], s.Growth[len(s.Growth)-1]
 	more := float64(last.Producers - first.Producers)
 	return Cost{
-		Run: s.Run, Bus: s.Bus, More: last.Producers - first.Producers, Connections: c.Connections * float64(s.Servers), Goroutines: c.Goroutines,
+		Run: s.Run, Bus: s.Bus, More: last.Producers - first.Producers, Connections: (sumOf(last.Connections) - sumOf(first.Connections)) / more, Goroutines: c.Goroutines,
 		Descriptors: float64(last.Descriptors-first.Descriptors) / more, Heap: (float64(last.Heap) - float64(first.Heap)) / more,
 		Stacks: (float64(last.Stacks) - float64(first.Stacks)) / more, IdleRequests: c.IdleRequests,
 		IdleCPU: (last.IdleClientCPU - first.IdleClientCPU) / more,
 	}
+}
+
+func sumOf(all []int) float64 {
+	sum := 0
+	for _, n := range all {
+		sum += n
+	}
+	return float64(sum)
 }
 
 // figure returns a number with three digits.

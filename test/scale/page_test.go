@@ -64,3 +64,31 @@ func TestMeasuredProducersStayWithinTheirBounds(t *testing.T) {
 	}
 	require.Positive(t, points)
 }
+
+// The page shows the deviations. These are the largest ones for which its conclusions hold.
+func TestModelDescribesWhatWasMeasured(t *testing.T) {
+	t.Parallel()
+	const ofGrowth, ofLoad, fastest = 0.2, 0.4, 20_000 // from there on, the producer waits for a processor
+	for _, s := range measurements(t).Series {
+		c := scale.Fit(s)
+		check := func(points []scale.Point, most float64) {
+			for _, p := range points {
+				if p.Wanted > fastest {
+					continue
+				}
+				f := scale.Fleet{Producers: p.Producers, Rate: p.Events, Servers: 1, Cores: s.Processors}
+				predicted := c.Predict(f)
+				require.InEpsilon(t, p.Requests, predicted.Requests, most, "%s: %d producers, %.0f events/s", s.Bus, p.Producers, p.Events)
+				require.InEpsilon(t, p.Batch(), predicted.Batch, most, "%s: %d producers, %.0f events/s", s.Bus, p.Producers, p.Events)
+			}
+		}
+		check(s.Growth, ofGrowth)
+		check(s.Load, ofLoad)
+	}
+}
+
+func TestPageNeedsTheCostsOfTheOutbox(t *testing.T) {
+	t.Parallel()
+	_, err := scale.Page(scale.Measured{}, []byte("| with an event | 1 (0.5×) | many |"))
+	require.ErrorContains(t, err, "costs of the outbox: found no row")
+}

@@ -38,7 +38,7 @@ func (s *simulation) run(rate, until float64) {
 			s.next = s.now + s.random.ExpFloat64()/rate
 		}
 		if len(s.ends) > 0 && s.ends[0].at <= s.next {
-			s.acknowledge()
+			s.advance()
 			continue
 		}
 		s.now, s.next = s.next, 0
@@ -65,12 +65,13 @@ type queue struct {
 	since    float64
 }
 
-// end is the acknowledgement of a request.
+// end is when a server gets a request, or when it has handled it.
 type end struct {
-	at    float64
-	queue int32
-	count int32
-	since float64
+	at      float64
+	queue   int32
+	count   int32
+	since   float64
+	service float64 // 0 if the server has handled it
 }
 
 type ends []end
@@ -101,25 +102,30 @@ func (s *simulation) send(i int) {
 	service := s.c.ServerRequest + n*s.c.ServerEvent
 	flight := s.c.Flights[s.random.IntN(len(s.c.Flights))]
 	elsewhere := max(0, flight+(n-1)*s.c.PerEvent-service)
-	processors := s.free[i%len(s.free)]
-	first := 0
-	for j, at := range processors {
-		if at < processors[first] {
-			first = j
-		}
-	}
-	done := math.Max(s.now+elsewhere, processors[first]) + service
-	processors[first] = done
-	heap.Push(&s.ends, end{done, int32(i), q.waiting, q.since}) //nolint:gosec // a number of queues fits
+	heap.Push(&s.ends, end{s.now + elsewhere, int32(i), q.waiting, q.since, service}) //nolint:gosec // a number of queues fits
 	s.served += service
 	s.writes++
 	q.waiting, q.since = 0, 0
 	q.inFlight++
 }
 
-func (s *simulation) acknowledge() {
+// advance handles the next end.
+func (s *simulation) advance() {
 	e, _ := heap.Pop(&s.ends).(end)
 	s.now = e.at
+	if e.service > 0 {
+		processors := s.free[int(e.queue)%len(s.free)]
+		first := 0
+		for j, at := range processors {
+			if at < processors[first] {
+				first = j
+			}
+		}
+		e.at, e.service = math.Max(s.now, processors[first])+e.service, 0
+		processors[first] = e.at
+		heap.Push(&s.ends, e)
+		return
+	}
 	s.events += float64(e.count)
 	s.waited += float64(e.count)*e.at - e.since
 	q := &s.queues[e.queue]

@@ -24,6 +24,9 @@ func TestTapCountsRequestsByTheirKey(t *testing.T) {
 	require.NoError(t, err)
 	server, err := broker.Accept()
 	require.NoError(t, err)
+	for _, conn := range []net.Conn{client, server} {
+		require.NoError(t, conn.SetDeadline(time.Now().Add(5*time.Second)))
+	}
 
 	var sent []byte
 	for _, key := range []int16{scale.ProduceKey, scale.MetadataKey, scale.ProduceKey} {
