@@ -53,7 +53,7 @@ type panel struct {
 func (of panel) draw(b *bytes.Buffer, s Series, c Constants, title string, left, top, width, height int, most float64) {
 	const margin, head = 60, 30
 	at := func(n int) Prediction {
-		return c.Predict(Fleet{Producers: n, Rate: s.Growth[0].Wanted, Servers: 1, Cores: s.Processors})
+		return c.Predict(Fleet{Producers: n, Rate: s.Growth[0].Wanted, Servers: 1, Cores: s.ServerProcessors()})
 	}
 	largest := 0.0
 	for _, p := range s.Growth {

@@ -136,10 +136,23 @@ func connectionsOf(c count) int {
 	return sum
 }
 
+const (
+	redisCosts = "redis-costs"
+	kafkaCosts = "kafka-costs"
+	relayCosts = "relay-costs"
+)
+
+func costs() []string { return []string{redisCosts, kafkaCosts, relayCosts} }
+
 // measureCosts measures topics, partitions, consumers and relays.
-func measureCosts(t *testing.T, keep func(scale.Cost), start func(scale.Start)) {
+func measureCosts(t *testing.T, selected func(string) bool, keep func(scale.Cost), start func(scale.Start)) {
 	t.Helper()
-	t.Run("redis", func(t *testing.T) {
+	part := func(name string, measure func(*testing.T)) {
+		if selected(name) {
+			t.Run(name, measure)
+		}
+	}
+	part(redisCosts, func(t *testing.T) {
 		s := startRedisCluster(t, 3)
 		producer := s.clients(t, 103)
 		producer.Kind, producer.Bus, producer.N = "producers", scale.Redis, 1
@@ -157,7 +170,7 @@ func measureCosts(t *testing.T, keep func(scale.Cost), start func(scale.Start)) 
 		few.Topics = streams.Topics[:3]
 		keep(cost(t, s, scale.Redis, "stream of a consumer", 30, few, streams, 0))
 	})
-	t.Run("kafka", func(t *testing.T) {
+	part(kafkaCosts, func(t *testing.T) {
 		s := startBrokers(t, 2)
 		for _, bus := range []string{scale.Kafka, scale.Franz} {
 			producer := s.clients(t, 33)
@@ -184,7 +197,7 @@ func measureCosts(t *testing.T, keep func(scale.Cost), start func(scale.Start)) 
 			start(measureStart(t, s, n))
 		}
 	})
-	t.Run("relay", func(t *testing.T) {
+	part(relayCosts, func(t *testing.T) {
 		s := startPostgres(t)
 		relays := clients{Kind: "relays", Database: s.url, N: 11}
 		few := relays

@@ -109,34 +109,52 @@ func (p page) StartsInTime() float64 {
 
 func (p page) StartOfAll() float64 { return largeProducers / p.perSecond() }
 
-// PartitionsText says what more partitions do to the requests of the large fleet.
-func (p page) PartitionsText() string {
+// WithPartitions is the rate of requests if fewer producers send the events of the large fleet to 48 brokers, with the given number of
+// partitions of each topic.
+func (p page) WithPartitions(partitions int) float64 {
 	c := p.Kafka().Constants
-	topics := p.Kafka().Topics
-	of := func(partitions int) string {
-		c.Queues = topics * partitions
-		const servers, cores = 48, 16
-		m := c.Predict(Fleet{Producers: largeProducers, Rate: largeRate, Servers: servers, Cores: cores})
-		return fmt.Sprintf("%s requests/s with %d partitions of each topic", integer(m.Writes), partitions)
+	if c.Queues == 0 {
+		return math.NaN()
 	}
-	return of(1) + " and " + of(100) + ", to 48 brokers"
+	c = c.Median()
+	c.Queues = p.Kafka().Topics * partitions
+	const servers = 48
+	return c.Predict(Fleet{Producers: gatheredProducers, Rate: largeRate, Servers: servers, Cores: p.Kafka().Cores()}).Writes
 }
 
-func (p page) RelayConnections() float64 {
+// Cost returns the cost of one more of something.
+func (p page) Cost(bus, of string) Cost {
 	for _, c := range p.Costs {
-		if c.Of == "relay" {
-			return c.Connections
+		if c.Bus == bus && c.Of == of {
+			return c
 		}
 	}
-	return 0
+	return Cost{}
 }
 
-// CostRun is where and when the costs were measured, or nil.
-func (p page) CostRun() *Run {
-	if len(p.Costs) == 0 {
-		return nil
+// StreamsOfMaster is the number of streams of consumers whose requests without events use a master.
+func (p page) StreamsOfMaster() float64 {
+	return 1 / p.Redis().Single() / p.Cost(Redis, "stream of a consumer").IdleRequests
+}
+
+// costRun says where and when some costs were measured.
+type costRun struct {
+	Of string
+	Run
+}
+
+func (p page) CostRuns() []costRun {
+	var runs []costRun
+	for _, of := range []costRun{
+		{Of: "topics and consumers, Redis", Run: p.Cost(Redis, "consumer").Run},
+		{Of: "topics, partitions, consumers and starts, Kafka", Run: p.Cost(Kafka, "consumer").Run},
+		{Of: "relays", Run: p.Cost("postgres", "relay").Run},
+	} {
+		if of.Commit != "" {
+			runs = append(runs, of)
+		}
 	}
-	return &p.Costs[len(p.Costs)-1].Run
+	return runs
 }
 
 // GrowthDeviation is the largest deviation of the predicted requests in the rows with a rising number of producers, and LoadDeviation

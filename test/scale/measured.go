@@ -38,6 +38,9 @@ type Series struct {
 	Flights []float64
 }
 
+// ServerProcessors is the number of processors that the servers had for themselves. The producers, the test and other work used one.
+func (s Series) ServerProcessors() int { return max(1, s.Processors-1) }
+
 // Quantiles is the number of Series.Flights. Each stands for the same share of events.
 const Quantiles = 200
 

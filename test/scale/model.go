@@ -11,8 +11,9 @@ const (
 	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend. The questions for
 	// the view of the cluster share them.
 	RedisMostConnections = 8
-	// FranzMostConnections bounds those to one broker with backends/franz: one for events, and one for everything else.
-	FranzMostConnections = 2
+	// FranzMostConnections bounds those to one broker with backends/franz: one for events, one for other requests, and one if the
+	// broker is among Config.Brokers.
+	FranzMostConnections = 3
 	// RedisGoroutines bounds the goroutines of a producer that sends little.
 	RedisGoroutines = 4
 )
@@ -38,6 +39,10 @@ type Constants struct {
 	ServerRequest, ServerEvent, ClientEvent float64
 	// Check is the age from which a connection is checked before it is used, with a request of its own. 0 means never.
 	Check time.Duration
+	// Refresh is the age from which the partitions of a topic are asked for again before the topic is used. 0 means never. Topics is
+	// the number of topics of a producer.
+	Refresh time.Duration
+	Topics  int
 }
 
 // Fit returns the constants of a series.
@@ -51,11 +56,12 @@ func Fit(s Series) Constants {
 		Memory:       per(func(p Point) float64 { return float64(p.Heap + p.Stacks) }),
 		IdleRequests: per(func(p Point) float64 { return p.IdleRequests }),
 	}
+	c.Topics = s.Topics
 	switch s.Bus {
 	case Redis:
 		c.Queues, c.InFlight, c.Check = s.Topics, 1, time.Second
 	case Kafka:
-		c.Queues, c.InFlight = s.Topics*s.Partitions, 1
+		c.Queues, c.InFlight, c.Refresh = s.Topics*s.Partitions, 1, 5*time.Second
 	case Franz:
 		const most = 5 // of an idempotent producer, to each broker
 		c.Queues, c.InFlight = s.Servers, most
@@ -150,6 +156,9 @@ func (c Constants) Predict(f Fleet) Prediction {
 	p.Requests = p.Writes + n*c.IdleRequests
 	if c.Check > 0 {
 		p.Requests += p.Writes * math.Exp(-perQueue*c.Check.Seconds())
+	}
+	if topics := n * float64(c.Topics); c.Refresh > 0 {
+		p.Requests += topics / (c.Refresh.Seconds() + topics/f.Rate)
 	}
 	for _, flight := range c.Flights {
 		p.Flight += (flight + high) / float64(len(c.Flights))

@@ -36,6 +36,14 @@ func TestModelCountsTheChecksOfConnectionsThatWereIdle(t *testing.T) {
 	require.InDelta(t, 300*(1+math.Exp(-1)), c.Predict(f).Requests, 1)
 }
 
+func TestModelCountsTheQuestionsForPartitionsOfTopicsInUse(t *testing.T) {
+	t.Parallel()
+	c := constants()
+	c.IdleRequests, c.Refresh, c.Topics = 0, 5*time.Second, 3
+	f := scale.Fleet{Producers: 100, Rate: 60, Servers: 3, Cores: 1} // an event of each topic every 5 s
+	require.InDelta(t, 60+300/(5+5), c.Predict(f).Requests, 1)
+}
+
 func TestModelSaysWhenServersCannotKeepUp(t *testing.T) {
 	t.Parallel()
 	c := constants()

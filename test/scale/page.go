@@ -62,7 +62,7 @@ type busPage struct {
 type check struct {
 	Point
 
-	// Processors is the number of processors of the machine.
+	// Processors is the number of processors that the servers had for themselves.
 	Processors float64
 	Model      Prediction
 	Simulated  Simulated
@@ -102,9 +102,9 @@ func newPage(m Measured, costs outboxCosts) page {
 		c := Fit(s)
 		b := busPage{Series: s, Title: titles()[s.Bus], Constants: c}
 		for _, point := range append(append([]Point(nil), s.Growth...), s.Load...) {
-			// The servers of the measurement share the processors of the machine.
-			f := Fleet{Producers: point.Producers, Rate: point.Events, Servers: 1, Cores: s.Processors}
-			b.Checks = append(b.Checks, check{point, float64(s.Processors), c.Predict(f), c.Simulate(f, 2*simulatedEvents/f.Rate, 1)})
+			// The servers of the measurement share processors.
+			f := Fleet{Producers: point.Producers, Rate: point.Events, Servers: 1, Cores: s.ServerProcessors()}
+			b.Checks = append(b.Checks, check{point, float64(s.ServerProcessors()), c.Predict(f), c.Simulate(f, 2*simulatedEvents/f.Rate, 1)})
 		}
 		for _, f := range largeFleets(s.Bus, largeProducers) {
 			b.Large = append(b.Large, newLarge(c, f))
@@ -117,7 +117,10 @@ func newPage(m Measured, costs outboxCosts) page {
 	}
 	for _, c := range m.Costs {
 		of := c.Of
-		if name := names()[c.Bus]; name != "" {
+		switch name := names()[c.Bus]; {
+		case c.Bus == Kafka && c.Of == "consumer":
+			of += ", Kafka"
+		case name != "":
 			of += ", " + name
 		}
 		p.Rows = append(p.Rows, costRow{of, c})
@@ -145,19 +148,16 @@ func largeFleets(bus string, producers int) []Fleet {
 	return fleets
 }
 
-// newLarge predicts a large fleet, and simulates a part of it whose servers and queues have the same load.
+// newLarge predicts a large fleet, and simulates one of its servers with its share of the producers, so that each queue has the same
+// load.
 func newLarge(c Constants, f Fleet) large {
-	const servers = 3
 	c = c.forServers(f.Servers).Median()
 	l := large{Fleet: f, Model: c.Predict(f)}
 	l.Possible = !math.IsInf(l.Model.Latency, 1)
 	if l.Possible {
-		part := Fleet{Producers: max(1, f.Producers*servers/f.Servers), Servers: servers, Cores: f.Cores}
+		part := Fleet{Producers: max(1, f.Producers/f.Servers), Servers: 1, Cores: f.Cores}
 		part.Rate = f.Rate * float64(part.Producers) / float64(f.Producers)
-		if f.Producers*servers%f.Servers != 0 || part.Producers < servers {
-			part = f
-		}
-		l.Simulated = c.Simulate(part, max(20*l.Model.Latency, simulatedEvents/part.Rate), 1)
+		l.Simulated = c.Simulate(part, max(12*l.Model.Latency, simulatedEvents/part.Rate), 1)
 	}
 	return l
 }
@@ -185,9 +185,7 @@ func sumOf(all []int) float64 {
 // figure returns a number with three digits.
 func figure(x float64) string {
 	switch a := math.Abs(x); {
-	case math.IsInf(x, 0) || math.IsNaN(x):
-		return "–"
-	case a >= 100:
+	case a >= 100 || math.IsNaN(x):
 		return integer(x)
 	case a >= 10:
 		return strconv.FormatFloat(x, 'f', 1, 64)
@@ -200,6 +198,9 @@ func figure(x float64) string {
 
 // integer returns a number without decimals, with commas between thousands.
 func integer(x float64) string {
+	if math.IsInf(x, 0) || math.IsNaN(x) {
+		return "–"
+	}
 	digits := strconv.FormatFloat(math.Abs(math.Round(x)), 'f', 0, 64)
 	var b strings.Builder
 	if x <= -0.5 {

@@ -5,6 +5,7 @@ package scale_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 // count is what servers have counted so far. The requests that carry events are not among requests.
 type count struct {
 	requests, writes float64
+	reads            float64 // portions of bytes: one for each request that is not large, also if it is a script of many commands
 	cpu              float64 // seconds
 	connections      []int   // present ones, of each server
 }
@@ -82,10 +84,12 @@ func (c *redisCluster) count(t *testing.T) count {
 	t.Helper()
 	var sum count
 	for i, node := range c.nodes {
+		sum.reads += readsOf(t, node)
 		for command, calls := range commandsOf(t, node) {
 			switch command {
 			case "xadd", "multi", "exec": // of events
 			case "info", "client|list": // of the test
+				sum.reads -= calls
 			default:
 				sum.requests += calls
 			}
@@ -102,6 +106,18 @@ func (c *redisCluster) count(t *testing.T) count {
 		sum.connections = append(sum.connections, n)
 	}
 	return sum
+}
+
+// readsOf returns how often a node has read from a connection.
+func readsOf(t *testing.T, node *goredis.Client) float64 {
+	t.Helper()
+	text, err := node.Info(t.Context(), "stats").Result()
+	require.NoError(t, err)
+	found := regexp.MustCompile(`total_reads_processed:(\d+)`).FindStringSubmatch(text)
+	require.NotNil(t, found)
+	reads, err := strconv.ParseFloat(found[1], 64)
+	require.NoError(t, err)
+	return reads
 }
 
 // commandsOf returns how often a node has executed each command.

@@ -19,7 +19,8 @@ import (
 
 var (
 	write = flag.String("write", "", "measure everything and write this page")
-	only  = flag.String("only", "", "with -write, measure only this and keep the other figures: "+scale.Redis+", "+scale.Kafka+", "+scale.Franz+", costs")
+	only  = flag.String("only", "", "with -write, measure only these and keep the other figures: "+
+		strings.Join([]string{scale.Redis, scale.Kafka, scale.Franz}, ",")+","+strings.Join(costs(), ","))
 )
 
 const (
@@ -97,7 +98,11 @@ func (b *bench) idle(t *testing.T, seconds float64) (requests, clientCPU, server
 	pause(t, seconds)
 	after, took := b.site.count(t), time.Since(began).Seconds()
 	a := b.child.use()
-	return (after.requests + after.writes - before.requests - before.writes) / took, (a.CPU - a0.CollectedCPU) / took, (after.cpu - before.cpu) / took
+	requests = after.requests + after.writes - before.requests - before.writes
+	if after.reads > 0 {
+		requests = after.reads - before.reads
+	}
+	return requests / took, (a.CPU - a0.CollectedCPU) / took, (after.cpu - before.cpu) / took
 }
 
 func pause(t *testing.T, seconds float64) {
@@ -175,8 +180,8 @@ func TestScale(t *testing.T) { //nolint:paralleltest // measures alone
 			keep(measureSeries(t, s, of))
 		})
 	}
-	if selected("costs") {
-		measureCosts(t, func(c scale.Cost) {
+	if slices.ContainsFunc(costs(), selected) {
+		measureCosts(t, selected, func(c scale.Cost) {
 			measured.Costs = slices.DeleteFunc(measured.Costs, func(old scale.Cost) bool { return old.Bus == c.Bus && old.Of == c.Of })
 			measured.Costs = append(measured.Costs, c)
 			writeMeasured(t, file, measured)

@@ -27,7 +27,7 @@ func (c Constants) Simulate(f Fleet, seconds float64, seed uint64) Simulated {
 	s.events, s.writes, s.waited, s.served = 0, 0, 0, 0
 	s.run(f.Rate, seconds)
 	return Simulated{
-		Batch: s.events / s.writes, Writes: s.writes / half, Latency: s.waited / s.events, Busy: s.served / half / float64(f.Servers*f.Cores),
+		Batch: s.events / s.writes, Writes: s.writes / half, Latency: s.waited / s.events, Busy: min(1, s.served/half/float64(f.Servers*f.Cores)),
 	}
 }
 
