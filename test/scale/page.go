@@ -148,16 +148,20 @@ func largeFleets(bus string, producers int) []Fleet {
 	return fleets
 }
 
-// newLarge predicts a large fleet, and simulates one of its servers with its share of the producers, so that each queue has the same
-// load.
+// newLarge predicts a large fleet, and simulates one of its servers, or some of the processors of one, with their share of the
+// producers, so that each queue and each processor has the same load.
 func newLarge(c Constants, f Fleet) large {
 	c = c.forServers(f.Servers).Median()
 	l := large{Fleet: f, Model: c.Predict(f)}
 	l.Possible = !math.IsInf(l.Model.Latency, 1)
 	if l.Possible {
 		part := Fleet{Producers: max(1, f.Producers/f.Servers), Servers: 1, Cores: f.Cores}
+		const few = 4
+		if share := part.Cores / few; share > 1 && part.Producers >= 10*share {
+			part.Producers, part.Cores = part.Producers/share, few
+		}
 		part.Rate = f.Rate * float64(part.Producers) / float64(f.Producers)
-		l.Simulated = c.Simulate(part, max(12*l.Model.Latency, simulatedEvents/part.Rate), 1)
+		l.Simulated = c.Simulate(part, max(12*l.Model.Latency, 2*simulatedEvents/part.Rate), 1)
 	}
 	return l
 }
@@ -185,9 +189,9 @@ func sumOf(all []int) float64 {
 // figure returns a number with three digits.
 func figure(x float64) string {
 	switch a := math.Abs(x); {
-	case a >= 100 || math.IsNaN(x):
+	case a >= 99.95 || math.IsNaN(x):
 		return integer(x)
-	case a >= 10:
+	case a >= 9.995:
 		return strconv.FormatFloat(x, 'f', 1, 64)
 	case a < 0.005:
 		return "0"

@@ -73,10 +73,14 @@ func TestMeasuredProducersStayWithinTheirBounds(t *testing.T) {
 func TestModelDescribesWhatWasMeasured(t *testing.T) {
 	t.Parallel()
 	const ofGrowth, ofLoad = 0.2, 0.5
+	const fastest = 10_000 // faster rates depend on the processor of the producer
 	for _, s := range measurements(t).Series {
 		c := scale.Fit(s)
 		check := func(points []scale.Point, most float64) {
 			for _, p := range points {
+				if p.Wanted > fastest {
+					continue
+				}
 				f := scale.Fleet{Producers: p.Producers, Rate: p.Events, Servers: 1, Cores: s.ServerProcessors()}
 				predicted := c.Predict(f)
 				require.InEpsilon(t, p.Requests, predicted.Requests, most, "%s: %d producers, %.0f events/s", s.Bus, p.Producers, p.Events)

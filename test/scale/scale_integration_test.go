@@ -162,8 +162,7 @@ func TestScale(t *testing.T) { //nolint:paralleltest // measures alone
 	measured := readMeasured(t, file)
 	selected := func(name string) bool { return *only == "" || slices.Contains(strings.Split(*only, ","), name) }
 	keep := func(s scale.Series) {
-		measured.Series = slices.DeleteFunc(measured.Series, func(old scale.Series) bool { return old.Bus == s.Bus })
-		measured.Series = append(measured.Series, s)
+		measured.Series = put(measured.Series, s, func(old scale.Series) bool { return old.Bus == s.Bus })
 		writeMeasured(t, file, measured)
 	}
 	for _, of := range plans() { //nolint:paralleltest // one series after the other
@@ -182,16 +181,23 @@ func TestScale(t *testing.T) { //nolint:paralleltest // measures alone
 	}
 	if slices.ContainsFunc(costs(), selected) {
 		measureCosts(t, selected, func(c scale.Cost) {
-			measured.Costs = slices.DeleteFunc(measured.Costs, func(old scale.Cost) bool { return old.Bus == c.Bus && old.Of == c.Of })
-			measured.Costs = append(measured.Costs, c)
+			measured.Costs = put(measured.Costs, c, func(old scale.Cost) bool { return old.Bus == c.Bus && old.Of == c.Of })
 			writeMeasured(t, file, measured)
 		}, func(s scale.Start) {
-			measured.Starts = slices.DeleteFunc(measured.Starts, func(old scale.Start) bool { return old.Producers == s.Producers })
-			measured.Starts = append(measured.Starts, s)
+			measured.Starts = put(measured.Starts, s, func(old scale.Start) bool { return old.Producers == s.Producers })
 			writeMeasured(t, file, measured)
 		})
 	}
 	writePage(t, *write, measured)
+}
+
+// put replaces the one that is the same, or appends.
+func put[T any](all []T, one T, same func(T) bool) []T {
+	if i := slices.IndexFunc(all, same); i >= 0 {
+		all[i] = one
+		return all
+	}
+	return append(all, one)
 }
 
 // The page says how many connections and goroutines a producer needs. This keeps it true.
