@@ -39,13 +39,13 @@ const nodes = 3
 func startBrokers(t *testing.T, partitions int) *brokers {
 	t.Helper()
 	b := &brokers{registry: startRegistry(t), partitions: partitions}
-	var ports3, internal [nodes]int // the controller of a broker uses the next port
+	var plain, internal [nodes]int // the controller of a broker uses the next port
 	var voters, seeds []string
 	for i := range nodes {
-		ports3[i], internal[i] = ports.Pair(t), ports.Pair(t)
-		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports3[i]+1))
+		plain[i], internal[i] = ports.Pair(t), ports.Pair(t)
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, plain[i]+1))
 		seeds = append(seeds, fmt.Sprint("127.0.0.1:", internal[i]))
-		tap, err := scale.NewTap(fmt.Sprint("127.0.0.1:", ports3[i]))
+		tap, err := scale.NewTap(fmt.Sprint("127.0.0.1:", plain[i]))
 		require.NoError(t, err)
 		t.Cleanup(tap.Close)
 		b.taps = append(b.taps, tap)
@@ -54,13 +54,13 @@ func startBrokers(t *testing.T, partitions int) *brokers {
 	for i := range nodes {
 		s := newServer(t, "kafka.sh", fmt.Sprint("kafka-", i+1))
 		b.servers = append(b.servers, s)
-		listeners := func(plain string) string {
-			return fmt.Sprintf("PLAINTEXT://%s,INTERNAL://127.0.0.1:%d", plain, internal[i])
+		listeners := func(addr string) string {
+			return fmt.Sprintf("PLAINTEXT://%s,INTERNAL://127.0.0.1:%d", addr, internal[i])
 		}
 		go func() {
-			started <- s.start("--port", strconv.Itoa(ports3[i]),
+			started <- s.start("--port", strconv.Itoa(plain[i]),
 				"--set", fmt.Sprint("node.id=", i+1), "--set", "controller.quorum.voters="+strings.Join(voters, ","),
-				"--set", fmt.Sprintf("listeners=%s,CONTROLLER://127.0.0.1:%d", listeners(fmt.Sprint("127.0.0.1:", ports3[i])), ports3[i]+1),
+				"--set", fmt.Sprintf("listeners=%s,CONTROLLER://127.0.0.1:%d", listeners(fmt.Sprint("127.0.0.1:", plain[i])), plain[i]+1),
 				"--set", "advertised.listeners="+listeners(b.taps[i].Addr()),
 				"--set", "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT",
 				"--set", "inter.broker.listener.name=INTERNAL")

@@ -25,6 +25,7 @@ const (
 type Series struct {
 	Run
 
+	// Bus is one of the constants above.
 	Bus string
 	// Servers is the number of servers. Topics is the number of topics that each producer writes to, and Partitions
 	// the number of partitions of each.

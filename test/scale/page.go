@@ -24,7 +24,8 @@ func Page(m Measured, transactions []byte) ([]byte, error) {
 		"figure": figure, "integer": integer, "percent": percent, "millis": func(s float64) string { return figure(s * 1e3) },
 		"micros": func(s float64) string { return figure(s * 1e6) }, "kb": func(b float64) string { return figure(b / 1e3) },
 		"mb": func(b float64) string { return figure(b / 1e6) }, "div": func(a, b float64) float64 { return a / b },
-		"mul": func(a, b float64) float64 { return a * b }, "float": func(n int) float64 { return float64(n) }, "bytes": func(n uint64) float64 { return float64(n) }, "span": span,
+		"mul": func(a, b float64) float64 { return a * b }, "float": func(n int) float64 { return float64(n) },
+		"bytes": func(n uint64) float64 { return float64(n) }, "span": span,
 	}).Parse(pageText)
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
@@ -171,7 +172,8 @@ func producerCost(s Series, c Constants) Cost {
 	first, last := s.Growth[0], s.Growth[len(s.Growth)-1]
 	more := float64(last.Producers - first.Producers)
 	return Cost{
-		Run: s.Run, Bus: s.Bus, More: last.Producers - first.Producers, Connections: (sumOf(last.Connections) - sumOf(first.Connections)) / more, Goroutines: c.Goroutines,
+		Run: s.Run, Bus: s.Bus, More: last.Producers - first.Producers, Goroutines: c.Goroutines,
+		Connections: (sumOf(last.Connections) - sumOf(first.Connections)) / more,
 		Descriptors: float64(last.Descriptors-first.Descriptors) / more, Heap: (float64(last.Heap) - float64(first.Heap)) / more,
 		Stacks: (float64(last.Stacks) - float64(first.Stacks)) / more, IdleRequests: c.IdleRequests,
 		IdleCPU: (last.IdleClientCPU - first.IdleClientCPU) / more,

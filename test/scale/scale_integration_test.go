@@ -45,7 +45,8 @@ func plans() []plan {
 	kafka := plan{bus: scale.Kafka, servers: 3, topics: 3, partitions: 2, rate: 1000, rates: []float64{250, 500, 1000, 2000, 5000, 10_000, 20_000}, idle: 12}
 	franz := kafka
 	franz.bus = scale.Franz
-	return []plan{{bus: scale.Redis, servers: 3, topics: 3, partitions: 1, rate: 2000, rates: []float64{1000, 2000, 5000, 10_000, 20_000, 40_000}, idle: 5}, kafka, franz}
+	redis := plan{bus: scale.Redis, servers: 3, topics: 3, partitions: 1, rate: 2000, rates: []float64{1000, 2000, 5000, 10_000, 20_000, 40_000}, idle: 5}
+	return []plan{redis, kafka, franz}
 }
 
 // growth are the numbers of producers.
