@@ -15,25 +15,26 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Options are the parts of a document that routes do not have.
+// Options are the options of [Document].
 type Options struct {
-	// Title and Version name the service and the version of its events. The defaults are
-	// "Events" and "0.0.0".
-	Title, Version string
-	// Disabled adds the routes that are not enabled.
-	Disabled bool
+	// Title is the title of the document, usually the name of the service. Empty means "Events".
+	Title string
+	// Version is the version of what the document describes. Empty means "0.0.0".
+	Version string
+	// IncludeDisabled also describes the routes that are not enabled.
+	IncludeDisabled bool
 }
 
-// Document returns an AsyncAPI 3.0 document in JSON. Each topic of the enabled routes is a channel and an
-// operation "send". Each event type on it is a message with its Avro schema, the headers of a Kafka
-// record, and the Kafka bindings of the topic and the key. The document names no server. The text is
-// indented, and equal for equal arguments.
+// Document returns an AsyncAPI 3.0 document in JSON that describes routes. The routes can be those of
+// several dispatchers. The docs of the signals in r describe the messages. The text is indented, and equal
+// for equal arguments.
 //
-// r adds the docs of the signals. The routes can be those of several dispatchers.
+// Each topic with an enabled route is a channel and an operation "send". Each event type on the topic is
+// a message of the channel. A message has the Avro schema of the event, the headers of a Kafka record, and the
+// Kafka bindings. On Redis, an event has the same payload, and fields of a stream entry instead of headers.
 //
-// AsyncAPI does not permit an Avro namespace with a hyphen. Document leaves such a namespace
-// out. On Redis, an event has the same payload, and fields of a stream entry instead of
-// headers.
+// The document names no server. AsyncAPI does not permit an Avro namespace with a hyphen, so Document leaves
+// such a namespace out.
 func Document(r *signalcast.Registry, routes []signalcast.Route, o Options) ([]byte, error) {
 	docs := map[string]string{}
 	for _, d := range r.Definitions() {
@@ -41,15 +42,15 @@ func Document(r *signalcast.Registry, routes []signalcast.Route, o Options) ([]b
 	}
 	channels, operations := object{}, object{}
 	for _, route := range routes {
-		if !route.Enabled && !o.Disabled {
+		if !route.Enabled && !o.IncludeDisabled {
 			continue
 		}
-		message, err := message(route, docs[route.EventType])
+		message, err := newMessage(route, docs[route.EventType])
 		if err != nil {
 			return nil, err
 		}
 		if channels[route.Topic] == nil {
-			channels[route.Topic] = channel(route.Topic)
+			channels[route.Topic] = newChannel(route.Topic)
 			operations["send "+route.Topic] = object{"action": "send", "channel": reference("channels", route.Topic)}
 		}
 		channels[route.Topic].(object)["messages"].(object)[route.EventType] = message
@@ -63,7 +64,7 @@ func Document(r *signalcast.Registry, routes []signalcast.Route, o Options) ([]b
 		"info":       object{"title": cmp.Or(o.Title, "Events"), "version": cmp.Or(o.Version, "0.0.0")},
 		"channels":   channels,
 		"operations": operations,
-		"components": object{"schemas": object{"headers": headers()}},
+		"components": object{"schemas": object{"headers": headersSchema()}},
 	})
 	return text.Bytes(), err
 }
@@ -73,7 +74,7 @@ type object = map[string]any
 // bindingVersion is the version of the Kafka bindings.
 const bindingVersion = "0.5.0"
 
-func channel(topic string) object {
+func newChannel(topic string) object {
 	return object{
 		"address":  topic,
 		"messages": object{},
@@ -81,7 +82,7 @@ func channel(topic string) object {
 	}
 }
 
-func message(route signalcast.Route, doc string) (object, error) {
+func newMessage(route signalcast.Route, doc string) (object, error) {
 	contentType := object{"const": route.ContentType}
 	m := object{
 		"name":        route.EventType,
@@ -99,7 +100,7 @@ func message(route signalcast.Route, doc string) (object, error) {
 	}
 	kafka := object{"bindingVersion": bindingVersion}
 	if route.ContentType == signalcast.Avro().ContentType() && route.ValueSchema != nil {
-		schema, err := inline(route.ValueSchema.Text)
+		schema, err := avroSchema(route.ValueSchema.Text)
 		if err != nil {
 			return nil, fmt.Errorf("schema of %q: %w", route.EventType, err)
 		}
@@ -109,7 +110,7 @@ func message(route signalcast.Route, doc string) (object, error) {
 		kafka["schemaLookupStrategy"] = "TopicRecordNameStrategy"
 	}
 	if route.KeyPath != "" {
-		kafka["key"] = key(route)
+		kafka["key"] = keySchema(route)
 	}
 	m["bindings"] = object{"kafka": kafka}
 	return m, nil
@@ -117,8 +118,8 @@ func message(route signalcast.Route, doc string) (object, error) {
 
 var avroNamespace = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
 
-// inline returns an Avro schema, without a namespace that is invalid.
-func inline(text string) (object, error) {
+// avroSchema returns the Avro schema in text. It leaves out a namespace that AsyncAPI does not permit.
+func avroSchema(text string) (object, error) {
 	var schema object
 	if err := json.Unmarshal([]byte(text), &schema); err != nil {
 		return nil, fmt.Errorf("found a text that is not a JSON object; want an Avro record: %w", err)
@@ -129,8 +130,8 @@ func inline(text string) (object, error) {
 	return schema, nil
 }
 
-// key returns the JSON schema of the event key, which is what the bindings accept.
-func key(route signalcast.Route) object {
+// keySchema returns the schema of the event key. The Kafka bindings want a JSON Schema.
+func keySchema(route signalcast.Route) object {
 	schema := object{"description": "The event key: " + route.KeyPath}
 	if route.KeySchema == nil {
 		return schema
@@ -150,8 +151,8 @@ func key(route signalcast.Route) object {
 	return schema
 }
 
-// headers returns the schema of the headers of every Kafka record.
-func headers() object {
+// headersSchema returns the JSON Schema of the headers that every Kafka record has.
+func headersSchema() object {
 	text := func(description string) object { return object{"type": "string", "description": description} }
 	return object{
 		"type":        "object",
@@ -175,7 +176,7 @@ func headers() object {
 	}
 }
 
-// reference returns a reference to a place in the document.
+// reference returns a reference to the part of the document at path.
 func reference(path ...string) object {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var pointer strings.Builder

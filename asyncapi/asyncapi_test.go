@@ -129,7 +129,7 @@ func TestDocumentHasAChannelForEachTopic(t *testing.T) {
 
 	require.NotContains(t, string(orders.Messages[reversed].Payload.Schema), `"namespace"`, "AsyncAPI does not permit a hyphen")
 
-	require.Len(t, parse(t, registry, all, asyncapi.Options{Disabled: true}).Channels, 3)
+	require.Len(t, parse(t, registry, all, asyncapi.Options{IncludeDisabled: true}).Channels, 3)
 	require.Equal(t, "Events", parse(t, registry, nil, asyncapi.Options{}).Info.Title)
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/signalcast/signalcast/internal/nearest"
 )
 
-// arguments accepts least to most arguments. want describes them.
+// arguments returns a check that the number of arguments is from least to most. want describes the arguments.
 func arguments(least, most int, want string) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
@@ -25,8 +25,8 @@ func arguments(least, most int, want string) cobra.PositionalArgs {
 	}
 }
 
-// requireCommands makes each command that has commands below it show its help, and report an argument
-// that is not one of their names.
+// requireCommands makes a command that has subcommands show its help, and reject an argument that is not the
+// name of a subcommand. It does the same for the subcommands.
 func requireCommands(command *cobra.Command) {
 	if !command.HasSubCommands() {
 		return
@@ -59,7 +59,7 @@ func requireCommands(command *cobra.Command) {
 	}
 }
 
-// unknown returns an error with the known names, and the one that is most similar to name.
+// unknown returns an error that lists the known names, and suggests the one that is nearest to name.
 func unknown(found, name string, known []string) error {
 	err := fmt.Errorf("%s; want %s", found, alternatives(known))
 	if near := nearest.Name(name, slices.Values(known)); near != "" {
@@ -77,7 +77,7 @@ func alternatives(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// requireFlags reports the required flags that have no value. It runs before the
+// requireFlags returns an error for each required flag without a value. It runs before the
 // check of cobra, whose error does not describe the flags.
 func requireFlags(command *cobra.Command, _ []string) error {
 	var missing []error
@@ -89,7 +89,7 @@ func requireFlags(command *cobra.Command, _ []string) error {
 	return errors.Join(missing...)
 }
 
-// flagError describes a flag that does not exist, or whose value is missing or does not parse.
+// flagError returns err with a description of the flag that does not exist, or whose value is missing or malformed.
 func flagError(command *cobra.Command, err error) error {
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return fmt.Errorf("--%s: found %q; want %s", invalid.GetFlag().Name, invalid.GetValue(), wantOf(invalid.GetFlag()))
@@ -113,7 +113,7 @@ func flagError(command *cobra.Command, err error) error {
 	return err
 }
 
-// wantOf describes the values of a flag.
+// wantOf describes the values that a flag accepts.
 func wantOf(flag *pflag.Flag) string {
 	if value, ok := flag.Value.(choiceFlag); ok {
 		return alternatives(value.words)
@@ -131,21 +131,21 @@ func wantOf(flag *pflag.Flag) string {
 	return want
 }
 
-// unreadable is a file that cannot be read.
-type unreadable struct{ cause *fs.PathError }
+// unreadableError reports a file that cannot be read.
+type unreadableError struct{ cause *fs.PathError }
 
-func (u unreadable) Error() string {
+func (u unreadableError) Error() string {
 	return fmt.Sprintf("%s: %v; want a file that can be read", u.cause.Path, u.cause.Err)
 }
 
-func (u unreadable) Unwrap() error { return u.cause }
+func (u unreadableError) Unwrap() error { return u.cause }
 
-// describeFiles replaces each error about a file by an unreadable.
+// describeFiles replaces each *fs.PathError in err by an unreadableError.
 func describeFiles(err error) error {
 	faults := flatten(err)
 	for i, fault := range faults {
-		if file, ok := fault.(*fs.PathError); ok { //nolint:errorlint // other errors have a text of their own
-			faults[i] = unreadable{file}
+		if file, ok := fault.(*fs.PathError); ok { //nolint:errorlint // an error that wraps one has a text of its own
+			faults[i] = unreadableError{file}
 		}
 	}
 	return errors.Join(faults...)

@@ -18,7 +18,7 @@ func (s *session) asyncAPI() *cobra.Command {
 		Use:   "asyncapi --config CONFIG...",
 		Short: "Describe what a service publishes, as an AsyncAPI document",
 		Long: `Describe what a service publishes, as an AsyncAPI 3.0 document in JSON. Each enabled
-topic is a channel. The document has the Avro schemas of its events, the Kafka
+topic is a channel. The document has the Avro schemas of the events, the Kafka
 headers and the keys. asyncapi needs no broker.`,
 		Example: "  " + s.Name + " asyncapi -c base.json -c site.yaml --title Shop > asyncapi.json",
 		Args:    arguments(0, 0, "no arguments; give each CONFIG with -c"),
@@ -46,7 +46,7 @@ headers and the keys. asyncapi needs no broker.`,
 	prefixFlag(command, &prefix)
 	flags.StringVar(&options.Title, "title", "Events", "the `TITLE` of the document")
 	flags.StringVar(&options.Version, "api-version", "0.0.0", "the `VERSION` of what the document describes")
-	flags.BoolVar(&options.Disabled, "disabled", false, "describe topics that are not enabled too")
+	flags.BoolVar(&options.IncludeDisabled, "disabled", false, "also describe topics that are not enabled")
 	_ = command.MarkFlagRequired("config")
 	_ = command.RegisterFlagCompletionFunc("config", completeConfigs)
 	return command

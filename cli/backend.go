@@ -25,9 +25,9 @@ const backendForms = `  redis://[[user]:password@]host[:port][/db]
   kafkas://[key:secret@]host:port…  the same over TLS, with SASL PLAIN
   memory:                           no broker: the event is encoded only`
 
-// openBackend returns the backend for a URL. Errors do not show the URL, which may contain a
-// password. The backend registers schemas on use, so that Prepare writes nothing. Options apply to
-// Kafka only.
+// openBackend returns the backend for the URL in --to. Errors do not show the URL, which may contain a
+// password. A Kafka backend registers schemas with the first message, so Prepare writes nothing. The
+// options apply to Kafka only.
 func openBackend(text string, timeout time.Duration, options ...func(*kafkaconfig.Config)) (signalcast.Backend, error) {
 	if timeout < time.Millisecond {
 		return nil, fmt.Errorf("--timeout: found %v; want 1ms or more", timeout)
@@ -68,11 +68,11 @@ func openKafka(text string, timeout time.Duration, options []func(*kafkaconfig.C
 	return backend, asFlags("--to", err)
 }
 
-// kafkaConfig returns the configuration and the client that the URL in a flag names.
+// kafkaConfig returns the configuration in a Kafka URL, and the client that it names. flag is the flag with the URL.
 func kafkaConfig(flag, text string) (c kafkaconfig.Config, client string, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
-		return c, "", fmt.Errorf("%s: found a malformed Kafka URL; want one of\n%s", flag, backendForms)
+		return c, "", fmt.Errorf("%s: found a malformed Kafka URL; want kafka://host:port[,host:port…]?registry=URL, or kafkas:// for TLS", flag)
 	}
 	settings := u.Query()
 	for name := range settings {
@@ -114,8 +114,8 @@ func kafkaConfig(flag, text string) (c kafkaconfig.Config, client string, err er
 	return c, client, nil
 }
 
-// asFlags replaces each invalid field of the configuration by the part of the command line that
-// sets it. flag is the flag of the URL.
+// asFlags replaces each error about a field of the configuration by one about the part of the command line
+// that sets the field. flag is the flag with the URL.
 func asFlags(flag string, err error) error {
 	var faults []error
 	for _, fault := range flatten(err) {

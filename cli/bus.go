@@ -28,26 +28,26 @@ const busForms = `  redis://[[user]:password@]host[:port][/db]
 // maxTopics bounds the topics of a command.
 const maxTopics = 1000
 
-// busFlags say what to read.
+// busFlags are the broker and the consumer group of a command that reads topics.
 type busFlags struct{ url, group string }
 
-// add adds the flag of the broker, and that of the group if the command needs one.
-func (f *busFlags) add(command *cobra.Command, group bool) {
-	command.Flags().StringVar(&f.url, "bus", "", "the `URL` of the broker")
+// add adds --bus, and --group if withGroup is set. Both are required.
+func (f *busFlags) add(command *cobra.Command, withGroup bool) {
+	command.Flags().StringVar(&f.url, "bus", "", "the `URL` of the broker; redis://… or kafka://…")
 	_ = command.MarkFlagRequired("bus")
-	if group {
+	if withGroup {
 		command.Flags().StringVar(&f.group, "group", "", "the `NAME` of the consumer group")
 		_ = command.MarkFlagRequired("group")
 	}
 }
 
-// busSource is a source with what operators need.
+// busSource is a source that can also show the lag of a group, and replay messages.
 type busSource interface {
 	consume.Source
 	consume.Operator
 }
 
-// openBus returns a source for topics. close ends its connections. Errors do not show the URL, which may contain a password.
+// openBus returns a source for topics. closeSource closes its connections. Errors do not show the URL, which may contain a password.
 func openBus(text, group string, topics []string, start consume.Start) (source busSource, closeSource func(), err error) {
 	if slices.Contains(topics, "") {
 		return nil, nil, usageError{errors.New("TOPIC: found an empty name; want the full name of a topic, prefix included")}
@@ -77,29 +77,29 @@ func openBus(text, group string, topics []string, start consume.Start) (source b
 	}
 }
 
-// reading is a consumer that gives messages to the command, one at a time.
-type reading struct {
+// topicReader reads messages of topics for a command, one at a time.
+type topicReader struct {
 	source   consume.Source
 	registry *signalcast.Registry
-	// show writes a message. fault says why it cannot be read; e is nil then.
+	// show writes a message. If the message cannot be decoded, e is nil and fault is the reason.
 	show func(m *consume.Message, e *signalcast.Received, fault error) error
-	// publish gets each message instead of show, if it is set. The message is acknowledged after publish has returned nil.
+	// publish is called with each message instead of show, unless it is nil. A message is acknowledged after publish returns nil.
 	publish func(ctx context.Context, m *consume.Message) error
-	count   int           // of messages; 0 means no limit
-	idle    time.Duration // without a message, after which reading ends; 0 means never
+	limit   int           // the number of messages after which reading ends; 0 means no limit
+	idle    time.Duration // the time without a message after which reading ends; 0 means no limit
 	report  func(trouble error)
 
 	ctx  context.Context //nolint:containedctx // of run
 	stop context.CancelCauseFunc
 
-	mu    sync.Mutex
-	timer *time.Timer // of idle, or nil
-	done  int
+	mu        sync.Mutex
+	idleTimer *time.Timer // nil if idle is 0
+	read      int         // the number of messages read
 }
 
-// run reads until ctx ends, the messages are read, or one of them fails. It returns an error if the source cannot be read when
-// no message has come for the idle time.
-func (r *reading) run(ctx context.Context) error {
+// run reads until ctx ends, limit messages are read, showing or publishing one fails, or no message comes for the idle time. In the
+// last case, run returns an error if the source cannot be read.
+func (r *topicReader) run(ctx context.Context) error {
 	if r.idle < 0 {
 		return usageError{fmt.Errorf("--idle: found %v; want a duration such as 15s, or 0 for no limit", r.idle)}
 	}
@@ -110,8 +110,8 @@ func (r *reading) run(ctx context.Context) error {
 		return err
 	}
 	if r.idle > 0 {
-		r.timer = time.AfterFunc(r.idle, func() { r.stop(troubleOf(consumer)) })
-		defer r.timer.Stop()
+		r.idleTimer = time.AfterFunc(r.idle, func() { r.stop(troubleOf(consumer)) })
+		defer r.idleTimer.Stop()
 	}
 	ended := make(chan struct{})
 	go r.watch(consumer, ended)
@@ -124,12 +124,13 @@ func (r *reading) run(ctx context.Context) error {
 	return err
 }
 
-func (r *reading) consumer() (*consume.Consumer, error) {
+func (r *topicReader) consumer() (*consume.Consumer, error) {
 	c := consume.Config{Concurrency: 1, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1, HandleAll: true}
 	if r.publish != nil {
-		// The consumer acknowledges a message that failed after it was published.
+		// Each message fails, so the consumer publishes it as a dead letter and then acknowledges it. The source
+		// passes the dead letter to r.publish.
 		c.Handle = func(context.Context, *signalcast.Received) error { return consume.ErrPermanent }
-		return consume.New(r.registry, republishing{r.source, r}, c)
+		return consume.New(r.registry, republishingSource{r.source, r}, c)
 	}
 	show := func(m *consume.Message, e *signalcast.Received, fault error) {
 		_ = r.next(func() error { return r.show(m, e, fault) })
@@ -144,44 +145,44 @@ func (r *reading) consumer() (*consume.Consumer, error) {
 	return consume.New(r.registry, r.source, c)
 }
 
-// republishing is a source whose dead letters go to the command.
-type republishing struct {
+// republishingSource is a source that passes its dead letters to the reader instead of a dead-letter topic.
+type republishingSource struct {
 	consume.Source
 
-	reading *reading
+	reader *topicReader
 }
 
-func (p republishing) Publish(ctx context.Context, _ string, m *consume.Message, _ []consume.Field) error {
-	return p.reading.next(func() error { return p.reading.publish(ctx, m) })
+func (s republishingSource) Publish(ctx context.Context, _ string, m *consume.Message, _ []consume.Field) error {
+	return s.reader.next(func() error { return s.reader.publish(ctx, m) })
 }
 
-// next calls f for a message, unless reading has ended. An error ends it.
-func (r *reading) next(f func() error) error {
+// next calls f for the next message, and counts the message. It returns an error without calling f if reading has ended. An error
+// of f ends reading.
+func (r *topicReader) next(f func() error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	r.wait()
+	r.restartIdleTimer()
 	if err := f(); err != nil {
 		r.stop(err)
 		return err
 	}
-	if r.done++; r.done == r.count {
+	if r.read++; r.read == r.limit {
 		r.stop(nil)
 	}
 	return nil
 }
 
-// wait begins the idle time again.
-func (r *reading) wait() {
-	if r.timer != nil {
-		r.timer.Reset(r.idle)
+func (r *topicReader) restartIdleTimer() {
+	if r.idleTimer != nil {
+		r.idleTimer.Reset(r.idle)
 	}
 }
 
-// watch reports troubles of the source, each once, until reading ends. The idle time of a group begins when it has a place.
-func (r *reading) watch(consumer *consume.Consumer, ended chan<- struct{}) {
+// watch reports each new trouble of the source, until reading ends. The idle time of a group begins when the group has partitions.
+func (r *topicReader) watch(consumer *consume.Consumer, ended chan<- struct{}) {
 	defer close(ended)
 	ticks := time.NewTicker(100 * time.Millisecond)
 	defer ticks.Stop()
@@ -194,7 +195,7 @@ func (r *reading) watch(consumer *consume.Consumer, ended chan<- struct{}) {
 		}
 		status := consumer.Status()
 		if status.Group != "" && len(status.Feeds) == 0 && len(status.Troubles) == 0 {
-			r.wait() // brokers may let new members of a group wait for some seconds
+			r.restartIdleTimer() // a broker may assign partitions to a new member only after some seconds
 		}
 		for _, trouble := range status.Troubles {
 			if text := trouble.Err.Error(); text != last {
@@ -205,7 +206,7 @@ func (r *reading) watch(consumer *consume.Consumer, ended chan<- struct{}) {
 	}
 }
 
-// troubleOf returns why a source cannot be read, or nil. A topic that does not exist has no messages.
+// troubleOf returns the reason why the source cannot be read, or nil. A missing topic is no reason: it has no messages.
 func troubleOf(consumer *consume.Consumer) error {
 	for _, trouble := range consumer.Status().Troubles {
 		if !isMissingTopic(trouble.Err) {
@@ -217,7 +218,7 @@ func troubleOf(consumer *consume.Consumer) error {
 
 func isMissingTopic(err error) bool { return errors.Is(err, kerr.UnknownTopicOrPartition) }
 
-// shownMessage is the JSON form of a message.
+// shownMessage is the JSON form of a message that tail or deadletter list shows.
 type shownMessage struct {
 	Position   string               `json:"position"`
 	Metadata   *signalcast.Metadata `json:"metadata,omitempty"`
@@ -232,7 +233,7 @@ type rawText []byte
 
 func (r rawText) MarshalJSON() ([]byte, error) { return r, nil }
 
-// showMessage writes a message and its data.
+// showMessage writes a message with its data, or with the reason why it cannot be decoded.
 func (s *session) showMessage(m *consume.Message, e *signalcast.Received, fault error) error {
 	shown := shownMessage{Position: m.Position(), EventType: string(m.Attributes.Type)}
 	for _, f := range m.Extra {
@@ -275,5 +276,5 @@ func (s *session) showMessage(m *consume.Message, e *signalcast.Received, fault 
 	return nil
 }
 
-// reportTrouble writes that the broker cannot be read at present.
+// reportTrouble writes why the broker cannot be read at present.
 func (s *session) reportTrouble(err error) { fmt.Fprintf(s.Stderr, "%s: %v, retrying\n", s.Name, err) }

@@ -27,7 +27,7 @@ const defaultName = "signalcast"
 
 // Command is the operators' command over the signals of one registry.
 type Command struct {
-	// Name is the name of the program in its texts. Empty means "signalcast", the command
+	// Name is the name of the program in its help and errors. Empty means "signalcast", the command
 	// for the event types of Open edX.
 	Name string
 	// Registry holds the signals that the command knows. It must have no dispatcher: the
@@ -36,10 +36,10 @@ type Command struct {
 	// Defaults is the configuration that the argument "defaults:" stands for, usually the
 	// one that the service declares in its code. Nil means that the program declares none.
 	Defaults signalcast.ProducerConfig
-	// WrongKeys maps event types to key paths that the platform declares and that their data
-	// does not have. lint warns of them.
+	// WrongKeys maps an event type to the invalid key path that the platform declares for it: its data
+	// has no such field. lint warns of a configuration with this path.
 	WrongKeys map[string]string
-	// Unsupported maps event types that cannot be registered to the reason.
+	// Unsupported maps an event type that cannot be registered to the reason.
 	Unsupported map[string]string
 
 	// Stdin, Stdout and Stderr default to those of the process.
@@ -84,8 +84,8 @@ type session struct {
 func (s *session) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   s.Name,
-		Short: "Check and explain event bus configurations, and send events",
-		Long: `Check and explain event bus configurations, and send events.
+		Short: "Check event bus configurations, send events, and operate outboxes and consumers",
+		Long: `Check event bus configurations, send events, and operate outboxes and consumers.
 
 A CONFIG is one of
 
@@ -115,8 +115,8 @@ Exit codes: 0 no problems, 1 problems or a failure, 2 invalid arguments.`,
 	return root
 }
 
-// withAction sets the action of a command. An error of f is a failure of the command, unless
-// it is a usageError. All other errors of the command are usage errors.
+// withAction sets the function f that a command runs. An error of f is a failure of the command, unless
+// it is a usageError. An error before f runs is a usage error.
 func (s *session) withAction(command *cobra.Command, f func(ctx context.Context, args []string) error) *cobra.Command {
 	command.DisableFlagsInUseLine = true
 	command.PreRunE = requireFlags
@@ -160,7 +160,7 @@ func (s *session) exit(command *cobra.Command, err error) int {
 		return ExitProblems
 	default:
 		s.reportError(err)
-		if _, unread := errors.AsType[unreadable](err); !unread && s.format != formatJSON {
+		if _, unread := errors.AsType[unreadableError](err); !unread && s.format != formatJSON {
 			fmt.Fprintf(s.Stderr, "see %s --help\n", command.CommandPath())
 		}
 		return ExitUsage

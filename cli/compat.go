@@ -20,7 +20,7 @@ func (s *session) compat() *cobra.Command {
 		Use:   "compat --against FILE [--level LEVEL] [--update]",
 		Short: "Report the changes of schemas that break consumers",
 		Long: `Report the changes of schemas that break consumers. FILE holds the schemas of an
-earlier version. --update writes it.
+earlier version. --update writes the present schemas to FILE.
 
 problem   The level forbids the change.
 change    The level permits the change.
@@ -32,8 +32,9 @@ The level says which consumers on Kafka must be able to read which events.
   full       both
   exact      no schema changes
 
-On Redis, no schema travels. A consumer there reads only events of its own schema, so
-Redis needs the level exact. Each line says which consumers its change breaks.`,
+On Redis, messages carry no schema. A consumer there reads only events that were written
+with its own schema, so Redis needs the level exact. Each line of the output names the
+consumers that the change breaks.`,
 		Example: "  " + s.Name + " compat --against schemas.json --update\n  " + s.Name + " compat --against schemas.json --format github",
 		Args:    arguments(0, 0, "no arguments"),
 	}, func(context.Context, []string) error {
@@ -69,10 +70,10 @@ type compatReport struct {
 	Changes    []compat.Finding `json:"changes"`
 }
 
-// compareSchemas compares the schemas in a file with the present ones, and then writes the file if
-// update is set. A missing file is then an empty one.
+// compareSchemas compares the schemas in a file with the present ones. If update is set, it then writes the
+// present ones to the file, and a missing file counts as empty.
 func (s *session) compareSchemas(file, level string, update bool) (*compatReport, error) {
-	now, err := compat.Take(s.Registry)
+	now, err := compat.NewSnapshot(s.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -149,15 +150,16 @@ func (s *session) writeCompat(report *compatReport) {
 	s.printf("%s, %s: %s, %d of them new, level %s\n", verdict,
 		count(len(report.Changes), "other change"), count(report.EventTypes, "event type"), len(report.Added), report.Level)
 	if report.Updated {
-		s.printf("%s holds the present schemas\n", report.File)
+		s.printf("wrote the present schemas to %s\n", report.File)
 	}
 }
 
-// gitHubText escapes the text of an annotation, and gitHubProperty a property of one.
+// gitHubText escapes the text of an annotation of GitHub Actions.
 func gitHubText(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }
 
+// gitHubProperty escapes a property of an annotation, such as its file.
 func gitHubProperty(text string) string {
 	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(gitHubText(text))
 }

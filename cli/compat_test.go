@@ -34,14 +34,14 @@ func orders[T any](t *testing.T) program {
 func TestCompatReportsChangesSinceTheLastUpdate(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "schemas.json")
-	require.Equal(t, "no problems, 0 other changes: 1 event type, 1 of them new, level forward\n"+file+" holds the present schemas\n",
+	require.Equal(t, "no problems, 0 other changes: 1 event type, 1 of them new, level forward\nwrote the present schemas to "+file+"\n",
 		orders[orderV1](t).fine(t, "compat", "--against", file, "--update"))
 	require.Equal(t, "no problems, 0 other changes: 1 event type, 0 of them new, level exact\n",
 		orders[orderV1](t).fine(t, "compat", "--against", file, "--level", "exact"))
 
 	const (
-		problem = "org.example.order.placed.v1: total: missing; want long; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer\n"
-		change  = "org.example.order.placed.v1: note: found a new field, null or string; breaks consumers on Redis until they have the schema of the producer\n"
+		problem = "org.example.order.placed.v1: total: missing; want long; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer\n"
+		change  = "org.example.order.placed.v1: note: found a new field of type null or string; breaks every consumer on Redis until it has the schema of the producer\n"
 		verdict = "1 problem, 1 other change: 1 event type, 0 of them new, level forward\n"
 	)
 	r := orders[orderV2](t).run("compat", "--against", file)
@@ -54,7 +54,7 @@ func TestCompatReportsChangesSinceTheLastUpdate(t *testing.T) {
 	var report struct{ Problems, Changes []compat.Finding }
 	require.NoError(t, json.Unmarshal([]byte(orders[orderV2](t).run("compat", "--against", file, "--format", "json").out), &report))
 	require.Equal(t, compat.CodeFieldRemoved, report.Problems[0].Code)
-	require.True(t, report.Problems[0].OldConsumers)
+	require.True(t, report.Problems[0].BreaksOldConsumers)
 	require.Equal(t, "note", report.Changes[0].Path)
 
 	require.Equal(t, cli.ExitProblems, orders[orderV2](t).run("compat", "--against", file, "--update").code, "an update reports the problems once more")
@@ -83,7 +83,7 @@ func TestCompatReportsFilesThatItCannotRead(t *testing.T) {
 
 	r = p.run("compat", "--against", write(t, "enum.json", `{"org.example.order.placed.v1": {"type": "enum"}}`), "--update")
 	require.Equal(t, cli.ExitProblems, r.code)
-	require.Contains(t, r.errors, `old schema of "org.example.order.placed.v1": found type "enum"; want a type that schemas of signals have`)
+	require.Contains(t, r.errors, `old schema of "org.example.order.placed.v1": found type "enum"; want boolean, long, double, string, bytes, or a record that is defined before`)
 
 	require.Contains(t, p.run("compat", "--against", list, "--level", "strict").errors, `--level: found "strict"; want forward, backward, full or exact`)
 	require.Contains(t, p.run("compat", "--against", list, "--format", "xml").errors, `--format: found "xml"; want text, json or github`)

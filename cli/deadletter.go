@@ -10,7 +10,7 @@ import (
 	"github.com/signalcast/signalcast/consume"
 )
 
-// deadLetterFlags say which dead letters are meant.
+// deadLetterFlags select the dead letters of a topic and a consumer group.
 type deadLetterFlags struct {
 	busFlags
 
@@ -20,8 +20,8 @@ type deadLetterFlags struct {
 
 func (f *deadLetterFlags) add(command *cobra.Command) {
 	f.busFlags.add(command, true)
-	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the `END` of the names of dead-letter topics")
-	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter came for this `DURATION`")
+	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the `SUFFIX` of the names of dead-letter topics")
+	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter comes for this `DURATION`")
 }
 
 func (f *deadLetterFlags) topic(topic string) string {
@@ -48,16 +48,16 @@ func (s *session) deadLetterList() *cobra.Command {
 	command := s.withAction(&cobra.Command{
 		Use:     "list --bus URL --group NAME TOPIC",
 		Short:   "Show the dead letters of a topic",
-		Long:    "Show the dead letters of a topic, the oldest first, with the reason of each. Nothing is changed.",
+		Long:    "Show the dead letters of a topic, the oldest first, with the reason of each. The command changes nothing.",
 		Example: "  " + s.Name + " deadletter list --bus redis://127.0.0.1:6379/0 --group catalog dev-course-enrollments",
-		Args:    arguments(1, 1, "one topic"),
+		Args:    arguments(1, 1, "one TOPIC"),
 	}, func(ctx context.Context, topics []string) error {
 		source, closeSource, err := openBus(flags.url, "", []string{flags.topic(topics[0])}, consume.Earliest())
 		if err != nil {
 			return err
 		}
 		defer closeSource()
-		r := &reading{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportUnlessMissing}
+		r := &topicReader{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportUnlessMissing}
 		return r.run(ctx)
 	})
 	flags.add(command)
@@ -70,13 +70,13 @@ func (s *session) deadLetterReplay() *cobra.Command {
 	command := s.withAction(&cobra.Command{
 		Use:   "replay --bus URL --group NAME TOPIC [--apply]",
 		Short: "Publish the dead letters of a topic to the topic again",
-		Long: `Publish the dead letters of a topic to the topic again, each once.
+		Long: `Publish each dead letter of a topic to the topic again, once.
 
-Every group of the topic gets them, not only the one that failed. An inbox makes repeated
-events harmless. The command remembers in the broker, as the group "NAME-replay" of the
-dead-letter topic, which ones it has published. Without --apply, it shows how many wait.`,
+Every group of the topic gets the messages, not only the group that failed. An inbox makes
+repeated events harmless. The broker records which dead letters were published, as the
+position of the group "NAME-replay". Without --apply, the command shows how many wait.`,
 		Example: "  " + s.Name + " deadletter replay --bus redis://127.0.0.1:6379/0 --group catalog dev-course-enrollments --apply",
-		Args:    arguments(1, 1, "one topic"),
+		Args:    arguments(1, 1, "one TOPIC"),
 	}, func(ctx context.Context, topics []string) error {
 		dead := flags.topic(topics[0])
 		source, closeSource, err := openBus(flags.url, flags.group+"-replay", []string{dead}, consume.Earliest())
@@ -88,7 +88,7 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 			return s.showWaiting(ctx, source, dead)
 		}
 		published := 0
-		r := &reading{source: source, registry: s.Registry, idle: flags.idle, report: s.reportUnlessMissing}
+		r := &topicReader{source: source, registry: s.Registry, idle: flags.idle, report: s.reportUnlessMissing}
 		r.publish = func(ctx context.Context, m *consume.Message) error {
 			if err := source.Publish(ctx, topics[0], m, nil); err != nil {
 				return err
@@ -103,7 +103,7 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 		if s.format == formatJSON {
 			_ = writeJSONLine(s, map[string]int{"published": published})
 		} else {
-			fmt.Fprintf(s, "published %d dead letters to %s\n", published, topics[0])
+			fmt.Fprintf(s, "published %s to %s\n", count(published, "dead letter"), topics[0])
 		}
 		return err
 	})
@@ -112,14 +112,14 @@ dead-letter topic, which ones it has published. Without --apply, it shows how ma
 	return command
 }
 
-// reportUnlessMissing reports a trouble, unless there is no dead-letter topic yet.
+// reportUnlessMissing reports a trouble, unless it is that the dead-letter topic does not exist yet.
 func (s *session) reportUnlessMissing(err error) {
 	if !isMissingTopic(err) {
 		s.reportTrouble(err)
 	}
 }
 
-// showWaiting writes how many dead letters were not published again.
+// showWaiting writes how many dead letters wait to be published again.
 func (s *session) showWaiting(ctx context.Context, source consume.Operator, dead string) error {
 	list, err := source.Lag(ctx)
 	if err != nil && !isMissingTopic(err) {
@@ -137,7 +137,7 @@ func (s *session) showWaiting(ctx context.Context, source consume.Operator, dead
 	case s.format == formatJSON:
 		return writeJSONLine(s, map[string]int64{"waiting": waiting})
 	case waiting < 0:
-		fmt.Fprintf(s, "no dead letter of %s was published again yet; add --apply to publish all of them\n", dead)
+		fmt.Fprintf(s, "no dead letter of %s was published again yet; add --apply to publish them all\n", dead)
 	default:
 		fmt.Fprintf(s, "%d dead letters of %s wait; add --apply to publish them\n", waiting, dead)
 	}

@@ -1,6 +1,7 @@
 // Package cli is the operators' command. It checks configurations, shows their effect on
-// an event, and sends events. Command signalcast runs it over the event types of
-// Open edX. A service runs it over its own signals:
+// an event, and sends events. It publishes the rows of an outbox, and shows what consumers
+// do. Command signalcast is this command for the event types of Open edX. A service builds
+// one for its own signals:
 //
 //	func main() {
 //		registry := signalcast.NewRegistry(signalcast.WithSource("openedx/shop/web"))

@@ -51,7 +51,7 @@ func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 	if f.metadataFile != "" && f.dataFile == "" {
 		return nil, usageError{errors.New("--metadata: found no --data; want both")}
 	}
-	if err := s.check(eventType); err != nil {
+	if err := s.checkEventType(eventType); err != nil {
 		return nil, err
 	}
 	e := &event{flags: *f, eventType: eventType}
@@ -78,7 +78,7 @@ func (f *eventFlags) read(s *session, eventType string) (*event, error) {
 	return e, nil
 }
 
-// metadataValues describes the value of each attribute in a file with metadata.
+// metadataValues describes the value of each attribute of event metadata.
 var metadataValues = map[string]string{
 	"event_type": "a string", "id": "a UUID", "minorversion": "an integer", "source": "a string", "sourcehost": "a string",
 	"sourcelib": "a list of integers such as [11, 2, 0]", "time": "a time such as 2026-01-31T08:00:00+00:00",
@@ -147,7 +147,7 @@ func (e *event) dispatcher(ctx context.Context, s *session, b signalcast.Backend
 	return signalcast.NewDispatcher(ctx, s.Registry, immediate(e.config.Merged), b, append(opts, signalcast.WithTopicPrefix(e.flags.prefix))...)
 }
 
-// destination is one configured topic of the event.
+// destination is one topic that the configuration has for the event.
 type destination struct {
 	topicSettings
 
@@ -156,7 +156,7 @@ type destination struct {
 	Why       string `json:"why"`
 }
 
-// destinations returns the configured topics of the event, with or without a prefix.
+// destinations returns the topics that the configuration has for the event. prefix may be empty.
 func (e *event) destinations(prefix string) []destination {
 	destinations := []destination{}
 	for _, topic := range sorted(e.config.Merged[e.eventType]) {
@@ -171,7 +171,7 @@ func (e *event) destinations(prefix string) []destination {
 	return destinations
 }
 
-// whyNotSent returns the reason why the event is sent to no topic.
+// whyNotSent returns the reason why the event is published to no topic.
 func (e *event) whyNotSent() string {
 	topics, configured := e.config.Merged[e.eventType]
 	switch {

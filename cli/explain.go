@@ -27,12 +27,12 @@ func (s *session) explain() *cobra.Command {
 		Long: `Show the topics of an event type, and which file and line enables or disables
 each. explain needs no broker.
 
-With --data, show also the key and the value as text and bytes, the Kafka headers,
+With --data, also show the key and the value as text and bytes, the Kafka headers,
 and the fields of the Redis stream entry.
 
-With --key-schema-id, show also the bytes of the Kafka key, which contain that ID.
-The schema registry assigns it to the schema of the key. With --partitions, show
-also the partition, which is the one that the Python producer chooses.`,
+With --key-schema-id, also show the bytes of the Kafka key. They contain the ID that
+the schema registry assigned to the schema of the key. With --partitions, also show
+the partition. It is the one that the Python producer chooses.`,
 		Example: "  " + s.Name + " explain org.openedx.learning.course.enrollment.created.v1 --config site.yaml\n" +
 			"  " + s.Name + " explain org.openedx.learning.course.enrollment.created.v1 -c site.yaml --data event.json --key-schema-id 7 --partitions 12",
 		Args:              arguments(1, 1, "one EVENT_TYPE"),

@@ -18,15 +18,16 @@ func (s *session) lag() *cobra.Command {
 		Short: "Show how far a consumer group is behind",
 		Long: `Show how far a consumer group is behind, for each partition or stream.
 
-  members  processes of the group that read it
-  behind   messages that are not acknowledged; "unknown" if the group has no place yet
-  oldest   the age of the oldest of them, if the broker tells
+  members  processes of the group that read the partition or stream
+  behind   messages that the group has not acknowledged; "unknown" if the group has no
+           position yet
+  oldest   the age of the oldest of these messages, on Redis
 
 TOPIC is the full name, with the prefix. The URL of the broker is one of
 
 ` + busForms,
 		Example: "  " + s.Name + " lag --bus redis://127.0.0.1:6379/0 --group catalog dev-course-enrollments",
-		Args:    arguments(1, maxTopics, "at least one topic"),
+		Args:    arguments(1, maxTopics, "one TOPIC or more"),
 	}, func(ctx context.Context, topics []string) error {
 		source, closeSource, err := openBus(flags.url, flags.group, topics, consume.Start{})
 		if err != nil {
@@ -68,7 +69,7 @@ TOPIC is the full name, with the prefix. The URL of the broker is one of
 	return command
 }
 
-// known returns a number as text.
+// known returns n as text, or "unknown" if n is negative.
 func known(n int64) string {
 	if n < 0 {
 		return "unknown"
@@ -82,9 +83,9 @@ func (s *session) replay() *cobra.Command {
 	var apply bool
 	command := s.withAction(&cobra.Command{
 		Use:   "replay --bus URL --group NAME --to TIME TOPIC... [--apply]",
-		Short: "Let a consumer group read messages again",
-		Long: `Move a consumer group to a time, so that it reads the messages since then again, or skips
-those before.
+		Short: "Move a consumer group to a time, to read messages again",
+		Long: `Move a consumer group to a time. The group reads the messages since that time again, or
+skips the messages before it.
 
 The group must have no members: stop its consumers first. Without --apply, the command
 shows what it would do. Receivers get the events again, so they should use an inbox.
@@ -93,7 +94,7 @@ TOPIC is the full name, with the prefix. The URL of the broker is one of
 
 ` + busForms,
 		Example: "  " + s.Name + " replay --bus redis://127.0.0.1:6379/0 --group catalog --to 1h dev-course-enrollments",
-		Args:    arguments(1, maxTopics, "at least one topic"),
+		Args:    arguments(1, maxTopics, "one TOPIC or more"),
 	}, func(ctx context.Context, topics []string) error {
 		since, err := timeOf(to, time.Now())
 		if err != nil {
@@ -135,7 +136,7 @@ TOPIC is the full name, with the prefix. The URL of the broker is one of
 		return nil
 	})
 	flags.add(command, true)
-	command.Flags().StringVar(&to, "to", "", "the `TIME` of the first message, or a duration ago such as 1h")
+	command.Flags().StringVar(&to, "to", "", "the `TIME` to move to, such as 2026-01-31T08:00:00Z, or a duration ago, such as 1h")
 	command.Flags().BoolVar(&apply, "apply", false, "move the group")
 	_ = command.MarkFlagRequired("to")
 	return command

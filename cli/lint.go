@@ -27,7 +27,7 @@ warning   A service starts, but the configuration may be a mistake. Warnings do
           not change the exit code.
 hint      The next step.
 
-With --to, report also the topics and schemas that the broker rejects, and warn of
+With --to, also report the topics and schemas that the broker rejects, and warn of
 topics that do not exist in Kafka. lint writes nothing to the broker, and ignores a
 broker that it cannot reach. send --help lists the forms of the URL.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",

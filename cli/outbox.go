@@ -15,20 +15,20 @@ import (
 	"github.com/signalcast/signalcast/outbox"
 )
 
-// storeFlags say which outbox to open.
+// storeFlags name the outbox to open.
 type storeFlags struct{ url, table string }
 
 func (f *storeFlags) add(command *cobra.Command) {
-	command.Flags().StringVar(&f.url, "outbox", "", "the `URL` of the database")
-	command.Flags().StringVar(&f.table, "table", "", "the `NAME` of the table of rows; default: signalcast_outbox")
+	command.Flags().StringVar(&f.url, "outbox", "", "the `URL` of the database; postgres://… or sqlite:FILE")
+	command.Flags().StringVar(&f.table, "table", "", "the `NAME` of the table with the rows; default: signalcast_outbox")
 	_ = command.MarkFlagRequired("outbox")
 }
 
 func (s *session) outbox() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "outbox",
-		Short: "Show and change the messages that a database holds",
-		Long: `Show and change the messages that a database holds for the relay.
+		Short: "Show and change the rows of an outbox",
+		Long: `Show and change the rows of an outbox, which hold messages for the relay.
 
 The URL of the database is one of
 
@@ -38,7 +38,7 @@ The URL of the database is one of
 	return command
 }
 
-// withStore sets the action of a command that works on an outbox. check, if not nil, checks the flags first.
+// withStore sets the function f that a command runs with the open outbox. Unless check is nil, it checks the flags first.
 func (s *session) withStore(command *cobra.Command, check func() error, f func(ctx context.Context, st *store) error) *cobra.Command {
 	return s.withTables(command, func(ctx context.Context, flags storeFlags) error {
 		if check != nil {
@@ -58,7 +58,7 @@ func (s *session) withStore(command *cobra.Command, check func() error, f func(c
 	})
 }
 
-// withTables sets the action of a command with the flags of an outbox.
+// withTables sets the function f that a command runs, and adds the flags of an outbox.
 func (s *session) withTables(command *cobra.Command, f func(ctx context.Context, flags storeFlags) error) *cobra.Command {
 	var flags storeFlags
 	command.Args = arguments(0, 0, "no arguments")
@@ -87,12 +87,12 @@ func stateOf(status outbox.Status) outboxState {
 func (s *session) outboxStatus() *cobra.Command {
 	return s.withStore(&cobra.Command{
 		Use:   "status --outbox URL",
-		Short: "Show how many messages wait, and which relay works",
-		Long: `Show how many messages wait, and which relay works.
+		Short: "Count the rows of an outbox, and name the relay with the lease",
+		Long: `Count the rows of an outbox, and name the relay with the lease.
 
   pending  rows that are not published yet
-  failing  pending rows with a failed attempt
-  parked   rows that are not retried until "outbox retry"
+  failing  pending rows whose last attempt failed; the relay retries them
+  parked   rows that the relay does not retry, until "outbox retry"
   oldest   the age of the oldest pending row
   relay    the relay that has the lease
 
@@ -128,7 +128,7 @@ The exit code is 1 if a row is parked or failing.`,
 	})
 }
 
-// duration rounds a duration for a reader.
+// duration returns d as text, rounded for a reader.
 func duration(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -140,7 +140,7 @@ func duration(d time.Duration) string {
 	}
 }
 
-// filterFlags select rows.
+// filterFlags select rows of an outbox.
 type filterFlags struct {
 	filter    outbox.Filter
 	sequences []string
@@ -154,14 +154,14 @@ func (f *filterFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.filter.EventType, "event-type", "", "only rows of this `EVENT_TYPE`")
 }
 
-// addAll adds the flag that changing all rows needs.
-func (f *filterFlags) addAll(command *cobra.Command) {
+// addWithAll adds the flags of a command that changes rows, which also needs --all.
+func (f *filterFlags) addWithAll(command *cobra.Command) {
 	f.add(command)
 	command.Flags().BoolVar(&f.all, "all", false, "all rows")
 }
 
-// read completes the filter.
-func (f *filterFlags) read() error {
+// parse sets the rest of the filter from the flags.
+func (f *filterFlags) parse() error {
 	for _, text := range f.sequences {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
@@ -175,9 +175,9 @@ func (f *filterFlags) read() error {
 	return nil
 }
 
-// readSome is read for a command that changes rows: there must be a selection.
-func (f *filterFlags) readSome() error {
-	err := f.read()
+// parseSelection is parse for a command that changes rows. It returns an error if no flag selects rows.
+func (f *filterFlags) parseSelection() error {
+	err := f.parse()
 	if err == nil && !f.all && len(f.filter.Sequences) == 0 && f.filter.Topic == "" && f.filter.EventType == "" {
 		err = usageError{errors.New("found no selection; want --sequence, --topic, --event-type or --all")}
 	}
@@ -233,7 +233,7 @@ func (s *session) outboxList() *cobra.Command {
 
 Event data and keys are shown only with --data.`,
 		Example: "  " + s.Name + " outbox list --outbox sqlite:app.db --topic prod-enrollments",
-	}, filter.read, func(ctx context.Context, st *store) error {
+	}, filter.parse, func(ctx context.Context, st *store) error {
 		found, err := st.List(ctx, filter.filter)
 		if err != nil {
 			return err
@@ -252,7 +252,7 @@ Event data and keys are shown only with --data.`,
 	})
 	filter.add(command)
 	command.Flags().BoolVar(&filter.filter.Pending, "pending", false, "list pending rows instead of parked ones")
-	command.Flags().IntVar(&filter.filter.Limit, "limit", 100, "the largest `NUMBER` of rows; 0 means all")
+	command.Flags().IntVar(&filter.filter.Limit, "limit", 100, "list at most this `NUMBER` of rows; 0 means all")
 	command.Flags().BoolVar(&data, "data", false, "show event data and keys")
 	return command
 }
@@ -284,14 +284,14 @@ func (s *session) outboxRetry() *cobra.Command {
 		Short: "Let the relay publish parked rows again",
 		Long: `Let the relay publish parked rows again.
 
-The rows get new numbers, behind all others. Events with equal keys may have been
-published meanwhile, so retried rows are not in order with them.`,
+The rows get new numbers, behind all others. Later events with equal keys may be
+published already, so the retried ones can be out of order.`,
 		Example: "  " + s.Name + " outbox retry --outbox sqlite:app.db --topic prod-enrollments",
-	}, filter.readSome, func(ctx context.Context, st *store) error {
+	}, filter.parseSelection, func(ctx context.Context, st *store) error {
 		n, err := st.Retry(ctx, filter.filter)
 		return s.writeCount(n, "retried", err)
 	})
-	filter.addAll(command)
+	filter.addWithAll(command)
 	return command
 }
 
@@ -303,11 +303,11 @@ func (s *session) outboxDrop() *cobra.Command {
 		Long: `Delete parked rows, or with --pending pending ones, for good. Their events are not
 published.`,
 		Example: "  " + s.Name + " outbox drop --outbox sqlite:app.db --sequence 42",
-	}, filter.readSome, func(ctx context.Context, st *store) error {
+	}, filter.parseSelection, func(ctx context.Context, st *store) error {
 		n, err := st.Drop(ctx, filter.filter)
 		return s.writeCount(n, "dropped", err)
 	})
-	filter.addAll(command)
+	filter.addWithAll(command)
 	command.Flags().BoolVar(&filter.filter.Pending, "pending", false, "delete pending rows instead of parked ones")
 	return command
 }
@@ -325,11 +325,12 @@ func (s *session) writeCount(n int, what string, err error) error {
 }
 
 func (s *session) outboxMigrate() *cobra.Command {
-	printed := false
+	printOnly := false
 	command := s.withTables(&cobra.Command{
 		Use:   "migrate [--print] --outbox URL",
 		Short: "Create the tables, or bring them to the present version",
-		Long: `Create the tables, or bring them to the present version. It does nothing if they have it.
+		Long: `Create the tables, or bring them to the present version. The command does nothing if
+they have it already.
 
 With --print, print the SQL instead of running it.`,
 		Example: "  " + s.Name + " outbox migrate --outbox postgres://localhost/app",
@@ -339,7 +340,7 @@ With --print, print the SQL instead of running it.`,
 			return err
 		}
 		defer st.close()
-		if printed {
+		if printOnly {
 			s.printf("%s\n", strings.TrimSpace(strings.Join(st.migrations, "\n")))
 			return nil
 		}
@@ -349,6 +350,6 @@ With --print, print the SQL instead of running it.`,
 		s.printf("the tables have the present version\n")
 		return nil
 	})
-	command.Flags().BoolVar(&printed, "print", false, "print the SQL")
+	command.Flags().BoolVar(&printOnly, "print", false, "print the SQL, and do not run it")
 	return command
 }

@@ -23,12 +23,12 @@ func (s *session) relay() *cobra.Command {
 	timeout := 2 * time.Minute
 	command := s.withAction(&cobra.Command{
 		Use:   "relay --outbox URL --to URL",
-		Short: "Publish the messages that a database holds",
-		Long: `Publish the messages that a database holds, until the command is interrupted.
+		Short: "Publish the rows of an outbox",
+		Long: `Publish the rows of an outbox, until the command is interrupted.
 
-Several relays of one database may run. One works at a time; the others stand by.
-On a terminal, a line shows the rows that wait. State and errors are logged to
-standard error.
+Several relays of one outbox may run. One publishes at a time; the others stand by.
+On a terminal, a line shows the pending rows and the rate. The log goes to standard
+error.
 
 The URL of the database is one of
 
@@ -70,14 +70,14 @@ The URL of the broker is one of
 	})
 	flags.add(command)
 	command.Flags().StringVar(&to, "to", "", "the `URL` of the broker")
-	command.Flags().DurationVar(&timeout, "timeout", timeout, "the `DURATION` that one attempt waits for an acknowledgement")
+	command.Flags().DurationVar(&timeout, "timeout", timeout, "the `DURATION` that an attempt waits for the acknowledgement")
 	command.Flags().BoolVar(&untilEmpty, "until-empty", false, "stop when no row is pending")
 	_ = command.MarkFlagRequired("to")
 	return command
 }
 
-// progress shows the rows that wait, on a terminal. It is the writer of the log too, so that
-// log lines and progress do not mix.
+// progress shows the pending rows and the rate in one line of a terminal. It also writes the log, so that it can
+// remove that line before each line of the log.
 type progress struct {
 	log      io.Writer
 	terminal io.Writer // nil if standard error is a file or a pipe
@@ -92,7 +92,7 @@ func newProgress(s *session, st outbox.Store) *progress {
 	return p
 }
 
-// print replaces the line on the terminal.
+// print replaces the line on the terminal by line.
 func (p *progress) print(line string) {
 	if p.terminal != nil {
 		const clearLine = "\r\x1b[K"
@@ -106,8 +106,8 @@ func (p *progress) Write(line []byte) (int, error) {
 	return p.log.Write(line)
 }
 
-// show shows the progress every second until ctx ends, and calls empty when no row is pending if untilEmpty.
-func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty bool, empty func()) {
+// show shows the progress every second until ctx ends. With untilEmpty, it ends when no row is pending, and calls stop.
+func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty bool, stop func()) {
 	if p.terminal == nil && !untilEmpty {
 		return
 	}
@@ -142,6 +142,6 @@ func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty boo
 	}
 	p.print("")
 	if untilEmpty {
-		empty()
+		stop()
 	}
 }

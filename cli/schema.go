@@ -23,7 +23,7 @@ text is exactly the one in the schema registry.`,
 		Args:              arguments(1, 1, "one EVENT_TYPE"),
 		ValidArgsFunction: s.completeEventType,
 	}, func(ctx context.Context, args []string) error {
-		if err := s.check(args[0]); err != nil {
+		if err := s.checkEventType(args[0]); err != nil {
 			return err
 		}
 		t := signalcast.TopicConfig{Enabled: new(true), Keyless: new(true)}

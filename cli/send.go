@@ -58,10 +58,10 @@ URL is one of
 	return command
 }
 
-// backendGrace is how long a backend may need to report a failure after its timeout.
+// backendGrace is the time that a backend has, after its timeout, to report a failure.
 const backendGrace = 15 * time.Second
 
-// outcome is the receipt or the error of one topic.
+// outcome is the JSON form of what happened to the message of one topic.
 type outcome struct {
 	Topic     string `json:"topic"`
 	Delivered bool   `json:"delivered"`

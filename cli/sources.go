@@ -40,7 +40,7 @@ func (s *session) sources(args []string) ([]configfile.Source, error) {
 	return sources, nil
 }
 
-// hintedError is an error with hints at the next step.
+// hintedError is an error with hints, each of which names a next step.
 type hintedError struct {
 	error
 
@@ -50,7 +50,8 @@ type hintedError struct {
 func (h *hintedError) Unwrap() error { return h.error }
 
 // load reads and merges the CONFIG arguments. It validates the result against r unless r is nil.
-// The error is a usageError, or a *hintedError of a *signalcast.ValidationError beside the valid rest of the configuration.
+// If the configuration is invalid, load returns its valid part, and a *hintedError that wraps a *signalcast.ValidationError. Any
+// other error is a usageError.
 func (s *session) load(r *signalcast.Registry, args []string) (*configfile.Loaded, error) {
 	sources, err := s.sources(args)
 	if err != nil {
@@ -87,8 +88,8 @@ func (s *session) eventTypes() []string {
 	return names
 }
 
-// check rejects an event type that is not in the registry.
-func (s *session) check(eventType string) error {
+// checkEventType returns an error if the registry does not have the event type.
+func (s *session) checkEventType(eventType string) error {
 	if slices.Contains(s.eventTypes(), eventType) {
 		return nil
 	}

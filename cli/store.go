@@ -77,7 +77,7 @@ func openSQLite(file, table string) (*store, error) {
 	return &store{s, migrations, func() { _ = db.Close() }}, nil
 }
 
-// asTableFlag names the flag of an invalid table name.
+// asTableFlag replaces an error about the name of the table by one about --table.
 func asTableFlag(err error) error {
 	if field, ok := errors.AsType[*postgres.ConfigError](err); ok && field.Field == "Table" {
 		return usageError{fmt.Errorf("--table: %s; want %s", field.Found, field.Want)}

@@ -12,11 +12,11 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// warnings returns the probable mistakes of a valid configuration. It does not warn that
-// nothing is enabled if there are problems, which may be the cause.
-func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route, prefix string, problems bool) []signalcast.Problem {
+// warnings returns the probable mistakes of a configuration. hasProblems tells whether lint has found problems. These may be
+// the cause if nothing is enabled, so warnings then does not warn of it.
+func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route, prefix string, hasProblems bool) []signalcast.Problem {
 	warnings := slices.Concat(s.wrongKeyWarnings(config), prefixWarnings(config, prefix), keySchemaWarnings(config, routes), modeWarnings(config))
-	if !problems && !anyEnabled(config.Merged) {
+	if !hasProblems && !anyEnabled(config.Merged) {
 		warnings = append(warnings, signalcast.Problem{Found: "nothing is enabled; no event leaves the process"})
 	}
 	slices.SortStableFunc(warnings, func(a, b signalcast.Problem) int {
@@ -25,7 +25,7 @@ func (s *session) warnings(config *configfile.Loaded, routes []signalcast.Route,
 	return warnings
 }
 
-// warningAt returns a warning with the place that set the value at a path.
+// warningAt returns a warning with the file and the line that set the value at a path.
 func warningAt(config *configfile.Loaded, at signalcast.ConfigPath, text string) signalcast.Problem {
 	p := signalcast.Problem{ConfigPath: at, Found: text}
 	if settings := config.Provenance.Settings(at.EventType, at.Topic, at.Field); len(settings) > 0 {
@@ -35,7 +35,7 @@ func warningAt(config *configfile.Loaded, at signalcast.ConfigPath, text string)
 	return p
 }
 
-// validRoutes returns the routes of the valid topics.
+// validRoutes returns the routes of all valid topics in a configuration that may be invalid.
 func (s *session) validRoutes(ctx context.Context, config signalcast.ProducerConfig) ([]signalcast.Route, error) {
 	valid := signalcast.ProducerConfig{}
 	for eventType, topics := range config {
@@ -67,8 +67,8 @@ func anyEnabled(config signalcast.ProducerConfig) bool {
 	return false
 }
 
-// keySchemaWarnings warns of topics whose event types have different key schemas. On Kafka the
-// schema's ID is part of the key, so that equal keys go to different partitions.
+// keySchemaWarnings warns of topics whose event types have different key schemas. On Kafka, the ID of the
+// schema is part of the key, so equal keys can go to different partitions.
 func keySchemaWarnings(config *configfile.Loaded, routes []signalcast.Route) []signalcast.Problem {
 	bySchema := map[string]map[string][]string{} // topic → schema text → event types
 	for _, r := range routes {
@@ -110,8 +110,8 @@ func immediate(config signalcast.ProducerConfig) signalcast.ProducerConfig {
 	return config
 }
 
-// modeWarnings warns of topics whose event types have different modes: their events do not keep the order in
-// which they were sent.
+// modeWarnings warns of topics whose event types have different modes. Events of different modes do not keep the
+// order in which they were sent.
 func modeWarnings(config *configfile.Loaded) []signalcast.Problem {
 	byMode := map[string]map[string][]string{} // topic → mode → event types
 	for _, eventType := range sorted(config.Merged) {
@@ -167,7 +167,7 @@ func prefixWarnings(config *configfile.Loaded, prefix string) []signalcast.Probl
 	return warnings
 }
 
-// wrongKeyWarnings warns of invalid key paths that the platform declares too.
+// wrongKeyWarnings warns of the invalid key paths in WrongKeys.
 func (s *session) wrongKeyWarnings(config *configfile.Loaded) []signalcast.Problem {
 	var warnings []signalcast.Problem
 	for eventType, topics := range config.Merged {

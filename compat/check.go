@@ -8,15 +8,14 @@ import (
 	"strings"
 )
 
-// Check compares two schemas of one event type, in the form that signals have. It returns every
-// change that the level forbids, in the order of the new schema's fields. A record that occurs
-// several times has findings at each path. Exact returns all changes.
+// Check compares the old and the new Avro schema of one event type. It returns every change that level
+// forbids, in the order of the new schema's fields. Exact forbids every change. A record that occurs
+// several times has findings at each path.
 //
-// On Redis, no schema travels: a schema that passes any other level than Exact can still break
-// consumers there.
+// Messages on Redis carry no schema. Only the level Exact protects consumers there.
 //
-// The error is a [*SchemaError] if a text is not such a schema. The texts must come from a trusted
-// source, since records within records can multiply the paths to compare.
+// Check returns a [*SchemaError] if a text is not the schema of a signal. Both texts must come from a
+// trusted source: records within records can multiply the number of paths to compare.
 func Check(oldText, newText string, level Level) ([]Finding, error) {
 	was, err := parse(oldText)
 	if err != nil {
@@ -31,12 +30,12 @@ func Check(oldText, newText string, level Level) ([]Finding, error) {
 	var c comparison
 	c.compare("", was, is)
 	if len(c.findings) == 0 && !sameJSON(oldText, newText) {
-		c.add(Finding{Code: CodeAttributes, Found: "found other attributes, such as a doc or a default", Want: "the same text"})
+		c.add(Finding{Code: CodeAttributes, Found: "found a change of attributes only, such as doc, default or namespace", Want: "the old attributes"})
 	}
 	return slices.DeleteFunc(c.findings, func(f Finding) bool { return !level.Forbids(f) }), nil
 }
 
-// sameJSON reports whether two texts that are JSON have the same value.
+// sameJSON reports whether a and b are JSON texts with equal values.
 func sameJSON(a, b string) bool {
 	var x, y any
 	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
@@ -51,26 +50,26 @@ func (c *comparison) compare(path string, was, is *schemaType) {
 	found, want := "found "+is.String(), was.String()
 	switch {
 	case is.nullable && !was.nullable:
-		c.add(Finding{Path: path, Code: CodeNullAdded, Found: found, Want: want, OldConsumers: true, Redis: true})
+		c.add(Finding{Path: path, Code: CodeNullAdded, Found: found, Want: want, BreaksOldConsumers: true, BreaksOnRedis: true})
 	case was.nullable && !is.nullable:
-		c.add(Finding{Path: path, Code: CodeNullRemoved, Found: found, Want: want, NewConsumers: true, Redis: true})
+		c.add(Finding{Path: path, Code: CodeNullRemoved, Found: found, Want: want, BreaksNewConsumers: true, BreaksOnRedis: true})
 	}
 	switch {
 	case was.kind != is.kind:
 		c.add(Finding{
 			Path: path, Code: CodeType, Found: found, Want: want,
-			OldConsumers: !promotes(is.kind, was.kind), NewConsumers: !promotes(was.kind, is.kind), Redis: true,
+			BreaksOldConsumers: !promotes(is.kind, was.kind), BreaksNewConsumers: !promotes(was.kind, is.kind), BreaksOnRedis: true,
 		})
 	case is.kind == "array":
 		c.compare(path+"[]", was.elem, is.elem)
 	case is.kind == "map":
 		c.compare(path+"[...]", was.elem, is.elem)
 	case is.kind == "record":
-		c.records(path, was, is)
+		c.compareRecords(path, was, is)
 	}
 }
 
-// promotes reports whether a reader of one type accepts values of another one.
+// promotes reports whether fastavro reads a value of the Avro type writer as the other type reader.
 func promotes(writer, reader string) bool {
 	switch writer {
 	case "long":
@@ -84,26 +83,26 @@ func promotes(writer, reader string) bool {
 	}
 }
 
-func (c *comparison) records(path string, was, is *schemaType) {
+func (c *comparison) compareRecords(path string, was, is *schemaType) {
 	if was.name != is.name {
 		c.add(Finding{
 			Path: path, Code: CodeRecordName, Found: "found " + is.String(), Want: was.String(),
-			OldConsumers: true, NewConsumers: true,
+			BreaksOldConsumers: true, BreaksNewConsumers: true,
 		})
 	}
-	// fastavro raises TypeError if it resolves a record to a nullable one, and exactly one of
-	// the two schemas refers to the record by name.
+	// fastavro raises TypeError if one of the two types is nullable and the other is not, and exactly
+	// one of them refers to the record by name.
 	if was.nullable != is.nullable && was.isReference != is.isReference {
 		c.add(Finding{
-			Path: path, Code: CodeRecordReference, OldConsumers: was.nullable, NewConsumers: is.nullable,
+			Path: path, Code: CodeRecordReference, BreaksOldConsumers: was.nullable, BreaksNewConsumers: is.nullable,
 			Found: fmt.Sprintf("found the definition of record %q in another field", is.name),
-			Want:  "the same field, which the order of the fields decides",
+			Want:  "it in the same field as before: the first field that uses a record defines it",
 		})
 	}
-	c.fields(path, was, is)
+	c.compareFields(path, was, is)
 }
 
-func (c *comparison) fields(path string, was, is *schemaType) {
+func (c *comparison) compareFields(path string, was, is *schemaType) {
 	old := map[string]field{}
 	for _, f := range was.fields {
 		old[f.name] = f
@@ -113,9 +112,9 @@ func (c *comparison) fields(path string, was, is *schemaType) {
 		at := join(path, f.name)
 		before, existed := old[f.name]
 		if !existed {
-			added := Finding{Path: at, Code: CodeFieldAdded, Found: fmt.Sprintf("found a new field, %s", f.dataType), Redis: true}
+			added := Finding{Path: at, Code: CodeFieldAdded, Found: fmt.Sprintf("found a new field of type %s", f.dataType), BreaksOnRedis: true}
 			if !f.hasDefault {
-				added.NewConsumers, added.Want = true, "a nullable field, which has a default"
+				added.BreaksNewConsumers, added.Want = true, "a nullable field, which has a default"
 			}
 			c.add(added)
 			continue
@@ -129,7 +128,7 @@ func (c *comparison) fields(path string, was, is *schemaType) {
 		if _, removed := old[f.name]; removed {
 			c.add(Finding{
 				Path: join(path, f.name), Code: CodeFieldRemoved, Found: "missing", Want: f.dataType.String(),
-				OldConsumers: !f.hasDefault, Redis: true,
+				BreaksOldConsumers: !f.hasDefault, BreaksOnRedis: true,
 			})
 			continue
 		}
@@ -137,7 +136,7 @@ func (c *comparison) fields(path string, was, is *schemaType) {
 	}
 	if !slices.Equal(kept, ordered) {
 		c.add(Finding{
-			Path: path, Code: CodeOrder, Redis: true,
+			Path: path, Code: CodeOrder, BreaksOnRedis: true,
 			Found: "found the fields in the order " + strings.Join(kept, ", "), Want: strings.Join(ordered, ", "),
 		})
 	}

@@ -134,7 +134,7 @@ func TestCheckSaysWhichConsumersBreak(t *testing.T) {
 				findings, err := compat.Check(test.was, test.is, level)
 				require.NoError(t, err)
 				for _, f := range findings {
-					got = append(got, finding{f.Path, f.Code, f.OldConsumers, f.NewConsumers, f.Redis})
+					got = append(got, finding{f.Path, f.Code, f.BreaksOldConsumers, f.BreaksNewConsumers, f.BreaksOnRedis})
 				}
 				require.ElementsMatch(t, want, got, "%s", level)
 			}
@@ -155,12 +155,12 @@ func TestFindingsSayWhatWasFoundAndWhatIsWanted(t *testing.T) {
 		texts = append(texts, f.String())
 	}
 	require.Equal(t, []string{
-		"c: found bytes; want string; breaks consumers on Redis until they have the schema of the producer",
-		"e: found null or long; want long; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer",
-		"g: found a new field, string; want a nullable field, which has a default; breaks new consumers of old events on Kafka, and all on Redis until they have the schema of the producer",
+		"c: found bytes; want string; breaks every consumer on Redis until it has the schema of the producer",
+		"e: found null or long; want long; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer",
+		"g: found a new field of type string; want a nullable field, which has a default; breaks new consumers of old events on Kafka, and every consumer on Redis until it has the schema of the producer",
 		`f: found record "G"; want record "F"; breaks old and new consumers on Kafka`,
-		"d: missing; want null or long; breaks consumers on Redis until they have the schema of the producer",
-		"found the fields in the order b, a, c, e, f; want a, b, c, e, f; breaks consumers on Redis until they have the schema of the producer",
+		"d: missing; want null or long; breaks every consumer on Redis until it has the schema of the producer",
+		"found the fields in the order b, a, c, e, f; want a, b, c, e, f; breaks every consumer on Redis until it has the schema of the producer",
 	}, texts)
 }
 
@@ -171,10 +171,10 @@ func TestTextsThatAreNoSchemasOfSignalsAreErrors(t *testing.T) {
 		`"long"`:                                "old schema: found long; want a record",
 		`7`:                                     "old schema: found a type that is not a name, a list or an object; want an Avro schema",
 		`{"type": "record", "name": "A"}`:       "old schema: found a record without a name or fields; want an Avro schema",
-		event(field("a", `["long", "string"]`)): "old schema: a: found a union of other types; want null and one type",
+		event(field("a", `["long", "string"]`)): "old schema: a: found a union of unsupported types; want null and one type",
 		event(field("a", `["null", ["null", "long"]]`)):              "old schema: a: found a union in a union; want null and one type",
-		event(field("a", `{"type": "array", "items": "int"}`)):       `old schema: a[]: found type "int"; want a type that schemas of signals have`,
-		event(field("a", `{"type": "map", "values": "CloudEvent"}`)): `old schema: a[...]: found type "CloudEvent"; want a type that schemas of signals have`,
+		event(field("a", `{"type": "array", "items": "int"}`)):       `old schema: a[]: found type "int"; want boolean, long, double, string, bytes, or a record that is defined before`,
+		event(field("a", `{"type": "map", "values": "CloudEvent"}`)): `old schema: a[...]: found type "CloudEvent"; want boolean, long, double, string, bytes, or a record that is defined before`,
 		event(field("a", record("A")), field("b", record("A"))):      `old schema: b: found a second definition of "A"; want one`,
 	} {
 		_, err := compat.Check(text, event(), compat.Forward)

@@ -26,7 +26,7 @@ func TestConsumerOfThisModuleDiffersFromFastavro(t *testing.T) {
 	t.Parallel()
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(signalcast.NewSignal[delivery]("org.example.delivery.sent.v1")))
-	own, err := compat.Take(registry)
+	own, err := compat.NewSnapshot(registry)
 	require.NoError(t, err)
 	price, label := field("price", `"double"`), field("label", `"string"`)
 	stops, options := field("stops", `{"type": "array", "items": "string"}`), field("options", `{"type": "map", "values": "string"}`)

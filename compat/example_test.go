@@ -21,5 +21,5 @@ func ExampleCheck() {
 	}
 	// Output:
 	// age field_removed
-	// age: missing; want long; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer
+	// age: missing; want long; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer
 }

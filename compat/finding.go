@@ -10,8 +10,8 @@ type Code string
 
 // The kinds of changes.
 const (
-	CodeFieldAdded       Code = "field_added"        // the new schema has a further field
-	CodeFieldRemoved     Code = "field_removed"      // the new schema lacks a field
+	CodeFieldAdded       Code = "field_added"        // the new schema has a field that the old one lacks
+	CodeFieldRemoved     Code = "field_removed"      // the new schema lacks a field of the old one
 	CodeOrder            Code = "order"              // the fields of a record have another order
 	CodeType             Code = "type"               // a value has another Avro type
 	CodeNullAdded        Code = "null_added"         // a value can be null now
@@ -23,7 +23,7 @@ const (
 )
 
 // Finding is one change of a schema, with the consumers that it breaks. Old consumers have the
-// old schema, new consumers the new one.
+// old schema, and new consumers have the new one.
 type Finding struct {
 	// EventType is the event type of a finding in a [Snapshot]. [Check] leaves it empty.
 	EventType string `json:"event_type,omitempty"`
@@ -34,19 +34,19 @@ type Finding struct {
 	Code Code `json:"code"`
 	// Found is what the new schema has.
 	Found string `json:"found"`
-	// Want is what it can have instead. It may be empty.
+	// Want is what the new schema can have instead. It may be empty.
 	Want string `json:"want,omitempty"`
-	// OldConsumers reports whether old consumers on Kafka cannot read new events.
-	OldConsumers bool `json:"breaks_old_consumers"`
-	// NewConsumers reports whether new consumers on Kafka cannot read old events.
-	NewConsumers bool `json:"breaks_new_consumers"`
-	// Redis reports whether the encoding changes or ends. Old consumers on Redis then reject or
-	// misread new events, and new ones old events.
-	Redis bool `json:"breaks_on_redis"`
+	// BreaksOldConsumers means that old consumers on Kafka cannot read new events.
+	BreaksOldConsumers bool `json:"breaks_old_consumers"`
+	// BreaksNewConsumers means that new consumers on Kafka cannot read old events.
+	BreaksNewConsumers bool `json:"breaks_new_consumers"`
+	// BreaksOnRedis means that the encoding of events changes, or that the event type is removed. On
+	// Redis, old consumers reject or misread new events, and new consumers old events.
+	BreaksOnRedis bool `json:"breaks_on_redis"`
 }
 
 // String returns the finding on one line: `org.example.user.created.v1: user.age: missing; want
-// long; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer`.
+// long; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer`.
 func (f Finding) String() string {
 	parts := make([]string, 0, 3)
 	for _, part := range []string{f.EventType, f.Path} {
@@ -58,37 +58,37 @@ func (f Finding) String() string {
 	if f.Want != "" {
 		text += "; want " + f.Want
 	}
-	return fmt.Sprintf("%s; %s", strings.Join(append(parts, text), ": "), f.breaks())
+	return fmt.Sprintf("%s; %s", strings.Join(append(parts, text), ": "), f.brokenConsumers())
 }
 
-// breaks names the consumers that f breaks.
-func (f Finding) breaks() string {
+// brokenConsumers names the consumers that f breaks.
+func (f Finding) brokenConsumers() string {
 	if f.Code == CodeEventTypeRemoved {
 		return "consumers get no more events"
 	}
 	kafka := ""
 	switch {
-	case f.OldConsumers && f.NewConsumers:
+	case f.BreaksOldConsumers && f.BreaksNewConsumers:
 		kafka = "breaks old and new consumers on Kafka"
-	case f.OldConsumers:
+	case f.BreaksOldConsumers:
 		kafka = "breaks old consumers on Kafka"
-	case f.NewConsumers:
+	case f.BreaksNewConsumers:
 		kafka = "breaks new consumers of old events on Kafka"
 	}
-	const redis = "on Redis until they have the schema of the producer"
+	const redis = "on Redis until it has the schema of the producer"
 	switch {
-	case kafka == "" && f.Redis:
-		return "breaks consumers " + redis
+	case kafka == "" && f.BreaksOnRedis:
+		return "breaks every consumer " + redis
 	case kafka == "":
 		return "breaks no consumer"
-	case f.Redis:
-		return kafka + ", and all " + redis
+	case f.BreaksOnRedis:
+		return kafka + ", and every consumer " + redis
 	default:
 		return kafka
 	}
 }
 
-// Level says which changes are forbidden.
+// Level is a rule that forbids changes of schemas.
 type Level int
 
 // The levels. The zero level is Forward, the rule of the Open edX event bus.
@@ -96,7 +96,7 @@ const (
 	Forward  Level = iota // old consumers on Kafka must read new events
 	Backward              // new consumers on Kafka must read old events
 	Full                  // both
-	Exact                 // no schema may change, as Redis requires
+	Exact                 // a schema must not change, as Redis requires
 )
 
 // Levels returns all levels.
@@ -120,12 +120,12 @@ func (l Level) String() string {
 func (l Level) Forbids(f Finding) bool {
 	switch l {
 	case Backward:
-		return f.NewConsumers
+		return f.BreaksNewConsumers
 	case Full:
-		return f.OldConsumers || f.NewConsumers
+		return f.BreaksOldConsumers || f.BreaksNewConsumers
 	case Exact:
 		return true
 	default:
-		return f.OldConsumers
+		return f.BreaksOldConsumers
 	}
 }

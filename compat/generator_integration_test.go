@@ -30,7 +30,7 @@ type member struct {
 
 type generator struct {
 	*rand.Rand
-	records []*recordNode // in the order of their ends, the outermost one last
+	records []*recordNode // each after the records within it; the outermost one is the last
 	members []*member     // of all records
 }
 

@@ -10,9 +10,9 @@ import (
 type SchemaError struct {
 	// Schema is "old" or "new".
 	Schema string
-	// EventType is the event type of a schema in a [Snapshot], or empty.
+	// EventType is the event type of the schema, or empty if the schema is not part of a [Snapshot].
 	EventType string
-	// Path is the dotted path of wire names to the fault.
+	// Path is the dotted path of wire names to the fault. It is empty for the outermost record.
 	Path string
 	// Found and Want are what the text has and what a signal's schema has there.
 	Found, Want string
@@ -20,7 +20,7 @@ type SchemaError struct {
 	Err error
 }
 
-// Error returns the schema, the path and the fault.
+// Error names the schema, the path and the fault.
 func (e *SchemaError) Error() string {
 	text := e.Schema + " schema"
 	if e.EventType != "" {
@@ -44,7 +44,7 @@ type schemaType struct {
 	kind        string // the Avro name of the type, without null
 	nullable    bool
 	name        string  // of a record, without namespace
-	isReference bool    // the schema defines the record at an earlier place
+	isReference bool    // the schema refers to a record that it defines at an earlier place
 	fields      []field // of a record
 	elem        *schemaType
 }
@@ -82,10 +82,10 @@ func parse(text string) (*schemaType, *SchemaError) {
 
 const (
 	wantSchema = "an Avro schema"
-	wantType   = "a type that schemas of signals have"
+	wantType   = "boolean, long, double, string, bytes, or a record that is defined before"
 )
 
-// parser holds the records that are defined so far, by name without namespace.
+// parser holds the records that the text has defined so far, by name without namespace.
 type parser map[string]*schemaType
 
 func (p parser) parse(document any, path string) (*schemaType, *SchemaError) {
@@ -94,7 +94,7 @@ func (p parser) parse(document any, path string) (*schemaType, *SchemaError) {
 		return p.named(d, path)
 	case []any:
 		if len(d) != 2 || d[0] != "null" {
-			return nil, &SchemaError{Path: path, Found: "a union of other types", Want: "null and one type"}
+			return nil, &SchemaError{Path: path, Found: "a union of unsupported types", Want: "null and one type"}
 		}
 		t, err := p.parse(d[1], path)
 		if err != nil {

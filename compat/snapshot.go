@@ -14,8 +14,8 @@ import (
 // Snapshot maps event types to the texts of their schemas.
 type Snapshot map[string]string
 
-// Take returns the schemas of all signals of r.
-func Take(r *signalcast.Registry) (Snapshot, error) {
+// NewSnapshot returns the schemas of all signals of r.
+func NewSnapshot(r *signalcast.Registry) (Snapshot, error) {
 	s := Snapshot{}
 	for _, definition := range r.Definitions() {
 		encoder, err := signalcast.Avro().Compile(definition)
@@ -27,7 +27,7 @@ func Take(r *signalcast.Registry) (Snapshot, error) {
 	return s, nil
 }
 
-// ParseSnapshot parses the text of a snapshot: a JSON object of schemas by event type.
+// ParseSnapshot parses the text of a snapshot: a JSON object that maps event types to schemas.
 func ParseSnapshot(text []byte) (Snapshot, error) {
 	var schemas map[string]json.RawMessage
 	if err := json.Unmarshal(text, &schemas); err != nil {
@@ -40,8 +40,8 @@ func ParseSnapshot(text []byte) (Snapshot, error) {
 	return s, nil
 }
 
-// Text returns the form that [ParseSnapshot] parses: indented, sorted by event type, with a line
-// break at the end. The error is a [*SchemaError] if a schema is not JSON.
+// Text returns the text that [ParseSnapshot] parses: indented, sorted by event type, with a line
+// feed at the end. It returns a [*SchemaError] if a schema is not JSON.
 func (s Snapshot) Text() ([]byte, error) {
 	schemas := map[string]json.RawMessage{}
 	for eventType, schema := range s {
@@ -58,16 +58,17 @@ func (s Snapshot) Text() ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// Check is the function [Check] for every event type of the old snapshot s, sorted by event type. It
-// reports an event type that the new snapshot lacks at every level.
-func (s Snapshot) Check(now Snapshot, level Level) ([]Finding, error) {
+// Check compares s, which is the old snapshot, with newer. It calls the function [Check] for each event
+// type of s, in sorted order. An event type that newer lacks is a finding at every level. An event
+// type that only newer has is no finding.
+func (s Snapshot) Check(newer Snapshot, level Level) ([]Finding, error) {
 	var findings []Finding
 	for _, eventType := range slices.Sorted(maps.Keys(s)) {
-		schema, exists := now[eventType]
+		schema, exists := newer[eventType]
 		if !exists {
 			findings = append(findings, Finding{
 				EventType: eventType, Code: CodeEventTypeRemoved, Found: "missing", Want: "the event type",
-				OldConsumers: true, NewConsumers: true, Redis: true,
+				BreaksOldConsumers: true, BreaksNewConsumers: true, BreaksOnRedis: true,
 			})
 			continue
 		}

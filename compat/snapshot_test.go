@@ -23,7 +23,7 @@ func take(t *testing.T, signals ...signalcast.Definition) compat.Snapshot {
 	t.Helper()
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(signals...))
-	s, err := compat.Take(registry)
+	s, err := compat.NewSnapshot(registry)
 	require.NoError(t, err)
 	return s
 }
@@ -50,12 +50,12 @@ func TestSnapshotCheckComparesEventTypes(t *testing.T) {
 	for level, want := range map[compat.Level][]string{
 		compat.Forward: {
 			"org.example.order.paid.v1: missing; want the event type; consumers get no more events",
-			"org.example.order.placed.v1: total: missing; want double; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer",
+			"org.example.order.placed.v1: total: missing; want double; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer",
 		},
 		compat.Exact: {
 			"org.example.order.paid.v1: missing; want the event type; consumers get no more events",
-			"org.example.order.placed.v1: note: found a new field, null or string; breaks consumers on Redis until they have the schema of the producer",
-			"org.example.order.placed.v1: total: missing; want double; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer",
+			"org.example.order.placed.v1: note: found a new field of type null or string; breaks every consumer on Redis until it has the schema of the producer",
+			"org.example.order.placed.v1: total: missing; want double; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer",
 		},
 	} {
 		findings, err := was.Check(is, level)

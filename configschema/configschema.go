@@ -13,23 +13,23 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// JSONSchema returns a JSON Schema, draft 7, for the configuration files of a program with the signals of
-// r. The text is indented, and equal for equal registries.
+// JSONSchema returns a JSON Schema, draft 7, for configuration files of the signals in r. The text is
+// indented, and equal for equal registries.
 //
 // A file is one layer of a merge, so no setting is required, and null means that another layer
-// decides. In all other respects, the schema accepts the trees that
-// [signalcast.ParseProducerConfig] and [signalcast.ProducerConfig.Validate] accept. Duplicate keys and
-// text that is not Unicode are not visible in a tree.
+// sets the value. Otherwise, the schema accepts what [signalcast.ParseProducerConfig] and
+// [signalcast.ProducerConfig.Validate] accept. It cannot find duplicate keys and text that is not
+// Unicode, which a parsed file does not show.
 func JSONSchema(r *signalcast.Registry) ([]byte, error) {
-	eventTypes := object{"$schema": object{"type": "string"}}
+	properties := object{"$schema": object{"type": "string"}}
 	for _, d := range r.Definitions() {
-		eventTypes[d.EventType()] = topics(d.Doc(), r.KeyPaths(d.EventType()))
+		properties[d.EventType()] = topics(d.Doc(), r.KeyPaths(d.EventType()))
 	}
 	schema := object{
 		"$schema":              "http://json-schema.org/draft-07/schema#",
-		"title":                "Producer configuration: event type, topic, settings",
+		"title":                "Producer configuration: event type → topic → settings",
 		"type":                 "object",
-		"properties":           eventTypes,
+		"properties":           properties,
 		"additionalProperties": false,
 		"definitions":          definitions(),
 	}
@@ -69,7 +69,7 @@ func topics(doc string, keyPaths []string) object {
 	return topics
 }
 
-// orNull returns the values and null.
+// orNull returns values and null, for an enum.
 func orNull[T any](values []T) []any {
 	all := []any{}
 	for _, v := range values {
@@ -80,7 +80,7 @@ func orNull[T any](values []T) []any {
 
 func reference(name string) object { return object{"$ref": "#/definitions/" + name} }
 
-// definitions returns what the topics of all event types share.
+// definitions returns the schemas that the topics of all event types refer to.
 func definitions() object {
 	return object{
 		"enabled": object{

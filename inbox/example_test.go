@@ -29,7 +29,7 @@ func ExampleFirst() {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = tx.Rollback() }() // without effect after Commit
+		defer func() { _ = tx.Rollback() }() // has no effect after Commit
 		first, err := inbox.First(ctx, tx, "accounts", e.ID)
 		if err != nil || !first {
 			return err

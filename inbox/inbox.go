@@ -1,5 +1,5 @@
-// Package inbox makes repeated handling of an event have no effect. The bus delivers an event at least once, always with
-// the same ID. A receiver records the ID in the transaction of its effect, and does nothing if the ID is recorded already:
+// Package inbox makes an event take effect once, although the bus can deliver it several times. Each delivery of the event
+// has the same ID. A receiver records the ID in the transaction of its effect. It does nothing if the ID is recorded already:
 //
 //	func (s *Service) enrolled(ctx context.Context, e signalcast.Event[Enrollment]) error {
 //		tx, err := s.db.BeginTx(ctx, nil)
@@ -15,9 +15,9 @@
 //		return tx.Commit()
 //	}
 //
-// The inbox is a table of the database of the service: PostgreSQL with pgx or database/sql, or SQLite. [Migrate] creates it.
-// With mode outbox for the events that the receiver sends, an event from the bus has one effect in the database and sends its
-// events once.
+// The inbox is a table in the database of the service: PostgreSQL with pgx or database/sql, or SQLite. [Migrate] creates it.
+// Events that the receiver sends in mode outbox are rows of the same transaction, so a repeated delivery does not send them
+// again.
 package inbox
 
 import (
@@ -30,8 +30,8 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// Tx is an open transaction. *sql.Tx is one, and [Pgx] makes one of a transaction of pgx. This package does not call Commit
-// and Rollback: they keep out databases and connections, where a record would not end with the effect.
+// Tx is an open transaction. *sql.Tx is a Tx, and [Pgx] returns one for a transaction of pgx. This package does not call Commit
+// and Rollback. Tx has them so that *sql.DB and *sql.Conn are not a Tx: their record would stay if the effect is rolled back.
 type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	Commit() error
@@ -39,22 +39,23 @@ type Tx interface {
 }
 
 var (
-	errNoConsumer = errors.New("inbox: consumer: found an empty name; want the name of the receiver")
+	errNoConsumer = errors.New("inbox: consumer: found an empty name; want a name for the receiver")
 	errNoID       = errors.New("inbox: event ID: found the nil UUID; want the ID of the event")
 )
 
-// First records an event in tx, and reports whether it is the first one with its ID for the consumer. consumer
-// names the receiver, so that several receivers may handle one event in the same database. After an error, the caller must
-// roll back.
+// First records in tx that consumer handles the event with the given ID. It reports whether the event had no record for
+// consumer before. consumer names the receiver: several receivers with different names may handle one event in the same database.
+// After an error, the caller must roll back.
 //
-// If another open transaction has recorded the same event, First waits until it ends. Then First reports true if
-// it was rolled back. If it was committed, First reports false, or at the isolation levels repeatable read and
-// serializable returns the serialization failure of PostgreSQL (code 40001). In SQLite, First waits for any other
-// writer, for at most the busy_timeout of the connection. First should be the first statement of the transaction: in SQLite, a
-// transaction that reads first can fail later.
+// If another open transaction has recorded the same event for consumer, First waits until that transaction ends. After its rollback,
+// First reports true. After its commit, First reports false. At the isolation levels repeatable read and serializable of PostgreSQL,
+// First then returns the serialization failure (code 40001) instead.
 //
-// The caller must not wait for a second connection to the database while tx is open. That connection may wait for tx, or belong
-// to another caller that waits too. The database does not recognise such a deadlock; it lasts until a context ends.
+// In SQLite, First waits for any other writer, for at most the busy_timeout of the connection. First should be the first statement
+// of the transaction: SQLite can fail a transaction that reads before it writes.
+//
+// The caller must not wait for a second connection to the database while tx is open. The holder of that connection may itself wait for
+// tx, or for another connection. The database does not detect such a deadlock, which lasts until a context ends.
 func First(ctx context.Context, tx Tx, consumer string, id signalcast.UUID) (bool, error) {
 	const insert = `insert into signalcast_inbox (consumer, event_id, handled_at) values ($1, $2, $3) on conflict (consumer, event_id) do nothing`
 	switch {
@@ -80,5 +81,5 @@ func exec(ctx context.Context, e execer, query string, args ...any) (int64, erro
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected() //nolint:wrapcheck // the caller does
+	return result.RowsAffected() //nolint:wrapcheck // the caller wraps the error
 }

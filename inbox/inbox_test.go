@@ -123,7 +123,7 @@ func TestFirstNeedsConsumerAndID(t *testing.T) {
 	t.Parallel()
 	tx := begin(t, newSQLite(t))
 	_, err := inbox.First(t.Context(), tx, "", signalcast.NewUUID())
-	require.EqualError(t, err, "inbox: consumer: found an empty name; want the name of the receiver")
+	require.EqualError(t, err, "inbox: consumer: found an empty name; want a name for the receiver")
 	_, err = inbox.First(t.Context(), tx, "catalog", signalcast.UUID{})
 	require.EqualError(t, err, "inbox: event ID: found the nil UUID; want the ID of the event")
 }

@@ -32,7 +32,7 @@ type pgxTx struct {
 	commit, rollback func(context.Context) error
 }
 
-// Commit waits for as long as that of database/sql, which has no context.
+// Commit commits the transaction. Like the method of database/sql, it has no context, so it waits without a limit.
 func (t pgxTx) Commit() error { return t.commit(context.Background()) }
 
 func (t pgxTx) Rollback() error { return t.rollback(context.Background()) }
@@ -45,7 +45,7 @@ type pgxPool struct {
 
 func (p pgxPool) PingContext(ctx context.Context) error { return p.ping(ctx) }
 
-// pgxExec returns an execer for a method Exec of pgx.
+// pgxExec returns an execer that calls exec, a method of pgx.
 func pgxExec[T interface{ RowsAffected() int64 }](exec func(ctx context.Context, query string, args ...any) (T, error)) execer {
 	return execFunc(func(ctx context.Context, query string, args ...any) (sql.Result, error) {
 		tag, err := exec(ctx, query, args...)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// DB is a database, for statements that are transactions of their own. *sql.DB is one, and [PgxPool] makes one of a
-// pool of pgx. This package does not call PingContext, which keeps out transactions.
+// DB is a database. Each statement that it executes is a transaction of its own. *sql.DB is a DB, and [PgxPool] returns one for a
+// pool of pgx. This package does not call PingContext. DB has it so that a transaction is not a DB.
 type DB interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	PingContext(ctx context.Context) error
@@ -25,8 +25,8 @@ const (
 	createIndex = `create index if not exists signalcast_inbox_handled_at on signalcast_inbox (handled_at);
 `
 
-	// In PostgreSQL, "if not exists" needs the right to create, and for an index waits for writers, even if it creates
-	// nothing. So the block looks the names up first.
+	// PostgreSQL checks the right to create before it looks at "if not exists", and "create index if not exists" waits for
+	// writers. The block therefore looks the names up first, and executes the statements only if a name is missing.
 	migratePostgreSQL = `do $$ begin
 if to_regclass('signalcast_inbox') is null or to_regclass('signalcast_inbox_handled_at') is null then
 ` + createTable + createIndex + `end if;
@@ -37,13 +37,16 @@ end $$`
 func Schema() string { return createTable + createIndex }
 
 // Migrate creates the table signalcast_inbox, unless it exists. Several processes may call Migrate at the same time; connections to
-// SQLite then need a busy_timeout. In PostgreSQL, the role needs the right to create only if the table does not exist, those to
-// select and insert for [First], and those to select and delete for [Purge].
+// SQLite then need a busy_timeout.
+//
+// In PostgreSQL, Migrate needs the right to create only if the table does not exist. [First] needs the rights to select and insert,
+// and [Purge] those to select and delete.
 func Migrate(ctx context.Context, db DB) error {
 	if _, err := db.ExecContext(ctx, migratePostgreSQL); err == nil {
 		return nil
 	}
-	// The database is SQLite, or another call has just created the table, or the same error comes again.
+	// The block fails in SQLite, and if a concurrent call creates the table. The plain statements then succeed. After any other
+	// failure, they return the cause.
 	for _, statement := range []string{createTable, createIndex} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("inbox: create the table: %w", err)
@@ -60,11 +63,12 @@ const (
 	purgePause = 10 * time.Millisecond
 )
 
-// Purge deletes the records of events that were handled longer ago than age, and returns their number, also beside an
-// error. It executes short statements with pauses, until ctx ends. Several processes may call Purge at the same time.
+// Purge deletes the records of events that were handled longer ago than age. It returns the number of deleted records, also if it
+// returns an error. It executes short statements with pauses between them, and stops if ctx ends. Several processes may call Purge
+// at the same time.
 //
-// An event that comes again after its record was deleted is handled again. So age must be longer than brokers keep a message
-// and its dead letter. 0 means 14 days: Kafka keeps each of the two for 7 days by default. Purge returns an error if age is
+// An event that is delivered after its record was deleted is handled again. So age must be longer than the broker keeps a message
+// and then its dead letter. 0 means 14 days: Kafka keeps each of the two for 7 days by default. Purge returns an error if age is
 // negative.
 func Purge(ctx context.Context, db DB, age time.Duration) (deleted int64, err error) {
 	const statement = `delete from signalcast_inbox where (consumer, event_id) in

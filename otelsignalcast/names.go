@@ -2,23 +2,22 @@ package otelsignalcast
 
 import "go.opentelemetry.io/otel/attribute"
 
-// The names of OpenTelemetry's semantic conventions, version 1.43.0: messaging, CloudEvents and errors. The
-// messaging conventions are not stable yet, so these names can change. docs/telemetry.md lists all
-// names.
+// These names are those of OpenTelemetry's semantic conventions, version 1.43.0, for messaging, CloudEvents and errors. The
+// conventions for messaging are not stable yet, so these names can change. docs/telemetry.md lists all names.
 const (
 	schemaURL = "https://opentelemetry.io/schemas/1.43.0"
 
-	keySystem      = attribute.Key("messaging.system")
-	keyOperation   = attribute.Key("messaging.operation.name")
-	keyType        = attribute.Key("messaging.operation.type")
-	keyDestination = attribute.Key("messaging.destination.name")
-	keyPartition   = attribute.Key("messaging.destination.partition.id")
-	keyGroup       = attribute.Key("messaging.consumer.group.name")
-	keyMessageID   = attribute.Key("messaging.message.id")
-	keyOffset      = attribute.Key("messaging.kafka.offset")
-	keyEventID     = attribute.Key("cloudevents.event_id")
-	keyEventType   = attribute.Key("cloudevents.event_type")
-	keyError       = attribute.Key("error.type")
+	keySystem        = attribute.Key("messaging.system")
+	keyOperationName = attribute.Key("messaging.operation.name")
+	keyOperationType = attribute.Key("messaging.operation.type")
+	keyDestination   = attribute.Key("messaging.destination.name")
+	keyPartition     = attribute.Key("messaging.destination.partition.id")
+	keyGroup         = attribute.Key("messaging.consumer.group.name")
+	keyMessageID     = attribute.Key("messaging.message.id")
+	keyOffset        = attribute.Key("messaging.kafka.offset")
+	keyEventID       = attribute.Key("cloudevents.event_id")
+	keyEventType     = attribute.Key("cloudevents.event_type")
+	keyErrorType     = attribute.Key("error.type")
 
 	operationSend    = "send"
 	operationProcess = "process"
@@ -30,49 +29,49 @@ const (
 	metricProcessDuration = "messaging.process.duration"
 )
 
-// The names that the conventions do not have.
+// These names are not in the conventions.
 const (
 	scope = "github.com/signalcast/signalcast/otelsignalcast"
 
 	keyOutcome = attribute.Key("signalcast.outcome")
 	keyBuffer  = attribute.Key("signalcast.buffer")
 
-	metricPending     = "signalcast.pending.messages"
-	metricRejected    = "signalcast.rejected.messages"
-	metricSuppressed  = "signalcast.suppressed.messages"
-	metricStored      = "signalcast.stored.messages"
-	metricDeadLetter  = "signalcast.dead_letter.messages"
-	metricInvalid     = "signalcast.invalid.events"
-	metricTroubles    = "signalcast.troubles"
-	metricSwitches    = "signalcast.switches"
-	metricBuffer      = "signalcast.buffer.messages"
-	metricBufferLimit = "signalcast.buffer.messages.limit"
-	metricBytes       = "signalcast.buffer.size"
-	metricBytesLimit  = "signalcast.buffer.size.limit"
+	metricPending          = "signalcast.pending.messages"
+	metricRejected         = "signalcast.rejected.messages"
+	metricSuppressed       = "signalcast.suppressed.messages"
+	metricStored           = "signalcast.stored.messages"
+	metricDeadLetter       = "signalcast.dead_letter.messages"
+	metricInvalid          = "signalcast.invalid.events"
+	metricTroubles         = "signalcast.troubles"
+	metricSwitches         = "signalcast.switches"
+	metricBuffer           = "signalcast.buffer.messages"
+	metricBufferLimit      = "signalcast.buffer.messages.limit"
+	metricBufferBytes      = "signalcast.buffer.size"
+	metricBufferBytesLimit = "signalcast.buffer.size.limit"
 
-	metricGeneration = "signalcast.config.generation"
-	metricReloaded   = "signalcast.config.reload.successful"
-	metricReloadTime = "signalcast.config.reload.time"
+	metricGeneration       = "signalcast.config.generation"
+	metricReloadSuccessful = "signalcast.config.reload.successful"
+	metricReloadTime       = "signalcast.config.reload.time"
 
-	metricConsumerPending  = "signalcast.consumer.pending.messages"
-	metricConsumerLost     = "signalcast.consumer.lost.messages"
-	metricConsumerFailed   = "signalcast.consumer.failed.attempts"
-	metricConsumerRetrying = "signalcast.consumer.retrying"
-	metricConsumerTroubles = "signalcast.consumer.troubles"
-	metricConsumerLag      = "signalcast.consumer.lag"
-	metricConsumerAge      = "signalcast.consumer.oldest.age"
+	metricConsumerPending   = "signalcast.consumer.pending.messages"
+	metricConsumerLost      = "signalcast.consumer.lost.messages"
+	metricConsumerFailed    = "signalcast.consumer.failed.attempts"
+	metricConsumerRetrying  = "signalcast.consumer.retrying"
+	metricConsumerTroubles  = "signalcast.consumer.troubles"
+	metricConsumerLag       = "signalcast.consumer.lag"
+	metricConsumerOldestAge = "signalcast.consumer.oldest.age"
 
-	metricRelayLeading  = "signalcast.relay.leading"
-	metricRelayMessages = "signalcast.relay.messages"
-	metricRelayInFlight = "signalcast.relay.in_flight"
-	metricRelayHeld     = "signalcast.relay.held_lanes"
-	metricRelayErrors   = "signalcast.relay.database.errors"
-	metricOutboxPending = "signalcast.outbox.pending"
-	metricOutboxParked  = "signalcast.outbox.parked"
-	metricOutboxAge     = "signalcast.outbox.oldest.age"
+	metricRelayLeading    = "signalcast.relay.leading"
+	metricRelayMessages   = "signalcast.relay.messages"
+	metricRelayInFlight   = "signalcast.relay.in_flight"
+	metricRelayHeld       = "signalcast.relay.held_lanes"
+	metricRelayErrors     = "signalcast.relay.database.errors"
+	metricOutboxPending   = "signalcast.outbox.pending"
+	metricOutboxParked    = "signalcast.outbox.parked"
+	metricOutboxOldestAge = "signalcast.outbox.oldest.age"
 )
 
-// The values of the attributes above.
+// The values of keyOutcome and keyBuffer.
 const (
 	outcomeDelivered    = "delivered"
 	outcomeFailed       = "failed"

@@ -10,10 +10,10 @@ import (
 	"github.com/signalcast/signalcast/outbox"
 )
 
-// outboxTimeout bounds the question to the database at each collection.
+// outboxTimeout bounds the query of the database at each collection.
 const outboxTimeout = 2 * time.Second
 
-// ObserveRelay adds the metrics of a relay. They are read when metrics are collected. The relays of a process are added
+// ObserveRelay adds the metrics of a relay. They are read when metrics are collected. The metrics of several relays are added
 // up.
 func (t *Telemetry) ObserveRelay(r *outbox.Relay) {
 	t.mu.Lock()
@@ -21,19 +21,19 @@ func (t *Telemetry) ObserveRelay(r *outbox.Relay) {
 	t.relays = append(t.relays, r)
 }
 
-// ObserveOutbox adds the metrics of an outbox: status is the method Status of its store. Each collection calls it
-// once, with a context of at most 2 s, so it costs a query of the database. A later call replaces the outbox.
+// ObserveOutbox adds the metrics of an outbox. status is the method Status of its store. Each collection calls status once, with a
+// context that ends after 2 s at most, and so costs a query of the database. A later call of ObserveOutbox replaces the outbox.
 func (t *Telemetry) ObserveOutbox(status func(context.Context) (outbox.Status, error)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.outbox = status
+	t.outboxStatus = status
 }
 
 func (t *Telemetry) collectRelays(o metric.Observer) {
 	if len(t.relays) == 0 {
 		return
 	}
-	i, all, leading := t.instruments, t.with(), int64(0)
+	i, all, leading := t.instruments, t.withSystem(), int64(0)
 	var sum outbox.Stats
 	for _, r := range t.relays {
 		s := r.Stats()
@@ -48,9 +48,9 @@ func (t *Telemetry) collectRelays(o metric.Observer) {
 		sum.DatabaseErrors += s.DatabaseErrors
 	}
 	o.ObserveInt64(i.relayLeading, leading, all...)
-	o.ObserveInt64(i.relayMessages, sum.Delivered, t.with(keyOutcome.String(outcomeDelivered))...)
-	o.ObserveInt64(i.relayMessages, sum.Failed, t.with(keyOutcome.String(outcomeFailed))...)
-	o.ObserveInt64(i.relayMessages, sum.Parked, t.with(keyOutcome.String(outcomeParked))...)
+	o.ObserveInt64(i.relayMessages, sum.Delivered, t.withSystem(keyOutcome.String(outcomeDelivered))...)
+	o.ObserveInt64(i.relayMessages, sum.Failed, t.withSystem(keyOutcome.String(outcomeFailed))...)
+	o.ObserveInt64(i.relayMessages, sum.Parked, t.withSystem(keyOutcome.String(outcomeParked))...)
 	o.ObserveInt64(i.relayErrors, sum.DatabaseErrors, all...)
 	o.ObserveInt64(i.relayInFlight, sum.InFlight, all...)
 	o.ObserveInt64(i.relayHeld, sum.HeldLanes, all...)
@@ -59,16 +59,16 @@ func (t *Telemetry) collectRelays(o metric.Observer) {
 func (t *Telemetry) collectOutbox(ctx context.Context, o metric.Observer) error {
 	ctx, cancel := context.WithTimeout(ctx, outboxTimeout)
 	defer cancel()
-	s, err := t.outbox(ctx)
+	s, err := t.outboxStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("status of the outbox: %w", err)
 	}
-	i, all, age := t.instruments, t.with(), 0.0
+	i, all, age := t.instruments, t.withSystem(), 0.0
 	if !s.Oldest.IsZero() {
 		age = max(s.Now.Sub(s.Oldest).Seconds(), 0)
 	}
 	o.ObserveInt64(i.outboxPending, s.Pending, all...)
 	o.ObserveInt64(i.outboxParked, s.Parked, all...)
-	o.ObserveFloat64(i.outboxAge, age, all...)
+	o.ObserveFloat64(i.outboxOldestAge, age, all...)
 	return nil
 }

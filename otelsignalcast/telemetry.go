@@ -28,7 +28,7 @@ type Config struct {
 	// RootSpans starts a trace for a message that belongs to none. By default, such a message has no span.
 	RootSpans bool
 	// Propagate adds the trace of its span to each message, so that consumers can continue it. By default, messages
-	// are sent as they are. The trace of messages that go through an outbox, and of dead letters, needs
+	// are sent as they are. For messages that go through an outbox, and for dead letters, also give the dispatcher
 	// [Telemetry.TraceContext].
 	Propagate bool
 }
@@ -44,19 +44,19 @@ type Telemetry struct {
 	instruments  *instruments
 	registration metric.Registration
 
-	sendings        sync.Pool // of *sending
-	sent, processed sync.Map  // *operation by topic
+	sendings                          sync.Pool // of *sending
+	sendOperations, processOperations sync.Map  // topic → *operation
 
-	mu          sync.Mutex
-	dispatchers []*signalcast.Dispatcher
-	consumers   []*consume.Consumer
-	relays      []*outbox.Relay
-	outbox      func(context.Context) (outbox.Status, error) // nil without ObserveOutbox
-	watchers    []*configfile.Watcher
-	routes      map[routeKey]*routeOptions
+	mu           sync.Mutex
+	dispatchers  []*signalcast.Dispatcher
+	consumers    []*consume.Consumer
+	relays       []*outbox.Relay
+	outboxStatus func(context.Context) (outbox.Status, error) // nil without ObserveOutbox
+	watchers     []*configfile.Watcher
+	routes       map[routeKey]*routeOptions
 }
 
-// New returns a Telemetry. The error is ErrNoSystem, or one of the MeterProvider.
+// New returns a Telemetry. It returns an error that wraps ErrNoSystem, or an error of the MeterProvider.
 func New(c Config) (*Telemetry, error) {
 	if c.System == "" {
 		return nil, fmt.Errorf("new telemetry: %w", ErrNoSystem)
@@ -84,8 +84,8 @@ func New(c Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// Close stops the collection of all observed metrics: those of dispatchers, consumers, watchers, relays and the outbox. Wrapped
-// backends and Handle continue to record spans and durations.
+// Close removes the metrics of all observed dispatchers, consumers, watchers, relays and the outbox. Wrapped backends and Handle
+// continue to record spans and durations.
 func (t *Telemetry) Close() error {
 	if err := t.registration.Unregister(); err != nil {
 		return fmt.Errorf("close telemetry: %w", err)
@@ -93,25 +93,25 @@ func (t *Telemetry) Close() error {
 	return nil
 }
 
-// operation is what the spans and the metrics of one topic have in common.
+// operation has the parts of spans and durations that are the same for every message of a topic.
 type operation struct {
-	span     string
-	start    []trace.SpanStartOption
-	measured []metric.RecordOption // without an error
-	failed   []attribute.KeyValue
+	spanName    string
+	spanOptions []trace.SpanStartOption
+	succeeded   []metric.RecordOption // with all attributes of a success
+	attributes  []attribute.KeyValue  // of a failure, which also has error.type
 }
 
-// operation returns the operation on a topic. known are those of the same name.
+// operation returns the operation on a topic. known has the operations with the given name, by topic.
 func (t *Telemetry) operation(known *sync.Map, name string, kind trace.SpanKind, topic string) *operation {
 	if o, ok := known.Load(topic); ok {
 		return o.(*operation) //nolint:forcetypeassert // nothing else is stored
 	}
-	attributes := []attribute.KeyValue{keySystem.String(t.config.System), keyOperation.String(name), keyDestination.String(topic)}
+	attributes := []attribute.KeyValue{keySystem.String(t.config.System), keyOperationName.String(name), keyDestination.String(topic)}
 	o, _ := known.LoadOrStore(topic, &operation{
-		span:     name + " " + topic,
-		start:    []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(append(attributes, keyType.String(name))...)},
-		measured: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attributes...))},
-		failed:   attributes,
+		spanName:    name + " " + topic,
+		spanOptions: []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(append(attributes, keyOperationType.String(name))...)},
+		succeeded:   []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attributes...))},
+		attributes:  attributes,
 	})
 	return o.(*operation) //nolint:forcetypeassert // nothing else is stored
 }
@@ -119,13 +119,13 @@ func (t *Telemetry) operation(known *sync.Map, name string, kind trace.SpanKind,
 // record records the duration of an operation. errorType is empty after success.
 func (o *operation) record(ctx context.Context, h metric.Float64Histogram, seconds float64, errorType string) {
 	if errorType == "" {
-		h.Record(ctx, seconds, o.measured...)
+		h.Record(ctx, seconds, o.succeeded...)
 		return
 	}
-	h.Record(ctx, seconds, metric.WithAttributes(append(o.failed, keyError.String(errorType))...))
+	h.Record(ctx, seconds, metric.WithAttributes(append(o.attributes, keyErrorType.String(errorType))...))
 }
 
-// errorType returns the attribute error.type, which has few values. It is empty without an error.
+// errorType returns the value of the attribute error.type, which is one of a few. It returns "" if err is nil.
 func errorType(err error) string {
 	if err == nil {
 		return ""

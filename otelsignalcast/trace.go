@@ -12,8 +12,8 @@ import (
 	"github.com/signalcast/signalcast"
 )
 
-// TraceContext returns the trace of ctx, or nil without one. Given to [signalcast.WithTraceContext], it adds the
-// trace of the sender to every message, also to those in an outbox and to dead letters.
+// TraceContext returns the trace of ctx, or nil if ctx has no span. It is a value for [signalcast.WithTraceContext], which adds
+// the trace of the sender to every message, also to those in an outbox and to dead letters.
 func (t *Telemetry) TraceContext(ctx context.Context) *signalcast.TraceContext {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return nil
@@ -49,23 +49,23 @@ func (c *carrier) Set(key, value string) {
 
 func (*carrier) Keys() []string { return []string{traceParent, traceState} }
 
-// endSpan ends the span of an event. The text of an error can contain event data, so the span gets its type only.
-func endSpan(span trace.Span, event *signalcast.Metadata, at signalcast.Receipt, errorType string) {
+// endSpan ends the span of an event. The text of an error can contain event data, so the span has only the type of the error.
+func endSpan(span trace.Span, event *signalcast.Metadata, receipt signalcast.Receipt, errorType string) {
 	defer span.End()
 	if !span.IsRecording() {
 		return
 	}
-	const most = 5
-	attributes := append(make([]attribute.KeyValue, 0, most), keyEventID.String(event.ID.String()), keyEventType.String(event.EventType))
+	const maxAttributes = 5
+	attributes := append(make([]attribute.KeyValue, 0, maxAttributes), keyEventID.String(event.ID.String()), keyEventType.String(event.EventType))
 	switch {
-	case at.HasOffset:
-		attributes = append(attributes, keyPartition.String(strconv.Itoa(int(at.Partition))), keyOffset.Int64(at.Offset))
-	case at.ID != "":
-		attributes = append(attributes, keyMessageID.String(at.ID))
+	case receipt.HasOffset:
+		attributes = append(attributes, keyPartition.String(strconv.Itoa(int(receipt.Partition))), keyOffset.Int64(receipt.Offset))
+	case receipt.ID != "":
+		attributes = append(attributes, keyMessageID.String(receipt.ID))
 	}
 	if errorType != "" {
 		span.SetStatus(codes.Error, "")
-		attributes = append(attributes, keyError.String(errorType))
+		attributes = append(attributes, keyErrorType.String(errorType))
 	}
 	span.SetAttributes(attributes...)
 }

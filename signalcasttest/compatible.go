@@ -31,7 +31,7 @@ func RequireCompatible(t testing.TB, registry *signalcast.Registry, file string)
 			t.Fatalf("%s: %v", file, err)
 		}
 	}
-	now, err := compat.Take(registry)
+	now, err := compat.NewSnapshot(registry)
 	check(err)
 	text, err := now.Text()
 	check(err)

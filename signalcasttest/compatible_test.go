@@ -47,12 +47,12 @@ func TestRequireCompatibleComparesTheRegistryWithItsFile(t *testing.T) {
 	require.Empty(t, update(registryOf[ticket](t)))
 	require.Empty(t, failure(registryOf[ticket](t)))
 
-	const added = "\n\torg.example.ticket.sold.v1: note: found a new field, null or string; breaks consumers on Redis until they have the schema of the producer"
+	const added = "\n\torg.example.ticket.sold.v1: note: found a new field of type null or string; breaks every consumer on Redis until it has the schema of the producer"
 	require.Equal(t, file+": out of date, though no change breaks old consumers on Kafka"+added+"\nrun the test with SIGNALCAST_UPDATE_SCHEMAS=1 to update it",
 		failure(registryOf[ticketWithNote](t)))
 	require.Contains(t, failure(registryOf[ticketWithNote](t)), "out of date", "a failure does not write the file")
 
-	const removed = "\n\torg.example.ticket.sold.v1: number: missing; want string; breaks old consumers on Kafka, and all on Redis until they have the schema of the producer"
+	const removed = "\n\torg.example.ticket.sold.v1: number: missing; want string; breaks old consumers on Kafka, and every consumer on Redis until it has the schema of the producer"
 	require.Equal(t, file+": changes break consumers:"+removed+added+"\nuse a new event type, or run the test with SIGNALCAST_UPDATE_SCHEMAS=1 to accept the changes",
 		failure(registryOf[ticketWithoutNumber](t)))
 	require.Equal(t, file+": updated, though changes break consumers:"+removed, update(registryOf[ticketWithoutNumber](t)))

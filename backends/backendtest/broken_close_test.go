@@ -171,7 +171,7 @@ func brokenCloses() map[string]func(*subject, *testing.T) {
 				if wait {
 					select {
 					case <-lost:
-					case <-time.After(50 * time.Millisecond):
+					case <-time.After(500 * time.Millisecond):
 					}
 				}
 				err := closeGood(ctx)

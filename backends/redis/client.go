@@ -27,7 +27,7 @@ func Client(c Config) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := c.options(rawconn.New())
+	options := optionsOf(c, rawconn.New())
 	options.IsClusterMode = cluster
 	options.PoolSize, options.ReadBufferSize = 0, 64<<10 // 0 is the default of the client
 	return redis.NewUniversalClient(options), nil
@@ -35,19 +35,31 @@ func Client(c Config) (redis.UniversalClient, error) {
 
 // newClient returns a client for one server: the one of c, the master that Sentinels name, or
 // the node of a cluster at addr. Its connections are in conns. It connects at the first use.
-func newClient(c Config, addr string, conns *rawconn.Set) *redis.Client {
-	options := c.options(conns)
+func newClient(c Config, addr string, conns *rawconn.Set) client {
+	options := optionsOf(c, conns)
 	if c.MasterName != "" {
-		return redis.NewFailoverClient(options.Failover())
+		return server{redis.NewFailoverClient(options.Failover())}
 	}
 	if addr != "" {
 		options.Addrs = []string{addr}
 	}
-	return redis.NewClient(options.Simple())
+	return server{redis.NewClient(options.Simple())}
 }
 
-// options returns the options of every client. Its connections are in conns.
-func (c Config) options(conns *rawconn.Set) *redis.UniversalOptions {
+// client is a client for one server, a [server]. See [conn].
+type client interface {
+	ClusterSlots(ctx context.Context) *redis.ClusterSlotsCmd
+	Close() error
+	// connect returns a session of its own, which connects at the first use.
+	connect() conn
+}
+
+type server struct{ *redis.Client }
+
+func (s server) connect() conn { return s.EphemeralConn() }
+
+// optionsOf returns the options of every client. Its connections are in conns. It is not a method of Config, see [conn].
+func optionsOf(c Config, conns *rawconn.Set) *redis.UniversalOptions {
 	return &redis.UniversalOptions{
 		Addrs:                      c.Addrs,
 		MasterName:                 c.MasterName,

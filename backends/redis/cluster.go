@@ -16,8 +16,8 @@ import (
 // cluster knows which node of a Redis Cluster serves each stream. It asks for a new view whenever
 // a node fails, is silent for stallTime, or redirects. See docs/decisions/0010.
 type cluster struct {
-	newClient func(addr string) *redis.Client
-	newNode   func(addr string, client *redis.Client) *node
+	newClient func(addr string) client
+	newNode   func(addr string, client client) *node
 	timeout   time.Duration // of each wait for a reply
 
 	current atomic.Pointer[view]
@@ -33,7 +33,7 @@ type cluster struct {
 
 // member is a server that is asked for the view.
 type member struct {
-	client *redis.Client
+	client client
 	seed   bool
 	asking bool  // a reply is outstanding
 	node   *node // nil unless the member is a master of the view
@@ -50,7 +50,7 @@ const slots = 16384
 // viewPause is the shortest time between two questions.
 const viewPause = 100 * time.Millisecond
 
-func newCluster(seeds []string, newClient func(addr string) *redis.Client, newNode func(addr string, client *redis.Client) *node,
+func newCluster(seeds []string, newClient func(addr string) client, newNode func(addr string, client client) *node,
 	timeout time.Duration,
 ) *cluster {
 	c := &cluster{
@@ -233,7 +233,7 @@ var (
 )
 
 // slotsOf asks one member. Addresses that are relative to the member become absolute.
-func slotsOf(ctx context.Context, addr string, client *redis.Client) ([]redis.ClusterSlot, error) {
+func slotsOf(ctx context.Context, addr string, client client) ([]redis.ClusterSlot, error) {
 	var ranges []redis.ClusterSlot
 	err := guarded(func() (err error) {
 		ranges, err = client.ClusterSlots(ctx).Result() //nolint:staticcheck // CLUSTER SHARDS needs Redis 7

@@ -198,7 +198,7 @@ func TestClusterThatCannotBeReachedIsTheCause(t *testing.T) {
 	listener := listen(t)
 	addr := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	b := newBackend(t, redis.Config{Addrs: []string{addr}, DeliveryTimeout: 100 * time.Millisecond})
+	b := newBackend(t, redis.Config{Addrs: []string{addr}, DeliveryTimeout: time.Second})
 	f := newFates()
 	f.publish(t, b, "s", 1, 1)
 	flush(t, b)

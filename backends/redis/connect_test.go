@@ -44,7 +44,7 @@ func TestErrorOfCredentialsIsTheCause(t *testing.T) {
 	t.Parallel()
 	errToken := errors.New("the token service is unavailable")
 	b := newBackend(t, redis.Config{
-		URL: "redis://" + miniredis.RunT(t).Addr(), DeliveryTimeout: 100 * time.Millisecond,
+		URL: "redis://" + miniredis.RunT(t).Addr(), DeliveryTimeout: time.Second,
 		Credentials: func(context.Context) (string, string, error) { return "", "", errToken },
 	})
 	f := newFates()

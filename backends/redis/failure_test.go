@@ -243,7 +243,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 		listener := listen(t)
 		require.NoError(t, listener.Close())
 		b := newBackend(t, redis.Config{
-			URL: "redis://" + listener.Addr().String(), DeliveryTimeout: 50 * time.Millisecond,
+			URL: "redis://" + listener.Addr().String(), DeliveryTimeout: time.Second,
 		})
 		f := newFates()
 		f.publish(t, b, "s", 1, 10)
@@ -257,7 +257,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 	t.Run("a message whose answer was lost may have been written", func(t *testing.T) {
 		t.Parallel()
 		server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{cutAfter: true})})
-		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: 50 * time.Millisecond})
+		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: time.Second})
 		f := newFates()
 		f.publish(t, b, "s", 1, 1)
 		flush(t, b)
@@ -269,7 +269,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 	t.Run("a message that the server rejected to the end was not written", func(t *testing.T) {
 		t.Parallel()
 		server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{reply: "-OOM command not allowed\r\n"})})
-		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: 50 * time.Millisecond})
+		b := newBackend(t, redis.Config{URL: server.url(), DeliveryTimeout: time.Second})
 		f := newFates()
 		f.publish(t, b, "s", 1, 10)
 		flush(t, b)
@@ -284,7 +284,7 @@ func TestStreamsThatWaitForAConnectionFailInTime(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{misbehave: during("XADD", 1, 1e9, fault{hang: true})})
 	b := newBackend(t, redis.Config{
-		URL: server.url(), Pipelines: 1, DeliveryTimeout: 100 * time.Millisecond, ReadTimeout: time.Hour,
+		URL: server.url(), Pipelines: 1, DeliveryTimeout: time.Second, ReadTimeout: time.Hour,
 	})
 	stuck, waiting := newFates(), newFates()
 	stuck.publish(t, b, "stuck", 1, 1)

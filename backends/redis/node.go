@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/signalcast/signalcast/backends/backendkit"
 	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
@@ -18,7 +16,7 @@ import (
 // the pace of connecting belong to the node, so that a node that hangs does not slow down others.
 type node struct {
 	addr    string
-	client  *redis.Client
+	client  client
 	conns   *rawconn.Set
 	timeout time.Duration // of each wait for the server
 	// durability is that of each batch.
@@ -37,7 +35,7 @@ type node struct {
 	cause    error     // of the last failure
 }
 
-func newNode(c Config, addr string, client *redis.Client, conns *rawconn.Set, stalled func()) *node {
+func newNode(c Config, addr string, client client, conns *rawconn.Set, stalled func()) *node {
 	return &node{
 		addr: addr, client: client, conns: conns, timeout: c.ReadTimeout, stalled: stalled,
 		durability: durability{c.Replicas, c.Synced},

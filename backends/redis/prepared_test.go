@@ -126,7 +126,7 @@ func TestMessageThatEndsTheConnectionFailsAlone(t *testing.T) {
 		}
 		return fault{cutBefore: command[0] == "XADD" && command[len(command)-1] == "14"}
 	}})
-	b := newBackend(t, redis.Config{URL: server.url(), BatchMessages: 16, DeliveryTimeout: 2 * time.Second})
+	b := newBackend(t, redis.Config{URL: server.url(), BatchMessages: 16, DeliveryTimeout: 4 * time.Second})
 	others, alone := newFates(), newFates()
 	others.publish(t, b, "s", 1, 13)
 	alone.publish(t, b, "s", 14, 14)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/signalcast/signalcast/backends/redis/internal/rawconn"
 )
 
@@ -24,8 +22,8 @@ func newServers(c Config) servers {
 		return s
 	}
 	s.cluster = newCluster(c.Addrs,
-		func(addr string) *redis.Client { return newClient(c, addr, s.conns) },
-		func(addr string, client *redis.Client) *node {
+		func(addr string) client { return newClient(c, addr, s.conns) },
+		func(addr string, client client) *node {
 			return newNode(c, addr, client, s.conns, func() { s.cluster.ask() })
 		}, c.ReadTimeout)
 	return s

@@ -14,7 +14,7 @@ import (
 // session is one connection to one server. One goroutine at a time uses it.
 type session struct {
 	node *node
-	conn *redis.Conn
+	conn conn
 	// wire is the same connection, for writing entries. A user of conn or wire must
 	// read all replies.
 	wire resp.Conn
@@ -37,6 +37,16 @@ type session struct {
 	outcomes    []outcome // the memory of receive
 }
 
+// conn is a [redis.Conn]. The types of go-redis are behind interfaces because of their size: each package that uses a type
+// which leads to a client would compile its 700 methods again.
+type conn interface {
+	Do(ctx context.Context, args ...any) *redis.Cmd
+	Type(ctx context.Context, key string) *redis.StatusCmd
+	XInfoGroups(ctx context.Context, key string) *redis.XInfoGroupsCmd
+	XLen(ctx context.Context, stream string) *redis.IntCmd
+	Close() error
+}
+
 const (
 	// trusted is how long after its last reply a connection is used without a check. A batch
 	// that is lost on a dead connection has an unknown outcome.
@@ -47,7 +57,7 @@ const (
 )
 
 func newSession(n *node) *session {
-	s := &session{node: n, conn: n.client.EphemeralConn()}
+	s := &session{node: n, conn: n.client.connect()}
 	if n.stalled != nil {
 		s.stall = time.AfterFunc(stallTime, func() {
 			n.stalled()

@@ -33,7 +33,7 @@ func TestMessageIsRetriedWhenItsMasterBecomesAReplica(t *testing.T) {
 		t.Run("always "+reply, func(t *testing.T) {
 			t.Parallel()
 			server := startFake(t, &fake{misbehave: replying("WAIT", reply)})
-			b := newBackend(t, redis.Config{URL: server.url(), Replicas: 1, DeliveryTimeout: 50 * time.Millisecond})
+			b := newBackend(t, redis.Config{URL: server.url(), Replicas: 1, DeliveryTimeout: time.Second})
 			f := newFates()
 			f.publish(t, b, "s", 1, 1)
 			flush(t, b)
@@ -46,7 +46,7 @@ func TestMessageIsRetriedWhenItsMasterBecomesAReplica(t *testing.T) {
 
 func TestMessagesThatWaitForReplicasTimeOutOneByOne(t *testing.T) {
 	t.Parallel()
-	const timeout = 300 * time.Millisecond
+	const timeout = 2 * time.Second
 	f, published := newFates(), make(chan struct{})
 	first := during("COMMAND", 1, 1, fault{cutBefore: true}) // so that both messages are in one batch
 	server := startFake(t, &fake{misbehave: func(command []string) fault {

@@ -46,7 +46,7 @@ func TestMessageIsDeliveredWhenEnoughReplicasHaveIt(t *testing.T) {
 func TestMessageOnTooFewReplicasFailsWithUnknownFate(t *testing.T) {
 	t.Parallel()
 	server := startFake(t, &fake{misbehave: replying("WAIT", ":1")})
-	b := newBackend(t, redis.Config{URL: server.url(), Replicas: 2, DeliveryTimeout: 50 * time.Millisecond})
+	b := newBackend(t, redis.Config{URL: server.url(), Replicas: 2, DeliveryTimeout: time.Second})
 	f := newFates()
 	f.publish(t, b, "s", 1, 1)
 	flush(t, b)

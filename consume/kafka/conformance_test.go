@@ -16,9 +16,18 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	b := newBusWith(t)
+	for _, c := range consumetest.Cases(target(nil)) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			c.Run(t, target(newBusWith(t)))
+		})
+	}
+}
+
+// target connects the conformance suite to a cluster that only one case uses.
+func target(b *bus) consumetest.Target {
 	var clients sync.Map // names, by source
-	consumetest.Run(t, consumetest.Target{
+	return consumetest.Target{
 		New: func(t testing.TB, m consumetest.Member) consume.Source {
 			t.Helper()
 			b.create(t, m.Topics...)
@@ -45,5 +54,5 @@ func TestConformance(t *testing.T) {
 			b.Stop()
 			return b.Start
 		},
-	})
+	}
 }

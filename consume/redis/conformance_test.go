@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
@@ -15,7 +16,16 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	b, server := newBus(t)
+	for _, c := range consumetest.Cases(fakeTarget(nil, nil)) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			c.Run(t, fakeTarget(newBus(t)))
+		})
+	}
+}
+
+// fakeTarget connects the conformance suite to a server that only one case uses.
+func fakeTarget(b *bus, server *miniredis.Miniredis) consumetest.Target {
 	target := b.target()
 	target.Interrupt = func(testing.TB) (restore func()) {
 		server.SetError("LOADING the server is not ready")
@@ -26,7 +36,7 @@ func TestConformance(t *testing.T) {
 		closeSource(t, s)
 		server.FastForward(lease) // the fake server has no clock
 	}
-	consumetest.Run(t, target)
+	return target
 }
 
 // lease is the lease of the members of the conformance suite.

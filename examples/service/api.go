@@ -49,7 +49,7 @@ func (a *api) create(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	a.answer(w, r, a.enrollments.create(r.Context(), e), http.StatusCreated)
+	a.respond(w, r, a.enrollments.create(r.Context(), e), http.StatusCreated)
 }
 
 func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
@@ -58,21 +58,21 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "malformed user; want a number", http.StatusBadRequest)
 		return
 	}
-	a.answer(w, r, a.enrollments.cancel(r.Context(), keys.CourseKey(r.PathValue("course")), user), http.StatusNoContent)
+	a.respond(w, r, a.enrollments.cancel(r.Context(), keys.CourseKey(r.PathValue("course")), user), http.StatusNoContent)
 }
 
 func (a *api) course(w http.ResponseWriter, r *http.Request) {
 	n, err := a.totals.enrolled(r.Context(), keys.CourseKey(r.PathValue("course")))
 	if err != nil {
-		a.answer(w, r, err, 0)
+		a.respond(w, r, err, 0)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]int64{"enrolled": n})
 }
 
-// answer writes the status for the outcome of a request.
-func (a *api) answer(w http.ResponseWriter, r *http.Request, err error, success int) {
+// respond writes the status for the result of a request. success is the status if err is nil.
+func (a *api) respond(w http.ResponseWriter, r *http.Request, err error, success int) {
 	switch {
 	case err == nil:
 		w.WriteHeader(success)

@@ -15,7 +15,7 @@ import (
 
 // bus is the event bus: Redis, Kafka, or memory, which ends with the process.
 type bus struct {
-	system      string // its name in telemetry
+	system      string // the attribute messaging.system: memory, redis or kafka
 	backend     signalcast.Backend
 	source      consume.Source
 	closeSource func() error

@@ -74,7 +74,7 @@ func openPostgres(ctx context.Context, s settings) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = receivers + 8 // the relay must renew its lease while all receivers wait
+	config.MaxConns = receivers + 8 // the relay can renew its lease while all receivers wait for a lock
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -95,14 +95,14 @@ func openPostgres(ctx context.Context, s settings) (*database, error) {
 	}}, nil
 }
 
-// joinTx is inTx for PostgreSQL through database/sql: the store joins a transaction that the service begins and ends.
+// joinTx implements database.inTx for PostgreSQL through database/sql. It begins and ends the transaction, and the store joins it.
 func joinTx(ctx context.Context, db *sql.DB, store *postgres.Store, f func(context.Context, *sql.Tx) error) (err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	ctx, unit := store.JoinSQL(ctx, tx)
-	err = signalcast.ErrRolledBack // for End, if f panics
+	err = signalcast.ErrRolledBack // what End gets if f panics
 	defer func() {
 		_ = tx.Rollback() // has no effect after a commit
 		err = errors.Join(err, unit.End(err))

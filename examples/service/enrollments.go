@@ -16,14 +16,14 @@ var (
 	errNotEnrolled = errors.New("the user is not enrolled in the course")
 )
 
-// enrollment is a row, and the body of a request.
+// enrollment is a row of the table, and the body of a request.
 type enrollment struct {
 	Course   keys.CourseKey `json:"course"`
 	UserID   int64          `json:"user_id"`
 	Username string         `json:"username"`
 }
 
-// enrollments changes enrolments. An event about a change is sent in the transaction of the change.
+// enrollments creates and cancels enrolments. It sends the event about a change in the transaction of the change.
 type enrollments struct {
 	db       *database
 	registry *signalcast.Registry
@@ -62,7 +62,7 @@ func (s *enrollments) cancel(ctx context.Context, course keys.CourseKey, userID 
 	})
 }
 
-// sendSeats tells caches about the taken seats, after the commit. A lost event does no harm.
+// sendSeats sends the number of taken seats, for caches. The event is published after the commit. A lost one does no harm.
 func (s *enrollments) sendSeats(ctx context.Context, tx *sql.Tx, course keys.CourseKey) error {
 	var taken int64
 	if err := tx.QueryRowContext(ctx, `select count(*) from enrollments where course = $1`, course).Scan(&taken); err != nil {
@@ -71,8 +71,8 @@ func (s *enrollments) sendSeats(ctx context.Context, tx *sql.Tx, course keys.Cou
 	return seatsChanged.Send(ctx, s.registry, Seats{CourseKey: course, Taken: taken})
 }
 
-// execOne executes a statement, and returns none if it changes no row.
-func execOne(ctx context.Context, tx *sql.Tx, none error, query string, args ...any) error {
+// execOne executes a statement that changes one row. It returns errNoRow if the statement changes no row.
+func execOne(ctx context.Context, tx *sql.Tx, errNoRow error, query string, args ...any) error {
 	result, err := tx.ExecContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -80,5 +80,5 @@ func execOne(ctx context.Context, tx *sql.Tx, none error, query string, args ...
 	if n, err := result.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	return none
+	return errNoRow
 }

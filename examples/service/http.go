@@ -42,7 +42,7 @@ func (s *service) serveHTTP(ctx context.Context) error {
 	})
 	s.stopHTTP = func(ctx context.Context) error {
 		defer admin.Close()
-		defer server.Close() //nolint:errcheck // ends the requests that Shutdown has waited for in vain
+		defer server.Close() //nolint:errcheck // ends the requests that did not end before the timeout of Shutdown
 		return errors.Join(server.Shutdown(ctx), served(ctx))
 	}
 	return nil
@@ -67,7 +67,8 @@ func (s *service) adminPage() (*adminhttp.Handler, error) {
 	return adminhttp.New(c)
 }
 
-// requirePassword passes on requests with the password, whatever their user name. An empty password passes on all.
+// requirePassword serves requests that have the password, with any user name. If password is empty, it serves requests without a
+// password.
 func requirePassword(password string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, given, _ := r.BasicAuth()

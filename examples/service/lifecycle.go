@@ -15,16 +15,16 @@ const (
 	drainTimeout = 4 * time.Second
 )
 
-// lifecycle knows how the parts of the service stop. The function of a part is nil until the part has started.
+// lifecycle stops the parts of the service. The function that stops a part is nil until the part has started.
 type lifecycle struct {
 	stopHTTP, stopConsumer, stopRelay, stopWatcher func(context.Context) error
 	closeDispatcher, closeTelemetry, closeDatabase func(context.Context) error
 
-	// failed receives a value when a part has ended without being stopped. It has a buffer of 1.
+	// failed receives a value when a part ends. While the service runs, that means that the part has failed. It has a buffer of 1.
 	failed chan struct{}
 }
 
-// stop stops the parts in order: first those that bring in work, last those that the others need.
+// stop stops the parts in order: first the parts that bring in work, last the parts that others need.
 func (l *lifecycle) stop(ctx context.Context) error {
 	var errs []error
 	for _, stop := range []func(context.Context) error{
@@ -45,15 +45,15 @@ func (l *lifecycle) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// background calls f on a goroutine. The returned function ends the context of f, and returns the error of f. That context does
-// not end with a signal to the process, so that stop decides the order.
+// background calls f on a goroutine. The returned function cancels the context of f, waits for f and returns its error. A signal to the
+// process does not cancel that context, because the parts would then all end at once.
 func (l *lifecycle) background(f func(context.Context) error) (stop func(context.Context) error) {
 	running, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- f(running)
 		select {
-		case l.failed <- struct{}{}: // without effect while the service stops
+		case l.failed <- struct{}{}: // not received while the service stops
 		default:
 		}
 	}()

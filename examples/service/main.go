@@ -54,7 +54,7 @@ func run(ctx context.Context, c settings, log *slog.Logger) error {
 	return err
 }
 
-// service is the wiring. Each part uses those above it, and all stop in the reverse order.
+// service connects the parts. Each part uses the parts above it. They stop in the reverse order.
 type service struct {
 	lifecycle
 
@@ -80,7 +80,7 @@ func newService(c settings, log *slog.Logger) *service {
 
 func (s *service) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		s.openServers, s.loadConfig, s.publish, s.watchConfig, s.relayOutbox, s.consumeEvents, s.serveHTTP,
+		s.openServers, s.loadConfig, s.openDispatcher, s.watchConfig, s.startRelay, s.startConsumer, s.serveHTTP,
 	} {
 		if err := part(ctx); err != nil {
 			return err
@@ -107,7 +107,7 @@ func (s *service) openServers(ctx context.Context) (err error) {
 	return nil
 }
 
-// loadConfig registers the event types, and merges the configuration: built-in defaults, a file, the environment.
+// loadConfig registers the event types, and merges the configuration. Its layers are built-in defaults, a file and the environment.
 func (s *service) loadConfig(context.Context) (err error) {
 	s.registry = signalcast.NewRegistry(signalcast.WithSource("example/enrollment/web"))
 	if err := s.registry.Register(signals()...); err != nil {
@@ -121,8 +121,9 @@ func (s *service) loadConfig(context.Context) (err error) {
 	return err
 }
 
-// publish creates the dispatcher. A message of mode on-commit that fails goes to a topic of dead letters; the outbox keeps its rows.
-func (s *service) publish(ctx context.Context) (err error) {
+// openDispatcher creates the dispatcher. A message of mode on-commit that fails becomes a dead letter. A row that fails stays in the
+// outbox.
+func (s *service) openDispatcher(ctx context.Context) (err error) {
 	s.dispatcher, err = signalcast.NewDispatcher(ctx, s.registry, s.loaded.Merged, s.bus.backend,
 		signalcast.WithTopicPrefix(s.settings.prefix),
 		signalcast.WithOutbox(s.db.store),
@@ -148,8 +149,8 @@ func (s *service) watchConfig(context.Context) (err error) {
 	return nil
 }
 
-// relayOutbox publishes the rows of the outbox. After a crash, the next relay starts when the lease has ended.
-func (s *service) relayOutbox(context.Context) (err error) {
+// startRelay starts to publish the rows of the outbox. After a crash, the relay of the next process waits until the lease ends.
+func (s *service) startRelay(context.Context) (err error) {
 	s.relay, err = outbox.NewRelay(s.db.store, s.bus.backend, outbox.Config{Lease: 2 * time.Second, Drain: drainTimeout, Logger: s.log})
 	if err != nil {
 		return err
@@ -160,8 +161,8 @@ func (s *service) relayOutbox(context.Context) (err error) {
 	return nil
 }
 
-// consumeEvents fills the read model. Messages that fail again and again go to the topic of dead letters of the group.
-func (s *service) consumeEvents(context.Context) (err error) {
+// startConsumer starts to fill the read model. A message that fails too often becomes a dead letter of the group.
+func (s *service) startConsumer(context.Context) (err error) {
 	registry := signalcast.NewRegistry()
 	s.totals = &readModel{s.db}
 	if err := errors.Join(registry.Register(signals()...), s.totals.connect(registry)); err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
-// receivers is the most receivers that work at the same time. Each has a connection to the database.
+// receivers is the number of receivers that run at the same time, at most. Each uses a connection to the database.
 const receivers = 8
 
 // readModel counts the enrolments of each course from the events of the bus. The bus delivers an event at least once; the
 // inbox makes a repeated one have no effect.
 type readModel struct{ db *database }
 
-// connect connects the receivers. r must not be the registry that the service sends with: Send would call them too.
+// connect connects the receivers to r. r must not be the registry that the service sends with, or Send would call the receivers too.
 func (m *readModel) connect(r *signalcast.Registry) error {
 	_, created := learning.CourseEnrollmentCreated.Connect(r, func(ctx context.Context, e signalcast.Event[learning.CourseEnrollmentEvent]) error {
 		return m.add(ctx, e.ID, e.Data.Enrollment.Course.CourseKey, 1)

@@ -7,7 +7,7 @@ import (
 	"github.com/signalcast/signalcast/configfile"
 )
 
-// settings say where the service listens and which servers it uses. It may hold credentials, so it is never logged.
+// settings are where the service listens, and which servers it uses. They may hold credentials, so they are never logged.
 type settings struct {
 	listen   string
 	config   string

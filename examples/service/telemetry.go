@@ -17,7 +17,7 @@ import (
 	"github.com/signalcast/signalcast/otelsignalcast"
 )
 
-// telemetry offers metrics to Prometheus, and sends traces to a collector if there is one.
+// telemetry serves metrics to Prometheus, and sends traces to a collector if the settings name one.
 type telemetry struct {
 	*otelsignalcast.Telemetry
 
@@ -51,7 +51,7 @@ func openTelemetry(ctx context.Context, system, otlp string) (*telemetry, error)
 	return t, err
 }
 
-// requests makes a span and a duration of each request.
+// requests returns a handler that records a span and a duration of each request to h.
 func (t *telemetry) requests(h http.Handler) http.Handler {
 	return otelhttp.NewHandler(h, "request", otelhttp.WithTracerProvider(t.tracers), otelhttp.WithMeterProvider(t.meters),
 		otelhttp.WithPropagators(propagation.TraceContext{}))

@@ -78,7 +78,9 @@ func TestRecordsEqualThoseOfTheReference(t *testing.T) {
 		}
 		signals := signalcast.NewRegistry()
 		require.NoError(t, signals.Register(openedx.Signals()...))
-		backend, err := open(kafkatest.Limited(cluster.ListenAddrs(), registry.URL, noLimits))
+		c := kafkatest.Limited(cluster.ListenAddrs(), registry.URL, noLimits)
+		c.RequestTimeout = patience // a schema is registered again after a timeout
+		backend, err := open(c)
 		require.NoError(t, err)
 		dispatcher, err := signalcast.NewDispatcher(t.Context(), signals, config, backend, signalcast.WithTopicPrefix("gold"))
 		require.NoError(t, err)

@@ -162,7 +162,7 @@ func TestRegistryThatIsAwayDoesNotStopTheStart(t *testing.T) {
 		cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
 		registry.Fail(http.StatusServiceUnavailable)
 		b := start(t, open, kafkabus.Config{
-			Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL, SchemaTimeout: 50 * time.Millisecond, Logger: log.logger(),
+			Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL, SchemaTimeout: time.Second, Logger: log.logger(),
 		}, s.route("one"), s.route("two"))
 		require.Contains(t, log.String(), `level=WARN msg="schema registry is unreachable, registering schemas with the first messages"`)
 		known := publish(t, b, s.message("one", "key", 1))

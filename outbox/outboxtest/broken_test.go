@@ -50,11 +50,18 @@ func TestBrokenStoreFailsItsCaseAndNoOther(t *testing.T) {
 				t.Fatal("no store breaks this rule")
 			}
 			for _, other := range outboxtest.Cases(harness(nil)) {
+				if other.Name == "unit-large" && c.Name != other.Name {
+					continue // it stores as unit-committed does, in half of the time that all cases need
+				}
 				h := harness(breakIt)
 				if other.Name == c.Name {
 					h.Patience = time.Second
 				}
 				failed, log := check(t, other, h)
+				// A race needs two goroutines at the same place, where they may not meet on a busy machine.
+				for tries := 1; other.Name == c.Name && isRace[c.Name] && !failed && tries < 100; tries++ {
+					failed, log = check(t, other, h)
+				}
 				if failed != (other.Name == c.Name) {
 					t.Errorf("failed case %s: %t; it reported:\n%s", other.Name, failed, log)
 				}
@@ -101,6 +108,9 @@ func TestIncompleteDatabaseIsRejected(t *testing.T) {
 		}
 	}
 }
+
+// isRace has the cases that a broken store fails only if two goroutines meet.
+var isRace = map[string]bool{"migrate-race": true, "lease-race": true, "many-goroutines": true}
 
 // breakages returns for each case how to break a store so that it fails that one.
 func breakages() map[string]func(*subject) {

@@ -130,7 +130,7 @@ func TestInTxReportsARollbackThatTheFunctionIgnored(t *testing.T) {
 	err := s.InTx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		_, err := s.place(ctx, tx, "1")
 		require.NoError(t, err)
-		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		short, cancel := context.WithTimeout(ctx, 250*time.Millisecond) // the statement has begun by then
 		defer cancel()
 		_, err = tx.ExecContext(short, "INSERT INTO orders WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n) SELECT i, i FROM n")
 		require.Error(t, err)
