@@ -108,7 +108,7 @@ func (r *report) write(root string) error {
 	b.WriteString("# Benchmarks\n\nThis page compares signalcast with other libraries, with code written by hand, and with the reference, the Open edX\n" +
 		"event bus in Python. `make bench` writes it. `make bench-quick` prints the same from shorter rounds.\n" +
 		"[operations.md](operations.md#what-it-costs) has the cost of health, switches and watching, [admin.md](admin.md#figures) that of the\n" +
-		"admin page, and [telemetry.md](telemetry.md) that of OpenTelemetry.\n\n" +
+		"admin page, and [telemetry.md](telemetry.md) that of OpenTelemetry. [scaling.md](scaling.md) has that of many producers.\n\n" +
 		"Each contest is one kind of work that several contenders do:\n\n" +
 		"- All contenders send the same event, with the same key and headers, to the same server.\n" +
 		"- All replicas acknowledge each event, and the server has stored each event once.\n" +

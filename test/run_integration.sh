@@ -22,4 +22,4 @@ for name in "${servers[@]}"; do
   while IFS= read -r line; do export "SIGNALCAST_TEST_$line"; done < <(server "$name" env)
 done
 export SIGNALCAST_TEST_PYTHON SIGNALCAST_TEST_ASYNCAPI
-go test -tags integration -count=1 "$@" ./backends/... ./outbox/... ./inbox/... ./consume/... ./asyncapi ./compat ./internal/pysettings ./test/integration/...
+go test -tags integration -count=1 "$@" ./backends/... ./outbox/... ./inbox/... ./consume/... ./asyncapi ./compat ./internal/pysettings ./test/integration/... ./test/scale
