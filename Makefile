@@ -1,4 +1,4 @@
-.PHONY: test race lint fuzz integration faults outbox consume bench bench-quick bench-guard apidiff release vuln golden generate ci clean
+.PHONY: test race lint fuzz integration faults outbox consume soak bench bench-quick bench-guard apidiff release vuln golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
@@ -8,6 +8,8 @@ integration: ; test/run_integration.sh
 faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults -args -full -write docs/faults.md
 outbox:      ; go test -tags integration -count=1 -timeout 60m -v ./test/outbox -attacks 25 -write docs/transactions.md
 consume:     ; go test -tags integration -count=1 -timeout 60m -v ./test/consume -attacks 7 -write docs/consuming.md
+HOURS ?= 1
+soak:        ; go test -tags integration -count=1 -timeout 0 -v ./test/soak -args -for $(HOURS)h -write docs/soak.md
 bench:       ; cd bench && go run . -write
 bench-quick: ; cd bench && go run . -quick -rounds 9
 bench-guard: ; cd bench && go run . -guard
