@@ -17,7 +17,9 @@ var pageText string
 type Result struct {
 	// Commit is the commit that the services were built from, and Versions names the servers and the machine.
 	Commit, Versions string
-	Date             time.Time
+	// Note says what else a reader should know about the run. It may be empty.
+	Note string
+	Date time.Time
 	// Lasted is the time from the start of the services to their end.
 	Lasted time.Duration
 	Counts Counts
@@ -40,6 +42,9 @@ type Fault struct {
 
 // long is the length of a run whose trends are meaningful.
 const long = 10 * time.Minute
+
+// shown is the number of problems that the page lists.
+const shown = 10
 
 // Trends returns the trends of the samples, or nil for a short run.
 func (r *Result) Trends() []Trend {
@@ -73,9 +78,10 @@ func (r *Result) Page(graph string) ([]byte, error) {
 		total.Repeats += f.Repeats
 		total.Longest = max(total.Longest, f.Longest)
 	}
+	problems := r.Problems[:min(len(r.Problems), shown)]
 	var page bytes.Buffer
 	err = parsed.Execute(&page, map[string]any{
-		"Run": r, "Total": total, "Graph": graph, "Minutes": int(math.Round(r.Lasted.Minutes())),
+		"Run": r, "Problems": problems, "Omitted": len(r.Problems) - len(problems), "Total": total, "Graph": graph, "Minutes": int(math.Round(r.Lasted.Minutes())),
 		"Rate": float64(r.Counts.Sent) / r.Lasted.Seconds(), "Slack": slack, "Settle": settle, "Overdue": overdue,
 	})
 	if err != nil {

@@ -52,6 +52,18 @@ func TestPageSaysWhatDidNotHold(t *testing.T) {
 	require.Equal(t, []string{"r/k/a 1: lost", "goroutines: found 135 in the last quarter, 115 in the second; want at most 125"}, r.Failures())
 }
 
+func TestPageListsTheFirstProblems(t *testing.T) {
+	t.Parallel()
+	r := aRun(0)
+	for range 12 {
+		r.Problems = append(r.Problems, "a problem")
+	}
+	page, err := r.Page("graph.svg")
+	require.NoError(t, err)
+	require.Contains(t, string(page), "What did not hold, the first 10 of 12:\n\n- a problem\n")
+	require.Equal(t, 10, strings.Count(string(page), "- a problem\n"))
+}
+
 func TestShortRunHasNoTrends(t *testing.T) {
 	t.Parallel()
 	r := aRun(1000)

@@ -3,6 +3,7 @@
 package soak_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -30,6 +31,7 @@ import (
 var (
 	duration = flag.Duration("for", 15*time.Second, "how long faults occur")
 	page     = flag.String("write", "", "write the result into this page, and the graph beside it")
+	note     = flag.String("note", "", "what else a reader of the page should know about the run")
 )
 
 // recovery is the longest time after a fault until each bus has to handle new events again.
@@ -143,7 +145,7 @@ func (s *run) end() {
 // report keeps the result in the folder of the run, and requires that everything held.
 func (s *run) report() {
 	r := &soak.Result{
-		Commit: s.commit, Versions: versions(s.t), Date: s.began.UTC(), Lasted: time.Since(s.began), Counts: s.ledger.Counts(),
+		Commit: s.commit, Versions: versions(s.t), Note: *note, Date: s.began.UTC(), Lasted: time.Since(s.began), Counts: s.ledger.Counts(),
 		Samples: s.samples, Marks: s.marks, Problems: s.ledger.Problems(),
 	}
 	for _, f := range s.faults {
@@ -204,6 +206,7 @@ func TestPage(t *testing.T) {
 	require.NoError(t, err)
 	r := new(soak.Result)
 	require.NoError(t, json.Unmarshal(text, r))
+	r.Note = cmp.Or(*note, r.Note)
 	if r.Versions == "" {
 		r.Versions = versions(t)
 	}
