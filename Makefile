@@ -1,4 +1,4 @@
-.PHONY: test race lint fuzz integration faults outbox consume scale bench bench-quick bench-guard apidiff release vuln golden generate ci clean
+.PHONY: test race lint fuzz integration faults outbox consume scale soak bench bench-quick bench-guard apidiff release vuln golden generate ci clean
 
 test:        ; go test ./...
 race:        ; go test -race -shuffle=on ./...
@@ -9,6 +9,8 @@ faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults 
 outbox:      ; go test -tags integration -count=1 -timeout 60m -v ./test/outbox -attacks 25 -write docs/transactions.md
 consume:     ; go test -tags integration -count=1 -timeout 60m -v ./test/consume -attacks 7 -write docs/consuming.md
 scale:       ; go test -tags integration -count=1 -timeout 60m -v ./test/scale -run 'TestScale$$' -args -write docs/scaling.md
+HOURS ?= 1
+soak:        ; go test -tags integration -count=1 -timeout 0 -v ./test/soak -args -for $(HOURS)h -write docs/soak.md
 bench:       ; cd bench && go run . -write
 bench-quick: ; cd bench && go run . -quick -rounds 9
 bench-guard: ; cd bench && go run . -guard

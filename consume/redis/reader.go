@@ -199,19 +199,36 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 	}
 }
 
-// dropRemoved acknowledges pending entries that were removed from the stream, and counts them as lost.
-func (r *reader) dropRemoved(ctx context.Context, removed map[string]int64) error {
+// dropRemoved acknowledges pending entries that were removed from the stream, and counts them as lost. unclaimed are the entries that the
+// server did not return when they were claimed. Those that the stream still has were acknowledged meanwhile, by the member that had the
+// lease before.
+func (r *reader) dropRemoved(ctx context.Context, unclaimed map[string]int64) error {
+	if len(unclaimed) == 0 {
+		return nil
+	}
+	looks := make(map[string]*goredis.XMessageSliceCmd, len(unclaimed))
+	_, err := r.source.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+		for id := range unclaimed {
+			looks[id] = p.XRange(ctx, r.stream, id, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("redis: look for unclaimed entries: %w", err)
+	}
+	var removed []string
+	for id, look := range looks {
+		if len(look.Val()) == 0 {
+			removed = append(removed, id)
+		}
+	}
 	if len(removed) == 0 {
 		return nil
 	}
-	ids := make([]string, 0, len(removed))
-	for id := range removed {
-		ids = append(ids, id)
-	}
-	if err := r.source.client.XAck(ctx, r.stream, r.source.config.Group, ids...).Err(); err != nil {
+	if err := r.source.client.XAck(ctx, r.stream, r.source.config.Group, removed...).Err(); err != nil {
 		return fmt.Errorf("redis: acknowledge: %w", err)
 	}
-	r.lost(int64(len(ids)))
+	r.lost(int64(len(removed)))
 	return nil
 }
 

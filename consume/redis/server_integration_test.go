@@ -3,15 +3,21 @@
 package redis_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	redisbus "github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/consume/consumetest"
 	"github.com/signalcast/signalcast/consume/redis"
@@ -71,6 +77,27 @@ func TestTrimmedEntriesAreCounted(t *testing.T) {
 	m.stop(t)
 }
 
+// A server that has restarted with an append-only file does not know how many entries the group has read.
+//
+//nolint:paralleltest // see newServerBus
+func TestTrimmedEntriesAreNotLostIfTheServerForgetsHowManyWereRead(t *testing.T) {
+	b := newServerBus(t)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	b.send(t, 1, 1, 20)
+	a.require(t, 1, 20)
+	m.stop(t)
+	require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 5).Err())
+	groups, err := b.XInfoGroups(t.Context(), stream).Result()
+	require.NoError(t, err)
+	require.NoError(t, b.XGroupSetID(t.Context(), stream, "group", groups[0].LastDeliveredID).Err()) // makes the number null
+	m = b.start(t, a.receive, consume.Config{})
+	b.send(t, 1, 21, 22)
+	a.require(t, 1, 22)
+	m.stop(t)
+	require.Zero(t, m.Stats().Topics[stream].Lost)
+}
+
 // An entry that was delivered and then trimmed is acknowledged, and counted.
 //
 //nolint:paralleltest // see newServerBus
@@ -91,6 +118,46 @@ func TestTrimmedPendingEntriesAreCounted(t *testing.T) {
 	pending, err := b.XPending(t.Context(), stream, "group").Result()
 	require.NoError(t, err)
 	require.Zero(t, pending.Count)
+}
+
+// beforeClaim is a connection that calls f before it sends the first XCLAIM.
+type beforeClaim struct {
+	net.Conn
+
+	f func()
+}
+
+func (c *beforeClaim) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("XCLAIM")) {
+		c.f()
+	}
+	return c.Conn.Write(b)
+}
+
+// The member that had the lease before may acknowledge an entry just when the next one claims it. Such an entry is not lost.
+//
+//nolint:paralleltest // see newServerBus
+func TestEntryThatIsAcknowledgedWhenItIsClaimedIsNotLost(t *testing.T) {
+	b := newServerBus(t)
+	b.send(t, 1, 1, 3)
+	require.NoError(t, b.XGroupCreate(t.Context(), stream, "group", "0").Err())
+	read, err := b.XReadGroup(t.Context(), &goredis.XReadGroupArgs{
+		Group: "group", Consumer: "before", Streams: []string{stream, ">"}, Count: 2,
+	}).Result()
+	require.NoError(t, err)
+	acknowledge := sync.OnceFunc(func() { assert.NoError(t, b.XAck(t.Context(), stream, "group", read[0].Messages[0].ID).Err()) })
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &beforeClaim{conn, acknowledge}, err
+	}
+	a := newAccount()
+	a.last[0] = 1
+	m := run(t, b.source(t, redis.Config{Group: "group", Server: redisbus.Config{Dial: dial}}), a.receive, consume.Config{})
+	a.require(t, 1, 3)
+	m.stop(t)
+	counts := m.Stats().Topics[stream]
+	require.EqualValues(t, 2, counts.Received)
+	require.Zero(t, counts.Lost)
 }
 
 //nolint:paralleltest // see newServerBus

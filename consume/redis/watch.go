@@ -28,6 +28,9 @@ func (s *Source) look(ctx context.Context, stream string) (c counts, ok bool, er
 			continue
 		}
 		c.lag, c.pending, c.read, c.last = g.Lag, g.Pending, g.EntriesRead, g.LastDeliveredID
+		if c.read == 0 && c.last != "0-0" { // null, as after a restart: the client returns 0
+			c.read = -1
+		}
 		info, err := s.client.XInfoStream(ctx, stream).Result()
 		if err != nil {
 			return c, false, err //nolint:wrapcheck // the caller wraps it

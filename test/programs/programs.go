@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,6 +63,11 @@ func (p *Program) Suspend(wait time.Duration) error {
 	}
 	Pause(p.t.Context(), wait)
 	return p.command.Process.Signal(syscall.SIGCONT) //nolint:wrapcheck // the test reports it
+}
+
+// Signal sends a signal to the program.
+func (p *Program) Signal(signal os.Signal) error {
+	return p.command.Process.Signal(signal) //nolint:wrapcheck // the test reports it
 }
 
 // Stop ends the program with SIGTERM. It requires that the program reports success.
@@ -124,6 +131,23 @@ func (s *Server) KillDuring(f func() error) error {
 	err := f()
 	_, errStart := s.run("restart")
 	return errors.Join(err, errStart)
+}
+
+// Suspend stops the server for a time with SIGSTOP.
+func (s *Server) Suspend(wait time.Duration) error {
+	text, err := s.run("pid")
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return err //nolint:wrapcheck // the test reports it
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err //nolint:wrapcheck // the test reports it
+	}
+	Pause(context.Background(), wait)
+	return syscall.Kill(pid, syscall.SIGCONT) //nolint:wrapcheck // the test reports it
 }
 
 // Pause waits, or returns when ctx ends.
