@@ -21,11 +21,31 @@ type record struct {
 
 	before int64 // the number of produce requests when the message was accepted
 
-	bytes   []byte // of key and value
-	common  kafkabus.Common
+	common  *common // of the headers
 	headers [10]kgo.RecordHeader
+	bytes   []byte   // of key and value
 	id      [36]byte // of the header for the ID
 	time    [48]byte // of the header for the time
+}
+
+// common holds the headers that the events of one type have in common. Those for ID and time are empty.
+// Records share it, so that it stays in the caches of the processor.
+type common struct {
+	attributes kafkabus.Common
+	headers    [10]kgo.RecordHeader
+}
+
+func newCommon(e *signalcast.Envelope) *common {
+	c := &common{attributes: kafkabus.CommonOf(e)}
+	text := make([]byte, 0, kafkabus.HeaderBytes(e))
+	for i, a := range kafkabus.Attributes() {
+		start := len(text)
+		if i != kafkabus.IDAttribute && i != kafkabus.TimeAttribute {
+			text = a.Append(text, e)
+		}
+		c.headers[i] = kgo.RecordHeader{Key: a.Header, Value: text[start:len(text):len(text)]}
+	}
+	return c
 }
 
 // newRecord returns a record whose promise calls complete.
@@ -36,13 +56,13 @@ func newRecord(complete func(*record, error)) *record {
 }
 
 // set fills the record for another message.
-func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
+func (r *record) set(m kafkabus.Record, c *common) {
 	e := m.Message.Event
-	if !r.common.Equal(e) {
-		r.setHeaders(e, attributes)
+	if r.common != c {
+		r.common, r.headers = c, c.headers
 	}
-	r.headers[kafkabus.IDAttribute].Value = attributes[kafkabus.IDAttribute].Append(r.id[:0], e)
-	r.headers[kafkabus.TimeAttribute].Value = attributes[kafkabus.TimeAttribute].Append(r.time[:0], e)
+	r.headers[kafkabus.IDAttribute].Value = kafkabus.AppendID(r.id[:0], e)
+	r.headers[kafkabus.TimeAttribute].Value = e.AppendTime(r.time[:0])
 
 	b := r.bytes[:0]
 	if size := m.KeyBytes() + m.ValueBytes(); cap(b) < size {
@@ -64,17 +84,6 @@ func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
 	b = m.AppendValue(b)
 	r.client.Value = b[key:len(b):len(b)]
 	r.bytes = b
-}
-
-// setHeaders sets all headers.
-func (r *record) setHeaders(e *signalcast.Envelope, attributes *[10]kafkabus.Attribute) {
-	r.common = kafkabus.CommonOf(e)
-	text := make([]byte, 0, kafkabus.HeaderBytes(e))
-	for i, a := range attributes {
-		start := len(text)
-		text = a.Append(text, e)
-		r.headers[i] = kgo.RecordHeader{Key: a.Header, Value: text[start:len(text):len(text)]}
-	}
 }
 
 // clear drops the message. It reports whether the record is small enough to be kept for another
