@@ -1,6 +1,8 @@
 package franz
 
 import (
+	"sync/atomic"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/signalcast/signalcast"
@@ -11,15 +13,14 @@ import (
 // promise was called, since the client does not use it any more. The headers that the next
 // message has in common with the last, nearly all, are kept.
 type record struct {
-	client         kgo.Record
-	promise        func(*kgo.Record, error)
-	message        kafkabus.Record
-	listed         bool  // in deadlines, whose mutex guards it and the next four
-	held           bool  // no client has the record
-	number         int64 // in the order in which records were accepted
-	previous, next *record
+	client  kgo.Record
+	promise func(*kgo.Record, error)
+	message kafkabus.Record
 
-	before int64 // the number of produce requests when the message was accepted
+	number  int64        // in the order in which records were accepted
+	pending atomic.Int64 // the number, or 0 if the message has an outcome
+	held    atomic.Bool  // no client has the record
+	before  int64        // the number of produce requests when the message was accepted
 
 	common  *common // of the headers
 	headers [10]kgo.RecordHeader

@@ -51,7 +51,7 @@ func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) (*writer, error
 		timeout: c.DeliveryTimeout, requestTimeout: c.RequestTimeout, maxBytes: int32(c.MaxMessageBytes), //nolint:gosec // checked to be small
 		wire: kafkabus.NewWire(c), troubles: troubles, topics: map[string]*topic{},
 	}
-	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, failed: map[string]bool{}, expire: w.expire}
+	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, failed: map[string]bool{}, expire: w.expire, start: time.Now()}
 	w.records.New = func() any { return newRecord(w.complete) }
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.options = []kgo.Opt{
@@ -170,6 +170,7 @@ func (w *writer) complete(r *record, err error) {
 	}
 	switch {
 	case !w.deadlines.remove(r):
+		return // its message may still be read
 	case err == nil:
 		r.message.Delivered(r.client.Partition, r.client.Offset)
 	default:
