@@ -1,6 +1,7 @@
 package franz
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -12,16 +13,29 @@ import (
 type deadlines struct {
 	timeout time.Duration
 	expire  func(r kafkabus.Record, held bool)
+	start   time.Time
 
-	mu          sync.Mutex
-	first, last *record // without an outcome, in the order in which they were accepted
-	timer       *time.Timer
-	closed      bool
-	count       int64
-	failed      map[string]bool // topics with failed records since the last call of slow
+	mu     sync.Mutex
+	listed []listing // in the order in which the records were accepted; some have an outcome
+	timer  *time.Timer
+	armed  bool
+	closed bool
+	count  int64
+	failed map[string]bool // topics with failed records since the last call of slow
 
 	expiring sync.Mutex // held while expire is called
 }
+
+// listing is a record in deadlines. The record has an outcome, and may be that of another message, if its
+// pending differs from number.
+type listing struct {
+	r        *record
+	number   int64
+	topic    string
+	accepted time.Duration // since the start
+}
+
+func (l listing) completed() bool { return l.r.pending.Load() != l.number }
 
 // timeoutGrace is how long franz-go may take longer than the delivery timeout. Its own error has the
 // cause and may have a better fate.
@@ -29,51 +43,40 @@ const timeoutGrace = 800 * time.Millisecond
 
 // add adds a record.
 func (d *deadlines) add(r *record) {
+	accepted := r.message.Accepted.Sub(d.start)
+	r.held.Store(false)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.count++
-	r.listed, r.held, r.number, r.previous, r.next = true, false, d.count, d.last, nil
-	if d.last != nil {
-		d.last.next = r
-	} else {
-		d.first = r
-		d.arm()
+	r.number = d.count
+	r.pending.Store(d.count)
+	if len(d.listed) == cap(d.listed) {
+		d.tidy()
+		d.listed = slices.Grow(d.listed, max(64, len(d.listed))) // so that half is free after each tidy
 	}
-	d.last = r
+	d.listed = append(d.listed, listing{r, d.count, r.client.Topic, accepted})
+	d.arm()
 }
 
-// remove removes a record. It returns false if the record has failed here.
-func (d *deadlines) remove(r *record) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !r.listed {
-		return false
-	}
-	d.unlink(r)
-	return true
-}
+// remove removes a record. It returns false if the record has failed here. The caller must not use such
+// a record for another message.
+func (d *deadlines) remove(r *record) bool { return r.pending.Swap(0) != 0 }
 
 // hold notes that no client has a record, and unhold that a client gets it. unhold returns false
 // if the record has failed here.
-func (d *deadlines) hold(r *record) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r.held = true
-}
+func (d *deadlines) hold(r *record) { r.held.Store(true) }
 
 func (d *deadlines) unhold(r *record) (listed bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r.held = false
-	return r.listed
+	r.held.Store(false) // before the record can be seen to be pending, so that its fate is not "not written"
+	return r.pending.Load() != 0
 }
 
 // unheld returns how many records of a topic a client has.
 func (d *deadlines) unheld(topic string) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for r := d.first; r != nil; r = r.next {
-		if r.client.Topic == topic && !r.held {
+	for i := range d.listed {
+		if l := &d.listed[i]; l.topic == topic && !l.r.held.Load() && !l.completed() {
 			n++
 		}
 	}
@@ -93,12 +96,15 @@ func (d *deadlines) slow(age time.Duration) (slow map[string]time.Duration, fail
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	slow = map[string]time.Duration{}
-	now := time.Now()
-	for r := d.first; r != nil && now.Sub(r.message.Accepted) >= age; r = r.next {
-		if _, older := slow[r.client.Topic]; !older && !r.held {
-			slow[r.client.Topic] = now.Sub(r.message.Accepted)
+	now, old := time.Since(d.start), 0
+	for ; old < len(d.listed) && now-d.listed[old].accepted >= age; old++ {
+		l := &d.listed[old]
+		if _, older := slow[l.topic]; !older && !l.r.held.Load() && !l.completed() {
+			slow[l.topic] = now - l.accepted
 		}
 	}
+	left := slices.DeleteFunc(d.listed[:old], listing.completed) // after a burst, their memory is not kept
+	d.listed = slices.Delete(d.listed, len(left), old)
 	failed, d.failed = d.failed, map[string]bool{}
 	return slow, failed
 }
@@ -119,51 +125,52 @@ func (d *deadlines) close() {
 func (d *deadlines) fail() {
 	d.expiring.Lock()
 	defer d.expiring.Unlock()
-	for {
-		d.mu.Lock()
-		r := d.first
-		if r == nil || d.closed || time.Until(d.deadline(r)) > 0 {
-			d.arm()
-			d.mu.Unlock()
-			return
-		}
-		d.unlink(r)
-		message, held := r.message, r.held
-		d.failed[r.client.Topic] = true
-		d.mu.Unlock()
-		d.expire(message, held)
+	for _, r := range d.claim() {
+		d.expire(r.message, r.held.Load())
 	}
+}
+
+// claim removes the records that timed out, and sets the timer for the others.
+func (d *deadlines) claim() (expired []*record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.armed = false
+	if d.closed {
+		return nil
+	}
+	now := time.Since(d.start)
+	for i := range d.listed {
+		l := &d.listed[i]
+		if l.accepted+d.timeout+timeoutGrace > now {
+			break
+		}
+		if l.r.pending.CompareAndSwap(l.number, 0) {
+			expired = append(expired, l.r)
+			d.failed[l.topic] = true
+		}
+	}
+	d.tidy()
+	d.arm()
+	return expired
 }
 
 // The methods below are called with mu held.
 
-func (d *deadlines) deadline(r *record) time.Time {
-	return r.message.Accepted.Add(d.timeout + timeoutGrace)
+// tidy removes the records that have an outcome.
+func (d *deadlines) tidy() {
+	d.listed = slices.DeleteFunc(d.listed, listing.completed)
 }
 
-// arm sets the timer for the first record.
+// arm sets the timer for the first record, unless it is set.
 func (d *deadlines) arm() {
-	if d.first == nil || d.closed {
+	if d.armed || d.closed || len(d.listed) == 0 {
 		return
 	}
-	wait := time.Until(d.deadline(d.first))
+	d.armed = true
+	wait := d.listed[0].accepted + d.timeout + timeoutGrace - time.Since(d.start)
 	if d.timer == nil {
 		d.timer = time.AfterFunc(wait, d.fail)
 		return
 	}
 	d.timer.Reset(wait)
-}
-
-func (d *deadlines) unlink(r *record) {
-	if r.previous != nil {
-		r.previous.next = r.next
-	} else {
-		d.first = r.next
-	}
-	if r.next != nil {
-		r.next.previous = r.previous
-	} else {
-		d.last = r.previous
-	}
-	r.listed, r.previous, r.next = false, nil, nil
 }

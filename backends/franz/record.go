@@ -1,6 +1,8 @@
 package franz
 
 import (
+	"sync/atomic"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/signalcast/signalcast"
@@ -11,21 +13,40 @@ import (
 // promise was called, since the client does not use it any more. The headers that the next
 // message has in common with the last, nearly all, are kept.
 type record struct {
-	client         kgo.Record
-	promise        func(*kgo.Record, error)
-	message        kafkabus.Record
-	listed         bool  // in deadlines, whose mutex guards it and the next four
-	held           bool  // no client has the record
-	number         int64 // in the order in which records were accepted
-	previous, next *record
+	client  kgo.Record
+	promise func(*kgo.Record, error)
+	message kafkabus.Record
 
-	before int64 // the number of produce requests when the message was accepted
+	number  int64        // in the order in which records were accepted
+	pending atomic.Int64 // the number, or 0 if the message has an outcome
+	held    atomic.Bool  // no client has the record
+	before  int64        // the number of produce requests when the message was accepted
 
-	bytes   []byte // of key and value
-	common  kafkabus.Common
+	common  *common // of the headers
 	headers [10]kgo.RecordHeader
+	bytes   []byte   // of key and value
 	id      [36]byte // of the header for the ID
 	time    [48]byte // of the header for the time
+}
+
+// common holds the headers that the events of one type have in common. Those for ID and time are empty.
+// Records share it, so that it stays in the caches of the processor.
+type common struct {
+	attributes kafkabus.Common
+	headers    [10]kgo.RecordHeader
+}
+
+func newCommon(e *signalcast.Envelope) *common {
+	c := &common{attributes: kafkabus.CommonOf(e)}
+	text := make([]byte, 0, kafkabus.HeaderBytes(e))
+	for i, a := range kafkabus.Attributes() {
+		start := len(text)
+		if i != kafkabus.IDAttribute && i != kafkabus.TimeAttribute {
+			text = a.Append(text, e)
+		}
+		c.headers[i] = kgo.RecordHeader{Key: a.Header, Value: text[start:len(text):len(text)]}
+	}
+	return c
 }
 
 // newRecord returns a record whose promise calls complete.
@@ -36,13 +57,13 @@ func newRecord(complete func(*record, error)) *record {
 }
 
 // set fills the record for another message.
-func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
+func (r *record) set(m kafkabus.Record, c *common) {
 	e := m.Message.Event
-	if !r.common.Equal(e) {
-		r.setHeaders(e, attributes)
+	if r.common != c {
+		r.common, r.headers = c, c.headers
 	}
-	r.headers[kafkabus.IDAttribute].Value = attributes[kafkabus.IDAttribute].Append(r.id[:0], e)
-	r.headers[kafkabus.TimeAttribute].Value = attributes[kafkabus.TimeAttribute].Append(r.time[:0], e)
+	r.headers[kafkabus.IDAttribute].Value = kafkabus.AppendID(r.id[:0], e)
+	r.headers[kafkabus.TimeAttribute].Value = e.AppendTime(r.time[:0])
 
 	b := r.bytes[:0]
 	if size := m.KeyBytes() + m.ValueBytes(); cap(b) < size {
@@ -64,17 +85,6 @@ func (r *record) set(m kafkabus.Record, attributes *[10]kafkabus.Attribute) {
 	b = m.AppendValue(b)
 	r.client.Value = b[key:len(b):len(b)]
 	r.bytes = b
-}
-
-// setHeaders sets all headers.
-func (r *record) setHeaders(e *signalcast.Envelope, attributes *[10]kafkabus.Attribute) {
-	r.common = kafkabus.CommonOf(e)
-	text := make([]byte, 0, kafkabus.HeaderBytes(e))
-	for i, a := range attributes {
-		start := len(text)
-		text = a.Append(text, e)
-		r.headers[i] = kgo.RecordHeader{Key: a.Header, Value: text[start:len(text):len(text)]}
-	}
 }
 
 // clear drops the message. It reports whether the record is small enough to be kept for another

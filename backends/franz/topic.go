@@ -141,8 +141,6 @@ func (w *writer) release(t *topic) {
 	for _, r := range slices.Concat(t.moved, t.held) {
 		if w.deadlines.unhold(r) {
 			w.produce(t, r)
-		} else {
-			w.recycle(r)
 		}
 	}
 	*t = topic{name: t.name, client: t.client, open: true}

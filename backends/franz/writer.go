@@ -41,17 +41,17 @@ type writer struct {
 	topics   map[string]*topic
 	limits   sync.Map // of the size of batches in bytes, an int32, by topic
 
-	deadlines  *deadlines
-	attributes [10]kafkabus.Attribute
-	records    sync.Pool // of *record without a message
+	deadlines *deadlines
+	commons   sync.Map  // of *common, by event type
+	records   sync.Pool // of *record without a message
 }
 
 func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) (*writer, error) {
 	w := &writer{
 		timeout: c.DeliveryTimeout, requestTimeout: c.RequestTimeout, maxBytes: int32(c.MaxMessageBytes), //nolint:gosec // checked to be small
-		wire: kafkabus.NewWire(c), troubles: troubles, topics: map[string]*topic{}, attributes: kafkabus.Attributes(),
+		wire: kafkabus.NewWire(c), troubles: troubles, topics: map[string]*topic{},
 	}
-	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, failed: map[string]bool{}, expire: w.expire}
+	w.deadlines = &deadlines{timeout: c.DeliveryTimeout, failed: map[string]bool{}, expire: w.expire, start: time.Now()}
 	w.records.New = func() any { return newRecord(w.complete) }
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.options = []kgo.Opt{
@@ -125,7 +125,7 @@ func byName() *kversion.Versions {
 // Write implements [kafkabus.Writer].
 func (w *writer) Write(m kafkabus.Record) {
 	r, _ := w.records.Get().(*record)
-	r.set(m, &w.attributes)
+	r.set(m, w.commonOf(m.Message.Event))
 	w.deadlines.add(r)
 	w.mu.RLock()
 	if t := w.topics[r.client.Topic]; t != nil && t.open {
@@ -135,6 +135,18 @@ func (w *writer) Write(m kafkabus.Record) {
 	}
 	w.mu.RUnlock()
 	w.hold(r)
+}
+
+// commonOf returns what the headers of an event have in common with those of its type.
+func (w *writer) commonOf(e *signalcast.Envelope) *common {
+	if known, ok := w.commons.Load(e.EventType); ok {
+		if c := known.(*common); c.attributes.Equal(e) { //nolint:forcetypeassert // the only type
+			return c
+		}
+	}
+	c := newCommon(e)
+	w.commons.Store(e.EventType, c)
+	return c
 }
 
 // expire fails a record that timed out. If held is true, no client has it.
@@ -158,6 +170,7 @@ func (w *writer) complete(r *record, err error) {
 	}
 	switch {
 	case !w.deadlines.remove(r):
+		return // its message may still be read
 	case err == nil:
 		r.message.Delivered(r.client.Partition, r.client.Offset)
 	default:

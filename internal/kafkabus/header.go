@@ -28,7 +28,7 @@ func Attributes() [10]Attribute {
 		{"content-type", contentType},
 		{"ce_datacontenttype", contentType},
 		{"ce_type", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.EventType...) }},
-		{"ce_id", appendID},
+		{"ce_id", AppendID},
 		{"ce_source", func(b []byte, e *signalcast.Envelope) []byte { return append(b, e.Source...) }},
 		{"ce_time", func(b []byte, e *signalcast.Envelope) []byte { return e.AppendTime(b) }},
 		{"ce_minorversion", func(b []byte, e *signalcast.Envelope) []byte { return strconv.AppendInt(b, e.MinorVersion, 10) }},
@@ -37,7 +37,8 @@ func Attributes() [10]Attribute {
 	}
 }
 
-func appendID(b []byte, e *signalcast.Envelope) []byte {
+// AppendID appends the header for the ID of an event.
+func AppendID(b []byte, e *signalcast.Envelope) []byte {
 	b, _ = e.ID.AppendText(b) // never fails
 	return b
 }
