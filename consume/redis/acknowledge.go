@@ -144,11 +144,11 @@ func (a *acknowledger) room(ctx context.Context) (int, error) {
 	}
 }
 
-// roomBehind returns how many entries may be read behind some that are not added yet. It is 0 if little room is free.
-func (a *acknowledger) roomBehind(received int) int {
+// muchRoom returns how many entries may be read now. It is 0 if little room is free.
+func (a *acknowledger) muchRoom() int {
 	r := a.reader
-	n := r.feed.Room() - received
-	if n <= 0 || n < r.in.MaxInFlight()/4 {
+	n := r.feed.Room()
+	if n < max(1, r.in.MaxInFlight()/4) {
 		return 0
 	}
 	return min(n, r.source.config.ReadEntries)

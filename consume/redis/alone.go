@@ -70,8 +70,7 @@ func (r *reader) readAfter(ctx context.Context, a *acknowledger, open *links, la
 	if err != nil {
 		return last, err
 	}
-	var messages []consume.Message
-	err = open.with(ctx, func(l *link) (err error) {
+	err = open.with(ctx, func(l *link) error {
 		l.beginKeyed()
 		l.command("XREAD", "COUNT", strconv.Itoa(n), "BLOCK", milliseconds(r.blockTime()), "STREAMS", r.stream, last)
 		if err := l.flush(); err != nil {
@@ -80,15 +79,14 @@ func (r *reader) readAfter(ctx context.Context, a *acknowledger, open *links, la
 		if err := l.asked(); err != nil {
 			return err
 		}
-		messages, err = l.streams(r.stream, n)
+		_, err := l.streams(r.stream, n, func(messages []consume.Message) {
+			last = messages[len(messages)-1].ID
+			r.feed.Add(messages)
+		})
 		return err
 	})
 	if err != nil {
 		return last, fmt.Errorf("redis: read entries: %w", err)
-	}
-	if len(messages) > 0 {
-		last = messages[len(messages)-1].ID
-		r.feed.Add(messages)
 	}
 	return last, nil
 }

@@ -32,78 +32,68 @@ var (
 	errTooMany  = errors.New("found more entries than were asked for")
 )
 
-// streams reads a reply of XREAD or XREADGROUP for one stream, with at most n entries.
-func (l *link) streams(stream string, n int) ([]consume.Message, error) {
+// blockLen is the number of messages that are added to the consumer at once. They share some memory, and their handling begins while
+// the next ones are received.
+const blockLen = 64
+
+// streams reads a reply of XREAD or XREADGROUP for one stream, with at most limit entries, and calls add with their messages. It
+// returns the number of entries.
+func (l *link) streams(stream string, limit int, add func([]consume.Message)) (int, error) {
 	count, err := l.in.Streams()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return l.entries(stream, count, n)
+	return count, l.entries(stream, count, limit, add)
 }
 
-// entries reads count entries. It leaves out those that were deleted and have no ID either.
-func (l *link) entries(stream string, count, limit int) ([]consume.Message, error) {
-	switch {
-	case count > limit:
-		return nil, errTooMany
-	case count <= 0:
-		return nil, nil
+// entries reads count entries, and calls add with their messages. It leaves out those that were deleted and have no ID either.
+func (l *link) entries(stream string, count, limit int, add func([]consume.Message)) error {
+	if count > limit {
+		return errTooMany
 	}
-	b := batch{messages: make([]consume.Message, 0, count), entries: make([]entry, 0, count)}
-	for range count {
-		found, err := l.in.Entry()
-		if err != nil {
-			return nil, err
+	for count > 0 {
+		n := min(count, blockLen)
+		b := block{messages: make([]consume.Message, 0, n), entries: make([]entry, 0, n), ends: l.ends[:0], ids: l.ids[:0]}
+		for range n {
+			found, err := l.in.Entry()
+			if err != nil {
+				return err
+			}
+			if found.Text != nil {
+				b.add(stream, found)
+			}
 		}
-		if found.Text != nil {
-			b.add(stream, found)
+		b.nameAll()
+		l.ends, l.ids = b.ends, b.ids
+		if len(b.messages) > 0 {
+			add(b.messages)
 		}
+		count -= n
 	}
-	b.nameAll()
-	return b.messages, nil
+	return nil
 }
 
-// batch makes messages of the entries of one reply.
-type batch struct {
+// block makes messages of some entries.
+type block struct {
 	messages []consume.Message
 	entries  []entry // of the messages
-	chunk    []byte  // memory of small entries
 	ids      []byte  // the IDs of the messages
 	ends     []int   // where each ID ends
 }
 
-const (
-	// chunkSize is the size of the memory that small entries share. A message that is not handled for long keeps
-	// its whole chunk.
-	chunkSize = 8 << 10
-	maxShared = chunkSize / 4
-)
-
-// keep returns a copy of text.
-func (b *batch) keep(text []byte) []byte {
-	if len(text) > maxShared {
-		return bytes.Clone(text)
-	}
-	if len(text) > cap(b.chunk)-len(b.chunk) {
-		b.chunk = make([]byte, 0, chunkSize)
-	}
-	start := len(b.chunk)
-	b.chunk = append(b.chunk, text...)
-	return b.chunk[start:len(b.chunk):len(b.chunk)]
-}
-
-// add adds a message.
-func (b *batch) add(stream string, found resp.Entry) {
-	b.ids = append(b.ids, found.Text[found.ID.Start:found.ID.End]...)
+// add adds a message. Its value and attributes are in one copy of the entry, which strings of the decoded event share.
+func (b *block) add(stream string, found resp.Entry) {
+	id := found.Text[found.ID.Start:found.ID.End]
+	b.ids = append(b.ids, id...)
 	b.ends = append(b.ends, len(b.ids))
-	b.messages = append(b.messages, consume.Message{Topic: stream, Time: idTime(found.Text[found.ID.Start:found.ID.End])})
+	b.messages = append(b.messages, consume.Message{Topic: stream, Time: idTime(id)})
 	b.entries = append(b.entries, entry{})
 	m, e := &b.messages[len(b.messages)-1], &b.entries[len(b.entries)-1]
 	m.Raw = e
 	if found.TooLarge {
 		m.Err = errTooLarge
 	} else {
-		e.text = b.keep(found.Text)
+		e.text = bytes.Clone(found.Text)
 		setFields(m, e.text, found.Fields)
 	}
 	if m.Value == nil && m.Err == nil {
@@ -115,7 +105,7 @@ func (b *batch) add(stream string, found resp.Entry) {
 }
 
 // nameAll sets the IDs of the messages.
-func (b *batch) nameAll() {
+func (b *block) nameAll() {
 	ids, start := string(b.ids), 0
 	for i, end := range b.ends {
 		b.messages[i].ID = ids[start:end]

@@ -49,7 +49,7 @@ func (c *lateConn) Close() error {
 	return c.Conn.Close()
 }
 
-// A read that the server gets after its connection was given up returns no entries. Nobody would receive them, and the reader would go on
+// A read that the server gets after its connection was given up returns no entries. They would be lost, and the reader would go on
 // behind them.
 //
 //nolint:paralleltest // see newServerBus

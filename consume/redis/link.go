@@ -26,6 +26,8 @@ type link struct {
 	to     io.Writer
 	in     *resp.Reader
 	out    []byte // commands to send
+	ids    []byte // memory of entries
+	ends   []int  // likewise
 	asking bool   // the slot of the stream is migrating to the server
 }
 

@@ -24,10 +24,10 @@ type leasedReader struct {
 	sent          int  // entries that were asked for, and not received
 }
 
-// read reads up to n entries. held is false if another member has the lease. If the reply has n entries, read asks for as many more as
-// next returns, which the following call reads: the server works while the consumer handles the entries. If next returned more than
-// 0, the following call ignores its own n.
-func (r *leasedReader) read(ctx context.Context, n int, next func(received int) int) (messages []consume.Message, held bool, err error) {
+// read reads up to n entries, and calls add with their messages. held is false if another member has the lease. If the reply has n
+// entries, read asks for as many more as next returns, which the following call reads: the server works while the consumer handles
+// the entries. If next returned more than 0, the following call ignores its own n.
+func (r *leasedReader) read(ctx context.Context, n int, add func([]consume.Message), next func() int) (count int, held bool, err error) {
 	err = r.with(ctx, func(l *link) error {
 		for executed := false; !executed; {
 			if r.sent == 0 {
@@ -36,13 +36,13 @@ func (r *leasedReader) read(ctx context.Context, n int, next func(received int) 
 				}
 			}
 			n, r.sent = r.sent, 0
-			if messages, executed, err = r.receive(l, n); err != nil {
+			if count, executed, err = r.receive(l, n, add); err != nil {
 				return err
 			}
 		}
 		held = true
-		if len(messages) == n && r.armed {
-			if more := next(n); more > 0 {
+		if count == n && r.armed {
+			if more := next(); more > 0 {
 				_, err = r.ask(l, more)
 			}
 		}
@@ -51,7 +51,7 @@ func (r *leasedReader) read(ctx context.Context, n int, next func(received int) 
 	if err != nil {
 		r.armed, r.sent = false, 0 // for another connection
 	}
-	return messages, held, err
+	return count, held, err
 }
 
 // ask sends the commands of a read. held is false if another member has the lease, and nothing was sent.
@@ -107,28 +107,28 @@ func (r *leasedReader) readArmed(l *link) (err error) {
 }
 
 // receive reads the replies to the commands of request. executed is false if the lease has changed.
-func (r *leasedReader) receive(l *link, n int) (messages []consume.Message, executed bool, err error) {
+func (r *leasedReader) receive(l *link, n int, add func([]consume.Message)) (count int, executed bool, err error) {
 	r.armed = false
 	if err := l.asked(); err != nil {
-		return nil, false, err
+		return 0, false, err
 	}
 	for range 2 { // MULTI and XREADGROUP
 		if err := l.in.Status(); err != nil {
-			return nil, false, err
+			return 0, false, err
 		}
 	}
 	replies, err := l.in.Array()
 	switch {
 	case err != nil:
-		return nil, false, err
+		return 0, false, err
 	case replies > 1:
-		return nil, false, resp.ErrProtocol
+		return 0, false, resp.ErrProtocol
 	case replies == 1:
-		if messages, err = l.streams(r.stream, n); err != nil {
-			return nil, false, err
+		if count, err = l.streams(r.stream, n, add); err != nil {
+			return 0, false, err
 		}
 	}
-	return messages, replies == 1, r.readArmed(l)
+	return count, replies == 1, r.readArmed(l)
 }
 
 // await waits until the stream has an entry after another one, at most for a given time.
@@ -162,9 +162,9 @@ func (r *leasedReader) await(ctx context.Context, last string, wait time.Duratio
 	return found, err
 }
 
-// claim makes this member the owner of pending entries, and reads them. Entries that were removed are left out.
-func (r *leasedReader) claim(ctx context.Context, ids []string) (messages []consume.Message, err error) {
-	err = r.with(ctx, func(l *link) (err error) {
+// claim makes this member the owner of pending entries, and calls add with their messages. Entries that were removed are left out.
+func (r *leasedReader) claim(ctx context.Context, ids []string, add func([]consume.Message)) error {
+	err := r.with(ctx, func(l *link) error {
 		l.beginKeyed()
 		l.begin(5 + len(ids))
 		for _, argument := range [...]string{"XCLAIM", r.stream, r.group, r.member, "0"} {
@@ -183,11 +183,10 @@ func (r *leasedReader) claim(ctx context.Context, ids []string) (messages []cons
 		if err != nil {
 			return err
 		}
-		messages, err = l.entries(r.stream, n, len(ids))
-		return err
+		return l.entries(r.stream, n, len(ids), add)
 	})
 	if err != nil {
 		r.armed = false
 	}
-	return messages, err
+	return err
 }

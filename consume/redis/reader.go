@@ -181,18 +181,19 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 		if len(ids) == 0 {
 			continue
 		}
-		messages, err := r.leased.claim(ctx, ids)
+		err = r.leased.claim(ctx, ids, func(messages []consume.Message) {
+			for i := range messages {
+				m := &messages[i]
+				if n := deliveries[m.ID]; n > 0 {
+					m.Deliveries = n + 1
+				}
+				delete(deliveries, m.ID)
+			}
+			r.feed.Add(messages)
+		})
 		if err != nil {
 			return fmt.Errorf("redis: claim pending entries: %w", err)
 		}
-		for i := range messages {
-			m := &messages[i]
-			if n := deliveries[m.ID]; n > 0 {
-				m.Deliveries = n + 1
-			}
-			delete(deliveries, m.ID)
-		}
-		r.feed.Add(messages)
 		if err := r.dropRemoved(ctx, deliveries); err != nil {
 			return err
 		}
@@ -249,11 +250,14 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 		}
 		n = min(n, max(1, r.in.MaxInFlight()/2)) // leave room for the next read
 	}
-	messages, held, err := r.leased.read(ctx, n, func(received int) int {
+	count, held, err := r.leased.read(ctx, n, func(messages []consume.Message) {
+		r.last, r.behind = messages[len(messages)-1].ID, false
+		r.feed.Add(messages)
+	}, func() int {
 		if r.foreign.Load() { // read pending entries next
 			return 0
 		}
-		return a.roomBehind(received)
+		return a.muchRoom()
 	})
 	if err != nil {
 		return fmt.Errorf("redis: read entries: %w", err)
@@ -264,11 +268,9 @@ func (r *reader) readNew(ctx context.Context, a *acknowledger) error {
 	}
 	r.works()
 	r.existed = true
-	if len(messages) == 0 {
+	if count == 0 {
 		return r.awaitEntry(ctx)
 	}
-	r.last, r.behind = messages[len(messages)-1].ID, false
-	r.feed.Add(messages)
 	return nil
 }
 

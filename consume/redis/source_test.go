@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,6 +157,25 @@ func TestUnreadableEntriesBecomeDeadLetters(t *testing.T) {
 	for _, letter := range letters {
 		require.NotContains(t, letter.Values[consume.FieldReason], "secret")
 	}
+}
+
+// The dead letter of an entry that is too large names its place. The reader goes on behind it.
+func TestEntryThatIsTooLargeBecomesADeadLetter(t *testing.T) {
+	t.Parallel()
+	b, _ := newBus(t)
+	require.NoError(t, b.XAdd(t.Context(), &goredis.XAddArgs{
+		Stream: stream, Values: []string{"type", counterChanged.EventType(), "event_data", strings.Repeat("x", 64<<20)},
+	}).Err())
+	b.send(t, 1, 1, 1)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	a.require(t, 1, 1)
+	require.Eventually(t, func() bool { return m.Stats().Topics[stream].DeadLettered == 1 }, patience, 5*time.Millisecond)
+	m.stop(t)
+	letters, err := b.XRange(t.Context(), stream+"-group-dead", "-", "+").Result()
+	require.NoError(t, err)
+	require.Contains(t, letters[0].Values[consume.FieldReason], "found an entry of more than 64 MiB; want a smaller one")
+	require.NotContains(t, letters[0].Values, "event_data")
 }
 
 func TestReadingContinuesAfterAnOutage(t *testing.T) {
