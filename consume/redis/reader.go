@@ -33,8 +33,7 @@ type reader struct {
 	last   string // the ID of the last entry that the group has read; empty means unknown
 	behind bool   // the stream has an entry after last
 
-	read    int64 // entries that the group has read
-	counted int64 // entries after them that were removed and are counted as lost
+	counted int64 // removed entries that the group has not read, by the numbers of the server, when they were last measured
 }
 
 const (

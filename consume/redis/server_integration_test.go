@@ -77,25 +77,29 @@ func TestTrimmedEntriesAreCounted(t *testing.T) {
 	m.stop(t)
 }
 
-// A server that has restarted with an append-only file does not know how many entries the group has read.
+// A server that has restarted with an append-only file has no number of the entries that the group has read, or an old one.
 //
 //nolint:paralleltest // see newServerBus
 func TestTrimmedEntriesAreNotLostIfTheServerForgetsHowManyWereRead(t *testing.T) {
-	b := newServerBus(t)
-	a := newAccount()
-	m := b.start(t, a.receive, consume.Config{})
-	b.send(t, 1, 1, 20)
-	a.require(t, 1, 20)
-	m.stop(t)
-	require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 5).Err())
-	groups, err := b.XInfoGroups(t.Context(), stream).Result()
-	require.NoError(t, err)
-	require.NoError(t, b.XGroupSetID(t.Context(), stream, "group", groups[0].LastDeliveredID).Err()) // makes the number null
-	m = b.start(t, a.receive, consume.Config{})
-	b.send(t, 1, 21, 22)
-	a.require(t, 1, 22)
-	m.stop(t)
-	require.Zero(t, m.Stats().Topics[stream].Lost)
+	for name, number := range map[string][]any{"no number": nil, "an old number": {"ENTRIESREAD", 3}} {
+		t.Run(name, func(t *testing.T) {
+			b := newServerBus(t)
+			a := newAccount()
+			m := b.start(t, a.receive, consume.Config{})
+			b.send(t, 1, 1, 20)
+			a.require(t, 1, 20)
+			m.stop(t)
+			require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 5).Err())
+			groups, err := b.XInfoGroups(t.Context(), stream).Result()
+			require.NoError(t, err)
+			require.NoError(t, b.Do(t.Context(), append([]any{"XGROUP", "SETID", stream, "group", groups[0].LastDeliveredID}, number...)...).Err())
+			m = b.start(t, a.receive, consume.Config{})
+			b.send(t, 1, 21, 22)
+			a.require(t, 1, 22)
+			m.stop(t)
+			require.Zero(t, m.Stats().Topics[stream].Lost)
+		})
+	}
 }
 
 // An entry that was delivered and then trimmed is acknowledged, and counted.

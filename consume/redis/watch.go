@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,6 +17,8 @@ type counts struct {
 	read    int64 // entries that the group has read; -1 means unknown
 	removed int64 // entries that were removed from the stream
 	last    string
+	// overtaken reports whether the first entry is behind last, so that entries may have been removed before the group has read them.
+	overtaken bool
 }
 
 // look returns the counts of the group. ok is false if the group does not exist.
@@ -36,6 +40,11 @@ func (s *Source) look(ctx context.Context, stream string) (c counts, ok bool, er
 			return c, false, err //nolint:wrapcheck // the caller wraps it
 		}
 		c.removed = info.EntriesAdded - info.Length
+		first := info.FirstEntry.ID
+		if info.Length == 0 {
+			first = info.LastGeneratedID
+		}
+		c.overtaken = isBefore(c.last, first)
 		if info.EntriesAdded == 0 && info.Length > 0 { // Redis 6.2 does not count
 			c.lag, c.read, c.removed = -1, -1, 0
 		}
@@ -74,18 +83,33 @@ func (r *reader) lookForForeign(ctx context.Context) {
 	}
 }
 
-// measure sets the backlog of the feed, and counts entries that were removed before they were read.
+// measure sets the backlog of the feed, and counts entries that were removed before they were read. The numbers of the server are not
+// enough for that: one that has restarted may have an old number of entries that the group has read.
 func (r *reader) measure(ctx context.Context) {
 	c, ok, err := r.source.look(ctx, r.stream)
 	if !ok || err != nil {
 		return // the reader reports errors
 	}
 	r.feed.SetBacklog(c.lag)
-	if c.read != r.read {
-		r.read, r.counted = c.read, 0
+	if c.read < 0 {
+		return
 	}
-	if unread := c.removed - c.read; c.read >= 0 && unread > r.counted {
+	unread := max(0, c.removed-c.read)
+	if c.overtaken && unread > r.counted {
 		r.lost(unread - r.counted)
-		r.counted = unread
 	}
+	r.counted = unread
+}
+
+// isBefore reports whether the ID of an entry is smaller than another one.
+func isBefore(id, other string) bool {
+	parse := func(id string) (time, sequence uint64) {
+		first, second, _ := strings.Cut(id, "-")
+		time, _ = strconv.ParseUint(first, 10, 64) // the server wrote it
+		sequence, _ = strconv.ParseUint(second, 10, 64)
+		return time, sequence
+	}
+	time, sequence := parse(id)
+	otherTime, otherSequence := parse(other)
+	return time < otherTime || time == otherTime && sequence < otherSequence
 }
