@@ -329,6 +329,34 @@ func TestStuckPartitionDoesNotStopOthers(t *testing.T) {
 	m.stop(t)
 }
 
+// Records that the source reads ahead are part of the lag, and not in flight.
+func TestRecordsReadAheadWaitInOrder(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 12, 1, 10)
+	release := make(chan struct{})
+	a := newAccount()
+	m := b.start(t, func(ctx context.Context, e signalcast.Event[changed]) error {
+		<-release
+		return a.receive(ctx, e)
+	}, consume.Config{MaxInFlight: 10})
+	require.Eventually(t, func() bool {
+		lag, full := int64(0), 0
+		for _, f := range m.Status().Feeds {
+			require.LessOrEqual(t, f.Pending, 10)
+			lag += f.Lag
+			if f.Pending == 10 {
+				full++
+			}
+		}
+		return lag == 120 && full == 3
+	}, patience, 5*time.Millisecond)
+	require.EqualValues(t, 30, m.Stats().Topics[topic].Received)
+	close(release)
+	a.require(t, 12, 10)
+	m.stop(t)
+}
+
 func TestStopReturnsWithoutBrokers(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
