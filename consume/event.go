@@ -27,6 +27,7 @@ type origin struct {
 // eventReader prepares the messages of one feed for the workers.
 type eventReader struct {
 	consumer *Consumer
+	decoder  *signalcast.Decoder
 	paths    map[string]string // key paths by event type, for messages without a key
 	texts    map[string]string // attributes that recur
 	key      []byte            // memory
@@ -39,7 +40,7 @@ type eventReader struct {
 const maxTexts = 1000
 
 func newEventReader(c *Consumer, topic string) eventReader {
-	r := eventReader{consumer: c, texts: map[string]string{}}
+	r := eventReader{consumer: c, decoder: c.registry.NewDecoder(), texts: map[string]string{}}
 	for eventType, topics := range c.config.Keys {
 		for name, t := range topics {
 			if t.EventKeyField != nil && c.fullTopic(name) == topic {
@@ -87,7 +88,7 @@ func (r *eventReader) prepare(it *item) (hash uint64) {
 		return hash
 	}
 	if path := r.paths[eventType]; path != "" {
-		if it.event, it.err = r.consumer.read(m, it.origin); it.err != nil {
+		if it.event, it.err = m.event(r.decoder, it.origin); it.err != nil {
 			return hash
 		}
 		var err error
@@ -169,13 +170,13 @@ func (r *eventReader) check(m *Message) error {
 	return nil
 }
 
-// read returns the event of a message.
-func (c *Consumer) read(m *Message, o *origin) (*signalcast.Received, error) {
+// event returns the event of a message.
+func (m *Message) event(d *signalcast.Decoder, o *origin) (*signalcast.Received, error) {
 	meta, err := m.metadata(o)
 	if err != nil {
 		return nil, err
 	}
-	return c.registry.Decode(meta, m.Schema, m.Value)
+	return d.Decode(meta, m.Schema, m.Value) //nolint:wrapcheck // it names the event type
 }
 
 // metadata returns the metadata of a message. Attributes that are missing or not readable are set from the

@@ -102,6 +102,7 @@ func (f *Feed) Add(messages []Message) {
 		f.add(messages[:n])
 		messages = messages[n:]
 	}
+	f.events.decoder.Reset()
 }
 
 // maxBlock is the number of messages that are added at once, so that workers begin early and never wait long for the lock. A message

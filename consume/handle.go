@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/signalcast/signalcast"
 )
 
 // outcome is the result of an attempt.
@@ -31,15 +33,19 @@ func (c *Consumer) work(workers *sync.WaitGroup) {
 			workers.Go(func() { c.work(workers) })
 		}
 	}()
+	decoder := c.registry.NewDecoder()
 	var done *item
 	var o outcome
 	var err error
 	for {
 		var next *item
-		if next, handled = c.next(done, o, err); next == nil {
+		if next, handled = c.next(done, o, err, decoder); next == nil {
 			return
 		}
 		it = next
+		if it.event == nil && it.err == nil {
+			it.event, it.err = it.message().event(decoder, it.origin)
+		}
 		o, err = c.attempt(it, handled)
 		done, it = it, nil
 	}
@@ -47,7 +53,7 @@ func (c *Consumer) work(workers *sync.WaitGroup) {
 
 // next notes the result of an attempt, unless done is nil, and waits for a message to handle. handled is the number of messages of
 // its topic that were handled. It locks mu once for a message.
-func (c *Consumer) next(done *item, o outcome, err error) (it *item, handled int64) {
+func (c *Consumer) next(done *item, o outcome, err error, decoder *signalcast.Decoder) (it *item, handled int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if done != nil {
@@ -58,7 +64,7 @@ func (c *Consumer) next(done *item, o outcome, err error) (it *item, handled int
 			c.mu.Lock()
 		}
 	}
-	if it = c.nextItem(); it != nil {
+	if it = c.nextItem(decoder); it != nil {
 		handled = it.lane.feed.topic.Handled
 	}
 	return it, handled
@@ -92,9 +98,6 @@ func (c *Consumer) noteExit(it *item, handled int64) {
 // attempt handles a message once. If that was the last attempt, it also does what Config.OnFailure says. handled is the number of
 // messages of the topic that were handled before it.
 func (c *Consumer) attempt(it *item, handled int64) (outcome, error) {
-	if it.event == nil && it.err == nil {
-		it.event, it.err = c.read(it.message(), it.origin)
-	}
 	if it.err == nil {
 		err := c.call(it)
 		if err == nil {

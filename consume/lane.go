@@ -124,12 +124,13 @@ func (c *Consumer) wakeWorker() {
 }
 
 // nextItem waits for a message to handle. It returns nil when the workers are to end.
-func (c *Consumer) nextItem() *item {
+func (c *Consumer) nextItem(decoder *signalcast.Decoder) *item {
 	for {
 		for c.readyFirst == nil {
 			if c.ending {
 				return nil
 			}
+			decoder.Reset()
 			c.idle++
 			c.wake.Wait()
 			c.idle--

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,24 +44,24 @@ func setMessage(m *consume.Message, r *kgo.Record, schema *signalcast.Schema) {
 	}
 }
 
-// maxSpace is the size of the memory that small records share.
-const maxSpace = 16 << 10
+// maxSpace is the size of the memory that the keys and headers of records share.
+const maxSpace = 8 << 10
 
-// block is memory for the bytes of several records. The source owns the records, but their bytes are part of the buffers of the client,
-// which hold megabytes.
+// block is memory for the keys and headers of several records. The source owns the records, but their bytes are part of the buffers of the
+// client, which hold megabytes. Values have memory of their own, since receivers may keep strings of the event.
 type block struct{ free []byte }
 
 // copy copies the bytes of a record, so that it shares no memory with the client. n is the number of records that will be copied, with this
 // one.
 func (b *block) copy(r *kgo.Record, n int) {
-	size := len(r.Key) + len(r.Value)
+	size := len(r.Key)
 	for i := range r.Headers {
 		size += len(r.Headers[i].Value)
 	}
 	if size > len(b.free) {
 		b.free = make([]byte, max(size, min(maxSpace, size*n)))
 	}
-	r.Key, r.Value = b.bytes(r.Key), b.bytes(r.Value)
+	r.Key, r.Value = b.bytes(r.Key), bytes.Clone(r.Value)
 	for i := range r.Headers {
 		r.Headers[i].Value = b.bytes(r.Headers[i].Value)
 	}
