@@ -27,7 +27,7 @@ func TestDecoderDecodesLikeTheRegistry(t *testing.T) {
 		for _, m := range []signalcast.Metadata{incoming(), unknown} {
 			m.SourceHost = fmt.Sprint(i)
 			for name, writer := range map[string]*signalcast.Schema{
-				"its schema": event.ValueSchema, "no schema": nil, "a schema that is none": {Text: "[]"},
+				"its schema": event.ValueSchema, "no schema": nil, "a schema that is not one": {Text: "[]"},
 			} {
 				for _, value := range [][]byte{event.Value, event.Value[:3], append(event.Value[:len(event.Value):len(event.Value)], 0)} {
 					want, wantErr := s.registry.Decode(m, writer, value)
