@@ -71,3 +71,18 @@ func TestAllocationsOfDecode(t *testing.T) {
 		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = s.registry.Decode(incoming(), c.writer, event.Value) }), c.max, name)
 	}
 }
+
+// Events share blocks of memory, and their strings are part of the value.
+//
+//nolint:paralleltest // AllocsPerRun counts the whole process
+func TestAllocationsOfADecoder(t *testing.T) {
+	s := newShop(t)
+	event := s.published(t, order{Number: "7", Customer: customer{1, "ada@example.org"}, Items: []string{}})
+	decoder := s.registry.NewDecoder()
+	decode := func() { _, _ = decoder.Decode(incoming(), event.ValueSchema, event.Value) }
+	require.Zero(t, testing.AllocsPerRun(1000, decode), "less than 1 for each event")
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+		decode()
+		decoder.Reset()
+	}), 2.0)
+}

@@ -58,18 +58,31 @@ func (r *Registry) Decode(m Metadata, writer *Schema, value []byte) (*Received, 
 	if reader.err != nil {
 		return nil, reader.err
 	}
-	m.FromEventBus = true
-	received, err := e.def.receive(e, reader.avro, m, value)
+	return e.receive(reader.avro, &m, value, nil)
+}
+
+// receive decodes an event. If memory is not nil, the event is part of it and shares the memory of value.
+func (e *entry) receive(reader *shape.AvroReader, m *Metadata, value []byte, memory *eventMemory) (*Received, error) {
+	received, err := e.def.receive(e, reader, value, memory)
 	if err != nil {
 		return nil, &DecodeError{EventType: m.EventType, Fields: fieldErrors(err)}
 	}
+	received.Metadata = *m
+	received.FromEventBus = true
 	return received, nil
 }
 
-func decodeAvro[T any](e *entry, reader *shape.AvroReader, m Metadata, value []byte) (*Received, error) {
-	received := &receivedEvent[T]{Received: Received{Metadata: m, entry: e}}
-	received.event = received
-	if err := reader.Decode(value, shape.RefOf(&received.data)); err != nil {
+// decodeAvro returns an event without metadata.
+func decodeAvro[T any](e *entry, reader *shape.AvroReader, value []byte, memory *eventMemory) (*Received, error) {
+	var received *receivedEvent[T]
+	decode := reader.DecodeShared
+	if memory == nil {
+		received, decode = new(receivedEvent[T]), reader.Decode
+	} else {
+		received = nextEvent[T](memory)
+	}
+	received.entry, received.event = e, received
+	if err := decode(value, shape.RefOf(&received.data)); err != nil {
 		return nil, err
 	}
 	return &received.Received, nil

@@ -42,7 +42,7 @@ type definition struct {
 	// Functions that need the type parameter, for callers that know only the name.
 	sendJSON func(ctx context.Context, r *Registry, e *entry, data []byte, opts []SendOption) (*Delivery, error)
 	decode   func(e *entry, data []byte) (Data, error)
-	receive  func(e *entry, reader *shape.AvroReader, m Metadata, value []byte) (*Received, error)
+	receive  func(e *entry, reader *shape.AvroReader, value []byte, memory *eventMemory) (*Received, error)
 }
 
 // SignalOption configures a [Signal].

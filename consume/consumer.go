@@ -23,6 +23,8 @@ type Consumer struct {
 
 	mu                    sync.Mutex
 	wake                  *sync.Cond // a lane is ready, or ending changed
+	idle                  int        // workers that wait
+	waking                bool       // one of them was woken and does not run yet
 	readyFirst, readyLast *lane
 	ending                bool // the workers end when no lane is ready
 	feeds                 map[*Feed]struct{}

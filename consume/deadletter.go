@@ -36,9 +36,9 @@ func (c *Consumer) deadLetterTopic(topic string) string {
 func (c *Consumer) deadLetterFields(it *item) []Field {
 	return []Field{
 		{FieldReason, reason(it.err)},
-		{FieldAttempts, strconv.Itoa(it.attempts)},
+		{FieldAttempts, strconv.Itoa(it.attempts())},
 		{FieldGroup, c.source.Group()},
-		{FieldPosition, it.message.Position()},
+		{FieldPosition, it.message().Position()},
 	}
 }
 

@@ -3,9 +3,11 @@ package consume
 import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // UUIDs of version 5 need it
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -15,19 +17,30 @@ import (
 	"github.com/signalcast/signalcast/internal/shape"
 )
 
-// eventReader makes events of the messages of one feed.
+// origin is the part of the metadata that the events of one producer share. The event type is never empty.
+type origin struct {
+	signalcast.Metadata
+
+	minorVersion string // as it is on the wire
+}
+
+// eventReader prepares the messages of one feed for the workers.
 type eventReader struct {
 	consumer *Consumer
+	decoder  *signalcast.Decoder
 	paths    map[string]string // key paths by event type, for messages without a key
 	texts    map[string]string // attributes that recur
 	key      []byte            // memory
+
+	origins [16]*origin // of recent messages
+	latest  int         // in origins
 }
 
 // maxTexts bounds the memory of attributes that recur.
 const maxTexts = 1000
 
 func newEventReader(c *Consumer, topic string) eventReader {
-	r := eventReader{consumer: c, texts: map[string]string{}}
+	r := eventReader{consumer: c, decoder: c.registry.NewDecoder(), texts: map[string]string{}}
 	for eventType, topics := range c.config.Keys {
 		for name, t := range topics {
 			if t.EventKeyField != nil && c.fullTopic(name) == topic {
@@ -41,22 +54,22 @@ func newEventReader(c *Consumer, topic string) eventReader {
 	return r
 }
 
-// read sets the parts of an item that come from its message. The message becomes an event, a fault, or
-// is to be skipped.
-func (r *eventReader) read(it *item, m *Message) {
-	it.message = m
+// prepare finds out whether the message of an item is to be skipped, or has a fault that needs no decoding. It returns the hash of the key.
+// It decodes the event only if the key is in its data. Otherwise a worker does.
+func (r *eventReader) prepare(it *item) (hash uint64) {
+	m := it.message()
 	if m.Key != nil {
-		it.hash = hashKey(m.Key)
+		hash = hashKey(m.Key)
 	}
 	if m.Value == nil && m.Err == nil && len(m.Attributes.Type) == 0 {
 		it.skipped = true // a tombstone has no headers
-		return
+		return hash
 	}
 	if it.err = r.check(m); it.err != nil {
-		return
+		return hash
 	}
-	eventType := r.text(m.Attributes.Type)
-	it.eventType = eventType
+	it.origin = r.origin(&m.Attributes)
+	eventType := it.origin.EventType
 	receivers, registered := r.consumer.registry.Receivers(eventType)
 	unheard := receivers == 0 && !r.consumer.config.HandleAll
 	switch {
@@ -71,31 +84,65 @@ func (r *eventReader) read(it *item, m *Message) {
 	case len(m.Value) > r.consumer.config.MaxBytes:
 		it.err = fmt.Errorf("found event data of %d bytes; want at most %d", len(m.Value), r.consumer.config.MaxBytes)
 	}
-	if it.skipped || it.err != nil {
-		return
+	if it.skipped || it.err != nil || m.Key != nil {
+		return hash
 	}
-	meta, err := r.metadata(m, eventType)
-	if err != nil {
-		it.err = err
-		return
-	}
-	if it.event, it.err = r.consumer.registry.Decode(meta, m.Schema, m.Value); it.err != nil {
-		return
-	}
-	if path := r.paths[eventType]; m.Key == nil && path != "" {
+	if path := r.paths[eventType]; path != "" {
+		if it.event, it.err = m.event(r.decoder, it.origin); it.err != nil {
+			return hash
+		}
+		var err error
 		if r.key, err = it.event.AppendKey(r.key[:0], path); err == nil {
-			it.hash = hashKey(r.key)
+			hash = hashKey(r.key)
 		}
 	}
+	return hash
 }
 
-// hashKey returns the FNV-1a hash of a key. The lanes of keys are the same in each process.
-func hashKey(key []byte) uint64 {
-	hash := uint64(14695981039346656037)
-	for _, b := range key {
-		hash = (hash ^ uint64(b)) * 1099511628211
+// origin returns the metadata that depends on these attributes alone. Messages of few producers share it.
+func (r *eventReader) origin(a *Attributes) *origin {
+	for i := range r.origins {
+		at := (r.latest + i) % len(r.origins)
+		if o := r.origins[at]; o != nil && o.is(a) {
+			r.latest = at
+			return o
+		}
 	}
-	return hash
+	o := &origin{minorVersion: r.text(a.MinorVersion)}
+	o.EventType, o.Source, o.SourceHost = r.text(a.Type), r.text(a.Source), r.text(a.SourceHost)
+	if version := r.text(a.SourceLib); isVersion(version) {
+		o.SourceLib = version
+	}
+	if n, err := strconv.ParseInt(o.minorVersion, 10, 64); err == nil && n >= 0 {
+		o.MinorVersion = n
+	}
+	r.latest = (r.latest + 1) % len(r.origins)
+	r.origins[r.latest] = o
+	return o
+}
+
+// is reports whether the attributes are those of the origin. An attribute that the origin leaves out is never equal.
+func (o *origin) is(a *Attributes) bool {
+	return string(a.Type) == o.EventType && string(a.Source) == o.Source && string(a.SourceHost) == o.SourceHost &&
+		string(a.SourceLib) == o.SourceLib && string(a.MinorVersion) == o.minorVersion
+}
+
+// hashKey returns a hash of a key. The lanes of keys are the same in each process.
+func hashKey(key []byte) uint64 {
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	mix := func(hash, word uint64) uint64 {
+		high, low := bits.Mul64(hash^word, odd)
+		return high ^ low
+	}
+	hash := odd ^ uint64(len(key))
+	for ; len(key) >= 8; key = key[8:] {
+		hash = mix(hash, binary.LittleEndian.Uint64(key))
+	}
+	var rest uint64
+	for _, b := range key {
+		rest = rest<<8 | uint64(b)
+	}
+	return mix(mix(hash, rest), odd)
 }
 
 var (
@@ -123,30 +170,31 @@ func (r *eventReader) check(m *Message) error {
 	return nil
 }
 
+// event returns the event of a message.
+func (m *Message) event(d *signalcast.Decoder, o *origin) (*signalcast.Received, error) {
+	meta, err := m.metadata(o)
+	if err != nil {
+		return nil, err
+	}
+	return d.Decode(meta, m.Schema, m.Value) //nolint:wrapcheck // it names the event type
+}
+
 // metadata returns the metadata of a message. Attributes that are missing or not readable are set from the
 // message, or to zero.
-func (r *eventReader) metadata(m *Message, eventType string) (signalcast.Metadata, error) {
-	a := &m.Attributes
-	meta := signalcast.Metadata{EventType: eventType}
+func (m *Message) metadata(o *origin) (signalcast.Metadata, error) {
+	meta := o.Metadata
 	var err error
-	if meta.ID, err = parseID(a.ID); err != nil {
+	if meta.ID, err = parseID(m.Attributes.ID); err != nil {
 		return meta, err
 	}
 	if meta.ID == (signalcast.UUID{}) {
 		meta.ID = derivedID(m.Position())
 	}
-	if meta.Time, err = parseTime(a.Time); err != nil {
+	if meta.Time, err = parseTime(m.Attributes.Time); err != nil {
 		return meta, err
 	}
 	if meta.Time.IsZero() {
 		meta.Time = m.Time.UTC().Truncate(time.Microsecond)
-	}
-	if n, err := strconv.ParseInt(string(a.MinorVersion), 10, 64); err == nil && n >= 0 {
-		meta.MinorVersion = n
-	}
-	meta.Source, meta.SourceHost = r.text(a.Source), r.text(a.SourceHost)
-	if version := r.text(a.SourceLib); isVersion(version) {
-		meta.SourceLib = version
 	}
 	return meta, nil
 }

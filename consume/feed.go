@@ -97,19 +97,31 @@ func (f *Feed) room() int {
 // Add gives messages to the consumer, which owns the slice then, in the order of the partition or stream. It does not block. The caller should
 // not add more than Room. After Drain or Close, the messages are counted as returned.
 func (f *Feed) Add(messages []Message) {
-	if len(messages) == 0 {
-		return
+	for len(messages) > 0 {
+		n := min(len(messages), maxBlock)
+		f.add(messages[:n])
+		messages = messages[n:]
 	}
+	f.events.decoder.Reset()
+}
+
+// maxBlock is the number of messages that are added at once, so that workers begin early and never wait long for the lock. A message
+// that waits for its next attempt keeps the memory of its block.
+const maxBlock = 64
+
+func (f *Feed) add(messages []Message) {
 	items := make([]item, len(messages))
 	for i := range messages {
-		f.events.read(&items[i], &messages[i])
+		it := &items[i]
+		it.ctx = messageContext{f.ctx, &messages[i]}
+		it.lane = &f.lanes[f.events.prepare(it)%uint64(len(f.lanes))]
 	}
 	if !f.accept(items) {
 		return
 	}
 	for i := range items {
 		if items[i].skipped {
-			f.consumer.reportSkipped(&messages[i], items[i].eventType)
+			f.consumer.reportSkipped(&messages[i], items[i].eventType())
 		}
 	}
 }
@@ -119,26 +131,27 @@ func (f *Feed) accept(items []item) bool {
 	c := f.consumer
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f.topic.Received += int64(len(items))
+	n := int64(len(items))
+	f.topic.Received += n
 	if f.closed || f.draining {
-		f.topic.Returned += int64(len(items))
+		f.topic.Returned += n
 		return false
 	}
+	f.topic.Pending += n
+	f.pending += len(items)
 	for i := range items {
 		it := &items[i]
 		f.added++
-		it.feed, it.sequence = f, f.added
-		it.position = Position{Offset: it.message.Offset, ID: it.message.ID}
-		f.pending++
-		f.topic.Pending++
+		it.sequence = f.added
 		it.index = len(f.items)
 		f.items = append(f.items, it)
 		if it.skipped {
 			f.finish(it, &f.topic.Skipped)
 			continue
 		}
-		c.enqueue(&f.lanes[it.hash%uint64(len(f.lanes))], it)
+		c.enqueue(it)
 	}
+	c.wakeWorker()
 	return true
 }
 
@@ -148,26 +161,32 @@ func (f *Feed) finish(it *item, count *int64) {
 	f.topic.Pending--
 	f.pending--
 	it.done = true
-	it.message, it.event = nil, nil
+	it.event = nil
 	if !f.config.Ordered {
-		last := len(f.items) - 1
-		f.items[it.index] = f.items[last]
-		f.items[it.index].index = it.index
-		f.items[last] = nil
-		f.items = f.items[:last]
-		f.handled = append(f.handled, it.position)
+		f.forget(it)
+		f.handled = append(f.handled, Position{it.message().Offset, it.message().ID})
 		f.unacked++
 	} else if f.items[0] == it {
-		n := 0
+		n := 1
 		for n < len(f.items) && f.items[n].done {
 			n++
 		}
-		f.handled = append(f.handled[:0], f.items[n-1].position)
+		last := f.items[n-1].message()
+		f.handled = append(f.handled[:0], Position{last.Offset, last.ID})
 		f.unacked += n
 		clear(f.items[:n])
 		f.items = f.items[n:]
 	}
 	f.changed()
+}
+
+// forget removes an item from a feed that is not ordered.
+func (f *Feed) forget(it *item) {
+	last := len(f.items) - 1
+	f.items[it.index] = f.items[last]
+	f.items[it.index].index = it.index
+	f.items[last] = nil
+	f.items = f.items[:last]
 }
 
 // changed notifies the source and those who wait for the feed.
@@ -222,7 +241,7 @@ func (f *Feed) InFlight() map[string]bool {
 	defer f.consumer.mu.Unlock()
 	ids := make(map[string]bool, len(f.items)+len(f.handled))
 	for _, it := range f.items {
-		ids[it.position.ID] = true
+		ids[it.message().ID] = true
 	}
 	for _, p := range f.handled {
 		ids[p.ID] = true
@@ -241,6 +260,7 @@ func (f *Feed) Extend(until time.Time) {
 		c.makeReady(l)
 	}
 	f.waiting = nil
+	c.wakeWorker()
 }
 
 // SetBacklog sets the number of messages behind the last one added, for [Consumer.Status]. -1 means unknown, the

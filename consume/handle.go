@@ -7,14 +7,16 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/signalcast/signalcast"
 )
 
 // outcome is the result of an attempt.
-type outcome int
+type outcome uint8
 
 const (
 	again outcome = iota // the handling is not over
-	handled
+	succeeded
 	deadLettered
 	dropped
 	stopped
@@ -23,44 +25,58 @@ const (
 // work is a worker. It handles one message at a time. If a receiver or hook ends the goroutine, as the assertions of package testing do,
 // another worker replaces it.
 func (c *Consumer) work(workers *sync.WaitGroup) {
-	var it *item // is being handled; mu is not held then
+	var it *item      // is being handled; mu is not held then
+	var handled int64 // messages of the topic that were handled when it began
 	defer func() {
 		if it != nil {
-			c.noteExit(it)
+			c.noteExit(it, handled)
 			workers.Go(func() { c.work(workers) })
 		}
 	}()
+	decoder := c.registry.NewDecoder()
+	var done *item
+	var o outcome
+	var err error
 	for {
-		c.mu.Lock()
-		next := c.nextItem()
-		if next != nil && next.failures == 0 {
-			next.handled = next.feed.topic.Handled
-		}
-		c.mu.Unlock()
-		if next == nil {
+		var next *item
+		if next, handled = c.next(done, o, err, decoder); next == nil {
 			return
 		}
 		it = next
-		o, err := c.attempt(it)
-		it = nil
-		c.note(next, o, err)
+		if it.event == nil && it.err == nil {
+			it.event, it.err = it.message().event(decoder, it.origin)
+		}
+		o, err = c.attempt(it, handled)
+		done, it = it, nil
 	}
 }
 
-// note notes the result of an attempt, and logs a change of the lane.
-func (c *Consumer) note(it *item, o outcome, err error) {
+// next notes the result of an attempt, unless done is nil, and waits for a message to handle. handled is the number of messages of
+// its topic that were handled. It locks mu once for a message.
+func (c *Consumer) next(done *item, o outcome, err error, decoder *signalcast.Decoder) (it *item, handled int64) {
 	c.mu.Lock()
-	change := c.complete(it, o, err)
-	var attrs []slog.Attr
-	if change == nowHeld {
-		attrs = it.attrs(err) // another worker may finish the message as soon as mu is free
+	defer c.mu.Unlock()
+	if done != nil {
+		if change, attrs := c.complete(done, o, err); change != unchanged {
+			c.wakeWorker()
+			c.mu.Unlock()
+			c.logChange(done, change, attrs)
+			c.mu.Lock()
+		}
 	}
-	c.mu.Unlock()
+	if it = c.nextItem(decoder); it != nil {
+		handled = it.lane.feed.topic.Handled
+	}
+	return it, handled
+}
+
+// logChange logs a change of a lane.
+func (c *Consumer) logChange(it *item, change laneChange, attrs []slog.Attr) {
 	switch change {
 	case nowHeld:
 		c.log.LogAttrs(context.Background(), slog.LevelWarn, "message failed, retrying", attrs...)
 	case nowFree:
-		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", it.feed.config.Topic))
+		c.log.LogAttrs(context.Background(), slog.LevelInfo, "topic has no failed messages any more", slog.String("topic", it.message().Topic))
 	case unchanged:
 	}
 }
@@ -68,27 +84,32 @@ func (c *Consumer) note(it *item, o outcome, err error) {
 var errExited = errors.New("a receiver ended its goroutine")
 
 // noteExit notes that an attempt ended with its goroutine. If a hook did that, the message is finished already.
-func (c *Consumer) noteExit(it *item) {
-	if it.result == again && it.err == nil && c.countFailure(it, errExited) {
+func (c *Consumer) noteExit(it *item, handled int64) {
+	if it.result == again && it.err == nil && c.countFailure(it, handled, errExited) {
 		it.err = errExited // the next attempt does what Config.OnFailure says
 	}
-	c.note(it, it.result, errExited)
+	c.mu.Lock()
+	change, attrs := c.complete(it, it.result, errExited)
+	c.wakeWorker()
+	c.mu.Unlock()
+	c.logChange(it, change, attrs)
 }
 
-// attempt handles a message once. If that was the last attempt, it also does what Config.OnFailure says.
-func (c *Consumer) attempt(it *item) (outcome, error) {
+// attempt handles a message once. If that was the last attempt, it also does what Config.OnFailure says. handled is the number of
+// messages of the topic that were handled before it.
+func (c *Consumer) attempt(it *item, handled int64) (outcome, error) {
 	if it.err == nil {
 		err := c.call(it)
 		if err == nil {
-			it.result = handled
+			it.result = succeeded
 			if hook := c.config.Hooks.Handled; hook != nil {
-				c.protect("Handled", func() { hook(it.message, it.event.Metadata) })
+				c.protect("Handled", func() { hook(it.message(), it.event.Metadata) })
 			}
-			return handled, nil
+			return succeeded, nil
 		}
-		last := c.countFailure(it, err)
+		last := c.countFailure(it, handled, err)
 		if hook := c.config.Hooks.Failed; hook != nil {
-			c.protect("Failed", func() { hook(it.message, it.attempts, err) })
+			c.protect("Failed", func() { hook(it.message(), it.attempts(), err) })
 		}
 		if !last {
 			return again, err
@@ -100,7 +121,6 @@ func (c *Consumer) attempt(it *item) (outcome, error) {
 
 // call calls the receivers of an event, and returns their errors or a panic of Config.Handle.
 func (c *Consumer) call(it *item) (err error) {
-	it.ctx = messageContext{it.feed.ctx, it.message}
 	if c.config.Handle == nil {
 		return it.event.Deliver(&it.ctx) //nolint:wrapcheck // the errors are of the receivers
 	}
@@ -112,25 +132,27 @@ func (c *Consumer) call(it *item) (err error) {
 	return c.config.Handle(&it.ctx, it.event)
 }
 
-// countFailure counts a failed attempt. It reports whether it was the last one.
-func (c *Consumer) countFailure(it *item, err error) (last bool) {
+// countFailure counts a failed attempt. It reports whether it was the last one. handled is the number of messages of the topic that were
+// handled before the first attempt.
+func (c *Consumer) countFailure(it *item, handled int64, err error) (last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	counts := it.feed.topic
+	counts := it.lane.feed.topic
 	counts.Failed++
-	if it.failed.IsZero() {
-		it.failed = time.Now()
+	if it.failure == nil {
+		it.failure = &failure{since: time.Now(), handled: handled}
 	}
-	if counts.Handled > it.handled || time.Since(it.failed) >= c.config.Retry.Patience {
-		it.attempts++
+	f := it.failure
+	if counts.Handled > f.handled || time.Since(f.since) >= c.config.Retry.Patience {
+		f.attempts++
 	}
-	it.handled = counts.Handled
-	return it.attempts >= c.config.Retry.Attempts || permanent(err)
+	f.handled = counts.Handled
+	return f.attempts >= c.config.Retry.Attempts || permanent(err)
 }
 
 // giveUp does what Config.OnFailure says with a message that cannot be handled.
 func (c *Consumer) giveUp(it *item) (outcome, error) {
-	m := it.message
+	m := it.message()
 	switch c.config.OnFailure {
 	case Drop:
 		c.log.LogAttrs(context.Background(), slog.LevelError, "message dropped", it.attrs(it.err)...)
@@ -143,7 +165,7 @@ func (c *Consumer) giveUp(it *item) (outcome, error) {
 		return stopped, it.err
 	default:
 		topic := c.deadLetterTopic(m.Topic)
-		if err := c.source.Publish(it.feed.ctx, topic, m, c.deadLetterFields(it)); err != nil {
+		if err := c.source.Publish(it.lane.feed.ctx, topic, m, c.deadLetterFields(it)); err != nil {
 			return again, fmt.Errorf("publish a dead letter to %q: %w", topic, err)
 		}
 		c.log.LogAttrs(context.Background(), slog.LevelError, "message dead-lettered", it.attrs(it.err)...)
@@ -164,50 +186,57 @@ const (
 	nowFree              // the last lane of its topic
 )
 
-// complete notes the result of an attempt. It is called with mu held.
-func (c *Consumer) complete(it *item, o outcome, err error) laneChange {
-	f, l := it.feed, it.lane
+// complete notes the result of an attempt, and returns what to log. It is called with mu held. The caller wakes a worker, or takes a lane
+// itself.
+func (c *Consumer) complete(it *item, o outcome, err error) (laneChange, []slog.Attr) {
+	l := it.lane
+	f := l.feed
 	l.busy = false
 	if f.closed {
-		return unchanged
+		return unchanged, nil
 	}
 	switch o {
 	case again:
-		it.lastErr = err
-		if it.failed.IsZero() {
-			it.failed = time.Now()
+		if c.retry(it, err) {
+			return nowHeld, it.attrs(err) // another worker may finish the message as soon as mu is free
 		}
-		wait := c.backoff(it.failures)
-		it.failures++
-		it.retryAt = time.Now().Add(wait)
-		if f.draining {
-			if f.cut(l); l.first == nil {
-				f.changed()
-				return unchanged
-			}
-		}
-		if c.hold(l, wait) {
-			return nowHeld
-		}
-		return unchanged
+		return unchanged, nil
 	case stopped:
 		l.stopped = true
 		if c.cause == nil {
-			c.cause = &StopError{Position: it.message.Position(), Err: err}
+			c.cause = &StopError{Position: it.message().Position(), Err: err}
 			c.stop()
 		}
 		if f.draining {
 			f.cut(l)
 			f.changed()
 		}
-		return unchanged
-	case handled:
-		return c.finish(it, &f.topic.Handled)
+		return unchanged, nil
+	case succeeded:
+		return c.finish(it, &f.topic.Handled), nil
 	case deadLettered:
-		return c.finish(it, &f.topic.DeadLettered)
+		return c.finish(it, &f.topic.DeadLettered), nil
 	default:
-		return c.finish(it, &f.topic.Dropped)
+		return c.finish(it, &f.topic.Dropped), nil
 	}
+}
+
+// retry makes the lane of a message wait for its next attempt. It reports whether no other lane of the topic waits.
+func (c *Consumer) retry(it *item, err error) (first bool) {
+	l, now := it.lane, time.Now()
+	if it.failure == nil {
+		it.failure = &failure{since: now}
+	}
+	wait := c.backoff(it.failure.failures)
+	it.failure.lastErr, it.failure.retryAt = err, now.Add(wait)
+	it.failure.failures++
+	if f := l.feed; f.draining {
+		if f.cut(l); l.first == nil {
+			f.changed()
+			return false
+		}
+	}
+	return c.hold(l, wait)
 }
 
 // finish ends the handling of the first message of a lane.
@@ -215,7 +244,7 @@ func (c *Consumer) finish(it *item, count *int64) laneChange {
 	l := it.lane
 	l.advance()
 	last := c.free(l)
-	it.feed.finish(it, count)
+	l.feed.finish(it, count)
 	c.makeReady(l)
 	if last {
 		return nowFree
@@ -236,11 +265,11 @@ func (c *Consumer) backoff(n int) time.Duration {
 
 // attrs describe a message and its failure in the log.
 func (it *item) attrs(err error) []slog.Attr {
-	attrs := []slog.Attr{slog.String("position", it.message.Position()), slog.String("event_type", it.eventType)}
+	attrs := []slog.Attr{slog.String("position", it.message().Position()), slog.String("event_type", it.eventType())}
 	if it.event != nil {
 		attrs = append(attrs, slog.String("event_id", it.event.ID.String()))
 	}
-	return append(attrs, slog.Int("attempts", it.attempts), slog.Any("error", err))
+	return append(attrs, slog.Int("attempts", it.attempts()), slog.Any("error", err))
 }
 
 // protect calls a hook and recovers its panic. The text of the panic may hold event data.

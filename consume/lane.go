@@ -8,30 +8,47 @@ import (
 
 // item is a message in a consumer, until its handling is over.
 type item struct {
-	message *Message
-	event   *signalcast.Received // nil if err is set
+	ctx     messageContext       // of its receivers; it holds the message
+	origin  *origin              // nil if the message cannot be an event
+	event   *signalcast.Received // nil before the event is read, and if err is set
 	err     error                // why the message can never be handled
-	skipped bool
-	hash    uint64 // of the key
+	lane    *lane
+	next    *item    // in the lane
+	failure *failure // nil before the first one
 
-	eventType string // empty if it cannot be read
-
-	feed     *Feed
-	lane     *lane
 	sequence int64 // in the feed
-	position Position
-	index    int // in the items of a feed that is not ordered
+	index    int   // in the items of a feed that is not ordered
+	skipped  bool
 	done     bool
 	result   outcome // of the last attempt, before its hook is called
-	next     *item   // in the lane
-	ctx      messageContext
+}
 
+// failure is what an item has from its first failed attempt on.
+type failure struct {
 	attempts int       // failed ones that count
 	failures int       // failed attempts to handle the message, and then to publish its dead letter
-	failed   time.Time // the first failure
+	since    time.Time // of the first failure
 	handled  int64     // messages of the topic that were handled, at the end of the last attempt
 	retryAt  time.Time
 	lastErr  error
+}
+
+func (it *item) message() *Message { return it.ctx.message }
+
+// eventType returns the name of the signal, or an empty one if it cannot be read.
+func (it *item) eventType() string {
+	if it.origin == nil {
+		return ""
+	}
+	return it.origin.EventType
+}
+
+// attempts returns the number of failed attempts that count.
+func (it *item) attempts() int {
+	if it.failure == nil {
+		return 0
+	}
+	return it.failure.attempts
 }
 
 // lane is a hash slot of keys of a feed. Its messages are handled one after the other.
@@ -41,6 +58,7 @@ type lane struct {
 	busy        bool        // first is being handled
 	stopped     bool        // first stopped the consumer
 	ready       bool        // in the queue of ready lanes
+	held        bool        // in Consumer.held
 	retry       *time.Timer // of first after a failure, or nil
 	next        *lane       // in the queue of ready lanes
 }
@@ -58,24 +76,20 @@ func (l *lane) drop(before *item) {
 	if l.last == it {
 		l.last = before
 	}
-	if it.failures > 0 {
+	if it.failure != nil {
 		f.consumer.free(l)
 	}
 	f.topic.Returned++
 	f.topic.Pending--
 	f.pending--
 	if !f.config.Ordered {
-		last := len(f.items) - 1
-		f.items[it.index] = f.items[last]
-		f.items[it.index].index = it.index
-		f.items[last] = nil
-		f.items = f.items[:last]
+		f.forget(it)
 	}
 }
 
 // enqueue adds a message to its lane. It is called with mu held, as all functions of this file.
-func (c *Consumer) enqueue(l *lane, it *item) {
-	it.lane = l
+func (c *Consumer) enqueue(it *item) {
+	l := it.lane
 	if l.first == nil {
 		l.first, l.last = it, it
 		c.makeReady(l)
@@ -85,7 +99,8 @@ func (c *Consumer) enqueue(l *lane, it *item) {
 	l.last = it
 }
 
-// makeReady queues a lane, unless it is empty, or its first message is being handled or waits for its next attempt.
+// makeReady queues a lane, unless it is empty, or its first message is being handled or waits for its next attempt. The caller wakes a
+// worker, or takes a lane itself.
 func (c *Consumer) makeReady(l *lane) {
 	if l.first == nil || l.busy || l.ready || l.stopped || l.retry != nil || l.feed.closed {
 		return
@@ -97,17 +112,29 @@ func (c *Consumer) makeReady(l *lane) {
 		c.readyLast.next = l
 	}
 	c.readyLast = l
-	c.wake.Signal()
+}
+
+// wakeWorker wakes a worker if a lane is ready. A worker that takes a lane wakes the next one. So no more workers are woken than find a
+// lane, and quick receivers occupy few of them.
+func (c *Consumer) wakeWorker() {
+	if c.readyFirst != nil && c.idle > 0 && !c.waking {
+		c.waking = true
+		c.wake.Signal()
+	}
 }
 
 // nextItem waits for a message to handle. It returns nil when the workers are to end.
-func (c *Consumer) nextItem() *item {
+func (c *Consumer) nextItem(decoder *signalcast.Decoder) *item {
 	for {
 		for c.readyFirst == nil {
 			if c.ending {
 				return nil
 			}
+			decoder.Reset()
+			c.idle++
 			c.wake.Wait()
+			c.idle--
+			c.waking = false
 		}
 		l := c.readyFirst
 		if c.readyFirst = l.next; c.readyFirst == nil {
@@ -122,6 +149,7 @@ func (c *Consumer) nextItem() *item {
 		default:
 			l.busy = true
 			f.started = max(f.started, l.first.sequence)
+			c.wakeWorker()
 			return l.first
 		}
 	}
@@ -145,12 +173,14 @@ func (c *Consumer) hold(l *lane, wait time.Duration) (first bool) {
 		if l.retry == timer {
 			l.retry = nil
 			c.makeReady(l)
+			c.wakeWorker()
 		}
 	})
 	l.retry = timer
-	if _, held := c.held[l]; held {
+	if l.held {
 		return false
 	}
+	l.held = true
 	c.held[l] = struct{}{}
 	l.feed.topic.held++
 	return l.feed.topic.held == 1
@@ -163,9 +193,10 @@ func (c *Consumer) free(l *lane) (last bool) {
 		l.retry.Stop()
 		l.retry = nil
 	}
-	if _, held := c.held[l]; !held {
+	if !l.held {
 		return false
 	}
+	l.held = false
 	delete(c.held, l)
 	l.feed.topic.held--
 	return l.feed.topic.held == 0

@@ -19,7 +19,8 @@ type Message struct {
 	ID string
 	// Key is the encoded event key, without framing. It is nil if the bus carries none.
 	Key []byte
-	// Value is the event data in Avro's binary encoding, without framing. It is nil if the message has no value.
+	// Value is the event data in Avro's binary encoding, without framing. It is nil if the message has no value. The strings of
+	// the event share its memory, so it should not be part of a large buffer.
 	Value []byte
 	// Schema is the schema of the writer of Value, or nil if the bus carries none. See [signalcast.Registry.Decode].
 	Schema *signalcast.Schema

@@ -66,8 +66,8 @@ func (c *Consumer) Status() Status {
 	for l := range c.held {
 		it := l.first
 		r := Retrying{
-			Position: it.message.Position(), EventType: it.eventType,
-			Since: it.failed, Next: it.retryAt, Attempts: it.attempts, Err: it.lastErr,
+			Position: it.message().Position(), EventType: it.eventType(),
+			Since: it.failure.since, Next: it.failure.retryAt, Attempts: it.failure.attempts, Err: it.failure.lastErr,
 		}
 		s.Retrying = append(s.Retrying, r)
 	}
@@ -87,8 +87,8 @@ func (f *Feed) status() FeedStatus {
 		s.Lag = f.backlog + int64(f.pending)
 	}
 	for _, it := range f.items {
-		if !it.done && !it.message.Time.IsZero() && (s.Oldest.IsZero() || it.message.Time.Before(s.Oldest)) {
-			s.Oldest = it.message.Time
+		if at := it.message().Time; !it.done && !at.IsZero() && (s.Oldest.IsZero() || at.Before(s.Oldest)) {
+			s.Oldest = at
 		}
 	}
 	return s

@@ -12,6 +12,9 @@ import (
 )
 
 // Config configures a [Source]. New copies it. Printing a Config shows no credentials.
+//
+// The source reads ahead: for each partition, it keeps up to about 4 times MaxInFlight of [consume.Config] and at most 4000 records, or 1 MiB
+// and the records of a fetch, that the consumer has no room for. They are not delivered yet, so they do not count as in flight.
 type Config struct {
 	// Config has the brokers, the schema registry, the credentials and the timeouts. Its settings for publishing are not used,
 	// except that dead letters are written within DeliveryTimeout.

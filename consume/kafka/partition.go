@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +25,12 @@ type partition struct {
 
 	failing atomic.Bool // the last commit
 
-	mu      sync.Mutex // guards what follows, and calls of feed.Add
-	waiting []*kgo.Record
-	next    int64 // the offset after the last record read; -1 before the first one
+	mu       sync.Mutex    // guards what follows, and calls of feed.Add
+	waiting  []*kgo.Record // the feed has no room for them yet, or the schema of the first one is not known
+	bytes    int           // of the values of the waiting records
+	awaiting bool          // awaitSchema is running
+	next     int64         // the offset after the last record read; -1 before the first one
+	end      int64         // of the partition
 
 	// What follows is guarded by reader.committing.
 
@@ -62,36 +64,76 @@ func (p *partition) read(f *kgo.FetchPartition) {
 		p.feed.Lost(f.LogStartOffset - p.next)
 		r.logGap(p.place, f.LogStartOffset-p.next)
 	}
-	p.next = last + 1
-	p.feed.SetBacklog(max(0, f.HighWatermark-last-1))
-	if len(p.waiting) > 0 { // they were fetched before the pause took effect
-		p.waiting = append(p.waiting, f.Records...)
-		return
+	p.next, p.end = last+1, f.HighWatermark
+	for _, record := range f.Records {
+		p.bytes += len(record.Value)
 	}
-	p.add(f.Records)
+	if len(p.waiting) == 0 {
+		p.waiting = f.Records
+	} else {
+		p.waiting = append(p.waiting, f.Records...)
+	}
+	p.fill()
 }
 
-// add gives records to the consumer, up to the first one whose schema is not known. It is called with mu held.
-func (p *partition) add(records []*kgo.Record) {
-	r := p.reader
-	messages := make([]consume.Message, 0, len(records))
+// fill gives waiting records to the consumer, up to the first one whose schema is not known, if there is room for several of them. It is
+// called with mu held.
+func (p *partition) fill() {
+	room := min(p.feed.Room(), len(p.waiting))
+	if p.awaiting || room == 0 || room < min(len(p.waiting), p.reader.in.MaxInFlight()/8) {
+		return
+	}
+	for room > 0 && !p.awaiting {
+		n := p.add(p.waiting[:min(room, maxBlock)])
+		clear(p.waiting[:n])
+		p.waiting = p.waiting[n:]
+		room -= n
+	}
+	read := p.next
+	if len(p.waiting) > 0 {
+		read = p.waiting[0].Offset
+	}
+	p.feed.SetBacklog(max(0, p.end-read))
+}
+
+// maxBlock is the number of messages that share memory. A message that waits for its next attempt keeps all of it.
+const maxBlock = 64
+
+// add gives records to the consumer, up to the first one whose schema is not known. It returns how many it gave.
+func (p *partition) add(records []*kgo.Record) (n int) {
+	messages := make([]consume.Message, len(records))
+	var space block
 	for i, record := range records {
 		var schema *signalcast.Schema
 		if id, ok := schemaID(record); ok {
 			var known bool
-			if schema, known = r.source.schemas.Known(id); !known {
-				p.waiting = slices.Clone(records[i:])
-				p.pause()
+			if schema, known = p.reader.source.schemas.Known(id); !known {
+				p.awaiting = true
 				go p.awaitSchema(id)
 				break
 			}
 		}
-		messages = append(messages, message(record, schema))
+		p.bytes -= len(record.Value)
+		space.copy(record, len(records)-i)
+		setMessage(&messages[i], record, schema)
+		n++
 	}
-	p.feed.Add(messages)
+	p.feed.Add(messages[:n])
+	return n
 }
 
-// awaitSchema reads a schema that the first of the waiting records needs, however long it takes.
+// full reports whether no more records should be read. The client discards what it has read of a partition that is paused, so a source
+// that keeps some records seldom pauses one.
+func (p *partition) full() bool { return p.over(maxWaitingBytes, maxPolls*p.reader.maxPoll()) }
+
+// over reports whether as many bytes or records wait.
+func (p *partition) over(bytes, records int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes >= bytes || len(p.waiting) >= records
+}
+
+// awaitSchema reads a schema that the first waiting record needs, however long it takes.
 func (p *partition) awaitSchema(id uint32) {
 	r := p.reader
 	failures := 0
@@ -116,9 +158,8 @@ func (p *partition) awaitSchema(id uint32) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	waiting := p.waiting
-	p.waiting = nil
-	p.add(waiting)
+	p.awaiting = false
+	p.fill()
 }
 
 // pause makes the client fetch no more records of the partition. Those that it has already may still come.
@@ -127,14 +168,12 @@ func (p *partition) pause() {
 	p.reader.client.PauseFetchPartitions(map[string][]int32{p.place.topic: {p.place.partition}})
 }
 
-// resumeWithRoom ends a pause if half of the room is free, and no records wait.
-func (p *partition) resumeWithRoom() {
-	if room := p.feed.Room(); !p.paused.Load() || room < p.reader.in.MaxInFlight()/2 {
-		return
-	}
+// tend gives waiting records to the consumer, and ends a pause if few records wait.
+func (p *partition) tend() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.waiting) == 0 {
+	p.fill()
+	p.mu.Unlock()
+	if p.paused.Load() && !p.over(maxWaitingBytes/2, maxPolls*p.reader.maxPoll()/2) {
 		p.paused.Store(false)
 		p.reader.client.ResumeFetchPartitions(map[string][]int32{p.place.topic: {p.place.partition}})
 	}

@@ -20,7 +20,12 @@ const (
 	maxFetchWait   = 500 * time.Millisecond // of an empty request, behind which a partition that is resumed waits
 	minMetadataAge = 200 * time.Millisecond // between two looks for a topic that does not exist
 	maxHeartbeat   = 3 * time.Second
-	maxPoll        = 1000 // records
+	maxRecords     = 1000 // of a poll
+
+	// A partition in which as many records wait for room is full. The client reads the next ones when it has no more, so these
+	// keep receivers busy meanwhile.
+	maxPolls        = 3
+	maxWaitingBytes = 1 << 20
 )
 
 // place names a partition.
@@ -35,7 +40,8 @@ type reader struct {
 	in     *consume.Intake
 	client *kgo.Client
 	notify chan struct{} // of all feeds, for tend
-	freed  chan struct{} // a feed may have room
+	freed  chan struct{} // a partition may not be full any more
+	due    chan struct{} // offsets may have to be committed
 
 	initial map[string]int32 // by topic, the number of partitions that Config.Start is for; see countInitialPartitions
 
@@ -51,7 +57,7 @@ type reader struct {
 func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	r := &reader{
 		source: s, in: in, initial: map[string]int32{}, partitions: map[place]*partition{},
-		notify: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		notify: make(chan struct{}, 1), freed: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
 	options := append(s.readOptions(), kgo.WithHooks(hooks{r}))
 	if s.config.Group != "" {
@@ -66,6 +72,7 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	tending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tender sync.WaitGroup
 	tender.Go(func() { r.tend(tending) })
+	tender.Go(func() { r.commitUntil(tending) })
 	if s.config.Group != "" && r.countInitialPartitions(ctx) {
 		client.AddConsumeTopics(s.config.Topics...)
 	}
@@ -87,7 +94,8 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 func (r *reader) poll(ctx context.Context) {
 	failing := map[string]bool{} // topics whose last fetch failed
 	for ctx.Err() == nil {
-		fetches := r.client.PollRecords(ctx, r.room(ctx))
+		r.awaitRoom(ctx)
+		fetches := r.client.PollRecords(ctx, r.maxPoll())
 		if fetches.IsClientClosed() {
 			return
 		}
@@ -132,48 +140,51 @@ func (r *reader) list() map[place]*partition {
 	return maps.Clone(r.partitions)
 }
 
-// fullWait is how long the reader waits for room in a partition before it reads the others alone.
+// maxPoll is the number of records to poll at once.
+func (r *reader) maxPoll() int { return min(maxRecords, r.in.MaxInFlight()) }
+
+// fullWait is how long the reader waits for a full partition before it reads the others alone.
 const fullWait = 50 * time.Millisecond
 
-// room returns how many records may be read. It waits while a partition has little room. If that lasts, it pauses the
-// partition, whose receivers may be stuck, so that the others go on.
-func (r *reader) room(ctx context.Context) int {
-	timer := time.NewTimer(fullWait)
-	defer timer.Stop()
-	limit := r.in.MaxInFlight()
-	for late := false; ; {
-		least := min(maxPoll, limit) // the room of a partition that is assigned during the poll
+// awaitRoom waits while a partition is full. If that lasts, it pauses the partition, whose receivers may be stuck, so that the others go on.
+func (r *reader) awaitRoom(ctx context.Context) {
+	var late <-chan time.Time // when to pause
+	for ctx.Err() == nil {
 		var full []*partition
 		for _, p := range r.list() {
-			switch room := p.feed.Room(); {
-			case p.paused.Load():
-			case room <= limit/4:
+			if !p.paused.Load() && p.full() {
 				full = append(full, p)
-			default:
-				least = min(least, room)
 			}
 		}
-		if len(full) == 0 || ctx.Err() != nil {
-			return least
+		if len(full) == 0 {
+			return
 		}
-		if late {
-			for _, p := range full {
-				p.pause()
-			}
-			return least
+		if late == nil {
+			late = time.After(fullWait)
 		}
 		select {
 		case <-ctx.Done():
-		case <-timer.C:
-			late = true
 		case <-r.freed:
+		case <-late:
+			for _, p := range full {
+				p.pause()
+			}
+			return
 		}
 	}
 }
 
-// tend commits what was handled, and resumes partitions that have room again, until ctx ends.
+// signal sends to a channel with a buffer, unless it is full.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// tend gives waiting records to feeds that have room again, and resumes partitions, until ctx ends.
 func (r *reader) tend(ctx context.Context) {
-	const shortest = 2 * time.Millisecond // between two looks
+	const shortest = time.Millisecond // between two looks
 	ticks := time.NewTicker(commitInterval)
 	defer ticks.Stop()
 	for {
@@ -183,23 +194,31 @@ func (r *reader) tend(ctx context.Context) {
 		case <-ticks.C:
 		case <-r.notify:
 		}
-		partitions := r.list()
-		for _, p := range partitions {
-			p.resumeWithRoom()
+		for _, p := range r.list() {
+			p.tend()
 		}
-		select {
-		case r.freed <- struct{}{}:
-		default:
-		}
-		committing, cancel := context.WithTimeout(ctx, r.commitTimeout())
-		_ = r.commit(committing, partitions, false) // tried again
-		cancel()
+		signal(r.freed)
+		signal(r.due)
 		timer := time.NewTimer(shortest)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// commitUntil commits what was handled until ctx ends. It is not part of tend, since a commit waits for the brokers.
+func (r *reader) commitUntil(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.due:
+		}
+		committing, cancel := context.WithTimeout(ctx, r.commitTimeout())
+		_ = r.commit(committing, r.list(), false) // tried again
+		cancel()
 	}
 }
 

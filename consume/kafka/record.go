@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,13 +28,11 @@ func schemaID(r *kgo.Record) (id uint32, ok bool) {
 	return binary.BigEndian.Uint32(r.Value[1:]), true
 }
 
-// message returns a record as a message that shares no memory with the buffers of the client. schema is the one that its
-// value names.
-func message(r *kgo.Record, schema *signalcast.Schema) consume.Message {
-	compact(r)
-	m := consume.Message{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Raw: r}
+// setMessage sets a message to a record. schema is the one that its value names.
+func setMessage(m *consume.Message, r *kgo.Record, schema *signalcast.Schema) {
+	m.Topic, m.Partition, m.Offset, m.Time, m.Raw = r.Topic, r.Partition, r.Offset, r.Timestamp, r
 	m.Key = unframed(r.Key)
-	m.Err = readHeaders(&m, r.Headers)
+	m.Err = readHeaders(m, r.Headers)
 	switch {
 	case r.Value == nil:
 	case len(r.Value) < framing:
@@ -43,29 +42,40 @@ func message(r *kgo.Record, schema *signalcast.Schema) consume.Message {
 	default:
 		m.Value, m.Schema = r.Value[framing:], schema
 	}
-	return m
 }
 
-// compact copies the bytes of a record into one piece of memory. The source owns the record, but its bytes are part of a
-// buffer with many other records.
-func compact(r *kgo.Record) {
-	size := len(r.Key) + len(r.Value)
+// maxSpace is the size of the memory that the keys and headers of records share.
+const maxSpace = 8 << 10
+
+// block is memory for the keys and headers of several records. The source owns the records, but their bytes are part of the buffers of the
+// client, which hold megabytes. Values have memory of their own, since receivers may keep strings of the event.
+type block struct{ free []byte }
+
+// copy copies the bytes of a record, so that it shares no memory with the client. n is the number of records that will be copied, with this
+// one.
+func (b *block) copy(r *kgo.Record, n int) {
+	size := len(r.Key)
 	for i := range r.Headers {
 		size += len(r.Headers[i].Value)
 	}
-	space := make([]byte, 0, size)
-	copied := func(b []byte) []byte {
-		if b == nil {
-			return nil
-		}
-		start := len(space)
-		space = append(space, b...)
-		return space[start:len(space):len(space)]
+	if size > len(b.free) {
+		b.free = make([]byte, max(size, min(maxSpace, size*n)))
 	}
-	r.Key, r.Value = copied(r.Key), copied(r.Value)
+	r.Key, r.Value = b.bytes(r.Key), bytes.Clone(r.Value)
 	for i := range r.Headers {
-		r.Headers[i].Value = copied(r.Headers[i].Value)
+		r.Headers[i].Value = b.bytes(r.Headers[i].Value)
 	}
+}
+
+// bytes returns a copy.
+func (b *block) bytes(from []byte) []byte {
+	if from == nil {
+		return nil
+	}
+	n := copy(b.free, from)
+	to := b.free[:n:n]
+	b.free = b.free[n:]
+	return to
 }
 
 // unframed returns a key without its framing. Keys of other programs may have none.

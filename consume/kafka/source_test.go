@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
@@ -265,6 +267,29 @@ func TestDeadLetterHasTheMessageAndTheReason(t *testing.T) {
 }
 
 // The partition waits for the registry, which is no failure of its messages.
+// A dead letter has the headers of its message as they were, except those of an earlier dead letter.
+func TestDeadLetterHasUnusualHeaders(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.ListenAddrs()...), kgo.DefaultProduceTopic(topic))
+	require.NoError(t, err)
+	defer client.Close()
+	headers := []kgo.RecordHeader{
+		{Key: "null"}, {Key: "empty", Value: []byte{}}, {Key: "", Value: []byte("x")}, {Key: "long", Value: make([]byte, 20_000)}, {Key: "null"},
+	}
+	sent := &kgo.Record{Value: []byte{}, Headers: append(slices.Clone(headers), kgo.RecordHeader{Key: consume.FieldReason, Value: []byte("old")})}
+	require.NoError(t, client.ProduceSync(t.Context(), sent).FirstErr())
+	m := b.start(t, newAccount().receive, consume.Config{})
+	require.Eventually(t, func() bool { return m.Stats().Topics[topic].DeadLettered == 1 }, patience, 5*time.Millisecond)
+	m.stop(t)
+	letter := b.Read(t, topic+"-group-dead")[0]
+	require.Nil(t, letter.Key)
+	require.Equal(t, []byte{}, letter.Value)
+	require.Equal(t, headers, letter.Headers[:len(headers)])
+	require.Equal(t, consume.FieldReason, letter.Headers[len(headers)].Key)
+	require.NotEqual(t, "old", string(letter.Headers[len(headers)].Value))
+}
+
 func TestPartitionsWaitForTheRegistry(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
@@ -326,6 +351,34 @@ func TestStuckPartitionDoesNotStopOthers(t *testing.T) {
 	}, patience, 5*time.Millisecond)
 	close(release)
 	a.require(t, 12, 30)
+	m.stop(t)
+}
+
+// Records that the source reads ahead are part of the lag, and not in flight.
+func TestRecordsReadAheadWaitInOrder(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	b.send(t, 12, 1, 10)
+	release := make(chan struct{})
+	a := newAccount()
+	m := b.start(t, func(ctx context.Context, e signalcast.Event[changed]) error {
+		<-release
+		return a.receive(ctx, e)
+	}, consume.Config{MaxInFlight: 10})
+	require.Eventually(t, func() bool {
+		lag, full := int64(0), 0
+		for _, f := range m.Status().Feeds {
+			require.LessOrEqual(t, f.Pending, 10)
+			lag += f.Lag
+			if f.Pending == 10 {
+				full++
+			}
+		}
+		return lag == 120 && full == 3
+	}, patience, 5*time.Millisecond)
+	require.EqualValues(t, 30, m.Stats().Topics[topic].Received)
+	close(release)
+	a.require(t, 12, 10)
 	m.stop(t)
 }
 

@@ -40,13 +40,20 @@ var (
 // The error is a [*FieldError] with the first fault of data. The content of dst is then undefined.
 // Any bytes are safe to decode: the size of data bounds the time. The memory is at most 1 MiB and 64
 // times the size, besides one copy of data and what UnmarshalText methods allocate.
-func (r *AvroReader) Decode(data []byte, dst Ref) error {
-	v := valueReader{text: string(data), memory: spareMemory + memoryPerByte*uintptr(len(data)), emptyItems: maxEmptyItems}
+func (r *AvroReader) Decode(data []byte, dst Ref) error { return r.decode(string(data), dst) }
+
+// DecodeShared is Decode without the copy: all strings of dst share the memory of data, which must not change any more.
+func (r *AvroReader) DecodeShared(data []byte, dst Ref) error {
+	return r.decode(unsafe.String(unsafe.SliceData(data), len(data)), dst)
+}
+
+func (r *AvroReader) decode(text string, dst Ref) error {
+	v := valueReader{text: text, memory: spareMemory + memoryPerByte*uintptr(len(text)), emptyItems: maxEmptyItems, optionalTimes: r.optionalTimes}
 	end, fault := v.read(r.steps, dst.p, 0)
 	switch {
 	case fault != nil:
 		return fault
-	case end < len(data):
+	case end < len(text):
 		return errTrailing
 	default:
 		return nil
@@ -59,6 +66,9 @@ type valueReader struct {
 	text       string  // the copy of the bytes
 	memory     uintptr // bytes that may still be allocated
 	emptyItems int64   // items without bytes that may still follow
+
+	times         []time.Time // memory for optional times, which are often set together
+	optionalTimes int         // to allocate at once
 }
 
 // allocate reports whether size more bytes may be allocated.
@@ -205,11 +215,24 @@ func (v *valueReader) choose(s *step, b *branch, at unsafe.Pointer, pos int) (in
 		if !v.allocate(b.value.size) {
 			return 0, errMemory
 		}
-		value := reflect.New(b.value.goType).UnsafePointer()
+		value := v.newValue(b.value)
 		*(*unsafe.Pointer)(at) = value
 		at = value
 	}
 	return v.read(b.value.steps, at, pos)
+}
+
+// newValue returns memory for a value of a nullable.
+func (v *valueReader) newValue(e *readElem) unsafe.Pointer {
+	if !e.isTime {
+		return reflect.New(e.goType).UnsafePointer()
+	}
+	if len(v.times) == 0 {
+		v.times = make([]time.Time, v.optionalTimes)
+	}
+	t := &v.times[0]
+	v.times = v.times[1:]
+	return unsafe.Pointer(t)
 }
 
 // long reads a zigzag varint.

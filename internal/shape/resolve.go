@@ -3,11 +3,18 @@ package shape
 import (
 	"fmt"
 	"reflect"
+	"time"
 )
 
 // AvroReader decodes the values of one writer's schema into one type. It is immutable and safe for
 // concurrent use.
-type AvroReader struct{ steps []step }
+type AvroReader struct {
+	steps         []step
+	optionalTimes int // to allocate at once
+}
+
+// maxOptionalTimes bounds the memory that one optional time keeps.
+const maxOptionalTimes = 4
 
 // action is what a step does.
 type action uint8
@@ -55,6 +62,7 @@ type branch struct {
 type readElem struct {
 	steps  []step
 	goType reflect.Type
+	isTime bool    // whether goType is time.Time
 	size   uintptr // of one value in memory
 	least  int64   // bytes of one value on the wire
 }
@@ -83,7 +91,7 @@ func (t *Type) AvroReader(schema *WriterSchema, name string) (*AvroReader, error
 	if err := r.record(&steps, root, t.root, 0, ""); err != nil {
 		return nil, err
 	}
-	return &AvroReader{steps}, nil
+	return &AvroReader{steps, min(r.optionalTimes, maxOptionalTimes)}, nil
 }
 
 type writerAndNode struct {
@@ -100,6 +108,8 @@ type resolved struct {
 type resolver struct {
 	values map[writerAndNode]resolved
 	count  int // of steps
+
+	optionalTimes int // steps
 }
 
 // step appends s to steps.
@@ -225,6 +235,9 @@ func (r *resolver) union(steps *[]step, w *writerType, n *node, offset uintptr, 
 	}
 	if n.form == nullable {
 		value = n.elem
+		if value.goType == reflect.TypeFor[time.Time]() {
+			r.optionalTimes++
+		}
 	}
 	var fault *FieldError
 	fits := false
@@ -255,7 +268,7 @@ func (r *resolver) value(w *writerType, n *node) (*readElem, *FieldError) {
 	key := writerAndNode{w, n}
 	v, known := r.values[key]
 	if !known {
-		v.elem = &readElem{goType: n.goType, size: n.goType.Size(), least: w.least}
+		v.elem = &readElem{goType: n.goType, isTime: n.goType == reflect.TypeFor[time.Time](), size: n.goType.Size(), least: w.least}
 		if v.err = r.add(&v.elem.steps, w, n, 0, ""); v.err != nil {
 			v.elem = nil
 		}
