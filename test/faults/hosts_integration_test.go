@@ -1,0 +1,92 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/test/hosts"
+)
+
+// hostTarget is a client with servers on hosts of their own.
+type hostTarget struct {
+	client string
+	open   func(testing.TB) backend
+	read   func(t testing.TB, topic string) []signalcast.UUID
+	// source returns a source of the topic and a function that closes it.
+	source func(t testing.TB, topic string) (s consume.Source, closes func() error)
+	// healthy are messages to servers that the faults spare.
+	healthy []*signalcast.Message
+	// relays reports whether the events pass through an outbox and a relay.
+	relays bool
+	// allowed returns how many duplicates the backend may cause.
+	allowed func(b backend) (atMost int)
+}
+
+// hostScenario is a fault that occurs while events are sent, relayed and consumed.
+type hostScenario struct {
+	name, fault string
+	// load is the time for which events are sent. The fault begins after a quarter of it.
+	load time.Duration
+	// rate is the number of events per second. 0 means 400.
+	rate int
+	// before, unless nil, prepares the servers for a topic.
+	before func(topic string) error
+	// inject causes the fault and ends it.
+	inject func(topic string) error
+	// loses reports whether the servers may lose what they have acknowledged.
+	loses bool
+	// short reports whether the scenario is part of the short suite.
+	short bool
+}
+
+// hostGroup is a table of the report: some targets with the same servers and faults.
+type hostGroup struct {
+	name, table string
+	start       func(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario)
+}
+
+func hostGroups() []hostGroup {
+	return []hostGroup{
+		{"kafka", "Three Kafka brokers, the leader behind a broken network", startHostKafka},
+	}
+}
+
+// TestHosts breaks the network between servers and their clients, each on a host of its own. Its requirements are those of
+// TestFaults. In addition, consumers handle every event in order.
+//
+//nolint:paralleltest // it counts the goroutines of the process
+func TestHosts(t *testing.T) {
+	hosts.Run(t, func(t *testing.T, n *hosts.Network) {
+		for _, group := range hostGroups() {
+			t.Run(group.name, func(t *testing.T) {
+				targets, scenarios := group.start(t, n)
+				var rows []hostResult
+				for _, target := range targets {
+					for _, s := range scenarios {
+						if !*full && !s.short {
+							continue
+						}
+						name := strings.NewReplacer(" ", "-", ",", "").Replace(target.client + " " + s.name)
+						t.Run(name, func(t *testing.T) {
+							r := target.run(t, s, "hosts-"+name)
+							t.Log(fmt.Sprintf("%+v", r))
+							rows = append(rows, r)
+							for _, problem := range r.problems {
+								t.Error(problem)
+							}
+						})
+					}
+				}
+				if *write != "" && len(rows) > 0 {
+					writeHostTable(t, *write, group.table, rows)
+				}
+			})
+		}
+	})
+}
