@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,9 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	o = hostResult{client: p.client, relayed: p.relays, result: result{fault: s.fault, rate: s.rate}}
 	if s.before != nil {
 		require.NoError(t, s.before(topic))
+	}
+	if s.open != nil {
+		p.open = s.open
 	}
 	events := int(s.load.Seconds() * float64(s.rate))
 	r := &hostRun{hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(events, keys),
@@ -236,15 +240,13 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 	go func() { ended <- consumer.Run(ctx) }()
 	return func(o *hostResult) []int {
 		o.consumes = true
-		want := len(r.read(r.t, r.topic)) // with copies
-		patience := time.Now().Add(time.Minute)
-		for {
+		want := r.read(r.t, r.topic)
+		allSeen := func() bool {
 			mu.Lock()
-			n := len(handled)
-			mu.Unlock()
-			if n >= want || time.Now().After(patience) {
-				break
-			}
+			defer mu.Unlock()
+			return !slices.ContainsFunc(want, func(id signalcast.UUID) bool { return !seen[number(id)] })
+		}
+		for patience := time.Now().Add(time.Minute); !allSeen() && time.Now().Before(patience); {
 			<-time.After(20 * time.Millisecond)
 		}
 		cancel()

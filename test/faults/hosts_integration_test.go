@@ -35,6 +35,8 @@ type hostScenario struct {
 	load time.Duration
 	// rate is the number of events per second. 0 means 400.
 	rate int
+	// open, unless nil, replaces that of the target.
+	open func(testing.TB) backend
 	// before, unless nil, prepares the servers for a topic.
 	before func(topic string) error
 	// inject causes the fault and ends it.
@@ -54,6 +56,7 @@ type hostGroup struct {
 func hostGroups() []hostGroup {
 	return []hostGroup{
 		{"kafka", "Three Kafka brokers, the leader behind a broken network", startHostKafka},
+		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", startHostSentinel},
 	}
 }
 
