@@ -18,6 +18,8 @@ type hostTarget struct {
 	client string
 	open   func(testing.TB) backend
 	read   func(t testing.TB, topic string) []signalcast.UUID
+	// topic, unless nil, returns the topic of a test.
+	topic func(t testing.TB, name string) string
 	// source returns a source of the topic and a function that closes it.
 	source func(t testing.TB, topic string) (s consume.Source, closes func() error)
 	// healthy are messages to servers that the faults spare.
@@ -57,6 +59,7 @@ func hostGroups() []hostGroup {
 	return []hostGroup{
 		{"kafka", "Three Kafka brokers, the leader behind a broken network", startHostKafka},
 		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", startHostSentinel},
+		{"cluster", "A Redis Cluster, three masters with a replica each", startHostCluster},
 	}
 }
 
@@ -77,7 +80,11 @@ func TestHosts(t *testing.T) {
 						}
 						name := strings.NewReplacer(" ", "-", ",", "").Replace(target.client + " " + s.name)
 						t.Run(name, func(t *testing.T) {
-							r := target.run(t, s, "hosts-"+name)
+							topic := "hosts-" + name
+							if target.topic != nil {
+								topic = target.topic(t, topic)
+							}
+							r := target.run(t, s, topic)
 							t.Log(fmt.Sprintf("%+v", r))
 							rows = append(rows, r)
 							for _, problem := range r.problems {
