@@ -54,20 +54,25 @@ func hostTables(page string) (tables string, place int) {
 	return rest[begin:end], section + begin
 }
 
-// writeHostTable writes one table about several hosts into a page, in place of the one with the same name. Others stay.
+// writeHostTable writes one table about several hosts into a page.
 func writeHostTable(t *testing.T, path, name string, rows []hostResult) {
 	t.Helper()
-	commit, err := exec.CommandContext(t.Context(), "git", "describe", "--always", "--dirty").Output()
+	writeHostText(t, path, name, hostTableText, map[string]any{"Rows": rows})
+}
+
+// writeHostText writes a text about several hosts into a page, in place of the one with the same name. Others stay.
+func writeHostText(t *testing.T, path, name, templateText string, data map[string]any) {
+	t.Helper()
+	commit, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD").Output()
 	require.NoError(t, err)
 	load, err := os.ReadFile("/proc/loadavg")
 	require.NoError(t, err)
-	parsed, err := template.New("").Parse(hostTableText)
+	parsed, err := template.New("").Parse(templateText)
 	require.NoError(t, err)
 	var text bytes.Buffer
-	require.NoError(t, parsed.Execute(&text, map[string]any{
-		"Table": name, "Rows": rows, "Date": time.Now().UTC().Format(time.DateOnly),
-		"Commit": strings.TrimSpace(string(commit)), "Load": strings.Fields(string(load))[1],
-	}))
+	data["Table"], data["Date"] = name, time.Now().UTC().Format(time.DateOnly)
+	data["Commit"], data["Load"] = strings.TrimSpace(string(commit)), strings.Fields(string(load))[1]
+	require.NoError(t, parsed.Execute(&text, data))
 	path = filepath.Join("..", "..", path)
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -43,6 +43,8 @@ type hostScenario struct {
 	before func(topic string) error
 	// inject causes the fault and ends it.
 	inject func(topic string) error
+	// moves reports whether the fault moves keys to other partitions, which consumers read at the same time.
+	moves bool
 	// loses reports whether the servers may lose what they have acknowledged.
 	loses bool
 	// short reports whether the scenario is part of the short suite.
@@ -58,6 +60,7 @@ type hostGroup struct {
 func hostGroups() []hostGroup {
 	return []hostGroup{
 		{"kafka", "Three Kafka brokers, the leader behind a broken network", startHostKafka},
+		{"kafka-operations", "Three Kafka brokers, operated while events are sent", startHostKafkaOperations},
 		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", startHostSentinel},
 		{"cluster", "A Redis Cluster, three masters with a replica each", startHostCluster},
 	}
@@ -98,5 +101,6 @@ func TestHosts(t *testing.T) {
 				}
 			})
 		}
+		t.Run("many", func(t *testing.T) { testManyTopics(t, n) })
 	})
 }

@@ -63,7 +63,7 @@ func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 
 func redisNode(t testing.TB, address string) *goredis.Client {
 	t.Helper()
-	client := goredis.NewClient(&goredis.Options{Addr: address, PoolSize: 1, MaxRetries: -1, ConnMaxIdleTime: -1, ReadTimeout: readTimeout, DialTimeout: dialTimeout})
+	client := goredis.NewClient(&goredis.Options{Addr: address, PoolSize: 1, ConnMaxIdleTime: -1, DialTimeout: dialTimeout})
 	t.Cleanup(func() { _ = client.Close() })
 	return client
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,9 +74,16 @@ func TestPacketsBetweenHosts(t *testing.T) {
 		require.NoError(t, n.Rejoin(far))
 		require.True(t, echoed("", 5*time.Second))
 
+		require.NoError(t, n.Reject(n.Client, far))
+		began := time.Now()
+		_, err := net.DialTimeout("tcp", far.Addr+":7", 10*time.Second) //nolint:noctx // bounded
+		require.ErrorIs(t, err, syscall.EHOSTUNREACH)
+		require.Less(t, time.Since(began), 5*time.Second)
+		require.NoError(t, n.Admit(n.Client, far))
+
 		heal, err := n.Slow(n.Client, far, 50*time.Millisecond, 0)
 		require.NoError(t, err)
-		began := time.Now()
+		began = time.Now()
 		require.True(t, echoed("d", time.Second))
 		require.Greater(t, time.Since(began), 100*time.Millisecond)
 		require.NoError(t, heal())

@@ -40,5 +40,20 @@ func (n *Network) Rejoin(h Host) error {
 
 // rule changes the rules of the router. The action "blackhole" sends no ICMP message.
 func (n *Network) rule(change string, selector ...string) error {
-	return run(context.Background(), append(append([]string{"ip", "-n", router, "rule", change}, selector...), "blackhole")...)
+	return n.ruleFor("blackhole", change, selector...)
+}
+
+func (n *Network) ruleFor(action, change string, selector ...string) error {
+	return run(context.Background(), append(append([]string{"ip", "-n", router, "rule", change}, selector...), action)...)
+}
+
+// Reject makes the router reply to packets from one host to another that the other one is unreachable, until Admit is called.
+// Connecting fails at once then.
+func (n *Network) Reject(from, to Host) error {
+	return n.ruleFor("unreachable", "add", "from", from.Addr, "to", to.Addr)
+}
+
+// Admit ends Reject.
+func (n *Network) Admit(from, to Host) error {
+	return n.ruleFor("unreachable", "delete", "from", from.Addr, "to", to.Addr)
 }
