@@ -108,6 +108,9 @@ func (c *hostKafka) targets(t *testing.T) []hostTarget {
 		}
 		healthy = append(healthy, m)
 	}
+	for range 300 { // so that the first latencies are those of warm brokers
+		require.NoError(t, c.admin.ProduceSync(t.Context(), &kgo.Record{Topic: beside, Value: []byte("warm")}).FirstErr())
+	}
 	config := kafkaconfig.Config{
 		Brokers: c.brokers, SchemaRegistry: kafkatest.NewRegistry(t).URL,
 		BufferMessages: bufferMessages, BufferBytes: bufferBytes,
@@ -170,11 +173,15 @@ func startHostKafka(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenari
 	both := func(f func(from, to hosts.Host) error) func() error {
 		return func() error { return errors.Join(f(client, leader), f(leader, client)) }
 	}
+	outage := 6 * time.Second
+	if !*full {
+		outage = 4 * time.Second // longer than one wait for a response
+	}
 	var heal func() error
 	scenarios := []hostScenario{
 		fault("to broker", "packets from the client to the leader dropped for 6 s", 6*time.Second, toBroker(n.Drop), toBroker(n.Pass)),
 		fault("to client", "packets from the leader to the client dropped for 6 s", 6*time.Second, toClient(n.Drop), toClient(n.Pass)),
-		fault("half open", "packets in both directions dropped for 6 s, without a reset", 6*time.Second, both(n.Drop), both(n.Pass)),
+		fault("half open", fmt.Sprintf("packets in both directions dropped for %.0f s, without a reset", outage.Seconds()), outage, both(n.Drop), both(n.Pass)),
 		fault("slow", "50 ms delay each way and 5 % loss between client and leader for 10 s", 10*time.Second, func() (err error) {
 			heal, err = n.Slow(client, leader, 50*time.Millisecond, 0.05)
 			return err

@@ -61,8 +61,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	if s.open != nil {
 		p.open = s.open
 	}
-	events := int(s.load.Seconds() * float64(s.rate))
-	r := &hostRun{hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(events, keys),
+	r := &hostRun{hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
 		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1")}
 	enabled, key, mode := true, "key", signalcast.ModeOutbox
 	route := signalcast.TopicConfig{Enabled: &enabled, EventKeyField: &key}
@@ -88,11 +87,8 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 		injected <- err
 	}()
 	began := time.Now()
-	registry := flush.registry
-	o.longest = send(events, s.rate, nil, func(event numbered) { flush.send(registry, event) })
-	lastSent := time.Now()
+	sent := r.sendUntil(injected, &o, flush)
 	require.NoError(t, <-injected)
-	o.require(end.Before(lastSent), "found the fault ended %v after the last event; want a longer load", end.Sub(lastSent))
 	ctx, cancel := context.WithTimeout(t.Context(), delivery+30*time.Second)
 	defer cancel()
 	o.require(flush.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
@@ -109,12 +105,32 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	defer cancelClosing()
 	_ = d.Close(closing)
 	(&target{}).awaitEnd(t, &o.result, goroutines)
+	r.account.Shorten(sent)
 	r.compare(&o, b, handled)
 	if !p.relays {
 		o.check(d.Stats(), b.Unacknowledged())
 	}
 	return o
 }
+
+// sendUntil sends events for the time of the load, and until the fault has ended. It returns their number.
+func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender) (sent int) {
+	r.t.Helper()
+	for began := time.Now(); time.Since(began) < r.s.load || len(injected) == 0; {
+		require.Less(r.t, time.Since(began), patience, "the fault does not end")
+		chunk := r.s.rate / 10 // for a tenth of a second
+		longest := send(chunk, r.s.rate, nil, func(event numbered) {
+			n := sent + int(event.Number)
+			to.send(to.registry, numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: event.Text})
+		})
+		sent += chunk
+		o.longest = max(o.longest, longest)
+	}
+	return sent
+}
+
+// patience is the longest time for which events are sent.
+const patience = 10 * time.Minute
 
 // compare compares the reported fates with what is stored and what was handled.
 func (r *hostRun) compare(o *hostResult, b backend, handled []int) {

@@ -31,8 +31,10 @@ const (
 	manyTopics = 1000
 	// mostAttempts bounds the attempts to connect in a second while a server is unreachable.
 	mostAttempts = 50
-	// mostDescriptors and mostGoroutines bound what a backend uses for three servers.
-	mostDescriptors, mostGoroutines = 100, 2 * manyTopics
+	// mostDescriptors bounds the descriptors of a backend with three servers, however many topics there are.
+	mostDescriptors = 200
+	// mostGoroutines bounds the goroutines: one that serves a topic and one that looks for its leader, and those of the test.
+	mostGoroutines = 2*manyTopics + 200
 )
 
 // usage is what a process uses at a moment.
@@ -125,10 +127,24 @@ func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 	t.Helper()
 	b := p.open(t)
 	r := manyResult{Client: p.client, Topics: len(p.broken) + len(p.healthy)}
+	var failed atomic.Int64
+	publish := func(m *signalcast.Message) {
+		done := func(_ signalcast.Receipt, err error) {
+			if err != nil {
+				failed.Add(1)
+			}
+		}
+		if err := b.Publish(context.Background(), m, done); err != nil {
+			done(signalcast.Receipt{}, err)
+		}
+	}
+	for _, m := range slices.Concat(p.broken, p.healthy) {
+		publish(m)
+	}
+	require.NoError(t, b.Flush(t.Context())) // all topics are known
 	stop := startBystander(b, p.healthy)
 	ending := make(chan struct{})
 	var publishers sync.WaitGroup
-	var failed atomic.Int64
 	publishers.Go(func() {
 		pause := time.Second / time.Duration(len(p.broken))
 		for i := 0; ; i++ {
@@ -137,17 +153,10 @@ func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 				return
 			case <-time.After(pause):
 			}
-			done := func(_ signalcast.Receipt, err error) {
-				if err != nil {
-					failed.Add(1)
-				}
-			}
-			if err := b.Publish(context.Background(), p.broken[i%len(p.broken)], done); err != nil {
-				done(signalcast.Receipt{}, err)
-			}
+			publish(p.broken[i%len(p.broken)])
 		}
 	})
-	<-time.After(8 * time.Second)
+	<-time.After(5 * time.Second)
 	r.Before = usageNow().row()
 	began := time.Now()
 	require.NoError(t, begin())
