@@ -58,9 +58,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	if s.before != nil {
 		require.NoError(t, s.before(topic))
 	}
-	if s.open != nil {
-		p.open = s.open
-	}
+	p = p.replaced(s)
 	r := &hostRun{hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
 		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1")}
 	enabled, key, mode := true, "key", signalcast.ModeOutbox
@@ -111,6 +109,20 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 		o.check(d.Stats(), b.Unacknowledged())
 	}
 	return o
+}
+
+// replaced returns the target with what a scenario replaces.
+func (p hostTarget) replaced(s hostScenario) hostTarget {
+	if s.open != nil {
+		p.open = s.open
+	}
+	if s.read != nil {
+		p.read = s.read
+	}
+	if s.source != nil {
+		p.source = s.source
+	}
+	return p
 }
 
 // sendUntil sends events for the time of the load, and until the fault has ended. It returns their number.

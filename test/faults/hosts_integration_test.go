@@ -37,8 +37,10 @@ type hostScenario struct {
 	load time.Duration
 	// rate is the number of events per second. 0 means 400.
 	rate int
-	// open, unless nil, replaces that of the target.
-	open func(testing.TB) backend
+	// open, read and source, unless nil, replace those of the target.
+	open   func(testing.TB) backend
+	read   func(t testing.TB, topic string) []signalcast.UUID
+	source func(t testing.TB, topic string) (s consume.Source, closes func() error)
 	// before, unless nil, prepares the servers for a topic.
 	before func(topic string) error
 	// inject causes the fault and ends it.
@@ -64,6 +66,7 @@ func hostGroups() []hostGroup {
 		{"kafka", "Three Kafka brokers, the leader behind a broken network", true, startHostKafka},
 		{"kafka-operations", "Three Kafka brokers, operated while events are sent", false, startHostKafkaOperations},
 		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", false, startHostSentinel},
+		{"disk", "A full disk of Redis", false, startHostDisk},
 		{"cluster", "A Redis Cluster, three masters with a replica each", true, startHostCluster},
 	}
 }

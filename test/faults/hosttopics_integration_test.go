@@ -95,28 +95,42 @@ func testManyTopics(t *testing.T, n *hosts.Network) {
 		t.Skip("part of the full suite")
 	}
 	var rows []manyResult
-	for _, target := range append(manyStreams(t, n), manyKafkaTopics(t, n)...) {
-		for _, fault := range []struct {
-			name, text string
-			begin, end func(from, to hosts.Host) error
-		}{
-			{"dropped", "packets to one of three servers dropped for 10 s", n.Drop, n.Pass},
-			{"rejected", "one of three servers reported as unreachable for 10 s", n.Reject, n.Admit},
-		} {
-			t.Run(target.client+"-"+fault.name, func(t *testing.T) {
-				r := target.run(t, func() error { return fault.begin(n.Client, target.first) }, func() error { return fault.end(n.Client, target.first) })
-				r.Fault = fault.text
-				t.Logf("%+v", r)
-				rows = append(rows, r)
-				for _, problem := range r.problems {
-					t.Error(problem)
-				}
-			})
-		}
+	for _, servers := range []struct {
+		name  string
+		start func(*testing.T, *hosts.Network) []manyTarget
+	}{{"streams", manyStreams}, {"topics", manyKafkaTopics}} {
+		t.Run(servers.name, func(t *testing.T) {
+			for _, target := range servers.start(t, n) {
+				rows = append(rows, target.runAll(t, n)...)
+			}
+		})
 	}
 	if *write != "" {
 		writeHostText(t, *write, "A thousand topics, one of three servers unreachable", manyTableText, map[string]any{"Rows": rows})
 	}
+}
+
+// runAll runs each fault.
+func (p manyTarget) runAll(t *testing.T, n *hosts.Network) (rows []manyResult) {
+	t.Helper()
+	for _, fault := range []struct {
+		name, text string
+		begin, end func(from, to hosts.Host) error
+	}{
+		{"dropped", "packets to one of three servers dropped for 10 s", n.Drop, n.Pass},
+		{"rejected", "one of three servers reported as unreachable for 10 s", n.Reject, n.Admit},
+	} {
+		t.Run(p.client+"-"+fault.name, func(t *testing.T) {
+			r := p.run(t, func() error { return fault.begin(n.Client, p.first) }, func() error { return fault.end(n.Client, p.first) })
+			r.Fault = fault.text
+			t.Logf("%+v", r)
+			rows = append(rows, r)
+			for _, problem := range r.problems {
+				t.Error(problem)
+			}
+		})
+	}
+	return rows
 }
 
 //go:embed many.md.tmpl

@@ -110,7 +110,7 @@ func newNetwork(ctx context.Context) (*Network, error) {
 	return n, err
 }
 
-// Add adds a host until the end of the test.
+// Add adds a host until the end of the test. The name has at most 12 characters.
 func (n *Network) Add(t testing.TB, name string) Host {
 	t.Helper()
 	host := Host{Name: "sc-" + name}
