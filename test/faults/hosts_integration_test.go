@@ -47,6 +47,8 @@ type hostScenario struct {
 	inject func(topic string) error
 	// moves reports whether the fault moves keys to other partitions, which consumers read at the same time.
 	moves bool
+	// denies reports whether the server rejects messages permanently. They fail at once and are certainly not written.
+	denies bool
 	// loses reports whether the servers may lose what they have acknowledged.
 	loses bool
 	// short reports whether the scenario is part of the short suite.
@@ -67,6 +69,8 @@ func hostGroups() []hostGroup {
 		{"kafka-operations", "Three Kafka brokers, operated while events are sent", false, startHostKafkaOperations},
 		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", false, startHostSentinel},
 		{"disk", "A full disk of Redis", false, startHostDisk},
+		{"access", "Rights and passwords of Redis", false, startHostRedisAccess},
+		{"access-kafka", "Sessions of Kafka", false, startHostKafkaAccess},
 		{"cluster", "A Redis Cluster, three masters with a replica each", true, startHostCluster},
 	}
 }
