@@ -59,8 +59,10 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 		require.NoError(t, s.before(topic))
 	}
 	p = p.replaced(s)
-	r := &hostRun{hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
-		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1")}
+	r := &hostRun{
+		hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
+		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"),
+	}
 	enabled, key, mode := true, "key", signalcast.ModeOutbox
 	route := signalcast.TopicConfig{Enabled: &enabled, EventKeyField: &key}
 	if p.relays {

@@ -3,7 +3,6 @@
 package faults_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +99,7 @@ func TestHosts(t *testing.T) {
 								topic = target.topic(t, topic)
 							}
 							r := target.run(t, s, topic)
-							t.Log(fmt.Sprintf("%+v", r))
+							t.Logf("%+v", r)
 							rows = append(rows, r)
 							for _, problem := range r.problems {
 								t.Error(problem)

@@ -4,9 +4,11 @@ package faults_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +40,10 @@ func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 	master, replica, third := n.Add(t, "master"), n.Add(t, "replica"), n.Add(t, "third")
 	c.here, c.there = []hosts.Host{n.Client, master}, []hosts.Host{replica, third}
 	for i, h := range []hosts.Host{master, replica} {
-		options := []string{"--port", "6379", "--fsync", "always", "--set", "bind 0.0.0.0", "--set", "protected-mode no",
-			"--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0"}
+		options := []string{
+			"--port", "6379", "--fsync", "always", "--set", "bind 0.0.0.0", "--set", "protected-mode no",
+			"--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0",
+		}
 		if i > 0 {
 			options = append(options, "--set", "replicaof "+master.Addr+" 6379")
 		}
@@ -114,7 +118,7 @@ func (c *hostSentinel) prepare(atLeast int) error {
 		<-time.After(100 * time.Millisecond)
 	}
 	for _, node := range c.nodes {
-		if err := node.ConfigSet(ctx, "min-replicas-to-write", fmt.Sprint(atLeast)).Err(); err != nil {
+		if err := node.ConfigSet(ctx, "min-replicas-to-write", strconv.Itoa(atLeast)).Err(); err != nil {
 			return err
 		}
 		if err := node.ConfigSet(ctx, "min-replicas-max-lag", "1").Err(); err != nil {
@@ -142,7 +146,7 @@ func (c *hostSentinel) split(string) error {
 	}
 	for deadline := time.Now().Add(30 * time.Second); !promoted(); <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the replica was not promoted")
+			return errors.New("the replica was not promoted")
 		}
 	}
 	<-time.After(2 * time.Second)
