@@ -69,7 +69,6 @@ func hostGroups() []hostGroup {
 		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", false, startHostSentinel},
 		{"disk", "A full disk of Redis", false, startHostDisk},
 		{"access", "Rights and passwords of Redis", false, startHostRedisAccess},
-		{"access-kafka", "Sessions of Kafka", false, startHostKafkaAccess},
 		{"cluster", "A Redis Cluster, three masters with a replica each", true, startHostCluster},
 	}
 }
