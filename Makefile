@@ -5,7 +5,7 @@ race:        ; go test -race -shuffle=on ./...
 lint:        ; .ci/lint
 fuzz:        ; .ci/fuzz 30s
 integration: ; test/run_integration.sh
-faults:      ; go test -tags integration -count=1 -timeout 30m -v ./test/faults -args -full -write docs/faults.md
+faults:      ; go test -tags integration -count=1 -timeout 60m -v ./test/faults -args -full -write docs/faults.md
 outbox:      ; go test -tags integration -count=1 -timeout 60m -v ./test/outbox -attacks 25 -write docs/transactions.md
 consume:     ; go test -tags integration -count=1 -timeout 60m -v ./test/consume -attacks 7 -write docs/consuming.md
 scale:       ; go test -tags integration -count=1 -timeout 60m -v ./test/scale -run 'TestScale$$' -args -write docs/scaling.md

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +22,15 @@ import (
 
 // cluster is the part of kafka-go that the backend uses: connections, and the routing of requests
 // to the leaders of partitions.
+//
+// kafka-go reads the leaders of all partitions again on new connections, for which it may wait for a
+// broker that does not reply. So it has two transports. After a failure, control reads the leaders,
+// while data continues to write to other brokers. data connects anew only if the leaders have changed.
 type cluster struct {
-	seeds     net.Addr
-	transport *kafka.Transport
-	wire      *kafkabus.Wire
-	timeout   time.Duration
+	seeds         net.Addr
+	data, control *kafka.Transport
+	wire          *kafkabus.Wire
+	timeout       time.Duration
 
 	mu        sync.Mutex
 	refreshed time.Time
@@ -33,17 +38,27 @@ type cluster struct {
 
 func newCluster(c kafkabus.Config) *cluster {
 	wire := kafkabus.NewWire(c)
-	transport := &kafka.Transport{Dial: wire.Dial, DialTimeout: c.DialTimeout, ClientID: c.ClientID}
-	if m := kafkabus.Mechanism(c); m != nil {
-		transport.SASL = mechanism{m}
+	transport := func() *kafka.Transport {
+		t := &kafka.Transport{Dial: wire.Dial, DialTimeout: c.DialTimeout, ClientID: c.ClientID}
+		if m := kafkabus.Mechanism(c); m != nil {
+			t.SASL = mechanism{m}
+		}
+		return t
 	}
-	return &cluster{seeds: kafka.TCP(c.Brokers...), transport: transport, wire: wire, timeout: c.RequestTimeout}
+	return &cluster{seeds: kafka.TCP(c.Brokers...), data: transport(), control: transport(), wire: wire, timeout: c.RequestTimeout}
 }
 
 // leaders returns the IDs of the brokers that lead the partitions of the topic, by partition; -1
-// without a leader. Brokers that create topics on use create it.
-func (c *cluster) leaders(ctx context.Context, topic string) ([]int32, error) {
-	r, err := request[*metadata.Response](ctx, c, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
+// without a leader. Brokers that create topics on use create it. After a failure, it does not rely on
+// what data knows.
+func (c *cluster) leaders(ctx context.Context, topic string, failed bool) ([]int32, error) {
+	transport := c.data
+	if failed {
+		transport = c.control
+	} else {
+		c.rest()
+	}
+	r, err := request[*metadata.Response](ctx, c, transport, &metadata.Request{TopicNames: []string{topic}, AllowAutoTopicCreation: true})
 	switch {
 	case err != nil:
 		return nil, err
@@ -53,6 +68,9 @@ func (c *cluster) leaders(ctx context.Context, topic string) ([]int32, error) {
 		return nil, kafka.Error(r.Topics[0].ErrorCode) //nolint:wrapcheck // wrapped where it is reported
 	case len(r.Topics[0].Partitions) == 0:
 		return nil, kafka.LeaderNotAvailable
+	}
+	if failed {
+		c.update(ctx, r)
 	}
 	leaders := make([]int32, len(r.Topics[0].Partitions))
 	for _, p := range r.Topics[0].Partitions {
@@ -64,10 +82,32 @@ func (c *cluster) leaders(ctx context.Context, topic string) ([]int32, error) {
 	return leaders, nil
 }
 
+// update makes data connect anew if it knows other leaders of a topic than current, or none. If data
+// is connecting, it continues.
+func (c *cluster) update(ctx context.Context, current *metadata.Response) {
+	const aMoment = 10 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, aMoment)
+	defer cancel()
+	known, err := request[*metadata.Response](ctx, c, c.data, &metadata.Request{TopicNames: []string{current.Topics[0].Name}})
+	if ctx.Err() != nil || err == nil && sameLeaders(known, current) {
+		return
+	}
+	c.data.CloseIdleConnections()
+}
+
+// sameLeaders reports whether two responses about one topic have the same leaders and brokers.
+func sameLeaders(a, b *metadata.Response) bool {
+	return slices.Equal(a.Brokers, b.Brokers) &&
+		slices.EqualFunc(a.Topics[0].Partitions, b.Topics[0].Partitions, func(a, b metadata.ResponsePartition) bool {
+			return a.PartitionIndex == b.PartitionIndex && a.LeaderID == b.LeaderID
+		})
+}
+
 // topics asks a broker for topics and returns the error of each topic that has one.
 func (c *cluster) topics(ctx context.Context, names []string) (map[string]error, error) {
-	c.transport.CloseIdleConnections() // kafka-go replies from what it knows, which new connections refresh
-	r, err := request[*metadata.Response](ctx, c, &metadata.Request{TopicNames: names})
+	c.control.CloseIdleConnections() // kafka-go replies from what it knows, which new connections refresh
+	defer c.control.CloseIdleConnections()
+	r, err := request[*metadata.Response](ctx, c, c.control, &metadata.Request{TopicNames: names})
 	if err != nil {
 		if dialErr := c.wire.DialErr(); dialErr != nil {
 			err = dialErr
@@ -85,7 +125,7 @@ func (c *cluster) topics(ctx context.Context, names []string) (map[string]error,
 
 // sequence returns the first sequence of a new producer.
 func (c *cluster) sequence(ctx context.Context) (sequence, error) {
-	r, err := request[*initproducerid.Response](ctx, c, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
+	r, err := request[*initproducerid.Response](ctx, c, c.data, &initproducerid.Request{ProducerID: -1, ProducerEpoch: -1})
 	switch {
 	case err != nil:
 		return sequence{}, err
@@ -97,10 +137,10 @@ func (c *cluster) sequence(ctx context.Context) (sequence, error) {
 }
 
 // request sends a request to the broker that kafka-go selects, and returns the response.
-func request[Response protocol.Message](ctx context.Context, c *cluster, message protocol.Message) (Response, error) {
+func request[Response protocol.Message](ctx context.Context, c *cluster, t *kafka.Transport, message protocol.Message) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	received, err := c.transport.RoundTrip(ctx, c.seeds, message)
+	received, err := t.RoundTrip(ctx, c.seeds, message)
 	response, ok := received.(Response)
 	if err == nil && !ok {
 		err = errUnexpectedResponse
@@ -123,7 +163,7 @@ type produced struct {
 func (c *cluster) produce(ctx context.Context, topic string, partition int32, batch []byte) produced {
 	before := c.wire.Requests()
 	const allInSync = -1
-	r, err := request[*produce.Response](ctx, c, &rawproduce.Request{
+	r, err := request[*produce.Response](ctx, c, c.data, &rawproduce.Request{
 		Acks: allInSync,
 		// The broker stops waiting for replicas, and replies so, before the request times out.
 		Timeout: int32(c.timeout.Milliseconds() / 2), //nolint:gosec // checked to be small
@@ -182,8 +222,8 @@ func unsent(err error) bool {
 
 const refreshInterval = 250 * time.Millisecond
 
-// refresh makes the transport ask again for the leaders of partitions, which it does on new
-// connections only. It has no effect within refreshInterval of the last call.
+// refresh makes control ask again for the leaders of partitions, which it does on new connections
+// only. It has no effect within refreshInterval of the last call.
 func (c *cluster) refresh() {
 	c.mu.Lock()
 	due := time.Since(c.refreshed) >= refreshInterval
@@ -192,11 +232,23 @@ func (c *cluster) refresh() {
 	}
 	c.mu.Unlock()
 	if due {
-		c.transport.CloseIdleConnections()
+		c.control.CloseIdleConnections()
+	}
+}
+
+// rest ends the connection of control, and its regular requests, some time after the last failure.
+func (c *cluster) rest() {
+	const long = 10 * time.Second
+	c.mu.Lock()
+	due := !c.refreshed.IsZero() && time.Since(c.refreshed) >= long
+	c.mu.Unlock()
+	if due {
+		c.control.CloseIdleConnections()
 	}
 }
 
 func (c *cluster) close() {
-	c.transport.CloseIdleConnections()
+	c.data.CloseIdleConnections()
+	c.control.CloseIdleConnections()
 	c.wire.Close()
 }

@@ -68,3 +68,54 @@ func TestBrokerThatHangsDoesNotDelayOthers(t *testing.T) {
 	require.ErrorIs(t, b.Close(ended), context.Canceled, "requests without a reply are given up")
 	require.Equal(t, partitions-healthy, failed.Load())
 }
+
+// A broker that replies to nothing is a seed like others, so that asking for leaders may wait for it.
+func TestSilentBrokerDoesNotDelayMessagesToOthers(t *testing.T) {
+	t.Parallel()
+	const partitions, patience = 12, time.Second
+	cluster := kafkatest.NewCluster(t, kfake.NumBrokers(3), kfake.SeedTopics(partitions, "topic"))
+	b, err := kafka.New(kafka.Config{Brokers: cluster.ListenAddrs(), RequestTimeout: patience / 4, DialTimeout: patience})
+	require.NoError(t, err)
+	messages := make([]*signalcast.Message, partitions)
+	for partition := range partitions {
+		messages[partition] = kafkatest.Numbered("topic", 1, partition)
+		for i := 0; kafkabus.Partition(messages[partition].Key, partitions) != partition; i++ {
+			messages[partition].Key = fmt.Append(nil, i)
+		}
+	}
+	publish := func(m *signalcast.Message) <-chan error {
+		done := make(chan error, 1)
+		require.NoError(t, b.Publish(t.Context(), m, func(_ signalcast.Receipt, err error) { done <- err }))
+		return done
+	}
+	silent := cluster.LeaderFor("topic", 0)
+	var healthy []*signalcast.Message
+	for partition, m := range messages {
+		require.NoError(t, <-publish(m))
+		if cluster.LeaderFor("topic", int32(partition)) != silent {
+			healthy = append(healthy, m)
+		}
+	}
+	cluster.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, nil, cluster.CurrentNode() == silent // without a reply
+	})
+	for range 100 {
+		for partition, m := range messages {
+			if cluster.LeaderFor("topic", int32(partition)) == silent {
+				publish(m)
+			}
+		}
+	}
+	var longest time.Duration
+	for began, i := time.Now(), 0; time.Since(began) < 4*patience; i++ {
+		sent := time.Now()
+		require.NoError(t, <-publish(healthy[i%len(healthy)]))
+		longest = max(longest, time.Since(sent))
+	}
+	require.Less(t, longest, patience)
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, b.Close(ended), context.Canceled, "requests without a reply are given up")
+}

@@ -25,38 +25,38 @@ type topic struct {
 }
 
 // startDiscovering starts discover, unless it runs. It is called with mu held.
-func (w *writer) startDiscovering(t *topic) {
+func (w *writer) startDiscovering(t *topic, failed bool) {
 	if !t.discovering && w.ctx.Err() == nil {
 		t.discovering = true
-		w.running.Go(func() { w.discover(t) })
+		w.running.Go(func() { w.discover(t, failed) })
 	}
 }
 
-// rediscover reads the leaders of a topic again, unless they were read a moment ago.
+// rediscover reads the leaders of a topic again after a failure, unless they were read a moment ago.
 func (w *writer) rediscover(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t := w.topics[name]; t != nil && time.Since(t.discovered) >= refreshInterval {
-		w.startDiscovering(t)
+		w.startDiscovering(t, true)
 	}
 }
 
-// discover reads the partitions of a topic and their leaders. It retries while records wait for
-// them.
-func (w *writer) discover(t *topic) {
+// discover reads the partitions of a topic and their leaders, after a failure from a broker. It
+// retries while records wait for them.
+func (w *writer) discover(t *topic, failed bool) {
 	attempts := w.troubles.To(t.name)
 	defer attempts.Ended()
 	var cause error // of the last attempt that Close did not end
 	for repeats := 0; ; repeats++ {
-		leaders, err := w.cluster.leaders(w.ctx, t.name)
+		leaders, err := w.cluster.leaders(w.ctx, t.name, failed || repeats > 0)
 		if w.ctx.Err() == nil || cause == nil {
 			cause = err
 		} else if err != nil {
 			err = cause
 		}
-		failed, done := w.discovered(t, leaders, err)
-		for i := range failed {
-			failed[i].Failed(signalcast.FateNotWritten, failed[i].cause)
+		late, done := w.discovered(t, leaders, err)
+		for i := range late {
+			late[i].Failed(signalcast.FateNotWritten, late[i].cause)
 		}
 		if done {
 			if err == nil {

@@ -59,7 +59,7 @@ func (w *writer) Write(r kafkabus.Record) {
 		w.topics[t.name] = t
 	}
 	if r.Accepted.Sub(t.discovered) >= partitionsAge {
-		w.startDiscovering(t)
+		w.startDiscovering(t, false)
 	}
 	if len(t.partitions) == 0 || t.leaving > 0 {
 		t.backlog = append(t.backlog, r)

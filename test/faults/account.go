@@ -34,6 +34,9 @@ func NewAccount(events, keys int) *Account {
 	return &Account{keys: keys, events: make([]entry, events)}
 }
 
+// Shorten reduces the account to the first events. The others must have no fate. Delivered and Failed must not be called any more.
+func (a *Account) Shorten(events int) { a.events = a.events[:events] }
+
 // Delivered records that event n was reported as delivered.
 func (a *Account) Delivered(n int) { a.record(n, delivered) }
 

@@ -82,3 +82,12 @@ func TestCompareCounts(t *testing.T) {
 		})
 	}
 }
+
+func TestShortenedAccountHasTheFirstEvents(t *testing.T) {
+	t.Parallel()
+	a := faults.NewAccount(6, 2)
+	a.Delivered(0)
+	a.Delivered(1)
+	a.Shorten(2)
+	require.Equal(t, faults.Counts{Events: 2, Delivered: 2, Stored: 2}, a.Compare([]int{0, 1}))
+}

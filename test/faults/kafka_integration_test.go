@@ -20,7 +20,6 @@ import (
 	"github.com/signalcast/signalcast/backends/franz"
 	"github.com/signalcast/signalcast/backends/kafka"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
-	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/test/faults"
 	"github.com/signalcast/signalcast/test/ports"
 )
@@ -63,18 +62,7 @@ func kafkaTarget(name string, brokers []string, registry *faults.Proxy, client s
 		read: func(t testing.TB, topic string) []signalcast.UUID {
 			t.Helper()
 			awaitLeaders(t, brokers, topic)
-			records := kafkatest.Read(t, topic, kgo.SeedBrokers(brokers...))
-			ids := make([]signalcast.UUID, len(records))
-			for i, r := range records {
-				for _, h := range r.Headers {
-					if h.Key == "ce_id" {
-						id, err := signalcast.ParseUUID(string(h.Value))
-						require.NoError(t, err)
-						ids[i] = id
-					}
-				}
-			}
-			return ids
+			return kafkaIDs(t, topic, brokers)
 		},
 	}
 }

@@ -79,6 +79,14 @@ func startRedis(t testing.TB, fsync string) (*target, []scenario) {
 // readStream returns the IDs of the events in a stream, and deletes the stream.
 func readStream(t testing.TB, client *goredis.Client, stream string) (ids []signalcast.UUID) {
 	t.Helper()
+	ids = streamIDs(t, client, stream)
+	require.NoError(t, client.Del(context.Background(), stream).Err())
+	return ids
+}
+
+// streamIDs returns the IDs of the events in a stream.
+func streamIDs(t testing.TB, client *goredis.Client, stream string) (ids []signalcast.UUID) {
+	t.Helper()
 	const page = 10_000
 	for from := "-"; ; {
 		entries, err := client.XRangeN(context.Background(), stream, from, "+", page).Result()
@@ -93,6 +101,5 @@ func readStream(t testing.TB, client *goredis.Client, stream string) (ids []sign
 			break
 		}
 	}
-	require.NoError(t, client.Del(context.Background(), stream).Err())
 	return ids
 }

@@ -57,13 +57,17 @@ func writeReport(t *testing.T, path string, tables []table) {
 	t.Helper()
 	parsed, err := template.New("").Parse(reportText)
 	require.NoError(t, err)
+	path = filepath.Join("..", "..", path)
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	hosts, _ := hostTables(string(page)) // TestHosts writes them
 	var report bytes.Buffer
 	require.NoError(t, parsed.Execute(&report, map[string]any{
-		"Tables": tables, "Processors": runtime.NumCPU(), "Date": time.Now().UTC().Format(time.DateOnly),
+		"Tables": tables, "Hosts": hosts, "Processors": runtime.NumCPU(), "Date": time.Now().UTC().Format(time.DateOnly),
 		"Versions": versions(t), "Keys": keys, "Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
 		"ReadTimeout": readTimeout, "DeliveryTimeout": delivery, "CloseDeadline": closeDeadline,
 	}))
-	require.NoError(t, os.WriteFile(filepath.Join("..", "..", path), report.Bytes(), 0o644))
+	require.NoError(t, os.WriteFile(path, report.Bytes(), 0o644))
 }
 
 // versions returns the versions of servers and libraries.

@@ -13,17 +13,26 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/test/hosts"
 )
 
 // server is a real server, controlled by a script of test/servers.
 type server struct {
 	script, dir string
+	host        *hosts.Host // nil means that of the test
 }
 
 // startServer starts a server with options of its script. The server stops when the test ends.
 func startServer(t testing.TB, script, name string, options ...string) *server {
 	t.Helper()
-	s := newServer(t, script, name)
+	return startServerOn(t, nil, script, name, options...)
+}
+
+// startServerOn starts a server on a host. The server stops when the test ends.
+func startServerOn(t testing.TB, host *hosts.Host, script, name string, options ...string) *server {
+	t.Helper()
+	s := newServerOn(t, host, script, name)
 	_, err := s.run(append([]string{"start", "--clean"}, options...)...)
 	require.NoError(t, err)
 	return s
@@ -32,7 +41,13 @@ func startServer(t testing.TB, script, name string, options ...string) *server {
 // newServer returns a server that is not started.
 func newServer(t testing.TB, script, name string) *server {
 	t.Helper()
-	s := &server{script: filepath.Join("..", "servers", script), dir: filepath.Join("..", "..", ".run", "faults", name)}
+	return newServerOn(t, nil, script, name)
+}
+
+// newServerOn returns a server of a host that is not started.
+func newServerOn(t testing.TB, host *hosts.Host, script, name string) *server {
+	t.Helper()
+	s := &server{filepath.Join("..", "servers", script), filepath.Join("..", "..", ".run", "faults", name), host}
 	_, err := s.run("stop") // an interrupted run may have left it running
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -43,8 +58,12 @@ func newServer(t testing.TB, script, name string) *server {
 }
 
 func (s *server) run(args ...string) (output string, err error) {
-	args = append([]string{s.script, "--dir", s.dir}, args...)
-	out, err := exec.CommandContext(context.Background(), "bash", args...).Output()
+	args = append([]string{"bash", s.script, "--dir", s.dir}, args...)
+	command := exec.CommandContext(context.Background(), args[0], args[1:]...)
+	if s.host != nil {
+		command = s.host.Command(context.Background(), args...)
+	}
+	out, err := command.Output()
 	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output wraps nothing
 		err = fmt.Errorf("%v: %w: %s", args, err, exit.Stderr)
 	}

@@ -1,0 +1,108 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/consume"
+	consumeredis "github.com/signalcast/signalcast/consume/redis"
+	"github.com/signalcast/signalcast/test/hosts"
+)
+
+// smallDisk is a file system of a few MiB in memory.
+type smallDisk struct{ dir string }
+
+// startOnSmallDisk starts a Redis server whose append-only file is on a disk of its own. The disk is part of the mount namespace of
+// the test, so it ends with it.
+func startOnSmallDisk(t *testing.T, h hosts.Host, fsync string) (*server, smallDisk) {
+	t.Helper()
+	s := newServerOn(t, &h, "redis.sh", "hosts-"+h.Name)
+	require.NoError(t, os.RemoveAll(s.dir))
+	require.NoError(t, os.MkdirAll(s.dir, 0o755))
+	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=32m", "none", s.dir)
+	require.NoError(t, mount.Run())
+	t.Cleanup(func() {
+		_, _ = s.run("stop")
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", s.dir).Run()
+	})
+	_, err := s.run("start", "--port", "6379", "--fsync", fsync, "--set", "bind 0.0.0.0", "--set", "protected-mode no",
+		"--set", "auto-aof-rewrite-percentage 0")
+	require.NoError(t, err)
+	return s, smallDisk{s.dir}
+}
+
+// fill uses all space of the disk.
+func (d smallDisk) fill() error {
+	f, err := os.Create(filepath.Join(d.dir, "filler"))
+	if err != nil {
+		return err
+	}
+	for block := make([]byte, 64<<10); err == nil; {
+		_, err = f.Write(block)
+	}
+	return f.Close()
+}
+
+// free ends fill.
+func (d smallDisk) free() error { return os.Remove(filepath.Join(d.dir, "filler")) }
+
+// startHostDisk starts a Redis server with each setting of appendfsync.
+func startHostDisk(t *testing.T, n *hosts.Network) (targets []hostTarget, scenarios []hostScenario) {
+	t.Helper()
+	for _, fsync := range []string{"everysec", "always"} {
+		h := n.Add(t, fsync)
+		s, disk := startOnSmallDisk(t, h, fsync)
+		client := redisNode(t, h.Addr+":6379")
+		target := diskTarget(h, client)
+		fault, end := "disk full for 6 s, `appendfsync "+fsync+"`", disk.free
+		if fsync == "always" { // Redis ends if it cannot write
+			fault = "disk full for 6 s, so that Redis with `appendfsync always` ends, and restarted"
+			end = func() error { return errors.Join(disk.free(), s.restart()) }
+		}
+		targets = []hostTarget{target}
+		scenarios = append(scenarios, hostScenario{
+			name: fsync, fault: fault, load: 14 * time.Second, open: target.open, read: target.read, source: target.source,
+			inject: func(string) error { return during(6*time.Second, disk.fill, end) },
+		})
+	}
+	return targets, scenarios
+}
+
+func diskTarget(h hosts.Host, client *goredis.Client) hostTarget {
+	config := redis.Config{
+		URL: "redis://" + h.Addr + ":6379", MaxLen: -1, BufferMessages: bufferMessages, BufferBytes: bufferBytes,
+		ReadTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,
+	}
+	return hostTarget{
+		client:  "redis",
+		allowed: func(b backend) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
+		open: func(t testing.TB) backend {
+			t.Helper()
+			b, err := redis.New(config)
+			require.NoError(t, err)
+			return b
+		},
+		read: func(t testing.TB, topic string) []signalcast.UUID {
+			t.Helper()
+			return streamIDs(t, client, topic)
+		},
+		source: func(t testing.TB, topic string) (consume.Source, func() error) {
+			t.Helper()
+			s, err := consumeredis.New(consumeredis.Config{Server: config, Group: "group", Topics: []string{topic}})
+			require.NoError(t, err)
+			return s, s.Close
+		},
+	}
+}

@@ -1,0 +1,89 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"bytes"
+	_ "embed"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+//go:embed hosts.md.tmpl
+var hostTableText string
+
+// The cells of a row, besides those of result.
+
+func (r hostResult) Client() string    { return r.client }
+func (r hostResult) Before() string    { return r.before.String() }
+func (r hostResult) During() string    { return r.during.String() }
+func (r hostResult) Recovered() string { return r.recovered.Round(10 * time.Millisecond).String() }
+
+func (r hostResult) Again() string             { return r.ofConsumer(r.handled.Duplicates) }
+func (r hostResult) HandledOutOfOrder() string { return r.ofConsumer(r.handled.OutOfOrder) }
+
+func (r hostResult) ofConsumer(n int) string {
+	if !r.consumes {
+		return "–"
+	}
+	return strconv.Itoa(n)
+}
+
+const (
+	hostSection = "\n## Several hosts\n"
+	tableHead   = "\n### "
+)
+
+// hostTables returns the tables about several hosts in a page. The place is where they begin.
+func hostTables(page string) (tables string, place int) {
+	section := strings.Index(page, hostSection) + len(hostSection)
+	rest := page[section:]
+	end := strings.Index(rest, "\n## ")
+	begin := strings.Index(rest[:end], tableHead)
+	if begin < 0 {
+		begin = end
+	}
+	return rest[begin:end], section + begin
+}
+
+// writeHostTable writes one table about several hosts into a page.
+func writeHostTable(t *testing.T, path, name string, rows []hostResult) {
+	t.Helper()
+	writeHostText(t, path, name, hostTableText, map[string]any{"Rows": rows})
+}
+
+// writeHostText writes a text about several hosts into a page, in place of the one with the same name. Others stay.
+func writeHostText(t *testing.T, path, name, templateText string, data map[string]any) {
+	t.Helper()
+	commit, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD").Output()
+	require.NoError(t, err)
+	load, err := os.ReadFile("/proc/loadavg")
+	require.NoError(t, err)
+	parsed, err := template.New("").Parse(templateText)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	data["Table"], data["Date"] = name, time.Now().UTC().Format(time.DateOnly)
+	data["Commit"], data["Load"] = strings.TrimSpace(string(commit)), strings.Fields(string(load))[1]
+	require.NoError(t, parsed.Execute(&text, data))
+	path = filepath.Join("..", "..", path)
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	old, place := hostTables(string(page))
+	tables := "\n" + text.String()
+	var others []string
+	for _, other := range strings.Split(old, tableHead)[1:] {
+		if !strings.HasPrefix(other, name+"\n") {
+			others = append(others, tableHead+strings.TrimRight(other, "\n")+"\n")
+		}
+	}
+	all := strings.Join(append(others, strings.TrimRight(tables, "\n")+"\n"), "")
+	require.NoError(t, os.WriteFile(path, []byte(string(page[:place])+all+string(page[place+len(old):])), 0o644))
+}

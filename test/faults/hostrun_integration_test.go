@@ -1,0 +1,303 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/outbox"
+	"github.com/signalcast/signalcast/outbox/memory"
+	"github.com/signalcast/signalcast/test/faults"
+)
+
+// hostResult is one row of a table.
+type hostResult struct {
+	result
+
+	client    string
+	relayed   bool
+	recovered time.Duration // from the end of the fault until the next delivery
+	handled   faults.Counts // what the consumer did, with "stored" for "handled"
+	consumes  bool
+	// before and during are the latencies of messages to healthy servers before and during the fault.
+	before, during latency
+}
+
+// hostRun is the state of a run.
+type hostRun struct {
+	hostTarget
+
+	t        *testing.T
+	s        hostScenario
+	topic    string
+	happened *signalcast.Signal[numbered]
+	config   signalcast.ProducerConfig
+	account  *faults.Account
+	silence  silence
+	ids      atomic.Uint64
+}
+
+func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResult) {
+	t.Helper()
+	if s.rate == 0 {
+		s.rate = 400
+	}
+	o = hostResult{client: p.client, relayed: p.relays, result: result{fault: s.fault, rate: s.rate}}
+	if s.before != nil {
+		require.NoError(t, s.before(topic))
+	}
+	p = p.replaced(s)
+	r := &hostRun{
+		hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
+		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"),
+	}
+	enabled, key, mode := true, "key", signalcast.ModeOutbox
+	route := signalcast.TopicConfig{Enabled: &enabled, EventKeyField: &key}
+	if p.relays {
+		route.Mode = &mode
+	}
+	r.config = signalcast.ProducerConfig{r.happened.EventType(): {topic: route}}
+
+	goroutines := runtime.NumGoroutine()
+	b := p.open(t)
+	stopConsumer := r.consume()
+	d, flush := r.sender(b)
+	stopWatching := watch(d)
+	bystander := startBystander(b, p.healthy)
+	injected := make(chan error, 1)
+	var begin, end time.Time
+	go func() {
+		<-time.After(s.load / 4)
+		begin = time.Now()
+		err := s.inject(topic)
+		end = time.Now()
+		r.silence.heal()
+		injected <- err
+	}()
+	began := time.Now()
+	sent := r.sendUntil(injected, &o, flush)
+	require.NoError(t, <-injected)
+	ctx, cancel := context.WithTimeout(t.Context(), delivery+30*time.Second)
+	defer cancel()
+	o.require(flush.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
+	o.took = time.Since(began)
+	o.silent, o.recovered = r.silence.atMost(), r.silence.afterFault()
+	samples := bystander()
+	o.before, o.during = samples.between(time.Time{}, begin.Add(-time.Second)), samples.between(begin, end)
+	o.require(samples.failed == 0, "found %d failed messages to healthy servers", samples.failed)
+	handled := stopConsumer(&o)
+	var broken string
+	o.peak, broken = stopWatching()
+	o.require(broken == "", "%s", broken)
+	closing, cancelClosing := context.WithTimeout(t.Context(), closeDeadline)
+	defer cancelClosing()
+	_ = d.Close(closing)
+	(&target{}).awaitEnd(t, &o.result, goroutines)
+	r.account.Shorten(sent)
+	r.compare(&o, b, handled)
+	if !p.relays {
+		o.check(d.Stats(), b.Unacknowledged())
+	}
+	return o
+}
+
+// replaced returns the target with what a scenario replaces.
+func (p hostTarget) replaced(s hostScenario) hostTarget {
+	if s.open != nil {
+		p.open = s.open
+	}
+	if s.read != nil {
+		p.read = s.read
+	}
+	if s.source != nil {
+		p.source = s.source
+	}
+	return p
+}
+
+// sendUntil sends events for the time of the load, and until the fault has ended. It returns their number.
+func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender) (sent int) {
+	r.t.Helper()
+	for began := time.Now(); time.Since(began) < r.s.load || len(injected) == 0; {
+		require.Less(r.t, time.Since(began), patience, "the fault does not end")
+		chunk := r.s.rate / 10 // for a tenth of a second
+		longest := send(chunk, r.s.rate, nil, func(event numbered) {
+			n := sent + int(event.Number)
+			to.send(to.registry, numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: event.Text})
+		})
+		sent += chunk
+		o.longest = max(o.longest, longest)
+	}
+	return sent
+}
+
+// consumerHeap is what the consumer may add to the heap: what it has fetched after an outage, and the numbers that it has handled.
+const consumerHeap = 64 << 20
+
+// patience is the longest time for which events are sent.
+const patience = 10 * time.Minute
+
+// compare compares the reported fates with what is stored and what was handled.
+func (r *hostRun) compare(o *hostResult, b backend, handled []int) {
+	r.t.Helper()
+	var stored []int
+	for _, id := range r.read(r.t, r.topic) {
+		stored = append(stored, number(id))
+	}
+	o.Counts = r.account.Compare(stored)
+	o.require(o.Missing == 0 || r.s.loses, "found %d delivered events that are not stored", o.Missing)
+	o.require(o.OutOfOrder == 0, "found %d events out of order", o.OutOfOrder)
+	o.require(o.Delivered == o.Events || r.s.denies && o.Delivered+o.NotWritten == o.Events, "found %d events not delivered after the fault", o.Events-o.Delivered)
+	o.allowed = r.allowed(b)
+	o.require(o.Duplicates <= o.allowed, "found %d duplicates; want at most %d", o.Duplicates, o.allowed)
+	limit := uint64(heapLimit)
+	if o.consumes {
+		limit += consumerHeap
+	}
+	o.require(o.peak <= limit, "found the heap grown by %d MiB; want at most %d MiB", o.peak>>20, limit>>20)
+	if o.consumes {
+		o.handled = r.account.Compare(handled)
+		o.require(o.handled.Stored >= o.Stored, "found %d stored events that were not handled", o.Stored-o.handled.Stored)
+		o.require(o.handled.OutOfOrder == 0 || r.s.moves, "found %d events handled out of order", o.handled.OutOfOrder)
+	}
+}
+
+// hostSender sends events, directly or through an outbox.
+type hostSender struct {
+	registry *signalcast.Registry
+	send     func(*signalcast.Registry, numbered)
+	wait     func(context.Context) error
+}
+
+func (r *hostRun) newRegistry() *signalcast.Registry {
+	r.t.Helper()
+	registry := signalcast.NewRegistry(signalcast.WithIDs(func() signalcast.UUID {
+		var id signalcast.UUID
+		binary.BigEndian.PutUint64(id[8:], r.ids.Add(1))
+		return id
+	}))
+	require.NoError(r.t, registry.Register(r.happened))
+	return registry
+}
+
+func (r *hostRun) delivered(m *signalcast.Message) {
+	r.silence.end()
+	r.account.Delivered(number(m.Event.ID))
+}
+
+// sender returns a dispatcher to a backend and what sends events through it.
+func (r *hostRun) sender(b backend) (*signalcast.Dispatcher, hostSender) {
+	r.t.Helper()
+	registry := r.newRegistry()
+	failed := func(err *signalcast.DeliveryError) { r.account.Failed(number(err.Message.Event.ID), err.Fate) }
+	hooks := signalcast.Hooks{
+		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { r.delivered(m) }, Failed: failed, Rejected: failed,
+	}
+	options := []signalcast.DispatcherOption{}
+	store := memory.New()
+	if r.relays {
+		options = append(options, signalcast.WithOutbox(store))
+	} else {
+		options = append(options, signalcast.WithHooks(hooks))
+	}
+	d, err := signalcast.NewDispatcher(r.t.Context(), registry, r.config, b, options...)
+	require.NoError(r.t, err)
+	r.ids.Store(0) // NewDispatcher has used an ID
+	if !r.relays {
+		return d, hostSender{registry, func(registry *signalcast.Registry, event numbered) {
+			_, _ = r.happened.SendAsync(r.t.Context(), registry, event) // the hooks record the fate
+		}, d.Flush}
+	}
+	return d, r.relay(registry, store, b)
+}
+
+// relay starts a relay from a store. Its wait function ends it.
+func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b backend) hostSender {
+	r.t.Helper()
+	relay, err := outbox.NewRelay(store, b, outbox.Config{Hooks: outbox.Hooks{
+		Delivered: func(row outbox.Row, _ signalcast.Receipt) { r.delivered(row.Message) },
+	}})
+	require.NoError(r.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- relay.Run(ctx) }()
+	return hostSender{registry, func(registry *signalcast.Registry, event numbered) {
+		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) }) // the account misses a row that failed
+	}, func(waiting context.Context) error {
+		defer cancel()
+		for {
+			status, err := store.Status(waiting)
+			if err != nil {
+				return err
+			}
+			if status.Pending == 0 {
+				cancel()
+				return <-ended
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+	}}
+}
+
+// consume starts a consumer of the topic. stop waits until all stored events are handled, and returns their numbers in the
+// order in which they were handled.
+func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
+	r.t.Helper()
+	if r.source == nil {
+		return func(*hostResult) []int { return nil }
+	}
+	source, closes := r.source(r.t, r.topic)
+	registry := signalcast.NewRegistry()
+	require.NoError(r.t, registry.Register(r.happened))
+	var mu sync.Mutex
+	var handled []int
+	seen := map[int]bool{}
+	_, err := r.happened.Connect(registry, func(_ context.Context, e signalcast.Event[numbered]) error {
+		mu.Lock()
+		defer mu.Unlock()
+		handled = append(handled, number(e.ID))
+		seen[number(e.ID)] = true
+		return nil
+	})
+	require.NoError(r.t, err)
+	consumer, err := consume.New(registry, source, consume.Config{Keys: r.config})
+	require.NoError(r.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- consumer.Run(ctx) }()
+	return func(o *hostResult) []int {
+		o.consumes = true
+		want := r.read(r.t, r.topic)
+		allSeen := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return !slices.ContainsFunc(want, func(id signalcast.UUID) bool { return !seen[number(id)] })
+		}
+		for patience := time.Now().Add(time.Minute); !allSeen() && time.Now().Before(patience); {
+			<-time.After(20 * time.Millisecond)
+		}
+		cancel()
+		err := <-ended
+		o.require(err == nil, "found the consumer ended with %v", err)
+		o.require(closes() == nil, "found an error on closing the source")
+		mu.Lock()
+		defer mu.Unlock()
+		return handled
+	}
+}
+
+func (r hostResult) String() string {
+	return fmt.Sprintf("%+v client %s relayed %v recovered %v handled %+v before %v during %v", r.result, r.client, r.relayed, r.recovered, r.handled, r.before, r.during)
+}

@@ -1,0 +1,116 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/test/hosts"
+)
+
+// hostTarget is a client with servers on hosts of their own.
+type hostTarget struct {
+	client string
+	open   func(testing.TB) backend
+	read   func(t testing.TB, topic string) []signalcast.UUID
+	// topic, unless nil, returns the topic of a test.
+	topic func(t testing.TB, name string) string
+	// source returns a source of the topic and a function that closes it.
+	source func(t testing.TB, topic string) (s consume.Source, closes func() error)
+	// healthy are messages to servers that the faults spare.
+	healthy []*signalcast.Message
+	// relays reports whether the events pass through an outbox and a relay.
+	relays bool
+	// allowed returns how many duplicates the backend may cause.
+	allowed func(b backend) (atMost int)
+}
+
+// hostScenario is a fault that occurs while events are sent, relayed and consumed.
+type hostScenario struct {
+	name, fault string
+	// load is the time for which events are sent. The fault begins after a quarter of it.
+	load time.Duration
+	// rate is the number of events per second. 0 means 400.
+	rate int
+	// open, read and source, unless nil, replace those of the target.
+	open   func(testing.TB) backend
+	read   func(t testing.TB, topic string) []signalcast.UUID
+	source func(t testing.TB, topic string) (s consume.Source, closes func() error)
+	// before, unless nil, prepares the servers for a topic.
+	before func(topic string) error
+	// inject causes the fault and ends it.
+	inject func(topic string) error
+	// moves reports whether the fault moves keys to other partitions, which consumers read at the same time.
+	moves bool
+	// denies reports whether the server rejects messages permanently. They fail at once and are certainly not written.
+	denies bool
+	// loses reports whether the servers may lose what they have acknowledged.
+	loses bool
+	// short reports whether the scenario is part of the short suite.
+	short bool
+}
+
+// hostGroup is a table of the report: some targets with the same servers and faults.
+type hostGroup struct {
+	name, table string
+	// short reports whether the short suite has a part of the group.
+	short bool
+	start func(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario)
+}
+
+func hostGroups() []hostGroup {
+	return []hostGroup{
+		{"kafka", "Three Kafka brokers, the leader behind a broken network", true, startHostKafka},
+		{"kafka-operations", "Three Kafka brokers, operated while events are sent", false, startHostKafkaOperations},
+		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", false, startHostSentinel},
+		{"disk", "A full disk of Redis", false, startHostDisk},
+		{"access", "Rights and passwords of Redis", false, startHostRedisAccess},
+		{"cluster", "A Redis Cluster, three masters with a replica each", true, startHostCluster},
+	}
+}
+
+// TestHosts breaks the network between servers and their clients, each on a host of its own. Its requirements are those of
+// TestFaults. In addition, consumers handle every event in order.
+//
+//nolint:paralleltest // it counts the goroutines of the process
+func TestHosts(t *testing.T) {
+	hosts.Run(t, func(t *testing.T, n *hosts.Network) {
+		for _, group := range hostGroups() {
+			t.Run(group.name, func(t *testing.T) {
+				if !*full && !group.short {
+					t.Skip("part of the full suite")
+				}
+				targets, scenarios := group.start(t, n)
+				var rows []hostResult
+				for _, target := range targets {
+					for _, s := range scenarios {
+						if !*full && (!s.short || target.relays) {
+							continue
+						}
+						name := strings.NewReplacer(" ", "-", ",", "").Replace(target.client + " " + s.name)
+						t.Run(name, func(t *testing.T) {
+							topic := "hosts-" + name
+							if target.topic != nil {
+								topic = target.topic(t, topic)
+							}
+							r := target.run(t, s, topic)
+							t.Logf("%+v", r)
+							rows = append(rows, r)
+							for _, problem := range r.problems {
+								t.Error(problem)
+							}
+						})
+					}
+				}
+				if *write != "" && len(rows) > 0 {
+					writeHostTable(t, *write, group.table, rows)
+				}
+			})
+		}
+		t.Run("many", func(t *testing.T) { testManyTopics(t, n) })
+	})
+}

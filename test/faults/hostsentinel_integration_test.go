@@ -1,0 +1,209 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast"
+	"github.com/signalcast/signalcast/backends/redis"
+	"github.com/signalcast/signalcast/consume"
+	consumeredis "github.com/signalcast/signalcast/consume/redis"
+	"github.com/signalcast/signalcast/test/hosts"
+)
+
+const masterName = "the-master"
+
+// hostSentinel is a master with a replica, and three Sentinels. The client, the master and one Sentinel are on one side of the
+// network, the replica and the other Sentinels on the other side.
+type hostSentinel struct {
+	network     *hosts.Network
+	here, there []hosts.Host
+	sentinels   []string
+	nodes       []*goredis.Client // the master and the replica, as they begin
+}
+
+func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
+	t.Helper()
+	c := &hostSentinel{network: n}
+	master, replica, third := n.Add(t, "master"), n.Add(t, "replica"), n.Add(t, "third")
+	c.here, c.there = []hosts.Host{n.Client, master}, []hosts.Host{replica, third}
+	for i, h := range []hosts.Host{master, replica} {
+		options := []string{
+			"--port", "6379", "--fsync", "always", "--set", "bind 0.0.0.0", "--set", "protected-mode no",
+			"--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0",
+		}
+		if i > 0 {
+			options = append(options, "--set", "replicaof "+master.Addr+" 6379")
+		}
+		startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, options...)
+		c.nodes = append(c.nodes, redisNode(t, h.Addr+":6379"))
+	}
+	for _, h := range []hosts.Host{master, replica, third} {
+		c.startSentinel(t, h, master)
+	}
+	c.await(t, "Sentinels that know each other", func() bool {
+		for _, address := range c.sentinels {
+			known := redisNode(t, address).Do(t.Context(), "SENTINEL", "CKQUORUM", masterName)
+			if text, _ := known.Text(); !strings.HasPrefix(text, "OK 3") {
+				return false
+			}
+		}
+		return true
+	})
+	return c
+}
+
+func redisNode(t testing.TB, address string) *goredis.Client {
+	t.Helper()
+	client := goredis.NewClient(&goredis.Options{Addr: address, PoolSize: 1, ConnMaxIdleTime: -1, DialTimeout: dialTimeout})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func (c *hostSentinel) startSentinel(t *testing.T, on, master hosts.Host) {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "sentinel.conf")
+	require.NoError(t, os.WriteFile(config, []byte(strings.Join([]string{
+		"port 26379", "bind 0.0.0.0", "protected-mode no",
+		fmt.Sprintf("sentinel monitor %s %s 6379 2", masterName, master.Addr),
+		"sentinel down-after-milliseconds " + masterName + " 2000",
+		"sentinel failover-timeout " + masterName + " 5000", "",
+	}, "\n")), 0o600))
+	process := on.Command(context.WithoutCancel(t.Context()), "redis-server", config, "--sentinel")
+	require.NoError(t, process.Start())
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
+	c.sentinels = append(c.sentinels, on.Addr+":26379")
+}
+
+func (c *hostSentinel) await(t testing.TB, what string, ready func() bool) {
+	t.Helper()
+	require.Eventually(t, ready, 60*time.Second, 50*time.Millisecond, "waiting for %s", what)
+}
+
+// prepare makes the first node the master again, with the second one as its replica in sync, and sets min-replicas-to-write.
+func (c *hostSentinel) prepare(atLeast int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	asked := time.Time{}
+	for {
+		role, _ := c.nodes[0].Do(ctx, "ROLE").Slice()
+		confirmed, _ := c.nodes[0].Wait(ctx, 1, time.Second).Result()
+		if len(role) > 0 && role[0] == "master" && confirmed == 1 {
+			break
+		}
+		if time.Since(asked) > 8*time.Second && len(role) > 0 && role[0] != "master" { // not sooner than failover-timeout
+			asked = time.Now()
+			sentinel := goredis.NewSentinelClient(&goredis.Options{Addr: c.sentinels[0]})
+			_ = sentinel.Failover(ctx, masterName).Err()
+			_ = sentinel.Close()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("waiting for the master with its replica: %w", ctx.Err())
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	for _, node := range c.nodes {
+		if err := node.ConfigSet(ctx, "min-replicas-to-write", strconv.Itoa(atLeast)).Err(); err != nil {
+			return err
+		}
+		if err := node.ConfigSet(ctx, "min-replicas-max-lag", "1").Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// split cuts the sides off from each other until the replica is the master of its side, and for some time longer, in which the
+// client still reaches the old master.
+func (c *hostSentinel) split(string) error {
+	ctx := context.Background()
+	replica := c.nodes[1]
+	if err := c.network.Split(c.here, c.there[1:]); err != nil {
+		return err
+	}
+	// the test, on the client's host, watches the replica, so it is cut off from the master only
+	if err := c.network.Split(c.here[1:], c.there[:1]); err != nil {
+		return err
+	}
+	promoted := func() bool {
+		role, _ := replica.Do(ctx, "ROLE").Slice()
+		return len(role) > 0 && role[0] == "master"
+	}
+	for deadline := time.Now().Add(30 * time.Second); !promoted(); <-time.After(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return errors.New("the replica was not promoted")
+		}
+	}
+	<-time.After(2 * time.Second)
+	if err := c.network.Join(c.here[1:], c.there[:1]); err != nil {
+		return err
+	}
+	return c.network.Join(c.here, c.there[1:])
+}
+
+// target returns a client that knows the Sentinel of its own side.
+func (c *hostSentinel) target(replicas int) hostTarget {
+	server := redis.Config{
+		Addrs: c.sentinels[:1], MasterName: masterName, MaxLen: -1, BufferMessages: bufferMessages, BufferBytes: bufferBytes,
+		ReadTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery, Replicas: replicas,
+	}
+	return hostTarget{
+		client:  "redis",
+		allowed: func(b backend) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
+		open: func(t testing.TB) backend {
+			t.Helper()
+			b, err := redis.New(server)
+			require.NoError(t, err)
+			return b
+		},
+		source: func(t testing.TB, topic string) (consume.Source, func() error) {
+			t.Helper()
+			s, err := consumeredis.New(consumeredis.Config{Server: server, Group: "group", Topics: []string{topic}})
+			require.NoError(t, err)
+			return s, s.Close
+		},
+		read: func(t testing.TB, topic string) (ids []signalcast.UUID) {
+			t.Helper()
+			c.await(t, "a single master", func() bool {
+				role, _ := c.nodes[0].Do(t.Context(), "ROLE").Slice()
+				return len(role) > 0 && role[0] == "slave"
+			})
+			return streamIDs(t, c.nodes[1], topic)
+		},
+	}
+}
+
+// startHostSentinel starts a master, a replica and three Sentinels.
+func startHostSentinel(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
+	t.Helper()
+	c := newHostSentinel(t, n)
+	scenario := func(name, setting string, atLeast, replicas int) hostScenario {
+		target := c.target(replicas)
+		return hostScenario{
+			name: name, fault: "master cut off from its replica, which is promoted, while the client reaches the old master; " + setting,
+			load: 16 * time.Second, before: func(string) error { return c.prepare(atLeast) }, inject: c.split,
+			loses: replicas == 0, open: target.open,
+		}
+	}
+	return []hostTarget{c.target(0)}, []hostScenario{
+		scenario("default", "default settings", 0, 0),
+		scenario("min-replicas", "`min-replicas-to-write 1`, lag 1 s", 1, 0),
+		scenario("replicas", "`Replicas: 1`", 0, 1),
+		scenario("both", "`Replicas: 1` and `min-replicas-to-write 1`", 1, 1),
+	}
+}
