@@ -52,7 +52,7 @@ func connect(t *testing.T, url string) *bus {
 	options, err := goredis.ParseURL(url)
 	require.NoError(t, err)
 	b := &bus{Client: goredis.NewClient(options), url: url, sent: signalcast.NewRegistry()}
-	backend, err := redisbus.New(redisbus.Config{URL: url})
+	backend, err := redisbus.New(redisbus.Config{URL: url, ReadTimeout: patience}) // a slow test sends no event twice
 	require.NoError(t, err)
 	require.NoError(t, b.sent.Register(counterChanged))
 	dispatcher, err := signalcast.NewDispatcher(t.Context(), b.sent, producers(), backend)
