@@ -19,6 +19,7 @@ const (
 	chartWidth, chartLeft, chartPlot = 900, 70, 810
 	panelTitle, panelPlot, panelGap  = 24, 90, 18
 	chartColumns                     = 300
+	rateSamples                      = 10 // that a rate is measured over: a process that was stopped writes two samples at once
 )
 
 // panel is a value of the samples.
@@ -81,12 +82,7 @@ func (p panel) columns(x func(time.Duration) float64, samples []Sample) []column
 	for part := range slices.Chunk(samples, size) {
 		values := make([]float64, 0, size)
 		for i, s := range part {
-			before := s
-			if i > 0 {
-				before = part[i-1]
-			} else if n := len(columns) * size; n > 0 {
-				before = samples[n-1]
-			}
+			before := samples[max(0, len(columns)*size+i-rateSamples)]
 			values = append(values, p.value(s, before))
 		}
 		slices.Sort(values)

@@ -44,7 +44,7 @@ type Fault struct {
 const long = 10 * time.Minute
 
 // shown is the number of problems that the page lists.
-const shown = 10
+const shown = 3
 
 // Trends returns the trends of the samples, or nil for a short run.
 func (r *Result) Trends() []Trend {
@@ -82,7 +82,8 @@ func (r *Result) Page(graph string) ([]byte, error) {
 	var page bytes.Buffer
 	err = parsed.Execute(&page, map[string]any{
 		"Run": r, "Problems": problems, "Omitted": len(r.Problems) - len(problems), "Total": total, "Graph": graph, "Minutes": int(math.Round(r.Lasted.Minutes())),
-		"Rate": float64(r.Counts.Sent) / r.Lasted.Seconds(), "Slack": slack, "Settle": settle, "Overdue": overdue,
+		"Rate": float64(r.Counts.Sent) / r.Lasted.Seconds(), "Slack": slack, "Settle": settle, "Overdue": overdue.Minutes(),
+		"NoFate": r.Counts.Sent - r.Counts.Acknowledged - r.Counts.NotWritten - r.Counts.Unknown - r.Counts.Off - r.Counts.Uncertain,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
