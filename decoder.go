@@ -91,7 +91,7 @@ func nextEvent[T any](m *eventMemory) *receivedEvent[T] {
 		m.free = free
 	}
 	if len(*free) == 0 {
-		limit := min(maxEvents, maxEventBytes/int(reflect.TypeFor[receivedEvent[T]]().Size())) //nolint:gosec // the size of a type
+		limit := min(maxEvents, maxEventBytes/int(reflect.TypeFor[receivedEvent[T]]().Size()))
 		m.size = max(1, min(2*m.size, limit))
 		*free = make([]receivedEvent[T], m.size)
 	}

@@ -1,7 +1,7 @@
 package signalcast_test
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,7 +25,7 @@ func TestDecoderDecodesLikeTheRegistry(t *testing.T) {
 	var kept []*signalcast.Received
 	for i := range 50 {
 		for _, m := range []signalcast.Metadata{incoming(), unknown} {
-			m.SourceHost = fmt.Sprint(i)
+			m.SourceHost = strconv.Itoa(i)
 			for name, writer := range map[string]*signalcast.Schema{
 				"its schema": event.ValueSchema, "no schema": nil, "a schema that is not one": {Text: "[]"},
 			} {
@@ -46,7 +46,7 @@ func TestDecoderDecodesLikeTheRegistry(t *testing.T) {
 	}
 	require.Len(t, kept, 50*3) // each with its schema or without one, the other type without one only
 	for i, e := range kept {
-		require.Equal(t, fmt.Sprint(i/3), e.SourceHost)
+		require.Equal(t, strconv.Itoa(i/3), e.SourceHost)
 		require.Equal(t, anOrder(), e.Data())
 	}
 }

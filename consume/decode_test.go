@@ -14,7 +14,6 @@ import (
 // pair is text whose decoding waits until another one is decoded at the same time.
 type pair struct{ text string }
 
-//nolint:gochecknoglobals // UnmarshalText gets nothing else
 var meeting = make(chan struct{})
 
 func (p pair) MarshalText() ([]byte, error) { return []byte(p.text), nil }

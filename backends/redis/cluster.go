@@ -236,7 +236,7 @@ var (
 func slotsOf(ctx context.Context, addr string, client client) ([]redis.ClusterSlot, error) {
 	var ranges []redis.ClusterSlot
 	err := guarded(func() (err error) {
-		ranges, err = client.ClusterSlots(ctx).Result() //nolint:staticcheck // CLUSTER SHARDS needs Redis 7
+		ranges, err = client.ClusterSlots(ctx).Result() // CLUSTER SHARDS needs Redis 7
 		return err                                      //nolint:wrapcheck // wrapped where it is reported
 	})
 	if err == nil && len(ranges) == 0 {

@@ -75,5 +75,5 @@ func (s *servers) close() error {
 	if s.cluster != nil {
 		return s.cluster.close()
 	}
-	return s.single.client.Close() //nolint:wrapcheck // the caller wraps it
+	return s.single.client.Close()
 }
