@@ -61,7 +61,7 @@ func TestPacketsBetweenHosts(t *testing.T) {
 			_, err := c.Read(one)
 			return err == nil
 		}
-		require.True(t, echoed("a", time.Second))
+		require.True(t, echoed("a", 5*time.Second))
 
 		for _, way := range [][2]hosts.Host{{n.Client, far}, {far, n.Client}} {
 			require.NoError(t, n.Drop(way[0], way[1]))
@@ -75,19 +75,20 @@ func TestPacketsBetweenHosts(t *testing.T) {
 		require.True(t, echoed("", 5*time.Second))
 
 		require.NoError(t, n.Reject(n.Client, far))
-		began := time.Now()
 		_, err := net.DialTimeout("tcp", far.Addr+":7", 10*time.Second) //nolint:noctx // bounded
-		require.ErrorIs(t, err, syscall.EHOSTUNREACH)
-		require.Less(t, time.Since(began), 5*time.Second)
+		require.ErrorIs(t, err, syscall.ENETUNREACH)
 		require.NoError(t, n.Admit(n.Client, far))
 
 		heal, err := n.Slow(n.Client, far, 50*time.Millisecond, 0)
 		require.NoError(t, err)
-		began = time.Now()
-		require.True(t, echoed("d", time.Second))
+		began := time.Now()
+		require.True(t, echoed("d", 5*time.Second))
 		require.Greater(t, time.Since(began), 100*time.Millisecond)
 		require.NoError(t, heal())
-		require.True(t, echoed("e", 50*time.Millisecond))
+		require.Eventually(t, func() bool {
+			began := time.Now()
+			return echoed("e", 5*time.Second) && time.Since(began) < 100*time.Millisecond
+		}, 10*time.Second, time.Millisecond, "the delay has not ended")
 
 		heal, err = n.Slow(n.Client, far, 0, 1)
 		require.NoError(t, err)

@@ -47,7 +47,8 @@ func (n *Network) ruleFor(action, change string, selector ...string) error {
 	return run(context.Background(), append(append([]string{"ip", "-n", router, "rule", change}, selector...), action)...)
 }
 
-// Reject makes the router reply to packets from one host to another that the other one is unreachable, until Admit is called.
+// Reject makes the router reply to packets from one host to another that the network of the other one is unreachable, until Admit is
+// called.
 // Connecting fails at once then.
 func (n *Network) Reject(from, to Host) error {
 	return n.ruleFor("unreachable", "add", "from", from.Addr, "to", to.Addr)
