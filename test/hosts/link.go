@@ -48,8 +48,7 @@ func (n *Network) ruleFor(action, change string, selector ...string) error {
 }
 
 // Reject makes the router reply to packets from one host to another that the network of the other one is unreachable, until Admit is
-// called.
-// Connecting fails at once then.
+// called. Connecting fails at once then.
 func (n *Network) Reject(from, to Host) error {
 	return n.ruleFor("unreachable", "add", "from", from.Addr, "to", to.Addr)
 }
