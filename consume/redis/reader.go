@@ -152,7 +152,7 @@ func (r *reader) createGroup(ctx context.Context) error {
 // in a reply that was lost.
 func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 	s, c := r.source, r.source.config
-	for start := "-"; ; {
+	for start, more := "-", true; more; {
 		n, err := a.room(ctx)
 		if err != nil {
 			return err
@@ -164,10 +164,7 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 		if err != nil {
 			return fmt.Errorf("redis: read pending entries: %w", err)
 		}
-		if len(pending) == 0 {
-			r.works()
-			return nil
-		}
+		more = len(pending) == n
 		deliveries := map[string]int64{}
 		var ids []string
 		for _, p := range pending {
@@ -197,6 +194,8 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 			return err
 		}
 	}
+	r.works()
+	return nil
 }
 
 // dropRemoved acknowledges pending entries that were removed from the stream, and counts them as lost. unclaimed are the entries that the
