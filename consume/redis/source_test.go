@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,9 @@ func TestUnhandledEntryIsDeliveredAgain(t *testing.T) {
 
 	a := newAccount()
 	a.last[3] = 1
-	second := b.start(t, a.receive, consume.Config{})
+	var warnings strings.Builder
+	handler := slog.NewTextHandler(&warnings, &slog.HandlerOptions{Level: slog.LevelWarn})
+	second := b.start(t, a.receive, consume.Config{Logger: slog.New(handler)})
 	b.send(t, 4, 11, 12)
 	require.Eventually(t, func() bool {
 		a.mu.Lock()
@@ -87,6 +90,7 @@ func TestUnhandledEntryIsDeliveredAgain(t *testing.T) {
 	second.stop(t)
 	require.Equal(t, 17, a.handled, "9 that were not handled, and 8 new ones")
 	require.Zero(t, a.again)
+	require.Empty(t, warnings.String(), "one reply has all pending entries, so the server is not asked again")
 }
 
 // A member that does not renew its lease begins no further message, and another takes over.
