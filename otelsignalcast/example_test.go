@@ -62,7 +62,7 @@ func Example() {
 			fmt.Println(s.Name, "is a child of", names[s.Parent.SpanID().String()])
 		}
 	}
-	// Output:
+	// Unordered output:
 	// send orders is a child of POST /orders
 	// process orders is a child of send orders
 }

@@ -330,7 +330,7 @@ func TestLostProducerStateOfAPartlyTimedOutBatch(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
 	b := start(t, func(c kafkabus.Config) (signalcast.Backend, error) { return kafka.New(c) }, // franz-go fails the whole batch
-		kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 5 * soon})
+		kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 8 * soon})
 	delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 	var code atomic.Int32
 	code.Store(int32(kerr.NotEnoughReplicas.Code))
@@ -343,7 +343,7 @@ func TestLostProducerStateOfAPartlyTimedOutBatch(t *testing.T) {
 		return answer(request, int16(c)), nil, c != 0
 	})
 	early := publish(t, b, plain.message("topic", "key", 2))
-	<-time.After(3 * soon) // long enough for attempts with both messages, and with the later one
+	<-time.After(4 * soon) // as long as the attempts with both messages have, and those with the later one
 	late := publish(t, b, plain.message("topic", "key", 3))
 	cluster.LoseAcknowledgements(1 << 30)
 	code.Store(0)
