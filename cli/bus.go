@@ -164,7 +164,10 @@ func (r *topicReader) next(f func() error) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	r.restartIdleTimer()
+	if r.idleTimer != nil {
+		r.idleTimer.Stop() // f may wait for the broker
+	}
+	defer r.restartIdleTimer()
 	if err := f(); err != nil {
 		r.stop(err)
 		return err

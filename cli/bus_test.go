@@ -145,13 +145,29 @@ func TestDeadLetterThatCannotBePublishedIsKept(t *testing.T) {
 	server.Del("enrollments")
 	require.NoError(t, server.Set("enrollments", "not a stream"))
 	c := newProgram(t)
-	replay := []string{"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "2s", "--apply", "enrollments"}
-	r := c.run(replay...)
+	replay := []string{"deadletter", "replay", "--bus", url, "--group", "catalog", "--apply", "enrollments"}
+	r := c.run(append(replay, "--idle", "1m")...)
 	require.Equal(t, cli.ExitProblems, r.code)
 	require.Empty(t, r.out)
 	require.Contains(t, r.errors, "WRONGTYPE")
 	server.Del("enrollments")
 	require.Equal(t, "published 3 dead letters to enrollments\n", c.fine(t, replay...))
+}
+
+func TestSlowPublishingIsNotIdle(t *testing.T) {
+	t.Parallel()
+	cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
+	url := "kafka://" + strings.Join(cluster.ListenAddrs(), ",") + "?registry=" + registry.URL
+	backend, err := franz.New(kafkaconfig.Config{Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL})
+	require.NoError(t, err)
+	sendSamples(t, backend)
+	makeDeadLetters(t, url)
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.SleepControl(func() { <-time.After(3 * time.Second) })
+		return nil, nil, false
+	})
+	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
+		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "2s", "--apply", "enrollments"))
 }
 
 // Brokers wait for further members before they give the first one its partitions.
