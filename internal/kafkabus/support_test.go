@@ -15,9 +15,9 @@ import (
 
 const (
 	// patience is how long tests wait for a condition that must become true.
-	patience = 20 * time.Second
-	// soon is a delivery timeout that passes in a test, the shortest allowed.
-	soon = time.Second
+	patience = slowness * 20 * time.Second
+	// soon is a delivery timeout that passes in a test. Without the race detector, it is the shortest allowed.
+	soon = slowness * time.Second
 	// briefly is the deadline of a context that ends in a test.
 	briefly = 50 * time.Millisecond
 
