@@ -8,7 +8,7 @@ type publication struct {
 
 // smallEvent is the number of bytes for which a publication has room. See
 // docs/decisions/0005.
-const smallEvent = 368
+const smallEvent = 384
 
 // encode encodes the event once, into p, and fills slots, one for each enabled route.
 // The keys follow the value in the same memory.

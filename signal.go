@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"sync"
 
 	"github.com/signalcast/signalcast/internal/shape"
 )
@@ -15,7 +16,10 @@ import (
 // A Signal is usually a package variable. It belongs to no registry until it is given
 // to [Registry.Register], and may be in several. It is identified by its pointer and
 // must not be copied. It is safe for concurrent use.
-type Signal[T any] struct{ def definition }
+type Signal[T any] struct {
+	def  definition
+	data sync.Pool // of *T; see docs/decisions/0005
+}
 
 // Definition is the untyped view of a signal. It cannot be implemented outside this
 // package.
@@ -61,7 +65,8 @@ func WithDoc(text string) SignalOption { return SignalOption{func(d *definition)
 // "org.example.course.published.v1". It has no side effects.
 // [Registry.Register] checks the name and T.
 func NewSignal[T any](eventType string, opts ...SignalOption) *Signal[T] {
-	s := &Signal[T]{definition{eventType: eventType, dataType: reflect.TypeFor[T]()}}
+	s := &Signal[T]{def: definition{eventType: eventType, dataType: reflect.TypeFor[T]()}}
+	s.data.New = func() any { return new(T) }
 	var caller [1]uintptr
 	runtime.Callers(2, caller[:])
 	s.def.declared = caller[0]
@@ -146,14 +151,6 @@ func (s *Signal[T]) SendAsync(ctx context.Context, r *Registry, data T, opts ...
 	return s.send(ctx, r, e, data, opts)
 }
 
-// sending is an event while it is being sent. Its Delivery outlives the call; data is in
-// the same allocation, so that codecs can refer to it. See docs/decisions/0005.
-type sending[T any] struct {
-	Delivery
-
-	data T
-}
-
 // send is not inlined into Send and SendAsync, so that an idle signal costs no stack.
 //
 //go:noinline
@@ -167,14 +164,17 @@ func (s *Signal[T]) send(ctx context.Context, r *Registry, e *entry, data T, opt
 	if err != nil {
 		return nil, err
 	}
-	event := &sending[T]{data: data}
-	event.publish(ctx, targets, &meta, Data{e, shape.RefOf(&event.data)})
-	if receivers := e.connected(); len(receivers) > 0 {
-		callReceivers(ctx, receivers, Event[T]{meta, data}, &event.Delivery)
-	}
+	delivery := new(Delivery)
+	held := s.data.Get().(*T) //nolint:forcetypeassert // set in NewSignal
+	*held = data
+	delivery.publish(ctx, targets, &meta, Data{e, shape.RefOf(held)})
 	var zero T
-	event.data = zero // a pending message keeps its bytes only
-	return event.sent()
+	*held = zero
+	s.data.Put(held)
+	if receivers := e.connected(); len(receivers) > 0 {
+		callReceivers(ctx, receivers, Event[T]{meta, data}, delivery)
+	}
+	return delivery.sent()
 }
 
 func (s *Signal[T]) sendJSON(ctx context.Context, r *Registry, e *entry, text []byte, opts []SendOption) (*Delivery, error) {
