@@ -95,10 +95,10 @@ func (r *reader) measure(ctx context.Context) {
 		return
 	}
 	unread := max(0, c.removed-c.read)
-	if c.overtaken && unread > r.counted {
-		r.lost(unread - r.counted)
+	if c.overtaken && unread > r.removedUnread {
+		r.lost(unread - r.removedUnread)
 	}
-	r.counted = unread
+	r.removedUnread = unread
 }
 
 // isBefore reports whether the ID of an entry is smaller than another one.
