@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/signalcast/signalcast"
@@ -99,10 +98,11 @@ func redisWarnings(ctx context.Context, to string) ([]signalcast.Problem, error)
 		return nil, usageError{err}
 	}
 	err = client.Ping(ctx).Err()
-	if _, replied := errors.AsType[goredis.Error](err); err != nil && !replied {
+	var reply interface{ RedisError() } // of go-redis, whose text brokerProblems reports
+	if err != nil && !errors.As(err, &reply) {
 		return unchecked(err), client.Close()
 	}
-	return nil, client.Close() // brokerProblems reports an error reply
+	return nil, client.Close()
 }
 
 func kafkaWarnings(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {

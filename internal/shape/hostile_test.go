@@ -39,7 +39,7 @@ type wide struct {
 }
 
 // maxProcessorTime is far more than any case needs, and far less than one whose time is not linear.
-const maxProcessorTime = 5 * time.Second
+const maxProcessorTime = 15 * time.Second
 
 // million is the size of hostile bytes.
 const million = 1 << 20
