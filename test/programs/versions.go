@@ -19,7 +19,7 @@ func Versions(t testing.TB, servers ...string) string {
 		return string(text)
 	}
 	file := func(name string) string {
-		text, err := os.ReadFile(filepath.Join("..", "servers", name))
+		text, err := os.ReadFile(filepath.Join("..", "servers", name)) //nolint:gosec // of this function
 		must(t, err)
 		return string(text)
 	}
