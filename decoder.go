@@ -5,14 +5,13 @@ import "reflect"
 // Decoder decodes many events like [Registry.Decode], with fewer allocations. It must not be used concurrently. A consumer needs one for
 // each worker.
 //
-// The price is memory that stays longer. An event that is kept can keep up to 15 other events of its type, and the strings
-// of an event share the memory of the value that it was decoded from. Receivers get a copy of the data, so that they keep
-// the value at most.
+// The price is that memory stays in use longer. One kept event keeps up to 15 other events of its type. The strings of an event
+// share the memory of the value that it was decoded from. Receivers get a copy of the event, so they keep at most the value.
 type Decoder struct {
 	registry *Registry
 	types    map[string]*typeDecoder // by event type
 	last     *typeDecoder
-	used     []*typeDecoder // since Reset
+	used     []*typeDecoder // those with memory, since Reset
 }
 
 // typeDecoder decodes the events of one type.
@@ -20,21 +19,21 @@ type typeDecoder struct {
 	entry  *entry
 	memory eventMemory
 
-	// The latest schema, and its reader unless it is nil.
+	// The latest schema, and its reader if reader.avro is not nil.
 	writer *Schema
 	reader reader
 }
 
-// NewDecoder returns a decoder of the signals of r, also those that are registered later.
+// NewDecoder returns a decoder for the signals of r, including those that are registered later.
 func (r *Registry) NewDecoder() *Decoder {
 	return &Decoder{registry: r, types: map[string]*typeDecoder{}}
 }
 
-// Decode is like [Registry.Decode], but the event keeps value, which must not be changed any more.
+// Decode is like [Registry.Decode], but the event keeps value. The caller must not change value afterwards.
 func (d *Decoder) Decode(m Metadata, writer *Schema, value []byte) (*Received, error) {
 	t := d.last
 	if t == nil || t.entry.def.eventType != m.EventType {
-		if t = d.typeDecoder(m.EventType); t == nil {
+		if t = d.ofType(m.EventType); t == nil {
 			return nil, notRegistered(m.EventType)
 		}
 		d.last = t
@@ -51,7 +50,8 @@ func (d *Decoder) Decode(m Metadata, writer *Schema, value []byte) (*Received, e
 	return t.entry.receive(t.reader.avro, &m, value, &t.memory)
 }
 
-func (d *Decoder) typeDecoder(eventType string) *typeDecoder {
+// ofType returns the decoder of an event type, or nil if the type is not registered.
+func (d *Decoder) ofType(eventType string) *typeDecoder {
 	t := d.types[eventType]
 	if t == nil {
 		if e := d.registry.lookup(eventType); e != nil {
@@ -62,8 +62,8 @@ func (d *Decoder) typeDecoder(eventType string) *typeDecoder {
 	return t
 }
 
-// Reset frees the memory that the decoder keeps for the next events, and with it earlier events. Call it when no event comes for some
-// time.
+// Reset frees the memory that the decoder keeps for the next events. That memory also keeps earlier events, so call Reset when no event
+// comes for some time.
 func (d *Decoder) Reset() {
 	for _, t := range d.used {
 		t.memory = eventMemory{}

@@ -18,11 +18,14 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 )
 
-// backendForms are the forms of the URL of a broker.
-const backendForms = `  redis://[[user]:password@]host[:port][/db]
+// brokerForms are the forms of the URL of a broker to write to.
+const brokerForms = `  redis://[[user]:password@]host[:port][/db]
   rediss://…                        the same over TLS
   kafka://host:port[,host:port…]?registry=URL[&client=kafka-go|franz]
-  kafkas://[key:secret@]host:port…  the same over TLS, with SASL PLAIN
+  kafkas://[key:secret@]host:port…  the same over TLS, with SASL PLAIN`
+
+// backendForms are the forms of the URL of a backend: of a broker, or of the memory of the process.
+const backendForms = brokerForms + `
   memory:                           no broker: the event is encoded only`
 
 // openBackend returns the backend for the URL in --to. Errors do not show the URL, which may contain a
@@ -52,7 +55,7 @@ func openKafka(text string, timeout time.Duration, options []func(*kafkaconfig.C
 	if timeout < time.Second {
 		return nil, fmt.Errorf("--timeout: found %v; want 1s or more for Kafka", timeout)
 	}
-	c, client, err := kafkaConfig("--to", text)
+	c, client, err := kafkaConfig("--to", text, "kafka-go", "franz")
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +71,23 @@ func openKafka(text string, timeout time.Duration, options []func(*kafkaconfig.C
 	return backend, asFlags("--to", err)
 }
 
-// kafkaConfig returns the configuration in a Kafka URL, and the client that it names. flag is the flag with the URL.
-func kafkaConfig(flag, text string) (c kafkaconfig.Config, client string, err error) {
+// kafkaConfig returns the configuration in a Kafka URL, and the client that it names or the first of clients. If clients is empty, the URL must
+// name none. flag is the flag with the URL.
+func kafkaConfig(flag, text string, clients ...string) (c kafkaconfig.Config, client string, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
 		return c, "", fmt.Errorf("%s: found a malformed Kafka URL; want kafka://host:port[,host:port…]?registry=URL, or kafkas:// for TLS", flag)
 	}
 	settings := u.Query()
 	for name := range settings {
-		if !slices.Contains([]string{"registry", "client"}, name) {
+		switch {
+		case name == "registry", name == "client" && len(clients) > 0:
+		case name == "client":
+			return c, "", fmt.Errorf("%s: found the parameter \"client\", which chooses how to publish; want only registry, since franz-go alone reads from Kafka", flag)
+		case len(clients) > 0:
 			return c, "", fmt.Errorf("%s: found the parameter %q; want registry or client", flag, name)
+		default:
+			return c, "", fmt.Errorf("%s: found the parameter %q; want registry", flag, name)
 		}
 	}
 	c.Brokers = strings.Split(u.Host, ",")
@@ -104,10 +114,12 @@ func kafkaConfig(flag, text string) (c kafkaconfig.Config, client string, err er
 		registry.User = nil
 	}
 	c.SchemaRegistry = registry.String()
-	client = cmp.Or(settings.Get("client"), "kafka-go")
+	if len(clients) > 0 {
+		client = cmp.Or(settings.Get("client"), clients[0])
+	}
 	switch {
-	case client != "franz" && client != "kafka-go":
-		return c, "", fmt.Errorf("%s: client: found %q; want kafka-go or franz", flag, client)
+	case client != "" && !slices.Contains(clients, client):
+		return c, "", fmt.Errorf("%s: client: found %q; want %s", flag, client, strings.Join(clients, " or "))
 	case c.SchemaRegistry == "":
 		return c, "", fmt.Errorf("%s: registry: missing; want ?registry=URL, such as kafka://localhost:9092?registry=http://localhost:8081", flag)
 	}

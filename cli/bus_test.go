@@ -204,12 +204,12 @@ func TestLagAndReplayOfAGroup(t *testing.T) {
 		makeDeadLetters(t, url) // the group catalog has read everything
 		c := newProgram(t)
 		require.Contains(t, c.fine(t, "lag", "--bus", url, "--group", "catalog", "enrollments"), "enrollments")
-		plan := c.fine(t, "replay", "--bus", url, "--group", "catalog", "--to", "1h", "enrollments")
+		plan := c.fine(t, "replay", "--bus", url, "--group", "catalog", "--since", "1h", "enrollments")
 		require.Contains(t, plan, "nothing was changed")
 		if strings.HasPrefix(url, "redis:") {
 			return // the fake server cannot move a group; consume/redis tests it with a real one
 		}
-		moved := c.fine(t, "replay", "--bus", url, "--group", "catalog", "--to", "1h", "--apply", "--format", "json", "enrollments")
+		moved := c.fine(t, "replay", "--bus", url, "--group", "catalog", "--since", "1h", "--apply", "--format", "json", "enrollments")
 		require.Contains(t, moved, `"messages":3`)
 	})
 }
@@ -218,12 +218,16 @@ func TestBusCommandsNameInvalidFlags(t *testing.T) {
 	t.Parallel()
 	c := newProgram(t)
 	for want, args := range map[string][]string{
-		"--bus: found an unknown scheme":   {"tail", "--bus", "amqp://h", "t"},
-		"--bus: registry: missing":         {"lag", "--bus", "kafka://h:9092", "--group", "g", "t"},
-		"--from: found \"tomorrow\"":       {"tail", "--bus", "redis://h", "--from", "tomorrow", "t"},
-		"--to: found \"tomorrow\"":         {"replay", "--bus", "redis://h", "--group", "g", "--to", "tomorrow", "t"},
-		"--bus: found credentials":         {"tail", "--bus", "kafka://user:hidden-secret@h:9092?registry=http://r", "t"},
-		"tail: found 0 arguments; want on": {"tail", "--bus", "redis://h"},
+		"--bus: found an unknown scheme": {"tail", "--bus", "amqp://h", "t"},
+		"--bus: registry: missing":       {"lag", "--bus", "kafka://h:9092", "--group", "g", "t"},
+		"--from: found \"tomorrow\"":     {"tail", "--bus", "redis://h", "--from", "tomorrow", "t"},
+		"--since: found \"tomorrow\"":    {"replay", "--bus", "redis://h", "--group", "g", "--since", "tomorrow", "t"},
+		"--bus: found the parameter \"client\", which chooses how to publish; want only registry, since franz-go alone reads from Kafka": {
+			"lag", "--bus", "kafka://h:9092?registry=http://r&client=franz", "--group", "g", "t",
+		},
+		"--bus: found the parameter \"acks\"; want registry": {"tail", "--bus", "kafka://h:9092?registry=http://r&acks=1", "t"},
+		"--bus: found credentials":                           {"tail", "--bus", "kafka://user:hidden-secret@h:9092?registry=http://r", "t"},
+		"tail: found 0 arguments; want on":                   {"tail", "--bus", "redis://h"},
 	} {
 		r := c.run(args...)
 		require.Equal(t, cli.ExitUsage, r.code, r.errors)

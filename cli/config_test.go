@@ -144,6 +144,22 @@ func TestLintWarnsOfTopicsThatDoNotExist(t *testing.T) {
 	require.Contains(t, r.out, "no problems, 1 warning")
 }
 
+func TestLintSaysThatTheBrokerDoesNotReply(t *testing.T) {
+	t.Parallel()
+	file := write(t, "c.yaml", enrolled+":\n  first: {keyless: true, enabled: true}\n  second: {keyless: true, enabled: true}\n")
+	for _, url := range []string{
+		"redis://127.0.0.1:1", "kafka://127.0.0.1:1?registry=http://127.0.0.1:1", "kafka://127.0.0.1:1?client=franz&registry=http://127.0.0.1:1",
+	} {
+		r := newProgram(t).run("lint", "--to", url, file)
+		require.Equal(t, cli.ExitFine, r.code, r.errors)
+		require.Contains(t, r.out, "warning --to: found no reply of the broker, so its topics were not checked: ")
+		require.Contains(t, r.out, "127.0.0.1:1: connect: connection refused")
+		require.NotContains(t, r.out, "Config.")
+		require.Contains(t, r.out, "no problems, 1 warning", "one broker, so one warning")
+	}
+	require.NotContains(t, newProgram(t).fine(t, "lint", "--to", "redis://"+miniredis.RunT(t).Addr(), file), "no reply")
+}
+
 func TestMergeExplainShowsThePlaceOfEachValue(t *testing.T) {
 	t.Parallel()
 	base := write(t, "base.json", `{"e": {"t": {"event_key_field": "a", "enabled": false}, "u": {}}}`)

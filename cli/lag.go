@@ -20,7 +20,7 @@ func (s *session) lag() *cobra.Command {
 
   members  processes of the group that read the partition or stream
   behind   messages that the group has not acknowledged; "unknown" if the group has no
-           position yet
+           position yet, and if Redis does not know it
   oldest   the age of the oldest of these messages, on Redis
 
 TOPIC is the full name, with the prefix. The URL of the broker is one of
@@ -79,10 +79,10 @@ func known(n int64) string {
 
 func (s *session) replay() *cobra.Command {
 	var flags busFlags
-	var to string
+	var since string
 	var apply bool
 	command := s.withAction(&cobra.Command{
-		Use:   "replay --bus URL --group NAME --to TIME TOPIC... [--apply]",
+		Use:   "replay --bus URL --group NAME --since TIME TOPIC... [--apply]",
 		Short: "Move a consumer group to a time, to read messages again",
 		Long: `Move a consumer group to a time. The group reads the messages since that time again, or
 skips the messages before it.
@@ -93,19 +93,19 @@ shows what it would do. Receivers get the events again, so they should use an in
 TOPIC is the full name, with the prefix. The URL of the broker is one of
 
 ` + busForms,
-		Example: "  " + s.Name + " replay --bus redis://127.0.0.1:6379/0 --group catalog --to 1h dev-course-enrollments",
+		Example: "  " + s.Name + " replay --bus redis://127.0.0.1:6379/0 --group catalog --since 1h dev-course-enrollments",
 		Args:    arguments(1, maxTopics, "one TOPIC or more"),
 	}, func(ctx context.Context, topics []string) error {
-		since, err := timeOf(to, time.Now())
+		start, err := timeOf(since, time.Now())
 		if err != nil {
-			return usageError{fmt.Errorf("--to: found %q; want a time such as 2026-01-31T08:00:00Z, or a duration ago such as 1h", to)}
+			return usageError{fmt.Errorf("--since: found %q; want a time such as 2026-01-31T08:00:00Z, or a duration ago such as 1h", since)}
 		}
 		source, closeSource, err := openBus(flags.url, flags.group, topics, consume.Start{})
 		if err != nil {
 			return err
 		}
 		defer closeSource()
-		moves, err := source.Replay(ctx, since, apply)
+		moves, err := source.Replay(ctx, start, apply)
 		if err != nil {
 			return err
 		}
@@ -136,8 +136,8 @@ TOPIC is the full name, with the prefix. The URL of the broker is one of
 		return nil
 	})
 	flags.add(command, true)
-	command.Flags().StringVar(&to, "to", "", "the `TIME` to move to, such as 2026-01-31T08:00:00Z, or a duration ago, such as 1h")
+	command.Flags().StringVar(&since, "since", "", "the `TIME` to read from, such as 2026-01-31T08:00:00Z, or a duration ago, such as 1h")
 	command.Flags().BoolVar(&apply, "apply", false, "move the group")
-	_ = command.MarkFlagRequired("to")
+	_ = command.MarkFlagRequired("since")
 	return command
 }

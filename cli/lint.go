@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
+	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/configfile"
 )
 
@@ -28,8 +30,8 @@ warning   A service starts, but the configuration may be a mistake. Warnings do
 hint      The next step.
 
 With --to, also report the topics and schemas that the broker rejects, and warn of
-topics that do not exist in Kafka. lint writes nothing to the broker, and ignores a
-broker that it cannot reach. send --help lists the forms of the URL.`,
+topics that do not exist in Kafka, or of a broker that does not reply. lint writes
+nothing to the broker. send --help lists the forms of the URL.`,
 		Example:           "  " + s.Name + " lint base.json site.yaml\n  " + s.Name + " lint --format json defaults: env:EVENT_BUS_PRODUCER_CONFIG",
 		Args:              arguments(1, math.MaxInt, "one CONFIG or more"),
 		ValidArgsFunction: completeConfigs,
@@ -46,18 +48,18 @@ broker that it cannot reach. send --help lists the forms of the URL.`,
 		if err != nil {
 			return err
 		}
-		var missing []signalcast.Problem
+		var ofBroker []signalcast.Problem
 		if to != "" {
 			rejected, err := brokerProblems(ctx, config, routes, prefix, to)
 			if err != nil {
 				return err
 			}
 			found.Problems = append(found.Problems, rejected...)
-			if missing, err = missingTopics(ctx, config, routes, prefix, to); err != nil {
+			if ofBroker, err = brokerWarnings(ctx, config, routes, prefix, to); err != nil {
 				return err
 			}
 		}
-		warnings := append(s.warnings(config, routes, prefix, len(found.Problems) > 0), missing...)
+		warnings := append(s.warnings(config, routes, prefix, len(found.Problems) > 0), ofBroker...)
 		s.writeLint(config, found, warnings, hints)
 		if len(found.Problems) > 0 {
 			return errProblems
@@ -71,30 +73,74 @@ broker that it cannot reach. send --help lists the forms of the URL.`,
 
 const brokerTimeout = 10 * time.Second
 
-// missingTopics returns a warning for each enabled route whose topic does not exist in Kafka.
-func missingTopics(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+// brokerWarnings returns a warning for each enabled route whose topic does not exist in Kafka, or one warning if the broker does not reply.
+func brokerWarnings(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
+	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+	defer cancel()
+	switch scheme, _, _ := strings.Cut(to, ":"); scheme {
+	case "redis", "rediss":
+		return redisWarnings(ctx, to)
+	case "kafka", "kafkas":
+		return kafkaWarnings(ctx, config, routes, prefix, to)
+	default:
+		return nil, nil // memory:
+	}
+}
+
+// unchecked returns the warning that a broker does not reply.
+func unchecked(err error) []signalcast.Problem {
+	return []signalcast.Problem{{Found: "--to: found no reply of the broker, so its topics were not checked: " + err.Error()}}
+}
+
+func redisWarnings(ctx context.Context, to string) ([]signalcast.Problem, error) {
+	client, err := redis.Client(redis.Config{URL: to})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	err = client.Ping(ctx).Err()
+	var reply interface{ RedisError() } // of go-redis, whose text brokerProblems reports
+	if err != nil && !errors.As(err, &reply) {
+		return unchecked(err), client.Close()
+	}
+	return nil, client.Close()
+}
+
+func kafkaWarnings(ctx context.Context, config *configfile.Loaded, routes []signalcast.Route, prefix, to string) ([]signalcast.Problem, error) {
 	backend, err := openBackend(to, brokerTimeout, func(c *kafkaconfig.Config) { c.RequireTopics = true })
 	if err != nil {
 		return nil, usageError{err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
-	defer cancel()
-	var missing []signalcast.Problem
+	closing := context.WithoutCancel(ctx)
+	var warnings []signalcast.Problem
 	for _, r := range routes {
-		if !r.Enabled {
-			continue
-		}
 		at := signalcast.ConfigPath{EventType: r.EventType, Topic: r.Topic}
 		r.Topic = fullTopic(prefix, r.Topic)
+		disabled := r
+		disabled.Enabled = false
+		if !r.Enabled || backend.Prepare(ctx, []signalcast.Route{disabled}) != nil {
+			continue // brokerProblems reports what is wrong without the broker
+		}
 		switch err := backend.Prepare(ctx, []signalcast.Route{r}); {
 		case errors.Is(err, kafkaconfig.ErrUnknownTopic):
-			missing = append(missing, warningAt(config, at,
+			warnings = append(warnings, warningAt(config, at,
 				fmt.Sprintf("the topic %q does not exist; events wait for it, unless the broker creates topics on use", r.Topic)))
-		case ctx.Err() != nil:
-			return missing, backend.Close(context.WithoutCancel(ctx))
+		case errors.Is(err, kafkaconfig.ErrDenied):
+			warnings = append(warnings, warningAt(config, at, fmt.Sprintf("the broker denies access to the topic %q", r.Topic)))
+		case err != nil:
+			return append(unchecked(askError(err)), warnings...), backend.Close(closing)
 		}
 	}
-	return missing, backend.Close(ctx)
+	return warnings, backend.Close(closing)
+}
+
+// askError returns why a Kafka backend got no reply about topics, without the name of the setting that made it ask.
+func askError(err error) error {
+	for _, fault := range flatten(errors.Unwrap(err)) {
+		if cause := errors.Unwrap(fault); cause != nil {
+			return cause
+		}
+	}
+	return err
 }
 
 // brokerProblems returns a problem for each route that the backend of the broker rejects.

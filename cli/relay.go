@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,10 +37,13 @@ The URL of the database is one of
 
 The URL of the broker is one of
 
-` + backendForms,
+` + brokerForms,
 		Example: "  " + s.Name + " relay --outbox postgres://localhost/app --to redis://127.0.0.1:6379/0",
 		Args:    arguments(0, 0, "no arguments"),
 	}, func(ctx context.Context, _ []string) error {
+		if scheme, _, _ := strings.Cut(to, ":"); scheme == "memory" {
+			return usageError{fmt.Errorf("--to: found memory:, which would lose the rows when the command ends; want one of\n%s", brokerForms)}
+		}
 		backend, err := openBackend(to, timeout)
 		if err != nil {
 			return usageError{err}

@@ -88,7 +88,7 @@ func (a *acknowledger) acknowledge(ctx context.Context) error {
 // send sends an acknowledgement.
 func (a *acknowledger) send(ctx context.Context, list []consume.Position) error {
 	return a.with(ctx, func(l *link) error {
-		l.beginKeyed()
+		l.addAsking()
 		l.begin(3 + len(list))
 		l.out = resp.AppendBulk(l.out, "XACK")
 		l.out = resp.AppendBulk(l.out, a.stream)
@@ -99,7 +99,7 @@ func (a *acknowledger) send(ctx context.Context, list []consume.Position) error 
 		if err := l.flush(); err != nil {
 			return err
 		}
-		if err := l.asked(); err != nil {
+		if err := l.readAsking(); err != nil {
 			return err
 		}
 		_, err := l.in.Int()

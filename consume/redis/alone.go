@@ -71,15 +71,15 @@ func (r *reader) readAfter(ctx context.Context, a *acknowledger, open *links, la
 		return last, err
 	}
 	err = open.with(ctx, func(l *link) error {
-		l.beginKeyed()
+		l.addAsking()
 		l.command("XREAD", "COUNT", strconv.Itoa(n), "BLOCK", milliseconds(r.blockTime()), "STREAMS", r.stream, last)
 		if err := l.flush(); err != nil {
 			return err
 		}
-		if err := l.asked(); err != nil {
+		if err := l.readAsking(); err != nil {
 			return err
 		}
-		_, err := l.streams(r.stream, n, func(messages []consume.Message) {
+		_, err := l.readStream(r.stream, n, func(messages []consume.Message) {
 			last = messages[len(messages)-1].ID
 			r.feed.Add(messages)
 		})

@@ -10,10 +10,10 @@ import (
 	"github.com/signalcast/signalcast/internal/resp"
 )
 
-// entry is an entry as the server sent it, for Publish. It is empty if the entry was too large or deleted.
+// entry is the text of an entry as the server sent it, for Publish. It is empty if the entry was too large or deleted.
 type entry struct{ text []byte }
 
-// fields returns the names and values of the entry in turn.
+// fields returns the names and values of the entry, alternately.
 func (e *entry) fields() []string {
 	found, err := resp.NewReader(bytes.NewReader(e.text), len(e.text)).Entry()
 	if err != nil {
@@ -27,33 +27,33 @@ func (e *entry) fields() []string {
 }
 
 var (
-	errNoData   = errors.New("event_data: found nothing; want event data")
+	errNoData   = errors.New("field event_data: missing; want event data")
 	errTooLarge = fmt.Errorf("found an entry of more than %d MiB; want a smaller one", maxEntry>>20)
 	errTooMany  = errors.New("found more entries than were asked for")
 )
 
-// blockLen is the number of messages that are added to the consumer at once. They share some memory, and their handling begins while
-// the next ones are received.
-const blockLen = 64
+// batchLen is the number of messages that are added to the consumer together. They share some memory, and workers handle them while the
+// next ones are received.
+const batchLen = 64
 
-// streams reads a reply of XREAD or XREADGROUP for one stream, with at most limit entries, and calls add with their messages. It
+// readStream reads a reply to XREAD or XREADGROUP for one stream, with at most limit entries, and calls add with their messages. It
 // returns the number of entries.
-func (l *link) streams(stream string, limit int, add func([]consume.Message)) (int, error) {
+func (l *link) readStream(stream string, limit int, add func([]consume.Message)) (int, error) {
 	count, err := l.in.Streams()
 	if err != nil {
 		return 0, err
 	}
-	return count, l.entries(stream, count, limit, add)
+	return count, l.readEntries(stream, count, limit, add)
 }
 
-// entries reads count entries, and calls add with their messages. It leaves out those that were deleted and have no ID either.
-func (l *link) entries(stream string, count, limit int, add func([]consume.Message)) error {
+// readEntries reads count entries, and calls add with their messages. It skips deleted entries, which have no ID.
+func (l *link) readEntries(stream string, count, limit int, add func([]consume.Message)) error {
 	if count > limit {
 		return errTooMany
 	}
 	for count > 0 {
-		n := min(count, blockLen)
-		b := block{messages: make([]consume.Message, 0, n), entries: make([]entry, 0, n), ends: l.ends[:0], ids: l.ids[:0]}
+		n := min(count, batchLen)
+		b := batch{messages: make([]consume.Message, 0, n), entries: make([]entry, 0, n), ends: l.ends[:0], ids: l.ids[:0]}
 		for range n {
 			found, err := l.in.Entry()
 			if err != nil {
@@ -63,7 +63,7 @@ func (l *link) entries(stream string, count, limit int, add func([]consume.Messa
 				b.add(stream, found)
 			}
 		}
-		b.nameAll()
+		b.setIDs()
 		l.ends, l.ids = b.ends, b.ids
 		if len(b.messages) > 0 {
 			add(b.messages)
@@ -73,16 +73,17 @@ func (l *link) entries(stream string, count, limit int, add func([]consume.Messa
 	return nil
 }
 
-// block makes messages of some entries.
-type block struct {
+// batch builds the messages of some entries.
+type batch struct {
 	messages []consume.Message
 	entries  []entry // of the messages
-	ids      []byte  // the IDs of the messages
+	ids      []byte  // the IDs of the messages, one after the other
 	ends     []int   // where each ID ends
 }
 
-// add adds a message. Its value and attributes are in one copy of the entry, which strings of the decoded event share.
-func (b *block) add(stream string, found resp.Entry) {
+// add adds the message of an entry. Its value and attributes are parts of one copy of the entry, which the strings of the decoded event
+// share.
+func (b *batch) add(stream string, found resp.Entry) {
 	id := found.Text[found.ID.Start:found.ID.End]
 	b.ids = append(b.ids, id...)
 	b.ends = append(b.ends, len(b.ids))
@@ -104,8 +105,8 @@ func (b *block) add(stream string, found resp.Entry) {
 	}
 }
 
-// nameAll sets the IDs of the messages.
-func (b *block) nameAll() {
+// setIDs sets the IDs of the messages, which are parts of one string.
+func (b *batch) setIDs() {
 	ids, start := string(b.ids), 0
 	for i, end := range b.ends {
 		b.messages[i].ID = ids[start:end]
@@ -113,11 +114,11 @@ func (b *block) nameAll() {
 	}
 }
 
-// setFields sets what the fields of an entry hold.
+// setFields sets the value, the attributes and the extra fields of a message from the fields of its entry.
 func setFields(m *consume.Message, text []byte, fields []resp.Span) {
 	for i := 0; i+1 < len(fields); i += 2 {
 		name, value := text[fields[i].Start:fields[i].End], text[fields[i+1].Start:fields[i+1].End:fields[i+1].End]
-		to := attribute(m, name)
+		to := target(m, name)
 		switch {
 		case to == nil:
 			m.Extra = append(m.Extra, consume.Field{Name: string(name), Value: string(value)})
@@ -130,8 +131,8 @@ func setFields(m *consume.Message, text []byte, fields []resp.Span) {
 	}
 }
 
-// attribute returns the part of a message that a field sets, or nil.
-func attribute(m *consume.Message, name []byte) *[]byte {
+// target returns the part of a message that the field sets, or nil if the field is an extra one.
+func target(m *consume.Message, name []byte) *[]byte {
 	a := &m.Attributes
 	switch string(name) {
 	case "type":

@@ -16,7 +16,7 @@ const (
 	releaseScript = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`
 )
 
-// leaseKey returns the key of the lease of a stream. In a cluster, both are on the same node, since their hash tags are equal.
+// leaseKey returns the key of the lease of a stream. Both keys have the same hash tag, so they are on the same node of a cluster.
 func leaseKey(stream, group string) string {
 	if _, tag, ok := strings.Cut(stream, "{"); ok && strings.Index(tag, "}") > 0 { // a hash tag
 		return "signalcast-lease:" + stream + ":" + group
@@ -24,12 +24,12 @@ func leaseKey(stream, group string) string {
 	return "signalcast-lease:{" + stream + "}:" + group
 }
 
-// leaseParts is the number of parts of a lease. The member renews the lease after each part. It starts to handle no message in the last
-// part, since the clocks of members may differ in speed.
+// leaseParts is the number of parts of a lease. The member renews the lease after each part. It begins no message in the last part,
+// because the clocks of members may run at different speeds.
 const leaseParts = 8
 
-// acquire acquires the lease, and returns the time until which the member may start to handle messages. ok is false if another member
-// holds the lease.
+// acquire acquires the lease, and returns the time until which the member may begin messages. ok is false if another member holds the
+// lease.
 func (r *reader) acquire(ctx context.Context) (until time.Time, ok bool, err error) {
 	s := r.source
 	sent := time.Now()
@@ -43,8 +43,8 @@ func (r *reader) acquire(ctx context.Context) (until time.Time, ok bool, err err
 	return r.until(sent), true, nil
 }
 
-// until returns the time until which the member may start to handle messages, if the lease was acquired or renewed by a request sent
-// at a given time.
+// until returns the time until which the member may begin messages, if it acquired or renewed the lease with a request sent at a given
+// time.
 func (r *reader) until(sent time.Time) time.Time {
 	lease := r.source.config.Lease
 	return sent.Add(lease - lease/leaseParts)
@@ -64,7 +64,7 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil: // when the lease ends, the consumer starts no message
+		case err != nil: // the consumer begins no message when the lease ends
 			r.report(ctx, err)
 		case !held:
 			lost()
@@ -73,8 +73,8 @@ func (r *reader) renew(ctx context.Context, lost func()) {
 	}
 }
 
-// extendLease renews the lease once. held is false if another member holds it. The server then rejects every read that
-// was armed before, so that a late request of a connection that was given up reads nothing.
+// extendLease renews the lease once. held is false if another member holds it. A renewal changes the key, so the server then rejects
+// every read that was prepared before. So a late request of a failed connection reads nothing.
 func (r *reader) extendLease(ctx context.Context) (held bool, err error) {
 	s := r.source
 	sent := time.Now()

@@ -18,25 +18,25 @@ import (
 // maxEntry is the size of the largest entry that is read. It is larger than any entry of a signalcast backend.
 const maxEntry = 64 << 20
 
-// link is a connection to the server of a stream, whose replies the source reads itself. go-redis connected and logged in. One goroutine
-// at a time uses it.
+// link is a connection to the server of a stream. go-redis opens it and logs in. The source writes the commands and reads the replies.
+// One goroutine at a time uses it.
 type link struct {
-	client *goredis.Conn // holds the connection
-	conn   net.Conn
-	to     io.Writer
-	in     *resp.Reader
-	out    []byte // commands to send
-	ids    []byte // memory of entries
-	ends   []int  // likewise
-	asking bool   // the slot of the stream is migrating to the server
+	client    *goredis.Conn // holds the connection
+	conn      net.Conn
+	to        io.Writer
+	in        *resp.Reader
+	out       []byte // commands to send
+	ids       []byte // reused by readEntries
+	ends      []int  // likewise
+	migrating bool   // the slot of the stream is migrating to the server
 }
 
 // links opens a link to the server of a stream when one is needed. One goroutine at a time uses it.
 type links struct {
-	source *Source
-	stream string
-	open   *link
-	ask    string // the address of a server that has the stream already, while its slot migrates
+	source   *Source
+	stream   string
+	open     *link
+	redirect string // the address in the last ASK reply: the server that the slot of the stream migrates to
 }
 
 // with calls use with a working link, which is closed if use returns an error. If ctx ends, so does the connection.
@@ -55,7 +55,7 @@ func (l *links) with(ctx context.Context, use func(*link) error) error {
 	}
 	if err != nil {
 		l.close()
-		l.ask = askedAddr(err)
+		l.redirect = redirectAddr(err)
 	}
 	return err //nolint:wrapcheck // the caller wraps it
 }
@@ -71,11 +71,11 @@ func (l *links) close() {
 // connect returns a new link to the server of the stream.
 func (l *links) connect(ctx context.Context) (*link, error) {
 	s := l.source
-	client, asking, err := l.server(ctx)
+	client, migrating, err := l.server(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the server: %w", err)
 	}
-	opened := &link{client: client.EphemeralConn(), asking: asking}
+	opened := &link{client: client.EphemeralConn(), migrating: migrating}
 	opened.conn, err = s.conns.Find(func(mark string) error { return opened.client.Do(ctx, "PING", mark).Err() })
 	if opened.conn != nil && (err == nil || isReply(err, "NOPERM")) {
 		timeout := s.config.Server.ReadTimeout
@@ -90,8 +90,8 @@ func (l *links) connect(ctx context.Context) (*link, error) {
 	return nil, fmt.Errorf("connect: %w", err)
 }
 
-// server returns a client for the server of the stream.
-func (l *links) server(ctx context.Context) (client *goredis.Client, asking bool, err error) {
+// server returns a client for the server of the stream. migrating says whether the server is the one that its slot migrates to.
+func (l *links) server(ctx context.Context) (client *goredis.Client, migrating bool, err error) {
 	cluster, ok := l.source.client.(*goredis.ClusterClient)
 	if !ok {
 		single, ok := l.source.client.(*goredis.Client)
@@ -100,10 +100,10 @@ func (l *links) server(ctx context.Context) (client *goredis.Client, asking bool
 		}
 		return single, false, nil
 	}
-	if l.ask != "" {
+	if l.redirect != "" {
 		found := make(chan *goredis.Client, 1)
 		_ = cluster.ForEachMaster(ctx, func(_ context.Context, master *goredis.Client) error {
-			if master.Options().Addr == l.ask {
+			if master.Options().Addr == l.redirect {
 				found <- master
 			}
 			return nil
@@ -118,8 +118,8 @@ func (l *links) server(ctx context.Context) (client *goredis.Client, asking bool
 	return client, false, err //nolint:wrapcheck // the caller wraps it
 }
 
-// askedAddr returns the address of an ASK redirection, or nothing.
-func askedAddr(err error) string {
+// redirectAddr returns the address in an ASK reply. It is empty for other errors.
+func redirectAddr(err error) string {
 	if !isReply(err, "ASK ") {
 		return ""
 	}
@@ -145,16 +145,16 @@ func (l *link) begin(n int) {
 	l.out = append(l.out, "\r\n"...)
 }
 
-// beginKeyed adds what is in front of a command whose key may be migrating. Its reply is behind that of asked.
-func (l *link) beginKeyed() {
-	if l.asking {
+// addAsking adds ASKING, if the slot is migrating. It must be called before each command with a key, and readAsking before its reply.
+func (l *link) addAsking() {
+	if l.migrating {
 		l.command("ASKING")
 	}
 }
 
-// asked reads the reply to what beginKeyed added.
-func (l *link) asked() error {
-	if !l.asking {
+// readAsking reads the reply to what addAsking added.
+func (l *link) readAsking() error {
+	if !l.migrating {
 		return nil
 	}
 	return l.in.Status()

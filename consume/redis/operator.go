@@ -13,7 +13,8 @@ import (
 
 var errNoGroup = errors.New("redis: found no group; want the name of one")
 
-// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown before Redis 7.
+// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown before Redis 7, and if the number of the server is
+// larger than the stream, as after a restart of Redis 7.0.
 func (s *Source) Lag(ctx context.Context) ([]consume.Lag, error) {
 	if s.config.Group == "" {
 		return nil, errNoGroup
@@ -93,7 +94,7 @@ func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]con
 			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
 		}
 		list = append(list, consume.Move{Topic: stream, From: c.last, To: to, Messages: back + forward})
-		if reads[stream] = -1; c.read >= 0 {
+		if reads[stream] = -1; c.read >= 0 && c.lag >= 0 {
 			reads[stream] = c.read - back + forward
 		}
 	}

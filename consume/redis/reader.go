@@ -22,23 +22,23 @@ type reader struct {
 	in     *consume.Intake
 	stream string
 	token  string        // the value of the lease
-	feed   *consume.Feed // while the member holds the lease
+	feed   *consume.Feed // set while the member holds the lease
 	leased *leasedReader // likewise
 
 	failures int  // consecutive failed requests
-	existed  bool // the group existed, so the stream was deleted if the group is gone
+	existed  bool // the group has existed; if it is gone, the stream was deleted
 
-	foreign atomic.Bool // another member has pending entries
+	foreign atomic.Bool // another member has pending entries, to be claimed
 
 	last   string // the ID of the last entry that the group has read; empty means unknown
-	behind bool   // the stream has an entry after last
+	behind bool   // the stream has an entry after last, which the group may have read too
 
-	counted int64 // removed entries that the group has not read, by the numbers of the server, when they were last measured
+	removedUnread int64 // removed entries that the group has not read, as the server counts them, at the last measurement
 }
 
 const (
-	maxBlock       = time.Second     // for which the server waits for entries
-	maxReleaseWait = 5 * time.Second // for the last acknowledgements and the release of the lease
+	maxBlock       = time.Second     // the longest wait of the server for entries
+	maxReleaseWait = 5 * time.Second // the longest wait for the last acknowledgements and the release of the lease
 )
 
 // run acquires the lease when it is free, and reads the stream while the member holds the lease, until ctx ends.
@@ -100,8 +100,8 @@ func (r *reader) lead(ctx context.Context, until time.Time) {
 	}
 }
 
-// readAll reads entries until ctx ends. After an error, it renews the lease, so that a request of the failed connection cannot read
-// entries any more, and starts again.
+// readAll reads entries until ctx ends. After an error, it renews the lease, so that requests of the failed connection can read no more
+// entries. Then it continues with pending entries.
 func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	for ctx.Err() == nil {
 		err := r.readBoth(ctx, a)
@@ -117,7 +117,7 @@ func (r *reader) readAll(ctx context.Context, a *acknowledger) {
 	}
 }
 
-// readBoth reads entries: first those that are pending in the group, then new ones, until another member has pending entries.
+// readBoth reads the entries that are pending in the group, and then new ones, until another member has pending entries.
 func (r *reader) readBoth(ctx context.Context, a *acknowledger) error {
 	err := r.readPending(ctx, a)
 	for err == nil && ctx.Err() == nil && (r.leased.sent > 0 || !r.foreign.CompareAndSwap(true, false)) {
@@ -131,7 +131,7 @@ func (r *reader) createGroup(ctx context.Context) error {
 	c := r.source.config
 	id := "0"
 	switch {
-	case r.existed: // every entry is new
+	case r.existed: // the stream is new, so every entry is
 	case c.Start.IsLatest():
 		id = "$"
 	case !c.Start.Time().IsZero():
@@ -148,8 +148,8 @@ func (r *reader) createGroup(ctx context.Context) error {
 	return nil
 }
 
-// readPending claims the pending entries of the group, except those that the consumer has. They were delivered to an earlier member, or
-// in a reply that was lost.
+// readPending claims the pending entries of the group that the consumer does not have. They were delivered to an earlier member, or in a
+// reply that was lost.
 func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 	s, c := r.source, r.source.config
 	for start, more := "-", true; more; {
@@ -198,9 +198,9 @@ func (r *reader) readPending(ctx context.Context, a *acknowledger) error {
 	return nil
 }
 
-// dropRemoved acknowledges pending entries that were removed from the stream, and counts them as lost. unclaimed are the entries that the
-// server did not return when they were claimed. Those that the stream still has were acknowledged meanwhile, by the member that had the
-// lease before.
+// dropRemoved acknowledges pending entries that were removed from the stream, and counts them as lost. unclaimed has the entries that the
+// server did not return to XCLAIM. If the stream still has such an entry, the previous holder of the lease has acknowledged it
+// meanwhile.
 func (r *reader) dropRemoved(ctx context.Context, unclaimed map[string]int64) error {
 	if len(unclaimed) == 0 {
 		return nil
@@ -231,7 +231,7 @@ func (r *reader) dropRemoved(ctx context.Context, unclaimed map[string]int64) er
 	return nil
 }
 
-// lost counts entries that were removed before they were handled.
+// lost counts and logs entries that were removed before they were handled.
 func (r *reader) lost(n int64) {
 	r.feed.Lost(n)
 	r.in.Logger().LogAttrs(context.Background(), slog.LevelError, "messages were removed before they were read",
@@ -289,7 +289,7 @@ func (r *reader) awaitEntry(ctx context.Context) error {
 	return nil
 }
 
-// blockTime returns how long the server waits for entries. It is less than the client waits for the reply.
+// blockTime returns how long the server waits for entries. The client waits longer for the reply.
 func (r *reader) blockTime() time.Duration {
 	return max(time.Millisecond, min(maxBlock, r.source.config.Server.ReadTimeout/2))
 }
@@ -301,8 +301,8 @@ func (r *reader) failed(ctx context.Context, err error) {
 	_ = backendkit.Pause(ctx, r.failures, 0)
 }
 
-// report reports an error. In a cluster, it also makes the client read the addresses of the masters. Otherwise, the client would do so
-// only once a minute while an old master does not reply.
+// report reports an error. In a cluster, it also makes the client read the addresses of the masters. The client alone reads them only
+// once a minute while an old master does not reply.
 func (r *reader) report(ctx context.Context, err error) {
 	r.in.Failed(r.stream, err)
 	if cluster, ok := r.source.client.(*goredis.ClusterClient); ok {

@@ -102,6 +102,33 @@ func TestTrimmedEntriesAreNotLostIfTheServerForgetsHowManyWereRead(t *testing.T)
 	}
 }
 
+// A server that has restarted may calculate the lag from an old number of the entries that the group has read.
+//
+//nolint:paralleltest // see newServerBus
+func TestLagIsUnknownIfItIsLargerThanTheStream(t *testing.T) {
+	b := newServerBus(t)
+	a := newAccount()
+	m := b.start(t, a.receive, consume.Config{})
+	b.send(t, 1, 1, 20)
+	a.require(t, 1, 20)
+	m.stop(t)
+	require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 5).Err())
+	operator := b.source(t, redis.Config{Group: "group"})
+	behind := func() int64 {
+		groups, err := b.XInfoGroups(t.Context(), stream).Result()
+		require.NoError(t, err)
+		require.NoError(t, b.Do(t.Context(), "XGROUP", "SETID", stream, "group", groups[0].LastDeliveredID, "ENTRIESREAD", 3).Err())
+		lag, err := operator.Lag(t.Context())
+		require.NoError(t, err)
+		return lag[0].Behind
+	}
+	require.Zero(t, behind(), "the group has read the newest entry")
+	b.send(t, 1, 21, 22)
+	require.EqualValues(t, -1, behind(), "the server says 19, and the stream has 7 entries")
+	require.NoError(t, b.XTrimMaxLen(t.Context(), stream, 1).Err())
+	require.EqualValues(t, 1, behind(), "the group has read no entry of the stream")
+}
+
 // An entry that was delivered and then trimmed is acknowledged, and counted.
 //
 //nolint:paralleltest // see newServerBus

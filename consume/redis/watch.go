@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // watchEach is the time between two measurements of the lag of the group.
@@ -12,7 +14,7 @@ const watchEach = time.Second
 
 // counts are what Redis 7 knows about a stream and a group.
 type counts struct {
-	lag     int64 // entries that the group has not read; -1 means unknown
+	lag     int64 // entries of the stream that the group has not read; -1 means unknown
 	pending int64
 	read    int64 // entries that the group has read; -1 means unknown
 	removed int64 // entries that were removed from the stream
@@ -23,34 +25,46 @@ type counts struct {
 
 // look returns the counts of the group. ok is false if the group does not exist.
 func (s *Source) look(ctx context.Context, stream string) (c counts, ok bool, err error) {
-	groups, err := s.client.XInfoGroups(ctx, stream).Result()
+	var groups *goredis.XInfoGroupsCmd
+	var info *goredis.XInfoStreamCmd
+	_, err = s.client.Pipelined(ctx, func(p goredis.Pipeliner) error { // so that both are of the same moment, nearly
+		groups, info = p.XInfoGroups(ctx, stream), p.XInfoStream(ctx, stream)
+		return nil
+	})
 	if err != nil {
 		return c, false, err //nolint:wrapcheck // the caller wraps it
 	}
-	for _, g := range groups {
-		if g.Name != s.config.Group {
-			continue
+	for _, g := range groups.Val() {
+		if g.Name == s.config.Group {
+			return countsOf(&g, info.Val()), true, nil
 		}
-		c.lag, c.pending, c.read, c.last = g.Lag, g.Pending, g.EntriesRead, g.LastDeliveredID
-		if c.read == 0 && c.last != "0-0" { // null, as after a restart: the client returns 0
-			c.read = -1
-		}
-		info, err := s.client.XInfoStream(ctx, stream).Result()
-		if err != nil {
-			return c, false, err //nolint:wrapcheck // the caller wraps it
-		}
-		c.removed = info.EntriesAdded - info.Length
-		first := info.FirstEntry.ID
-		if info.Length == 0 {
-			first = info.LastGeneratedID
-		}
-		c.overtaken = isBefore(c.last, first)
-		if info.EntriesAdded == 0 && info.Length > 0 { // Redis 6.2 does not count
-			c.lag, c.read, c.removed = -1, -1, 0
-		}
-		return c, true, nil
 	}
 	return c, false, nil
+}
+
+// countsOf corrects the numbers of the server. After a restart, Redis 7.0 may have an old number of the entries that the group has read,
+// and calculates the lag from it.
+func countsOf(g *goredis.XInfoGroup, info *goredis.XInfoStream) counts {
+	c := counts{lag: g.Lag, pending: g.Pending, read: g.EntriesRead, last: g.LastDeliveredID, removed: info.EntriesAdded - info.Length}
+	if c.read == 0 && c.last != "0-0" { // null, as after a restart: the client returns 0
+		c.read = -1
+	}
+	first := info.FirstEntry.ID
+	if info.Length == 0 {
+		first = info.LastGeneratedID
+	}
+	c.overtaken = isBefore(c.last, first)
+	switch {
+	case info.EntriesAdded == 0 && info.Length > 0: // Redis 6.2 does not count
+		c.lag, c.read, c.removed = -1, -1, 0
+	case c.overtaken: // the group has read no entry of the stream
+		c.lag = info.Length
+	case !isBefore(c.last, info.LastGeneratedID): // the group has read every entry
+		c.lag = 0
+	case c.lag >= info.Length: // impossible, since the group has read the first entry
+		c.lag = -1
+	}
+	return c
 }
 
 // watch tells the consumer how far the group is behind, until ctx ends.
@@ -95,10 +109,10 @@ func (r *reader) measure(ctx context.Context) {
 		return
 	}
 	unread := max(0, c.removed-c.read)
-	if c.overtaken && unread > r.counted {
-		r.lost(unread - r.counted)
+	if c.overtaken && unread > r.removedUnread {
+		r.lost(unread - r.removedUnread)
 	}
-	r.counted = unread
+	r.removedUnread = unread
 }
 
 // isBefore reports whether the ID of an entry is smaller than another one.

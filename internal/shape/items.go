@@ -6,10 +6,10 @@ import (
 	"unsafe"
 )
 
-// block reads the header of a block of items of at least the given size. The count is 0 after the last
-// block. A negative count on the wire is followed by the size of the block in bytes, which only a
-// reader that skips the block needs.
-func block(text string, pos int, least int64) (count int64, next, size int, fault *FieldError) {
+// block reads the header of a block of items, each of which takes at least minBytes. The count is 0
+// after the last block. size is -1 unless the header has the size of the block in bytes, which lets the
+// caller skip the block.
+func block(text string, pos int, minBytes int64) (count int64, next, size int, fault *FieldError) {
 	count, pos, fault = long(text, pos)
 	size = -1
 	left := int64(len(text) - pos)
@@ -24,16 +24,16 @@ func block(text string, pos int, least int64) (count int64, next, size int, faul
 	}
 	switch {
 	case fault != nil:
-	case count < 0, least > 0 && count > left/least: // -1<<63 is its own negative
+	case count < 0, minBytes > 0 && count > left/minBytes: // -1<<63 is its own negative
 		fault = errCount
 	}
 	return count, pos, size, fault
 }
 
 // items reads the header of a block of items to be read.
-func (v *valueReader) items(least int64, pos int) (int, int, *FieldError) {
-	count, pos, _, fault := block(v.text, pos, least)
-	if fault == nil && least == 0 {
+func (v *valueReader) items(minBytes int64, pos int) (int, int, *FieldError) {
+	count, pos, _, fault := block(v.text, pos, minBytes)
+	if fault == nil && minBytes == 0 {
 		if count > v.emptyItems {
 			return 0, 0, errEmpty
 		}
@@ -46,7 +46,7 @@ func (v *valueReader) list(s *step, at unsafe.Pointer, pos int) (int, *FieldErro
 	*(*[]struct{})(at) = []struct{}{} // an empty list is not nil
 	dst := reflect.NewAt(s.node.goType, at).Elem()
 	for {
-		count, next, fault := v.items(s.elem.least, pos)
+		count, next, fault := v.items(s.elem.minBytes, pos)
 		if fault != nil || count == 0 {
 			return next, fault
 		}
@@ -80,7 +80,7 @@ func (v *valueReader) mapping(s *step, at unsafe.Pointer, pos int) (int, *FieldE
 	}
 	entries := newEntries(s, at)
 	for {
-		count, next, fault := v.items(1+s.elem.least, pos)
+		count, next, fault := v.items(1+s.elem.minBytes, pos)
 		if fault != nil || count == 0 {
 			return next, fault
 		}

@@ -27,7 +27,7 @@ func loadInt(f form, p unsafe.Pointer) int64 {
 	}
 }
 
-// storeInt sets the integer at p to v. It reports whether the form has v.
+// storeInt sets the integer at p to v. It reports whether v is in the range of the form.
 //
 //nolint:gosec // it compares what it stored
 func storeInt(f form, p unsafe.Pointer, v int64) bool {

@@ -11,10 +11,10 @@ import (
 
 // The bounds of a value. See docs/security.md.
 const (
-	spareMemory   = 1 << 20 // bytes of decoded memory, besides memoryPerByte for each byte of the value
+	spareMemory   = 1 << 20 // bytes that every value may allocate, in addition to memoryPerByte for each of its bytes
 	memoryPerByte = 64
 	maxEmptyItems = 1 << 16 // items of lists that take no bytes
-	maxSkipDepth  = 64      // values within each other that are skipped
+	maxSkipDepth  = 64      // levels of a skipped value
 )
 
 var (
@@ -24,11 +24,11 @@ var (
 	errBoolean  = &FieldError{Found: "found a byte that is not a boolean", Want: "0 or 1"}
 	errLength   = &FieldError{Found: "found a length that the bytes cannot have", Want: "at most the bytes that are left"}
 	errCount    = &FieldError{Found: "found more items than the bytes can hold", Want: "at most the bytes that are left"}
-	errEmpty    = &FieldError{Found: "found more items that take no bytes", Want: "at most 65536"}
+	errEmpty    = &FieldError{Found: "found too many items that take no bytes", Want: "at most 65536"}
 	errMemory   = &FieldError{Found: "found a value that takes too much memory", Want: "at most 1 MiB and 64 times its bytes"}
 	errBranch   = &FieldError{Found: "found a branch that the union does not have", Want: "a branch of the union"}
 	errSymbol   = &FieldError{Found: "found a symbol that the enum does not have", Want: "a symbol of the enum"}
-	errDepth    = &FieldError{Found: "found more values within each other in a field that is skipped", Want: "at most 64"}
+	errDepth    = &FieldError{Found: "found values nested too deeply in a skipped field", Want: "at most 64 levels"}
 	errFloat32  = &FieldError{Found: "found a number out of range", Want: "the range of float32"}
 	errKeyUTF8  = &FieldError{Found: "found invalid UTF-8 in a key", Want: "text in UTF-8"}
 )
@@ -65,10 +65,10 @@ func (r *AvroReader) decode(text string, dst Ref) error {
 type valueReader struct {
 	text       string  // the copy of the bytes
 	memory     uintptr // bytes that may still be allocated
-	emptyItems int64   // items without bytes that may still follow
+	emptyItems int64   // items without bytes that may still come
 
-	times         []time.Time // memory for optional times, which are often set together
-	optionalTimes int         // to allocate at once
+	times         []time.Time // memory for optional times, of which an event often has several
+	optionalTimes int         // how many to allocate together
 }
 
 // allocate reports whether size more bytes may be allocated.

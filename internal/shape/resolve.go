@@ -10,7 +10,7 @@ import (
 // concurrent use.
 type AvroReader struct {
 	steps         []step
-	optionalTimes int // to allocate at once
+	optionalTimes int // how many to allocate together
 }
 
 // maxOptionalTimes bounds the memory that one optional time keeps.
@@ -60,11 +60,11 @@ type branch struct {
 
 // readElem reads the values in a nullable, list or map.
 type readElem struct {
-	steps  []step
-	goType reflect.Type
-	isTime bool    // whether goType is time.Time
-	size   uintptr // of one value in memory
-	least  int64   // bytes of one value on the wire
+	steps    []step
+	goType   reflect.Type
+	isTime   bool    // whether goType is time.Time
+	size     uintptr // of one value in memory
+	minBytes int64   // size of the smallest value on the wire
 }
 
 // maxSteps bounds the programs of one schema. Records in records can multiply the fields that are
@@ -109,13 +109,13 @@ type resolver struct {
 	values map[writerAndNode]resolved
 	count  int // of steps
 
-	optionalTimes int // steps
+	optionalTimes int // steps that read one
 }
 
 // step appends s to steps.
 func (r *resolver) step(steps *[]step, s step) *FieldError {
 	if r.count++; r.count > maxSteps {
-		return &FieldError{Found: "found a schema with more fields in all places of its records", Want: fmt.Sprintf("at most %d", maxSteps)}
+		return &FieldError{Found: "found a schema with too many fields, counted in each place of their record", Want: fmt.Sprintf("at most %d", maxSteps)}
 	}
 	*steps = append(*steps, s)
 	return nil
@@ -149,8 +149,8 @@ func (r *resolver) add(steps *[]step, w *writerType, n *node, offset uintptr, pa
 	return r.step(steps, s)
 }
 
-// actionFor returns how values of an Avro type are read into a form, or skip if they have no place
-// in it.
+// actionFor returns how values of an Avro type are read into a form, or skip if the form cannot have
+// them.
 func actionFor(kind writerKind, f form) action {
 	long := kind == longKind || kind == intKind
 	switch {
@@ -206,7 +206,7 @@ func (r *resolver) record(steps *[]step, w *writerType, n *node, offset uintptr,
 		var err *FieldError
 		if f := n.field(wf.name); f != nil {
 			err = r.add(steps, wf.dataType, f.node, offset+f.offset, joinPath(path, f.name))
-		} else if wf.dataType.least > 0 {
+		} else if wf.dataType.minBytes > 0 {
 			err = r.step(steps, step{action: skip, path: path, name: wf.name, skipped: wf.dataType})
 		}
 		if err != nil {
@@ -268,7 +268,7 @@ func (r *resolver) value(w *writerType, n *node) (*readElem, *FieldError) {
 	key := writerAndNode{w, n}
 	v, known := r.values[key]
 	if !known {
-		v.elem = &readElem{goType: n.goType, isTime: n.goType == reflect.TypeFor[time.Time](), size: n.goType.Size(), least: w.least}
+		v.elem = &readElem{goType: n.goType, isTime: n.goType == reflect.TypeFor[time.Time](), size: n.goType.Size(), minBytes: w.minBytes}
 		if v.err = r.add(&v.elem.steps, w, n, 0, ""); v.err != nil {
 			v.elem = nil
 		}

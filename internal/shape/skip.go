@@ -14,10 +14,10 @@ func skipValue(text string, t *writerType, pos, depth int) (int, *FieldError) {
 	case intKind, longKind:
 		_, pos, fault = long(text, pos)
 	case floatKind, doubleKind, fixedKind:
-		if int64(len(text)-pos) < t.least {
+		if int64(len(text)-pos) < t.minBytes {
 			return 0, errEnd
 		}
-		pos += int(t.least)
+		pos += int(t.minBytes)
 	case bytesKind, stringKind:
 		_, pos, fault = readPart(text, pos)
 	case enumKind:
@@ -49,19 +49,19 @@ func skipValue(text string, t *writerType, pos, depth int) (int, *FieldError) {
 
 // skipBlocks skips the blocks of an array or a map.
 func skipBlocks(text string, t *writerType, pos, depth int) (int, *FieldError) {
-	least := t.elem.least
+	minBytes := t.elem.minBytes
 	if t.kind == mapKind {
-		least++ // of the key
+		minBytes++ // of the key
 	}
 	for {
-		count, next, size, fault := block(text, pos, least)
+		count, next, size, fault := block(text, pos, minBytes)
 		switch {
 		case fault != nil || count == 0:
 			return next, fault
 		case size >= 0:
 			pos = next + size
 			continue
-		case least == 0:
+		case minBytes == 0:
 			pos = next
 			continue
 		}

@@ -57,9 +57,9 @@ type writerType struct {
 	branches []*writerType // of a union
 	symbols  int           // of an enum
 
-	// least is the size in bytes of the smallest value. It is 0 if and only if every value
-	// takes no bytes.
-	least int64
+	// minBytes is the size of the smallest value. It is 0 if and only if every value takes no
+	// bytes.
+	minBytes int64
 	// sized are the types of the fields of a record that take bytes.
 	sized []*writerType
 }
@@ -73,8 +73,8 @@ type writerField struct {
 // allow, logical types, aliases, defaults and attributes that Avro does not define. The error is a
 // [*FieldError] with the path of wire names to the fault.
 //
-// A schema may come from a stranger. ParseSchema rejects one of more than 1 MiB, 10,000 types or 64
-// types within each other. Its time is linear in the size of the text.
+// A schema may come from an untrusted source. ParseSchema rejects one of more than 1 MiB, 10,000 types
+// or 64 levels. Its time is linear in the size of the text.
 func ParseSchema(text string) (*WriterSchema, error) {
 	if len(text) > maxSchemaBytes {
 		return nil, &FieldError{Found: fmt.Sprintf("found a schema of %d bytes", len(text)), Want: fmt.Sprintf("at most %d", maxSchemaBytes)}
@@ -109,9 +109,9 @@ func (p *schemaParser) parse(document any, namespace string, depth int) (*writer
 	p.types++
 	switch {
 	case p.types > maxSchemaTypes:
-		return nil, &FieldError{Found: "found a schema with more types", Want: fmt.Sprintf("at most %d", maxSchemaTypes)}
+		return nil, &FieldError{Found: "found a schema with too many types", Want: fmt.Sprintf("at most %d", maxSchemaTypes)}
 	case depth > maxSchemaDepth:
-		return nil, &FieldError{Found: "found a schema with more types within each other", Want: fmt.Sprintf("at most %d", maxSchemaDepth)}
+		return nil, &FieldError{Found: "found a schema with types nested too deeply", Want: fmt.Sprintf("at most %d levels", maxSchemaDepth)}
 	}
 	switch d := document.(type) {
 	case string:
@@ -141,26 +141,26 @@ func primitive(name string) *writerType {
 	case "null":
 		return &writerType{kind: nullKind}
 	case "boolean":
-		return &writerType{kind: booleanKind, least: 1}
+		return &writerType{kind: booleanKind, minBytes: 1}
 	case "int":
-		return &writerType{kind: intKind, least: 1}
+		return &writerType{kind: intKind, minBytes: 1}
 	case "long":
-		return &writerType{kind: longKind, least: 1}
+		return &writerType{kind: longKind, minBytes: 1}
 	case "float":
-		return &writerType{kind: floatKind, least: 4}
+		return &writerType{kind: floatKind, minBytes: 4}
 	case "double":
-		return &writerType{kind: doubleKind, least: 8}
+		return &writerType{kind: doubleKind, minBytes: 8}
 	case "bytes":
-		return &writerType{kind: bytesKind, least: 1}
+		return &writerType{kind: bytesKind, minBytes: 1}
 	case "string":
-		return &writerType{kind: stringKind, least: 1}
+		return &writerType{kind: stringKind, minBytes: 1}
 	default:
 		return nil
 	}
 }
 
 func (p *schemaParser) union(documents []any, namespace string, depth int) (*writerType, *FieldError) {
-	t := &writerType{kind: unionKind, least: 1}
+	t := &writerType{kind: unionKind, minBytes: 1}
 	for _, document := range documents {
 		branch, err := p.parse(document, namespace, depth+1)
 		if err != nil {
@@ -182,26 +182,26 @@ func (p *schemaParser) attributes(document map[string]any, namespace string, dep
 	var err *FieldError
 	switch document["type"] {
 	case "array":
-		t = &writerType{kind: arrayKind, least: 1}
+		t = &writerType{kind: arrayKind, minBytes: 1}
 		t.elem, err = p.parse(document["items"], namespace, depth+1)
 		err = err.within("[]")
 	case "map":
-		t = &writerType{kind: mapKind, least: 1}
+		t = &writerType{kind: mapKind, minBytes: 1}
 		t.elem, err = p.parse(document["values"], namespace, depth+1)
 		err = err.within("[...]")
 	case "enum":
 		symbols, _ := document["symbols"].([]any)
-		t = &writerType{kind: enumKind, least: 1, symbols: len(symbols)}
+		t = &writerType{kind: enumKind, minBytes: 1, symbols: len(symbols)}
 		_, err = p.define(t, document, namespace)
 	case "fixed":
 		size, _ := document["size"].(float64)
 		if size < 0 || size > math.MaxInt32 || size != math.Trunc(size) {
-			return nil, &FieldError{Found: "found a fixed of another size", Want: "a size from 0 to 2147483647"}
+			return nil, &FieldError{Found: "found a fixed of an invalid size", Want: "a size from 0 to 2147483647"}
 		}
-		t = &writerType{kind: fixedKind, least: int64(size)}
+		t = &writerType{kind: fixedKind, minBytes: int64(size)}
 		_, err = p.define(t, document, namespace)
 	case "record", "error":
-		t = &writerType{kind: recordKind, least: unknownSize}
+		t = &writerType{kind: recordKind, minBytes: unknownSize}
 		if namespace, err = p.define(t, document, namespace); err == nil {
 			p.records = append(p.records, t)
 			err = p.fields(t, document["fields"], namespace, depth)
@@ -223,7 +223,7 @@ func (p *schemaParser) define(t *writerType, document map[string]any, namespace 
 	case name == "":
 		return "", &FieldError{Found: "found " + t.kind.String() + " without a name", Want: wantSchema}
 	case len(t.name) > maxNameBytes:
-		return "", &FieldError{Found: "found a longer name", Want: fmt.Sprintf("at most %d bytes", maxNameBytes)}
+		return "", &FieldError{Found: "found a name that is too long", Want: fmt.Sprintf("at most %d bytes", maxNameBytes)}
 	case p.named[t.name] != nil:
 		return "", &FieldError{Found: "found a second type " + shown(t.name), Want: "one type of a name"}
 	}
@@ -263,24 +263,24 @@ const (
 	enormousBytes = 1 << 40 // larger sizes are not distinguished
 )
 
-// measure sets least and sized of a record, once for each record: sizes that are not kept would
-// take exponential time. It reports false if the record contains itself, so that every value is infinite.
+// measure sets minBytes and sized of a record. It measures each record once, since measuring it in
+// each place would take exponential time. It reports false if the record contains itself, so that every value is infinite.
 func (t *writerType) measure() bool {
-	if t.least != unknownSize {
-		return t.least != measuring
+	if t.minBytes != unknownSize {
+		return t.minBytes != measuring
 	}
-	t.least = measuring
+	t.minBytes = measuring
 	size := int64(0)
 	for _, f := range t.fields {
 		if f.dataType.kind == recordKind && !f.dataType.measure() {
 			return false
 		}
-		if f.dataType.least > 0 {
+		if f.dataType.minBytes > 0 {
 			t.sized = append(t.sized, f.dataType)
 		}
-		size = min(size+f.dataType.least, enormousBytes)
+		size = min(size+f.dataType.minBytes, enormousBytes)
 	}
-	t.least = size
+	t.minBytes = size
 	return true
 }
 

@@ -13,7 +13,6 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
@@ -26,19 +25,10 @@ func startHostRedisAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostS
 	var password atomic.Value
 	password.Store("first")
 	require.NoError(t, setUser(admin, "on", ">first", "~*", "&*", "+@all"))
-	config := redis.Config{
-		URL: "redis://" + h.Addr + ":6379", MaxLen: -1, BufferMessages: bufferMessages, BufferBytes: bufferBytes,
-		ReadTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,
-		Credentials: func(context.Context) (string, string, error) { return "app", password.Load().(string), nil },
-	}
-	target := diskTarget(h, admin)
+	config := singleRedis(h)
+	config.Credentials = func(context.Context) (string, string, error) { return "app", password.Load().(string), nil }
+	target := redisTarget(config, only(admin))
 	target.source = nil
-	target.open = func(t testing.TB) backend {
-		t.Helper()
-		b, err := redis.New(config)
-		require.NoError(t, err)
-		return b
-	}
 	rotate := func(string) error {
 		for i := range 4 {
 			old, next := password.Load().(string), fmt.Sprint("password-", i)

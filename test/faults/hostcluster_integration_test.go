@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/redis"
-	"github.com/signalcast/signalcast/consume"
-	consumeredis "github.com/signalcast/signalcast/consume/redis"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/test/hosts"
 	"github.com/signalcast/signalcast/test/rediscluster"
@@ -48,7 +47,7 @@ func newHostCluster(t *testing.T, n *hosts.Network) *hostCluster {
 	return c
 }
 
-// streamOf returns a name that begins with the given one, of a stream in the slots of a master, as the cluster begins.
+// streamOf returns the name of a stream that a master has when the cluster is new. The result begins with name.
 func (c *hostCluster) streamOf(t testing.TB, master int, name string) string {
 	t.Helper()
 	for i := 0; ; i++ {
@@ -67,25 +66,16 @@ func (c *hostCluster) targets(t testing.TB) []hostTarget {
 		m.Event.ContentType = "application/avro"
 		healthy = append(healthy, m)
 	}
-	direct := hostTarget{
-		client: "redis", healthy: healthy, open: c.opener(1),
-		allowed: func(b backend) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
-		topic: func(t testing.TB, name string) string {
-			t.Helper()
-			return c.streamOf(t, 0, name)
-		},
-		source: func(t testing.TB, topic string) (consume.Source, func() error) {
-			t.Helper()
-			s, err := consumeredis.New(consumeredis.Config{Server: c.config(0), Group: "group", Topics: []string{topic}})
-			require.NoError(t, err)
-			return s, s.Close
-		},
-		read: func(t testing.TB, topic string) (ids []signalcast.UUID) {
-			t.Helper()
-			master, err := c.masterOf(topic)
-			require.NoError(t, err)
-			return streamIDs(t, c.clients[master], topic)
-		},
+	direct := redisTarget(c.config(1), func(t testing.TB, topic string) *goredis.Client {
+		t.Helper()
+		master, err := c.masterOf(topic)
+		require.NoError(t, err)
+		return c.clients[master]
+	})
+	direct.healthy = healthy
+	direct.topic = func(t testing.TB, name string) string {
+		t.Helper()
+		return c.streamOf(t, 0, name)
 	}
 	relay := direct
 	relay.client, relay.relays = "relay, redis", true
@@ -93,19 +83,7 @@ func (c *hostCluster) targets(t testing.TB) []hostTarget {
 }
 
 func (c *hostCluster) config(replicas int) redis.Config {
-	return redis.Config{
-		Addrs: c.addrs, MaxLen: -1, BufferMessages: bufferMessages, BufferBytes: bufferBytes, Replicas: replicas,
-		ReadTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,
-	}
-}
-
-func (c *hostCluster) opener(replicas int) func(testing.TB) backend {
-	return func(t testing.TB) backend {
-		t.Helper()
-		b, err := redis.New(c.config(replicas))
-		require.NoError(t, err)
-		return b
-	}
+	return hostRedis(redis.Config{Addrs: c.addrs, Replicas: replicas})
 }
 
 // startHostCluster starts the cluster. The backend waits for one replica, unless a fault says otherwise.
@@ -130,7 +108,7 @@ func startHostCluster(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScena
 		inject: isolate,
 	}, {
 		name: "isolated unconfirmed", fault: "host of the master unreachable until its replica was promoted; without `Replicas`", load: 20 * time.Second, loses: true,
-		open: c.opener(0), inject: isolate,
+		open: redisOpener(c.config(0)), inject: isolate,
 	}, {
 		name: "half open", fault: "packets between the client and the master dropped for 6 s, without a reset", load: 12 * time.Second,
 		inject: ofMaster(6*time.Second, func(h hosts.Host) error { return n.Split(here, []hosts.Host{h}) },

@@ -24,23 +24,23 @@ import (
 // smallDisk is a file system of a few MiB in memory.
 type smallDisk struct{ dir string }
 
-// startOnSmallDisk starts a Redis server whose append-only file is on a disk of its own. The disk is part of the mount namespace of
-// the test, so it ends with it.
+// startOnSmallDisk starts a Redis server whose append-only file is on a disk of its own. The disk ends with the mount namespace of the
+// test.
 func startOnSmallDisk(t *testing.T, h hosts.Host, fsync string) (*server, smallDisk) {
 	t.Helper()
 	s := newServerOn(t, &h, "redis.sh", "hosts-"+h.Name)
-	require.NoError(t, os.RemoveAll(s.dir))
-	require.NoError(t, os.MkdirAll(s.dir, 0o755))
-	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=32m", "none", s.dir)
+	require.NoError(t, os.RemoveAll(s.Dir))
+	require.NoError(t, os.MkdirAll(s.Dir, 0o755))
+	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=32m", "none", s.Dir)
 	require.NoError(t, mount.Run())
 	t.Cleanup(func() {
-		_, _ = s.run("stop")
-		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", s.dir).Run()
+		_, _ = s.Run("stop")
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", s.Dir).Run()
 	})
-	_, err := s.run("start", "--port", "6379", "--fsync", fsync, "--set", "bind 0.0.0.0", "--set", "protected-mode no",
+	_, err := s.Run("start", "--port", "6379", "--fsync", fsync, "--set", "bind 0.0.0.0", "--set", "protected-mode no",
 		"--set", "auto-aof-rewrite-percentage 0")
 	require.NoError(t, err)
-	return s, smallDisk{s.dir}
+	return s, smallDisk{s.Dir}
 }
 
 // fill uses all space of the disk.
@@ -65,13 +65,13 @@ func startHostDisk(t *testing.T, n *hosts.Network) (targets []hostTarget, scenar
 		h := n.Add(t, fsync)
 		s, disk := startOnSmallDisk(t, h, fsync)
 		client := redisNode(t, h.Addr+":6379")
-		target := diskTarget(h, client)
+		target := redisTarget(singleRedis(h), only(client))
 		fault, end := "disk full for 6 s, `appendfsync "+fsync+"`", disk.free
 		if fsync == "always" { // Redis ends if it cannot write
 			fault = "disk full for 6 s, so that Redis with `appendfsync always` ends, and restarted"
 			end = func() error { return errors.Join(disk.free(), s.restart()) }
 		}
-		targets = []hostTarget{target}
+		targets = []hostTarget{target} // scenarios replace its servers
 		scenarios = append(scenarios, hostScenario{
 			name: fsync, fault: fault, load: 14 * time.Second, open: target.open, read: target.read, source: target.source,
 			inject: func(string) error { return during(6*time.Second, disk.fill, end) },
@@ -80,23 +80,27 @@ func startHostDisk(t *testing.T, n *hosts.Network) (targets []hostTarget, scenar
 	return targets, scenarios
 }
 
-func diskTarget(h hosts.Host, client *goredis.Client) hostTarget {
-	config := redis.Config{
-		URL: "redis://" + h.Addr + ":6379", MaxLen: -1, BufferMessages: bufferMessages, BufferBytes: bufferBytes,
-		ReadTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,
-	}
+// singleRedis returns the configuration of the backend for one server.
+func singleRedis(h hosts.Host) redis.Config {
+	return hostRedis(redis.Config{URL: "redis://" + h.Addr + ":6379"})
+}
+
+// hostRedis sets what the configurations of all Redis backends have in common.
+func hostRedis(c redis.Config) redis.Config {
+	c.MaxLen, c.BufferMessages, c.BufferBytes = -1, bufferMessages, bufferBytes
+	c.ReadTimeout, c.DialTimeout, c.DeliveryTimeout = readTimeout, dialTimeout, delivery
+	return c
+}
+
+// redisTarget returns a backend and a consumer. master returns the server that has a topic at the end.
+func redisTarget(config redis.Config, master func(t testing.TB, topic string) *goredis.Client) hostTarget {
 	return hostTarget{
 		client:  "redis",
 		allowed: func(b backend) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
-		open: func(t testing.TB) backend {
-			t.Helper()
-			b, err := redis.New(config)
-			require.NoError(t, err)
-			return b
-		},
+		open:    redisOpener(config),
 		read: func(t testing.TB, topic string) []signalcast.UUID {
 			t.Helper()
-			return streamIDs(t, client, topic)
+			return streamIDs(t, master(t, topic), topic)
 		},
 		source: func(t testing.TB, topic string) (consume.Source, func() error) {
 			t.Helper()
@@ -105,4 +109,19 @@ func diskTarget(h hosts.Host, client *goredis.Client) hostTarget {
 			return s, s.Close
 		},
 	}
+}
+
+// redisOpener returns a function that opens a backend.
+func redisOpener(config redis.Config) func(testing.TB) backend {
+	return func(t testing.TB) backend {
+		t.Helper()
+		b, err := redis.New(config)
+		require.NoError(t, err)
+		return b
+	}
+}
+
+// only returns a function that always returns one server.
+func only(server *goredis.Client) func(testing.TB, string) *goredis.Client {
+	return func(testing.TB, string) *goredis.Client { return server }
 }

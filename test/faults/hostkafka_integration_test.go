@@ -55,7 +55,7 @@ func newHostKafka(t *testing.T, n *hosts.Network, options ...string) *hostKafka 
 			args = append(args, "--set", line)
 		}
 		go func() {
-			_, err := s.run(args...)
+			_, err := s.Run(args...)
 			ready <- err
 		}()
 	}

@@ -42,16 +42,16 @@ const (
 	tableHead   = "\n### "
 )
 
-// hostTables returns the tables about several hosts in a page. The place is where they begin.
-func hostTables(page string) (tables string, place int) {
+// hostTables returns the tables about several hosts in a page, and the index at which they begin.
+func hostTables(page string) (tables string, begin int) {
 	section := strings.Index(page, hostSection) + len(hostSection)
 	rest := page[section:]
 	end := strings.Index(rest, "\n## ")
-	begin := strings.Index(rest[:end], tableHead)
-	if begin < 0 {
-		begin = end
+	first := strings.Index(rest[:end], tableHead)
+	if first < 0 {
+		first = end
 	}
-	return rest[begin:end], section + begin
+	return rest[first:end], section + first
 }
 
 // writeHostTable writes one table about several hosts into a page.
@@ -60,7 +60,7 @@ func writeHostTable(t *testing.T, path, name string, rows []hostResult) {
 	writeHostText(t, path, name, hostTableText, map[string]any{"Rows": rows})
 }
 
-// writeHostText writes a text about several hosts into a page, in place of the one with the same name. Others stay.
+// writeHostText writes a text about several hosts into a page, in place of the one with the same name.
 func writeHostText(t *testing.T, path, name, templateText string, data map[string]any) {
 	t.Helper()
 	commit, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD").Output()
@@ -76,14 +76,14 @@ func writeHostText(t *testing.T, path, name, templateText string, data map[strin
 	path = filepath.Join("..", "..", path)
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
-	old, place := hostTables(string(page))
-	tables := "\n" + text.String()
-	var others []string
+	old, begin := hostTables(string(page))
+	var tables []string
 	for _, other := range strings.Split(old, tableHead)[1:] {
 		if !strings.HasPrefix(other, name+"\n") {
-			others = append(others, tableHead+strings.TrimRight(other, "\n")+"\n")
+			tables = append(tables, tableHead+strings.TrimRight(other, "\n")+"\n")
 		}
 	}
-	all := strings.Join(append(others, strings.TrimRight(tables, "\n")+"\n"), "")
-	require.NoError(t, os.WriteFile(path, []byte(string(page[:place])+all+string(page[place+len(old):])), 0o644))
+	tables = append(tables, "\n"+strings.TrimRight(text.String(), "\n")+"\n")
+	changed := string(page[:begin]) + strings.Join(tables, "") + string(page[begin+len(old):])
+	require.NoError(t, os.WriteFile(path, []byte(changed), 0o644))
 }

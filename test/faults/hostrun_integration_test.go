@@ -29,18 +29,18 @@ type hostResult struct {
 	client    string
 	relayed   bool
 	recovered time.Duration // from the end of the fault until the next delivery
-	handled   faults.Counts // what the consumer did, with "stored" for "handled"
-	consumes  bool
+	handled   faults.Counts // as if the handled events were the stored ones
+	consumes  bool          // whether a consumer ran
 	// before and during are the latencies of messages to healthy servers before and during the fault.
 	before, during latency
 }
 
-// hostRun is the state of a run.
+// hostRun is one scenario with one target.
 type hostRun struct {
 	hostTarget
 
 	t        *testing.T
-	s        hostScenario
+	scenario hostScenario
 	topic    string
 	happened *signalcast.Signal[numbered]
 	config   signalcast.ProducerConfig
@@ -60,7 +60,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	}
 	p = p.replaced(s)
 	r := &hostRun{
-		hostTarget: p, t: t, s: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
+		hostTarget: p, t: t, scenario: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
 		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"),
 	}
 	enabled, key, mode := true, "key", signalcast.ModeOutbox
@@ -73,7 +73,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	goroutines := runtime.NumGoroutine()
 	b := p.open(t)
 	stopConsumer := r.consume()
-	d, flush := r.sender(b)
+	d, sender := r.sender(b)
 	stopWatching := watch(d)
 	bystander := startBystander(b, p.healthy)
 	injected := make(chan error, 1)
@@ -87,11 +87,11 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 		injected <- err
 	}()
 	began := time.Now()
-	sent := r.sendUntil(injected, &o, flush)
+	sent := r.sendUntil(injected, &o, sender)
 	require.NoError(t, <-injected)
 	ctx, cancel := context.WithTimeout(t.Context(), delivery+30*time.Second)
 	defer cancel()
-	o.require(flush.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
+	o.require(sender.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
 	o.took = time.Since(began)
 	o.silent, o.recovered = r.silence.atMost(), r.silence.afterFault()
 	samples := bystander()
@@ -127,15 +127,15 @@ func (p hostTarget) replaced(s hostScenario) hostTarget {
 	return p
 }
 
-// sendUntil sends events for the time of the load, and until the fault has ended. It returns their number.
+// sendUntil sends events until both the load and the fault have ended. It returns their number.
 func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender) (sent int) {
 	r.t.Helper()
-	for began := time.Now(); time.Since(began) < r.s.load || len(injected) == 0; {
+	for began := time.Now(); time.Since(began) < r.scenario.load || len(injected) == 0; {
 		require.Less(r.t, time.Since(began), patience, "the fault does not end")
-		chunk := r.s.rate / 10 // for a tenth of a second
-		longest := send(chunk, r.s.rate, nil, func(event numbered) {
+		chunk := r.scenario.rate / 10 // for a tenth of a second
+		longest := send(chunk, r.scenario.rate, nil, func(event numbered) {
 			n := sent + int(event.Number)
-			to.send(to.registry, numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: event.Text})
+			to.send(numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: event.Text})
 		})
 		sent += chunk
 		o.longest = max(o.longest, longest)
@@ -143,7 +143,7 @@ func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender)
 	return sent
 }
 
-// consumerHeap is what the consumer may add to the heap: what it has fetched after an outage, and the numbers that it has handled.
+// consumerHeap is what the consumer may add to the heap: messages that it fetched after an outage, and the numbers of handled events.
 const consumerHeap = 64 << 20
 
 // patience is the longest time for which events are sent.
@@ -157,9 +157,9 @@ func (r *hostRun) compare(o *hostResult, b backend, handled []int) {
 		stored = append(stored, number(id))
 	}
 	o.Counts = r.account.Compare(stored)
-	o.require(o.Missing == 0 || r.s.loses, "found %d delivered events that are not stored", o.Missing)
+	o.require(o.Missing == 0 || r.scenario.loses, "found %d delivered events that are not stored", o.Missing)
 	o.require(o.OutOfOrder == 0, "found %d events out of order", o.OutOfOrder)
-	o.require(o.Delivered == o.Events || r.s.denies && o.Delivered+o.NotWritten == o.Events, "found %d events not delivered after the fault", o.Events-o.Delivered)
+	o.require(o.Delivered == o.Events || r.scenario.denies && o.Delivered+o.NotWritten == o.Events, "found %d events not delivered after the fault", o.Events-o.Delivered)
 	o.allowed = r.allowed(b)
 	o.require(o.Duplicates <= o.allowed, "found %d duplicates; want at most %d", o.Duplicates, o.allowed)
 	limit := uint64(heapLimit)
@@ -170,15 +170,14 @@ func (r *hostRun) compare(o *hostResult, b backend, handled []int) {
 	if o.consumes {
 		o.handled = r.account.Compare(handled)
 		o.require(o.handled.Stored >= o.Stored, "found %d stored events that were not handled", o.Stored-o.handled.Stored)
-		o.require(o.handled.OutOfOrder == 0 || r.s.moves, "found %d events handled out of order", o.handled.OutOfOrder)
+		o.require(o.handled.OutOfOrder == 0 || r.scenario.moves, "found %d events handled out of order", o.handled.OutOfOrder)
 	}
 }
 
-// hostSender sends events, directly or through an outbox.
+// hostSender sends events, directly or through an outbox. wait returns when each of them has a fate.
 type hostSender struct {
-	registry *signalcast.Registry
-	send     func(*signalcast.Registry, numbered)
-	wait     func(context.Context) error
+	send func(numbered)
+	wait func(context.Context) error
 }
 
 func (r *hostRun) newRegistry() *signalcast.Registry {
@@ -197,7 +196,7 @@ func (r *hostRun) delivered(m *signalcast.Message) {
 	r.account.Delivered(number(m.Event.ID))
 }
 
-// sender returns a dispatcher to a backend and what sends events through it.
+// sender returns a dispatcher with a backend, and what sends events through it.
 func (r *hostRun) sender(b backend) (*signalcast.Dispatcher, hostSender) {
 	r.t.Helper()
 	registry := r.newRegistry()
@@ -216,14 +215,14 @@ func (r *hostRun) sender(b backend) (*signalcast.Dispatcher, hostSender) {
 	require.NoError(r.t, err)
 	r.ids.Store(0) // NewDispatcher has used an ID
 	if !r.relays {
-		return d, hostSender{registry, func(registry *signalcast.Registry, event numbered) {
+		return d, hostSender{func(event numbered) {
 			_, _ = r.happened.SendAsync(r.t.Context(), registry, event) // the hooks record the fate
 		}, d.Flush}
 	}
 	return d, r.relay(registry, store, b)
 }
 
-// relay starts a relay from a store. Its wait function ends it.
+// relay starts a relay from a store. The wait function of the sender ends it.
 func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b backend) hostSender {
 	r.t.Helper()
 	relay, err := outbox.NewRelay(store, b, outbox.Config{Hooks: outbox.Hooks{
@@ -233,8 +232,8 @@ func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b ba
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()
-	return hostSender{registry, func(registry *signalcast.Registry, event numbered) {
-		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) }) // the account misses a row that failed
+	return hostSender{func(event numbered) {
+		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) }) // an event that is not stored lacks in the account
 	}, func(waiting context.Context) error {
 		defer cancel()
 		for {
@@ -251,8 +250,8 @@ func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b ba
 	}}
 }
 
-// consume starts a consumer of the topic. stop waits until all stored events are handled, and returns their numbers in the
-// order in which they were handled.
+// consume starts a consumer of the topic. stop waits until all stored events are handled. It returns the numbers of the handled events, in
+// their order.
 func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 	r.t.Helper()
 	if r.source == nil {
@@ -285,7 +284,7 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 			defer mu.Unlock()
 			return !slices.ContainsFunc(want, func(id signalcast.UUID) bool { return !seen[number(id)] })
 		}
-		for patience := time.Now().Add(time.Minute); !allSeen() && time.Now().Before(patience); {
+		for deadline := time.Now().Add(time.Minute); !allSeen() && time.Now().Before(deadline); {
 			<-time.After(20 * time.Millisecond)
 		}
 		cancel()

@@ -21,9 +21,9 @@ type hostTarget struct {
 	topic func(t testing.TB, name string) string
 	// source returns a source of the topic and a function that closes it.
 	source func(t testing.TB, topic string) (s consume.Source, closes func() error)
-	// healthy are messages to servers that the faults spare.
+	// healthy are messages to servers that the faults do not concern.
 	healthy []*signalcast.Message
-	// relays reports whether the events pass through an outbox and a relay.
+	// relays says whether the events pass through an outbox and a relay.
 	relays bool
 	// allowed returns how many duplicates the backend may cause.
 	allowed func(b backend) (atMost int)
@@ -44,20 +44,20 @@ type hostScenario struct {
 	before func(topic string) error
 	// inject causes the fault and ends it.
 	inject func(topic string) error
-	// moves reports whether the fault moves keys to other partitions, which consumers read at the same time.
+	// moves says whether the fault moves keys to other partitions, so that consumers may handle events of a key out of order.
 	moves bool
-	// denies reports whether the server rejects messages permanently. They fail at once and are certainly not written.
+	// denies says whether the server rejects messages during the fault. They fail at once, and are certainly not written.
 	denies bool
-	// loses reports whether the servers may lose what they have acknowledged.
+	// loses says whether the servers may lose events that they have acknowledged.
 	loses bool
-	// short reports whether the scenario is part of the short suite.
+	// short says whether the scenario is part of the short suite.
 	short bool
 }
 
-// hostGroup is a table of the report: some targets with the same servers and faults.
+// hostGroup is a table of the report: targets with the same servers and faults.
 type hostGroup struct {
 	name, table string
-	// short reports whether the short suite has a part of the group.
+	// short says whether the short suite has a part of the group.
 	short bool
 	start func(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario)
 }

@@ -16,10 +16,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/redis"
-	"github.com/signalcast/signalcast/consume"
-	consumeredis "github.com/signalcast/signalcast/consume/redis"
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
@@ -96,7 +93,7 @@ func (c *hostSentinel) await(t testing.TB, what string, ready func() bool) {
 }
 
 // prepare makes the first node the master again, with the second one as its replica in sync, and sets min-replicas-to-write.
-func (c *hostSentinel) prepare(atLeast int) error {
+func (c *hostSentinel) prepare(minReplicas int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	asked := time.Time{}
@@ -118,7 +115,7 @@ func (c *hostSentinel) prepare(atLeast int) error {
 		<-time.After(100 * time.Millisecond)
 	}
 	for _, node := range c.nodes {
-		if err := node.ConfigSet(ctx, "min-replicas-to-write", strconv.Itoa(atLeast)).Err(); err != nil {
+		if err := node.ConfigSet(ctx, "min-replicas-to-write", strconv.Itoa(minReplicas)).Err(); err != nil {
 			return err
 		}
 		if err := node.ConfigSet(ctx, "min-replicas-max-lag", "1").Err(); err != nil {
@@ -128,8 +125,8 @@ func (c *hostSentinel) prepare(atLeast int) error {
 	return nil
 }
 
-// split cuts the sides off from each other until the replica is the master of its side, and for some time longer, in which the
-// client still reaches the old master.
+// split drops the packets between the sides until 2 s after the replica became a master. All the time, the client reaches the old
+// master.
 func (c *hostSentinel) split(string) error {
 	ctx := context.Background()
 	replica := c.nodes[1]
@@ -158,45 +155,26 @@ func (c *hostSentinel) split(string) error {
 
 // target returns a client that knows the Sentinel of its own side.
 func (c *hostSentinel) target(replicas int) hostTarget {
-	server := redis.Config{
-		Addrs: c.sentinels[:1], MasterName: masterName, MaxLen: -1, BufferMessages: bufferMessages, BufferBytes: bufferBytes,
-		ReadTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery, Replicas: replicas,
-	}
-	return hostTarget{
-		client:  "redis",
-		allowed: func(b backend) int { return int(b.(*redis.Backend).PossibleDuplicates()) },
-		open: func(t testing.TB) backend {
-			t.Helper()
-			b, err := redis.New(server)
-			require.NoError(t, err)
-			return b
-		},
-		source: func(t testing.TB, topic string) (consume.Source, func() error) {
-			t.Helper()
-			s, err := consumeredis.New(consumeredis.Config{Server: server, Group: "group", Topics: []string{topic}})
-			require.NoError(t, err)
-			return s, s.Close
-		},
-		read: func(t testing.TB, topic string) (ids []signalcast.UUID) {
-			t.Helper()
-			c.await(t, "a single master", func() bool {
-				role, _ := c.nodes[0].Do(t.Context(), "ROLE").Slice()
-				return len(role) > 0 && role[0] == "slave"
-			})
-			return streamIDs(t, c.nodes[1], topic)
-		},
-	}
+	config := hostRedis(redis.Config{Addrs: c.sentinels[:1], MasterName: masterName, Replicas: replicas})
+	return redisTarget(config, func(t testing.TB, _ string) *goredis.Client {
+		t.Helper()
+		c.await(t, "a single master", func() bool {
+			role, _ := c.nodes[0].Do(t.Context(), "ROLE").Slice()
+			return len(role) > 0 && role[0] == "slave"
+		})
+		return c.nodes[1]
+	})
 }
 
 // startHostSentinel starts a master, a replica and three Sentinels.
 func startHostSentinel(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
 	t.Helper()
 	c := newHostSentinel(t, n)
-	scenario := func(name, setting string, atLeast, replicas int) hostScenario {
+	scenario := func(name, setting string, minReplicas, replicas int) hostScenario {
 		target := c.target(replicas)
 		return hostScenario{
 			name: name, fault: "master cut off from its replica, which is promoted, while the client reaches the old master; " + setting,
-			load: 16 * time.Second, before: func(string) error { return c.prepare(atLeast) }, inject: c.split,
+			load: 16 * time.Second, before: func(string) error { return c.prepare(minReplicas) }, inject: c.split,
 			loses: replicas == 0, open: target.open,
 		}
 	}

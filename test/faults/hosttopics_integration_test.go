@@ -33,7 +33,7 @@ const (
 	mostAttempts = 50
 	// mostDescriptors bounds the descriptors of a backend with three servers, however many topics there are.
 	mostDescriptors = 200
-	// mostGoroutines bounds the goroutines: one that serves a topic and one that looks for its leader, and those of the test.
+	// mostGoroutines bounds the goroutines: two for each topic, of which one looks for its leader, and those of the test.
 	mostGoroutines = 2*manyTopics + 200
 )
 
@@ -42,7 +42,7 @@ type usage struct {
 	goroutines, descriptors, connects int
 }
 
-// usageNow counts goroutines, open descriptors and the attempts to connect so far.
+// usageNow counts goroutines, open descriptors, and the attempts to connect so far.
 func usageNow() (u usage) {
 	u.goroutines = runtime.NumGoroutine()
 	descriptors, _ := os.ReadDir("/proc/self/fd")

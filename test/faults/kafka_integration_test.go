@@ -107,7 +107,7 @@ func awaitLeaders(t testing.TB, brokers []string, topic string) {
 func startRegistry(t testing.TB) *faults.Proxy {
 	t.Helper()
 	s := startServer(t, "registry.sh", "registry")
-	host := strings.Split(s.env(t, "REGISTRY_URL"), "/")[2]
+	host := strings.Split(s.Env(t, "REGISTRY_URL"), "/")[2]
 	return startProxy(t, host)
 }
 
@@ -170,7 +170,7 @@ func startBrokers(t testing.TB) kafkaCluster {
 		s := newServer(t, "kafka.sh", fmt.Sprint("kafka-", id))
 		servers[id] = s
 		go func() {
-			_, err := s.run("start", "--clean", "--port", strconv.Itoa(first[i]),
+			_, err := s.Run("start", "--clean", "--port", strconv.Itoa(first[i]),
 				"--set", fmt.Sprint("node.id=", id), "--set", "controller.quorum.voters="+strings.Join(voters, ","),
 				"--set", "num.partitions=3", "--set", "default.replication.factor=3", "--set", "min.insync.replicas=2")
 			ready <- err

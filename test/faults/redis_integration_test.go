@@ -21,7 +21,7 @@ import (
 func startRedis(t testing.TB, fsync string) (*target, []scenario) {
 	t.Helper()
 	s := startServer(t, "redis.sh", "redis-"+fsync, "--fsync", fsync)
-	addr := s.env(t, "REDIS_ADDR")
+	addr := s.Env(t, "REDIS_ADDR")
 	proxy, err := faults.NewProxy(addr)
 	require.NoError(t, err)
 	t.Cleanup(proxy.Close)

@@ -7,9 +7,7 @@ import (
 	_ "embed"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/test/programs"
 )
 
 //go:embed faults.md.tmpl
@@ -64,33 +64,8 @@ func writeReport(t *testing.T, path string, tables []table) {
 	var report bytes.Buffer
 	require.NoError(t, parsed.Execute(&report, map[string]any{
 		"Tables": tables, "Hosts": hosts, "Processors": runtime.NumCPU(), "Date": time.Now().UTC().Format(time.DateOnly),
-		"Versions": versions(t), "Keys": keys, "Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
+		"Versions": programs.Versions(t, "Redis", "Kafka", "Apicurio Registry"), "Keys": keys, "Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
 		"ReadTimeout": readTimeout, "DeliveryTimeout": delivery, "CloseDeadline": closeDeadline,
 	}))
 	require.NoError(t, os.WriteFile(path, report.Bytes(), 0o644))
-}
-
-// versions returns the versions of servers and libraries.
-func versions(t *testing.T) string {
-	t.Helper()
-	found := []string{runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
-	first := func(text []byte, err error, pattern string) string {
-		require.NoError(t, err)
-		match := regexp.MustCompile(pattern).FindSubmatch(text)
-		require.NotNil(t, match, pattern)
-		return string(match[1])
-	}
-	text, err := exec.CommandContext(t.Context(), "redis-server", "--version").Output()
-	found = append(found, "Redis "+first(text, err, `v=(\S+)`))
-	text, err = os.ReadFile(filepath.Join("..", "servers", "kafka", "pom.xml"))
-	found = append(found, "Kafka "+first(text, err, `<kafka.version>(.*)</kafka.version>`))
-	text, err = os.ReadFile(filepath.Join("..", "servers", "registry.sh"))
-	found = append(found, "Apicurio Registry "+first(text, err, `(?m)^version=(\S+)`))
-	text, err = exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Path}} {{.Version}}",
-		"github.com/redis/go-redis/v9", "github.com/twmb/franz-go", "github.com/segmentio/kafka-go").Output()
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
-		found = append(found, strings.TrimPrefix(strings.TrimSpace(line), "github.com/"))
-	}
-	return strings.Join(found, ", ")
 }

@@ -1,8 +1,7 @@
 // Package hosts gives the servers of a test hosts of their own on one machine: network namespaces around a router. The
 // router drops, delays and loses packets between two hosts, in one direction or in both.
 //
-// All of it lives in a mount, network and process namespace of the test, so nothing remains when the test ends, is killed
-// or panics. It needs Linux, unshare of util-linux, ip of iproute2, access to /dev/net/tun, and either root or unprivileged
+// The namespaces end with the test, also if it is killed or panics, so nothing remains. It needs Linux, unshare of util-linux, ip of iproute2, access to /dev/net/tun, and either root or unprivileged
 // user namespaces.
 package hosts
 
@@ -32,7 +31,7 @@ type Network struct {
 	Client Host
 }
 
-// Host is a machine with an address of its own.
+// Host is a network namespace with an address of its own.
 type Host struct {
 	// Name is the name of its namespace.
 	Name string
@@ -62,7 +61,7 @@ func Run(t *testing.T, test func(t *testing.T, n *Network)) {
 			args = append(args, "-"+f.Name+"="+f.Value.String())
 		}
 		if f.Name == "test.run" && strings.Contains(f.Value.String(), t.Name()) {
-			args = append(args, "-test.run="+f.Value.String()) // names subtests
+			args = append(args, "-test.run="+f.Value.String()) // it may name subtests
 		}
 	})
 	child := exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...) //nolint:gosec // the test itself
@@ -79,14 +78,14 @@ func namespaces(ctx context.Context) ([]string, error) {
 	if os.Geteuid() != 0 {
 		command = append(command, "--user", "--map-root-user")
 	}
-	attempt := append(slices.Clone(command), "sh", "-ec", `
+	trial := append(slices.Clone(command), "sh", "-ec", `
 		: <>/dev/net/tun
 		mkdir -p /run/netns
 		mount -t tmpfs none /run/netns
 		ip netns add sc-try
 		ip link add sc-try type veth peer name eth0 netns sc-try
 		ip -n sc-try rule add from 10.83.0.2 blackhole`)
-	out, err := exec.CommandContext(ctx, attempt[0], attempt[1:]...).CombinedOutput() //nolint:gosec // of this function
+	out, err := exec.CommandContext(ctx, trial[0], trial[1:]...).CombinedOutput() //nolint:gosec // of this function
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}
@@ -110,7 +109,7 @@ func newNetwork(ctx context.Context) (*Network, error) {
 	return n, err
 }
 
-// Add adds a host until the end of the test. The name has at most 12 characters.
+// Add adds a host until the end of the test. The name must have at most 12 characters.
 func (n *Network) Add(t testing.TB, name string) Host {
 	t.Helper()
 	host := Host{Name: "sc-" + name}
@@ -125,7 +124,7 @@ func (n *Network) Add(t testing.TB, name string) Host {
 	return host
 }
 
-// connect connects a namespace to the router. The client is the namespace of this process.
+// connect connects a namespace to the router. The first one is the client, the namespace of this process.
 func (n *Network) connect(ctx context.Context, name string) (Host, error) {
 	h := Host{Name: "sc-" + name, Addr: fmt.Sprintf("10.83.%d.2", n.hosts)}
 	gateway := fmt.Sprintf("10.83.%d.1", n.hosts)

@@ -22,7 +22,8 @@ func (n *Network) Slow(a, b Host, delay time.Duration, loss float64) (heal func(
 		return nil, err
 	}
 	ctx := context.Background()
-	detour := func(change string, from, to Host) error { // packets that come back from the device go on to their host
+	// A packet that comes back from the device does not match the rule, so it goes on to its host.
+	detour := func(change string, from, to Host) error {
 		return run(ctx, "ip", "-n", router, "rule", change, "iif", from.Name, "to", to.Addr, "lookup", table)
 	}
 	err = errors.Join(
@@ -75,8 +76,8 @@ func attach(tun int, name string) error {
 	return unix.IoctlIfreq(tun, unix.TUNSETIFF, request) //nolint:wrapcheck // wrapped by openTUN
 }
 
-// forward writes the packets that it reads from a device back to it after a delay, and loses some. It returns when the
-// device is closed.
+// forward reads packets from a device and writes them back after a delay. It drops the share loss of them. It returns when the device is
+// closed.
 func forward(device *os.File, delay time.Duration, loss float64) {
 	type packet struct {
 		due  time.Time
@@ -87,7 +88,7 @@ func forward(device *os.File, delay time.Duration, loss float64) {
 	writer.Go(func() {
 		for p := range queue {
 			<-time.After(time.Until(p.due))
-			_, _ = device.Write(p.data) // IP repeats what is lost
+			_, _ = device.Write(p.data) // TCP sends a lost packet again
 		}
 	})
 	buffer := make([]byte, 1<<16)

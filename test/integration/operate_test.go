@@ -209,7 +209,7 @@ func TestCommandTailsAndMeasures(t *testing.T) {
 		o.consume("billing", from(0, 11), never, func() {
 			_, members := o.lag("billing")
 			require.Positive(o.t, members)
-			require.Contains(o.t, o.run(cli.ExitProblems, "replay", "--group", "billing", "--to", "1h", "--apply"), "stop the consumers first")
+			require.Contains(o.t, o.run(cli.ExitProblems, "replay", "--group", "billing", "--since", "1h", "--apply"), "stop the consumers first")
 		})
 		middle := o.now()
 		o.send(6)
@@ -241,7 +241,7 @@ func TestCommandReplaysOneGroup(t *testing.T) {
 			Messages int64
 			Applied  bool
 		}
-		replay := []string{"replay", "--group", "catalog", "--to", middle}
+		replay := []string{"replay", "--group", "catalog", "--since", middle}
 		require.Contains(o.t, o.fine(replay...), "nothing was changed; add --apply")
 		total := int64(0)
 		for _, m := range linesOf[move](o, replay...) {
@@ -261,7 +261,7 @@ func TestCommandReplaysOneGroup(t *testing.T) {
 		require.Zero(o.t, behind)
 		o.consume("catalog", from(12, 17), never, nil)
 		require.NotContains(o.t, o.fine(append(replay, "--apply")...), "nothing was changed")
-		forward := []string{"replay", "--group", "catalog", "--apply", "--to", o.now()}
+		forward := []string{"replay", "--group", "catalog", "--apply", "--since", o.now()}
 		total = 0
 		for _, m := range linesOf[move](o, forward...) {
 			total += m.Messages

@@ -1,15 +1,10 @@
-// Package programs starts the programs and servers that tests kill.
+// Package programs starts the programs and servers of tests, and stops, suspends and kills them.
 package programs
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -81,75 +76,6 @@ func (p *Program) Stop() {
 	must(p.t, err)
 }
 
-// Server is a real server that a script of test/servers controls.
-type Server struct{ script, dir string }
-
-// StartServer starts a server with an empty data folder below .run, and stops it at the end of the test.
-func StartServer(t *testing.T, script, name string, args ...string) *Server {
-	t.Helper()
-	s := &Server{filepath.Join("..", "servers", script), filepath.Join("..", "..", ".run", name)}
-	_, err := s.run("stop") // an interrupted run may have left it running
-	must(t, err)
-	t.Cleanup(func() { _, _ = s.run("stop") })
-	_, err = s.run(append([]string{"start", "--clean"}, args...)...)
-	must(t, err)
-	return s
-}
-
-func (s *Server) run(args ...string) (string, error) {
-	command := exec.CommandContext(context.Background(), "bash", append([]string{s.script, "--dir", s.dir}, args...)...) //nolint:gosec // of the repository
-	command.Stderr = os.Stderr
-	out, err := command.Output()
-	return string(out), err
-}
-
-// Env returns a variable that the script prints.
-func (s *Server) Env(t *testing.T, name string) string {
-	t.Helper()
-	out, err := s.run("env")
-	must(t, err)
-	found := regexp.MustCompile(`(?m)^` + name + `=(.*)$`).FindStringSubmatch(out)
-	if found == nil {
-		t.Fatalf("found no %s in %q", name, out)
-	}
-	return found[1]
-}
-
-// Kill kills the server with SIGKILL and starts it again.
-func (s *Server) Kill(down time.Duration) error {
-	return s.KillDuring(func() error {
-		Pause(context.Background(), down)
-		return nil
-	})
-}
-
-// KillDuring kills the server with SIGKILL, calls f, and starts it again.
-func (s *Server) KillDuring(f func() error) error {
-	if _, err := s.run("kill9"); err != nil {
-		return err
-	}
-	err := f()
-	_, errStart := s.run("restart")
-	return errors.Join(err, errStart)
-}
-
-// Suspend stops the server for a time with SIGSTOP.
-func (s *Server) Suspend(wait time.Duration) error {
-	text, err := s.run("pid")
-	if err != nil {
-		return err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil {
-		return err //nolint:wrapcheck // the test reports it
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return err //nolint:wrapcheck // the test reports it
-	}
-	Pause(context.Background(), wait)
-	return syscall.Kill(pid, syscall.SIGCONT) //nolint:wrapcheck // the test reports it
-}
-
 // Pause waits, or returns when ctx ends.
 func Pause(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)
@@ -160,7 +86,7 @@ func Pause(ctx context.Context, wait time.Duration) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

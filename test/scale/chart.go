@@ -21,9 +21,9 @@ func Chart(m Measured) []byte {
 			{"most connections of a server", func(p Point) float64 { return float64(slices.Max(p.Connections)) }, func(p Prediction) float64 { return p.Connections }},
 			{"requests per second", func(p Point) float64 { return p.Requests }, func(p Prediction) float64 { return p.Requests }},
 		}
-		for i, of := range panels {
-			title := fmt.Sprintf("%s: %s", chartTitles()[s.Bus], of.title)
-			of.draw(&body, s, c, title, i*(width+20), y, width, height, most)
+		for i, p := range panels {
+			title := fmt.Sprintf("%s: %s", chartTitles()[s.Bus], p.title)
+			p.draw(&body, s, c, title, i*(width+20), y, width, height, most)
 		}
 		y += height + gap
 	}
@@ -49,15 +49,15 @@ type panel struct {
 	predicted func(Prediction) float64
 }
 
-// draw draws the diagram at a place.
-func (of panel) draw(b *bytes.Buffer, s Series, c Constants, title string, left, top, width, height int, most float64) {
+// draw draws the diagram with its corner at left and top. most is the number of producers at the right end.
+func (p panel) draw(b *bytes.Buffer, s Series, c Constants, title string, left, top, width, height int, most float64) {
 	const margin, head = 60, 30
 	at := func(n int) Prediction {
 		return c.Predict(Fleet{Producers: n, Rate: s.Growth[0].Wanted, Servers: 1, Cores: s.ServerProcessors()})
 	}
 	largest := 0.0
-	for _, p := range s.Growth {
-		largest = max(largest, of.measured(p), of.predicted(at(p.Producers)))
+	for _, point := range s.Growth {
+		largest = max(largest, p.measured(point), p.predicted(at(point.Producers)))
 	}
 	largest = roundUp(largest)
 	x := func(producers float64) float64 {
@@ -73,20 +73,20 @@ func (of panel) draw(b *bytes.Buffer, s Series, c Constants, title string, left,
 	const steps = 50
 	for i := range steps + 1 {
 		n := 1 + i*(int(most)-1)/steps
-		fmt.Fprintf(b, "%.1f,%.1f ", x(float64(n)), y(of.predicted(at(n))))
+		fmt.Fprintf(b, "%.1f,%.1f ", x(float64(n)), y(p.predicted(at(n))))
 	}
 	b.WriteString(`"/>` + "\n")
-	for _, p := range s.Growth {
-		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="4" class="measured"/>`, x(float64(p.Producers)), y(of.measured(p)))
-		if p.Producers == 1 || p.Producers >= int(most)/5 {
-			fmt.Fprintf(b, `<text x="%.1f" y="%d" class="middle">%d</text>`, x(float64(p.Producers)), top+height+16, p.Producers)
+	for _, point := range s.Growth {
+		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="4" class="measured"/>`, x(float64(point.Producers)), y(p.measured(point)))
+		if point.Producers == 1 || point.Producers >= int(most)/5 {
+			fmt.Fprintf(b, `<text x="%.1f" y="%d" class="middle">%d</text>`, x(float64(point.Producers)), top+height+16, point.Producers)
 		}
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(b, `<text x="%.0f" y="%d" class="middle">producers; the line is the model</text>`+"\n", x(most/2), top+height+34)
 }
 
-// roundUp returns the next number whose first digit is followed by zeros.
+// roundUp returns the next number of which only the first digit is not 0.
 func roundUp(x float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(x)))
 	return math.Ceil(x/unit) * unit

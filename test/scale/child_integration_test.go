@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The test binary runs as a child, which holds what is measured, if this variable is set. Its memory, goroutines,
-// descriptors and processor time are then those of the clients alone.
+// The test binary runs as a child, a process that holds the clients to measure, if this variable is set. The memory, goroutines,
+// descriptors and processor time of the child are those of the clients alone.
 const childVariable = "SIGNALCAST_TEST_SCALE_CHILD"
 
 func TestMain(m *testing.M) {
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// order is one line that the child reads from its standard input.
+// order is one line that the child reads from its standard input. An order with neither asks only what the child uses.
 type order struct {
 	// Open adds clients.
 	Open *clients
@@ -49,8 +49,9 @@ type clients struct {
 	Topics   []string
 	Group    string
 	Database string
+	// N is their number. First is the number of the first relay, which names its table.
 	First, N int
-	// Pipelines is that of the Redis backend.
+	// Pipelines is the setting of the Redis backend.
 	Pipelines int
 }
 
@@ -65,8 +66,8 @@ type answer struct {
 
 	Goroutines, Descriptors int
 	Heap, Stacks            uint64
-	CPU, CollectedCPU       float64 // seconds since the start: before and after the collection that Heap needs
-	Writes                  float64 // requests to Redis that carried events, since the start
+	CPU, CollectedCPU       float64 // processor seconds so far: before and after the garbage collection that Heap needs
+	Writes                  float64 // requests to Redis that carried events, so far
 
 	Events, Failed             int
 	Seconds, Mean, Median, P99 float64
@@ -77,7 +78,7 @@ func serveOrders() error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	runtime.GOMAXPROCS(runtime.NumCPU() + 1) // one more for the thread that pauses between events
-	held := &fleet{}
+	held := &holder{}
 	defer held.close()
 	in := json.NewDecoder(os.Stdin)
 	out := json.NewEncoder(os.Stdout)
@@ -97,7 +98,7 @@ func serveOrders() error {
 		if err != nil {
 			a.Err = err.Error()
 		}
-		a.use()
+		a.addUsage()
 		a.Writes = float64(held.writes.Load())
 		if err := out.Encode(a); err != nil {
 			return err
@@ -105,8 +106,8 @@ func serveOrders() error {
 	}
 }
 
-// use sets what the process uses.
-func (a *answer) use() {
+// addUsage sets what the process uses.
+func (a *answer) addUsage() {
 	a.CPU = ownTime()
 	runtime.GC()
 	runtime.GC()
@@ -164,8 +165,8 @@ func (c *child) do(o order) answer {
 	return a
 }
 
-// use returns what the child uses at present.
-func (c *child) use() answer {
+// usage returns what the child uses at present.
+func (c *child) usage() answer {
 	c.t.Helper()
 	return c.do(order{})
 }

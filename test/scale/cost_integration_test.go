@@ -27,7 +27,7 @@ import (
 )
 
 // openConsumers adds members of a group.
-func (f *fleet) openConsumers(ctx context.Context, c clients) error {
+func (h *holder) openConsumers(ctx context.Context, c clients) error {
 	for range c.N {
 		var source consume.Source
 		var err error
@@ -55,13 +55,13 @@ func (f *fleet) openConsumers(ctx context.Context, c clients) error {
 		if err != nil {
 			return err
 		}
-		f.run(ctx, consumer.Run)
+		h.run(ctx, consumer.Run)
 	}
 	return nil
 }
 
 // openRelays adds relays, each with a store of its own in the same database.
-func (f *fleet) openRelays(ctx context.Context, c clients) error {
+func (h *holder) openRelays(ctx context.Context, c clients) error {
 	for i := range c.N {
 		pool, err := pgxpool.New(ctx, c.Database)
 		if err != nil {
@@ -78,14 +78,14 @@ func (f *fleet) openRelays(ctx context.Context, c clients) error {
 		if err != nil {
 			return err
 		}
-		f.run(ctx, relay.Run)
-		f.ends = append(f.ends, store.Close, pool.Close)
+		h.run(ctx, relay.Run)
+		h.ends = append(h.ends, store.Close, pool.Close)
 	}
 	return nil
 }
 
-// run calls what runs until ctx ends, which close waits for.
-func (f *fleet) run(ctx context.Context, serve func(context.Context) error) {
+// run calls serve, which returns when ctx ends, in a goroutine that close ends.
+func (h *holder) run(ctx context.Context, serve func(context.Context) error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -94,14 +94,15 @@ func (f *fleet) run(ctx context.Context, serve func(context.Context) error) {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}()
-	f.ends = append(f.ends, func() { cancel(); <-ended })
+	h.ends = append(h.ends, func() { cancel(); <-ended })
 }
 
-// cost measures what more of something costs: the difference of two children.
+// cost measures what one more of something costs: the difference between a child with many and a child with few of it, divided by more.
+// The children send events at the rate sending until a moment before the measurement.
 func cost(t *testing.T, s site, bus, of string, more int, few, many clients, sending float64) scale.Cost {
 	t.Helper()
 	const settling, idling = 3, 12
-	measure := func(c clients) (answer, float64, float64, float64) {
+	measure := func(c clients) (usage answer, connections, requests, cpu float64) {
 		ch := startChild(t)
 		defer ch.stop()
 		before := connectionsOf(s.count(t))
@@ -110,10 +111,10 @@ func cost(t *testing.T, s site, bus, of string, more int, few, many clients, sen
 			ch.do(order{Load: &load{sending, 3}})
 		}
 		pause(t, settling)
-		connections := float64(connectionsOf(s.count(t)) - before)
+		connections = float64(connectionsOf(s.count(t)) - before)
 		b := &bench{site: s, child: ch}
-		requests, cpu, _ := b.idle(t, idling)
-		return ch.use(), connections, requests, cpu
+		requests, cpu, _ = b.idle(t, idling)
+		return ch.usage(), connections, requests, cpu
 	}
 	a0, connections0, requests0, cpu0 := measure(few)
 	a1, connections1, requests1, cpu1 := measure(many)
@@ -144,7 +145,7 @@ const (
 
 func costs() []string { return []string{redisCosts, kafkaCosts, relayCosts} }
 
-// measureCosts measures topics, partitions, consumers and relays.
+// measureCosts measures the costs of topics, partitions, consumers and relays, and starts. It passes each result to keep or start.
 func measureCosts(t *testing.T, selected func(string) bool, keep func(scale.Cost), start func(scale.Start)) {
 	t.Helper()
 	part := func(name string, measure func(*testing.T)) {
@@ -206,7 +207,7 @@ func measureCosts(t *testing.T, selected func(string) bool, keep func(scale.Cost
 	})
 }
 
-// measureStart starts producers at the same moment. The registry knows their schemas.
+// measureStart starts producers at the same moment, whose schemas the registry knows.
 func measureStart(t *testing.T, s *brokers, producers int) scale.Start {
 	t.Helper()
 	c := s.clients(t, 3)
@@ -216,7 +217,7 @@ func measureStart(t *testing.T, s *brokers, producers int) scale.Start {
 	first.stop()
 	ch := startChild(t)
 	defer ch.stop()
-	ch.use()
+	ch.usage()
 	s.registry.mu.Lock()
 	s.registry.most = s.registry.open
 	s.registry.mu.Unlock()
@@ -234,7 +235,7 @@ func measureStart(t *testing.T, s *brokers, producers int) scale.Start {
 	return found
 }
 
-// database is a PostgreSQL.
+// database is a PostgreSQL server.
 type database struct {
 	server *server
 	url    string
@@ -244,7 +245,7 @@ type database struct {
 func startPostgres(t *testing.T) *database {
 	t.Helper()
 	d := &database{server: startServer(t, "postgres.sh", "postgres", "--set", "max_connections = 200")}
-	address, err := d.server.run("url")
+	address, err := d.server.Run("url")
 	require.NoError(t, err)
 	d.url = strings.TrimSpace(address)
 	d.conn, err = pgx.Connect(t.Context(), d.url)

@@ -31,11 +31,11 @@ type placed struct {
 	Text []byte `avro:"text"`
 }
 
-// eventType returns the name of the signal for one topic, so that an event has one topic.
+// eventType returns the event type for the topic with an index. Each topic has its own, so that an event has one topic.
 func eventType(i int) string { return fmt.Sprintf("org.example.order.placed%d.v1", i) }
 
-// fleet is what a child holds.
-type fleet struct {
+// holder holds the clients of a child.
+type holder struct {
 	producers []*producer
 	latencies latencies
 	failed    atomic.Int64
@@ -62,7 +62,7 @@ func (l *latencies) add(d time.Duration) {
 	l.all = append(l.all, float32(d.Seconds()))
 }
 
-// take returns the latencies, in order, and forgets them.
+// take returns the sorted latencies, and forgets them.
 func (l *latencies) take() []float32 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,34 +72,34 @@ func (l *latencies) take() []float32 {
 	return all
 }
 
-func (f *fleet) open(ctx context.Context, c clients) error {
+func (h *holder) open(ctx context.Context, c clients) error {
 	switch c.Kind {
 	case "producers":
-		return f.openProducers(ctx, c)
+		return h.openProducers(ctx, c)
 	case "consumers":
-		return f.openConsumers(ctx, c)
+		return h.openConsumers(ctx, c)
 	case "relays":
-		return f.openRelays(ctx, c)
+		return h.openRelays(ctx, c)
 	default:
 		return fmt.Errorf("unknown kind %q", c.Kind)
 	}
 }
 
-// openProducers adds producers, all at the same time, as at the start of a whole fleet.
-func (f *fleet) openProducers(ctx context.Context, c clients) error {
+// openProducers adds producers, all at the same moment, as at the start of a fleet.
+func (h *holder) openProducers(ctx context.Context, c clients) error {
 	opened := make([]*producer, c.N)
 	faults := make([]error, c.N)
 	var opening sync.WaitGroup
 	for i := range c.N {
-		opening.Go(func() { opened[i], faults[i] = f.newProducer(ctx, c) })
+		opening.Go(func() { opened[i], faults[i] = h.newProducer(ctx, c) })
 	}
 	opening.Wait()
-	f.producers = append(f.producers, opened...)
+	h.producers = append(h.producers, opened...)
 	return errors.Join(faults...)
 }
 
-func (f *fleet) newProducer(ctx context.Context, c clients) (*producer, error) {
-	backend, err := f.newBackend(c)
+func (h *holder) newProducer(ctx context.Context, c clients) (*producer, error) {
+	backend, err := h.newBackend(c)
 	if err != nil {
 		return nil, err
 	}
@@ -113,19 +113,19 @@ func (f *fleet) newProducer(ctx context.Context, c clients) (*producer, error) {
 		p.signals = append(p.signals, s)
 		config[s.EventType()] = map[string]signalcast.TopicConfig{topic: {EventKeyField: new("key"), Enabled: new(true)}}
 	}
-	failed := func(*signalcast.DeliveryError) { f.failed.Add(1) }
+	failed := func(*signalcast.DeliveryError) { h.failed.Add(1) }
 	p.dispatcher, err = signalcast.NewDispatcher(ctx, p.registry, config, backend, signalcast.WithHooks(signalcast.Hooks{
-		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { f.latencies.add(time.Since(m.Event.Time)) },
+		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { h.latencies.add(time.Since(m.Event.Time)) },
 		Failed:    failed,
 		Rejected:  failed,
 	}))
 	return p, err
 }
 
-func (f *fleet) newBackend(c clients) (signalcast.Backend, error) {
+func (h *holder) newBackend(c clients) (signalcast.Backend, error) {
 	switch c.Bus {
 	case scale.Redis:
-		return redis.New(redis.Config{Addrs: c.Servers, MaxLen: 1000, Dial: f.dial, Pipelines: c.Pipelines})
+		return redis.New(redis.Config{Addrs: c.Servers, MaxLen: 1000, Dial: h.dial, Pipelines: c.Pipelines})
 	case scale.Kafka:
 		return kafka.New(kafkaconfig.Config{Brokers: c.Servers, SchemaRegistry: c.Registry, SchemaTimeout: time.Minute})
 	default:
@@ -133,9 +133,9 @@ func (f *fleet) newBackend(c clients) (signalcast.Backend, error) {
 	}
 }
 
-func (f *fleet) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func (h *holder) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-	return &countingConn{Conn: conn, writes: &f.writes}, err
+	return &countingConn{Conn: conn, writes: &h.writes}, err
 }
 
 // countingConn counts the requests to Redis that carry events: the transactions, and the XADDs outside of them.
@@ -143,7 +143,7 @@ type countingConn struct {
 	net.Conn
 
 	writes *atomic.Int64
-	open   bool // a transaction, of which more may follow
+	open   bool // within a transaction, whose end may be in a later write
 }
 
 func (c *countingConn) Write(b []byte) (int, error) {
@@ -155,10 +155,10 @@ func (c *countingConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// load sends events at random moments, of random producers to random topics of theirs, and waits for their acknowledgements.
-func (f *fleet) load(ctx context.Context, l load) (answer, error) {
-	f.latencies.take()
-	runtime.LockOSThread() // for precise pauses, together with the least slack of its timers
+// load sends events at random moments, from random producers to random topics, and waits for the acknowledgements.
+func (h *holder) load(ctx context.Context, l load) (answer, error) {
+	h.latencies.take()
+	runtime.LockOSThread() // for precise pauses, for which its timers also need the least slack
 	defer runtime.UnlockOSThread()
 	const setTimerSlack = 29
 	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0)
@@ -176,19 +176,19 @@ func (f *fleet) load(ctx context.Context, l load) (answer, error) {
 		if time.Since(began).Seconds() > l.Seconds {
 			break
 		}
-		p := f.producers[rand.N(len(f.producers))]
+		p := h.producers[rand.N(len(h.producers))]
 		event := placed{Key: keys[rand.N(len(keys))], Text: text}
 		if _, err := p.signals[rand.N(len(p.signals))].SendAsync(ctx, p.registry, event); err != nil {
 			return answer{}, err
 		}
 	}
-	for _, p := range f.producers {
+	for _, p := range h.producers {
 		if err := p.dispatcher.Flush(ctx); err != nil {
 			return answer{}, err
 		}
 	}
-	a := answer{Seconds: time.Since(began).Seconds(), Failed: int(f.failed.Load())}
-	if all := f.latencies.take(); len(all) > 0 {
+	a := answer{Seconds: time.Since(began).Seconds(), Failed: int(h.failed.Load())}
+	if all := h.latencies.take(); len(all) > 0 {
 		sum := 0.0
 		for _, one := range all {
 			sum += float64(one)
@@ -207,8 +207,8 @@ func (f *fleet) load(ctx context.Context, l load) (answer, error) {
 	return a, nil
 }
 
-// pauseUntil blocks the thread. Timers of the runtime are up to a millisecond late while the process is idle, so that events
-// would come in groups.
+// pauseUntil blocks the thread. A timer of the Go runtime is up to a millisecond late while the process is idle, so events would be sent
+// in groups.
 func pauseUntil(at time.Time) {
 	if wait := time.Until(at); wait > 0 {
 		of := syscall.NsecToTimespec(wait.Nanoseconds())
@@ -216,15 +216,15 @@ func pauseUntil(at time.Time) {
 	}
 }
 
-func (f *fleet) close() {
+func (h *holder) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var closing sync.WaitGroup
-	for _, p := range f.producers {
+	for _, p := range h.producers {
 		closing.Go(func() { _ = p.dispatcher.Close(ctx) })
 	}
 	closing.Wait()
-	for _, end := range f.ends {
+	for _, end := range h.ends {
 		end()
 	}
 }

@@ -39,7 +39,7 @@ const nodes = 3
 func startBrokers(t *testing.T, partitions int) *brokers {
 	t.Helper()
 	b := &brokers{registry: startRegistry(t), partitions: partitions}
-	var plain, internal [nodes]int // the controller of a broker uses the next port
+	var plain, internal [nodes]int // ports; the controller of a broker uses the port after its plain one
 	var voters, seeds []string
 	for i := range nodes {
 		plain[i], internal[i] = ports.Pair(t), ports.Pair(t)
@@ -76,7 +76,7 @@ func startBrokers(t *testing.T, partitions int) *brokers {
 	return b
 }
 
-// clients creates topics whose leaders are spread evenly over the brokers.
+// clients creates topics whose leaders are spread evenly over the brokers, and returns clients for them.
 func (b *brokers) clients(t *testing.T, topics int) clients {
 	t.Helper()
 	found := clients{Registry: b.registry.url}
@@ -91,7 +91,7 @@ func (b *brokers) clients(t *testing.T, topics int) clients {
 	return found
 }
 
-// createTopic creates a topic, unless it exists. Its first leader is the given one, modulo the number of brokers.
+// createTopic creates a topic, unless it exists. first, modulo the number of brokers, is the leader of its first partition.
 func (b *brokers) createTopic(t *testing.T, name string, first int) {
 	t.Helper()
 	topic := kmsg.NewCreateTopicsRequestTopic()
@@ -141,7 +141,7 @@ type registry struct {
 func startRegistry(t *testing.T) *registry {
 	t.Helper()
 	r := &registry{server: startServer(t, "registry.sh", "registry")}
-	target, err := url.Parse(r.server.env(t, "REGISTRY_URL"))
+	target, err := url.Parse(r.server.Env(t, "REGISTRY_URL"))
 	require.NoError(t, err)
 	host := *target
 	host.Path = ""

@@ -37,7 +37,7 @@ func readOutboxCosts(transactions []byte) (c outboxCosts, err error) {
 	return c, nil
 }
 
-// The methods of page are figures of the section about limits.
+// The methods of page return the figures of the section about limits.
 
 func (p page) GatheredProducers() int { return gatheredProducers }
 
@@ -56,10 +56,10 @@ func (p page) Franz() busPage   { return p.bus(Franz) }
 // redisPage has the figures of one master.
 type redisPage struct{ busPage }
 
-// Single returns the processor time of a request with one event, and Full that of an event in a full batch, in seconds.
-func (r redisPage) Single() float64 { return r.Constants.ServerRequest + r.Constants.ServerEvent }
+// SingleEvent returns the processor time of a request with one event, and FullBatch that of an event in a full batch, in seconds.
+func (r redisPage) SingleEvent() float64 { return r.Constants.ServerRequest + r.Constants.ServerEvent }
 
-func (r redisPage) Full() float64 {
+func (r redisPage) FullBatch() float64 {
 	const batch = 512 // Config.BatchMessages
 	return r.Constants.ServerRequest/batch + r.Constants.ServerEvent
 }
@@ -91,7 +91,7 @@ func (p page) Checks() float64 {
 	return largeProducers * topics * schemas / every
 }
 
-// LastStart is the largest start, or nil.
+// LastStart is the start of the most producers, or nil.
 func (p page) LastStart() *Start {
 	if len(p.Starts) == 0 {
 		return nil
@@ -99,7 +99,7 @@ func (p page) LastStart() *Start {
 	return &p.Starts[len(p.Starts)-1]
 }
 
-// perSecond is the number of producers that the registry lets start in a second.
+// perSecond is the number of producers that start in a second, which the registry limits.
 func (p page) perSecond() float64 { return float64(p.LastStart().Producers) / p.LastStart().Seconds }
 
 func (p page) StartsInTime() float64 {
@@ -109,8 +109,8 @@ func (p page) StartsInTime() float64 {
 
 func (p page) StartOfAll() float64 { return largeProducers / p.perSecond() }
 
-// WithPartitions is the rate of requests if fewer producers send the events of the large fleet to 48 brokers, with the given number of
-// partitions of each topic.
+// WithPartitions is the rate of requests if fewer producers send the events of the large fleet to 48 brokers, and each topic has the
+// given number of partitions.
 func (p page) WithPartitions(partitions int) float64 {
 	c := p.Kafka().Constants
 	if c.Queues == 0 {
@@ -132,26 +132,26 @@ func (p page) Cost(bus, of string) Cost {
 	return Cost{}
 }
 
-// StreamsOfMaster is the number of streams of consumers whose requests without events use a master.
+// StreamsOfMaster is the number of consumed streams without events whose requests use a master completely.
 func (p page) StreamsOfMaster() float64 {
-	return 1 / p.Redis().Single() / p.Cost(Redis, "stream of a consumer").IdleRequests
+	return 1 / p.Redis().SingleEvent() / p.Cost(Redis, "stream of a consumer").IdleRequests
 }
 
 // costRun says where and when some costs were measured.
 type costRun struct {
-	Of string
+	Measured string
 	Run
 }
 
 func (p page) CostRuns() []costRun {
 	var runs []costRun
-	for _, of := range []costRun{
-		{Of: "topics and consumers, Redis", Run: p.Cost(Redis, "consumer").Run},
-		{Of: "topics, partitions, consumers and starts, Kafka", Run: p.Cost(Kafka, "consumer").Run},
-		{Of: "relays", Run: p.Cost("postgres", "relay").Run},
+	for _, run := range []costRun{
+		{Measured: "topics and consumers, Redis", Run: p.Cost(Redis, "consumer").Run},
+		{Measured: "topics, partitions, consumers and starts, Kafka", Run: p.Cost(Kafka, "consumer").Run},
+		{Measured: "relays", Run: p.Cost("postgres", "relay").Run},
 	} {
-		if of.Commit != "" {
-			runs = append(runs, of)
+		if run.Commit != "" {
+			runs = append(runs, run)
 		}
 	}
 	return runs
@@ -176,8 +176,8 @@ const eventsOfProducer = largeRate / largeProducers
 // Cores is the number of processors of a server of the large fleet.
 func (b busPage) Cores() int { return largeFleets(b.Bus, 1)[0].Cores }
 
-// Prompt is the largest number of producers whose events take at most 10 ms, with as many servers as were measured.
-func (b busPage) Prompt() float64 {
+// MostWithin10ms is the largest number of producers whose events take at most 10 ms, with the servers that were measured.
+func (b busPage) MostWithin10ms() float64 {
 	const most = 10e-3
 	c := b.Constants.Median()
 	return float64(sort.Search(1e6, func(n int) bool {
@@ -186,13 +186,13 @@ func (b busPage) Prompt() float64 {
 	}))
 }
 
-// Sustained is the number of producers whose events use the servers' processors completely, if requests cost nothing.
-func (b busPage) Sustained() float64 {
+// MostSustained is the number of producers whose events alone use the servers' processors completely.
+func (b busPage) MostSustained() float64 {
 	return float64(b.Servers*b.Cores()) / b.Constants.ServerEvent / eventsOfProducer
 }
 
-// Connected is the number of producers with 10,000 connections to a server.
-func (b busPage) Connected() float64 { return 10_000 / b.Constants.Connections }
+// MostConnected is the number of producers with 10,000 connections to a server.
+func (b busPage) MostConnected() float64 { return 10_000 / b.Constants.Connections }
 
 // Short is the name in a sentence.
 func (b busPage) Short() string { return names()[b.Bus] }
@@ -200,7 +200,7 @@ func (b busPage) Short() string { return names()[b.Bus] }
 // MostConnections is the number of connections of the server with the most.
 func (c check) MostConnections() float64 { return float64(slices.Max(c.Connections)) }
 
-// SimulatedRequests adds to the requests of the simulation those without events, which it does not have.
+// SimulatedRequests adds the requests without events, which the simulation does not have, to its requests.
 func (c check) SimulatedRequests() float64 {
 	return c.Simulated.Writes + c.Model.Requests - c.Model.Writes
 }

@@ -32,14 +32,14 @@ type Series struct {
 	Servers, Topics, Partitions int
 	// Growth has a rising number of producers and a fixed total rate. Load has few producers and a rising total rate.
 	Growth, Load []Point
-	// Rested are the connections to each server some time after the last event of Growth.
+	// Rested is the number of connections of each server, some time after the last event of Growth.
 	Rested []int
-	// Flights are quantiles of the time from accepting an event to its acknowledgement, in seconds. They are of the point of Growth
-	// with the least mean among those with several producers, where nearly every event has a request of its own.
+	// Flights are quantiles of the time from accepting an event to its acknowledgement, in seconds. They belong to the point of Growth
+	// with several producers whose mean is the least. There, nearly every event has a request of its own.
 	Flights []float64
 }
 
-// ServerProcessors is the number of processors that the servers had for themselves. The producers, the test and other work used one.
+// ServerProcessors is the number of processors that the servers had for themselves: all but one, which everything else used.
 func (s Series) ServerProcessors() int { return max(1, s.Processors-1) }
 
 // Quantiles is the number of Series.Flights. Each stands for the same share of events.
@@ -48,7 +48,7 @@ const Quantiles = 200
 // Point is one measurement of a fleet. Figures per second are means over some seconds, and are sums over all producers and servers.
 type Point struct {
 	Producers int
-	// Wanted is the total rate of events, and Events the rate of acknowledged ones. A wanted rate of 0 is as fast as possible.
+	// Wanted is the total rate at which events were sent, and Events the rate of acknowledged ones. 0 means as fast as possible.
 	Wanted, Events float64
 	// Requests is the rate of requests of all kinds, and Writes that of requests that carry events.
 	Requests, Writes float64
@@ -58,7 +58,7 @@ type Point struct {
 	// collection.
 	Goroutines, Descriptors int
 	Heap, Stacks            uint64
-	// ClientCPU and ServerCPU are processors in use, and include the idle use.
+	// ClientCPU and ServerCPU are processors in use, including what is used without events.
 	ClientCPU, ServerCPU float64
 	// Mean, Median and P99 are times from accepting an event to its acknowledgement, in seconds.
 	Mean, Median, P99 float64
@@ -69,7 +69,7 @@ type Point struct {
 // Batch returns the number of events in a request.
 func (p Point) Batch() float64 { return p.Events / p.Writes }
 
-// Cost is what one more of something costs. The figures are means of adding More of it.
+// Cost is what one more of something costs: the mean when More of it are added.
 type Cost struct {
 	Run
 

@@ -8,8 +8,8 @@ import (
 
 // Bounds that docs/scaling.md states and the integration test of this package checks.
 const (
-	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend. The questions for
-	// the view of the cluster share them.
+	// RedisMostConnections bounds the connections of a producer to one master: Config.Pipelines of the backend. Requests for the
+	// layout of the cluster share them.
 	RedisMostConnections = 8
 	// FranzMostConnections bounds those to one broker with backends/franz: one for events, one for other requests, and one if the
 	// broker is among Config.Brokers.
@@ -25,8 +25,8 @@ func KafkaMostConnections(brokers, topics int) int { return 16*brokers + topics 
 
 // Constants are the measured costs of one kind of servers.
 type Constants struct {
-	// Of one more producer: connections to the server with the most, goroutines, bytes of heap and stacks, and requests per second without
-	// events.
+	// Connections, Goroutines, Memory and IdleRequests are what one more producer adds: connections to the server with the most, goroutines,
+	// bytes of heap and stacks, and requests per second without events.
 	Connections, Goroutines, Memory, IdleRequests float64
 	// Queues is the number of independent queues of a producer, each with at most InFlight requests in flight.
 	Queues, InFlight int
@@ -37,9 +37,9 @@ type Constants struct {
 	// ServerRequest and ServerEvent are the processor time of all servers for one request and for one event, and ClientEvent that of
 	// a client for one event with its share of the request, in seconds.
 	ServerRequest, ServerEvent, ClientEvent float64
-	// Check is the age from which a connection is checked before it is used, with a request of its own. 0 means never.
+	// Check is the time without use after which a connection is checked, with a request of its own, before it is used. 0 means never.
 	Check time.Duration
-	// Refresh is the age from which the partitions of a topic are asked for again before the topic is used. 0 means never. Topics is
+	// Refresh is the age after which the partitions of a topic are requested again, when the topic is used. 0 means never. Topics is
 	// the number of topics of a producer.
 	Refresh time.Duration
 	Topics  int
@@ -75,7 +75,7 @@ func Fit(s Series) Constants {
 	return c
 }
 
-// Median returns the constants with the median of Flights alone: those of servers that never wait for a processor.
+// Median returns the constants with only the median of Flights, as of servers that never wait for a processor.
 func (c Constants) Median() Constants {
 	c.Flights = []float64{c.Flight()}
 	return c
@@ -105,7 +105,7 @@ func split(points []Point, use func(Point) float64) (perRequest, perEvent float6
 	}
 }
 
-// Fleet is what the model predicts for.
+// Fleet is a number of producers and servers, for which the model predicts costs.
 type Fleet struct {
 	Producers int
 	Rate      float64 // events per second, in total
@@ -143,7 +143,7 @@ func (c Constants) Predict(f Fleet) Prediction {
 	}
 	const longest = 100 // seconds
 	low, high := 0.0, float64(longest)
-	for range 100 { // the delay that a request needs falls with the one that is assumed, since batches grow
+	for range 100 { // bisection: a longer delay means larger batches, which need less delay
 		middle := (low + high) / 2
 		if _, _, needed := at(middle); needed > middle {
 			low = middle

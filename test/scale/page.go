@@ -75,19 +75,19 @@ type large struct {
 
 	Model     Prediction
 	Simulated Simulated
-	Possible  bool
+	Possible  bool // whether the servers can keep up
 }
 
 // costRow is a row of the table of costs.
 type costRow struct {
-	Of string
+	Name string
 	Cost
 }
 
 const (
 	largeProducers = 10_000
 	largeRate      = 1e6
-	// gatheredProducers send the events of the large fleet in its place.
+	// gatheredProducers is the number of producers that send the events of the large fleet in its place.
 	gatheredProducers = 100
 )
 
@@ -117,14 +117,14 @@ func newPage(m Measured, costs outboxCosts) page {
 		p.Rows = append(p.Rows, costRow{"producer, " + names()[s.Bus], producerCost(s, c)})
 	}
 	for _, c := range m.Costs {
-		of := c.Of
+		row := c.Of
 		switch name := names()[c.Bus]; {
 		case c.Bus == Kafka && c.Of == "consumer":
-			of += ", Kafka"
+			row += ", Kafka"
 		case name != "":
-			of += ", " + name
+			row += ", " + name
 		}
-		p.Rows = append(p.Rows, costRow{of, c})
+		p.Rows = append(p.Rows, costRow{row, c})
 	}
 	return p
 }
@@ -149,8 +149,8 @@ func largeFleets(bus string, producers int) []Fleet {
 	return fleets
 }
 
-// newLarge predicts a large fleet, and simulates one of its servers, or some of the processors of one, with their share of the
-// producers, so that each queue and each processor has the same load.
+// newLarge predicts a large fleet, and simulates a part of it: one server, or some of its processors, with their share of the
+// producers. Each queue and each processor has the same load as in the whole fleet.
 func newLarge(c Constants, f Fleet) large {
 	c = c.forServers(f.Servers).Median()
 	l := large{Fleet: f, Model: c.Predict(f)}

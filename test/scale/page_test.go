@@ -15,25 +15,33 @@ import (
 
 var update = flag.Bool("update", false, "write docs/scaling.md and its picture from testdata/measured.json")
 
-func measurements(t *testing.T) (m scale.Measured) {
+const measuredFile = "testdata/measured.json"
+
+func readMeasured(t *testing.T) (m scale.Measured) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/measured.json")
+	text, err := os.ReadFile(measuredFile)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &m))
 	return m
 }
 
+func pageAndPicture(t *testing.T, m scale.Measured) (page, picture []byte) {
+	t.Helper()
+	transactions, err := os.ReadFile(filepath.Join("..", "..", "docs", "transactions.md"))
+	require.NoError(t, err)
+	page, err = scale.Page(m, transactions)
+	require.NoError(t, err)
+	return page, scale.Chart(m)
+}
+
 func TestPageIsCurrent(t *testing.T) {
 	t.Parallel()
 	if runtime.GOARCH != "amd64" {
-		t.Skip("found another processor than the page was written on; it may round the simulation otherwise")
+		t.Skip("the page was written on amd64; other processors may round the simulation differently")
 	}
-	m := measurements(t)
-	transactions, err := os.ReadFile(filepath.Join("..", "..", "docs", "transactions.md"))
-	require.NoError(t, err)
-	page, err := scale.Page(m, transactions)
-	require.NoError(t, err)
-	for name, want := range map[string][]byte{"scaling.md": page, "scaling.svg": scale.Chart(m)} {
+	m := readMeasured(t)
+	page, picture := pageAndPicture(t, m)
+	for name, want := range map[string][]byte{"scaling.md": page, "scaling.svg": picture} {
 		file := filepath.Join("..", "..", "docs", name)
 		if *update {
 			require.NoError(t, os.WriteFile(file, want, 0o644))
@@ -58,7 +66,7 @@ func TestMeasuredProducersStayWithinTheirBounds(t *testing.T) {
 		}
 	}
 	points := 0
-	for _, s := range measurements(t).Series {
+	for _, s := range readMeasured(t).Series {
 		for _, p := range append(append([]scale.Point(nil), s.Growth...), s.Load...) {
 			for _, n := range p.Connections {
 				require.LessOrEqual(t, n, p.Producers*bound(s), s.Bus)
@@ -74,7 +82,7 @@ func TestModelDescribesWhatWasMeasured(t *testing.T) {
 	t.Parallel()
 	const ofGrowth, ofLoad = 0.2, 0.5
 	const fastest = 10_000 // faster rates depend on the processor of the producer
-	for _, s := range measurements(t).Series {
+	for _, s := range readMeasured(t).Series {
 		c := scale.Fit(s)
 		check := func(points []scale.Point, most float64) {
 			for _, p := range points {
@@ -101,7 +109,7 @@ func TestPageNeedsTheCostsOfTheOutbox(t *testing.T) {
 // The page says so. 16 is the number of processors of its brokers.
 func TestRequestsBreakBeforeConnections(t *testing.T) {
 	t.Parallel()
-	for _, s := range measurements(t).Series {
+	for _, s := range readMeasured(t).Series {
 		cores := 16
 		if s.Bus == scale.Redis {
 			cores = 1

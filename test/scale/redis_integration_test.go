@@ -19,18 +19,19 @@ import (
 	"github.com/signalcast/signalcast/test/scale"
 )
 
-// count is what servers have counted so far. The requests that carry events are not among requests.
+// count is what servers have counted so far.
 type count struct {
-	requests, writes float64
-	reads            float64 // portions of bytes: one for each request that is not large, also if it is a script of many commands
-	cpu              float64 // seconds
-	connections      []int   // present ones, of each server
+	requests    float64 // without events
+	writes      float64 // requests with events
+	reads       float64 // how often a server read from a connection: once for each request, unless it is large
+	cpu         float64 // processor seconds
+	connections []int   // of each server, at present
 }
 
-// site is a group of servers that fleets write to.
+// site is a group of servers that clients use.
 type site interface {
 	count(t *testing.T) count
-	// clients returns the clients that write to the given number of topics.
+	// clients returns clients for the given number of topics.
 	clients(t *testing.T, topics int) clients
 }
 
@@ -63,7 +64,7 @@ func startRedisCluster(t *testing.T, masters int) *redisCluster {
 	return c
 }
 
-// clients returns topics that are spread evenly over the masters.
+// clients returns clients for topics that are spread evenly over the masters.
 func (c *redisCluster) clients(t *testing.T, topics int) clients {
 	t.Helper()
 	const slots = 16384

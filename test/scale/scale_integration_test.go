@@ -49,15 +49,15 @@ func plans() []plan {
 	return []plan{redis, kafka, franz}
 }
 
-// growth are the numbers of producers.
+// growth returns the numbers of producers of a series.
 func growth() []int { return []int{1, 10, 50, 100, 250, 500} }
 
 // bench measures fleets in one child.
 type bench struct {
 	site  site
 	child *child
-	open  clients // what to open more of
-	n     int
+	open  clients // what grow adds
+	n     int     // of producers
 }
 
 // grow adds producers until there are n. It returns when they are ready.
@@ -72,7 +72,7 @@ func (b *bench) grow(n int) {
 func (b *bench) point(t *testing.T, wanted, idle float64) (p scale.Point, quantiles []float64) {
 	t.Helper()
 	b.child.do(order{Load: &load{wanted, warming}})
-	before, a0 := b.site.count(t), b.child.use()
+	before, a0 := b.site.count(t), b.child.usage()
 	began := time.Now()
 	a := b.child.do(order{Load: &load{wanted, measuring}})
 	took := time.Since(began).Seconds()
@@ -95,10 +95,10 @@ func (b *bench) idle(t *testing.T, seconds float64) (requests, clientCPU, server
 	if seconds == 0 {
 		return 0, 0, 0
 	}
-	before, a0, began := b.site.count(t), b.child.use(), time.Now()
+	before, a0, began := b.site.count(t), b.child.usage(), time.Now()
 	pause(t, seconds)
 	after, took := b.site.count(t), time.Since(began).Seconds()
-	a := b.child.use()
+	a := b.child.usage()
 	requests = after.requests + after.writes - before.requests - before.writes
 	if after.reads > 0 {
 		requests = after.reads - before.reads
@@ -116,22 +116,22 @@ func pause(t *testing.T, seconds float64) {
 	}
 }
 
-// measureSeries measures fleets of one kind.
-func measureSeries(t *testing.T, s site, of plan) scale.Series {
+// measureSeries measures a growing fleet, and a producer at rising rates.
+func measureSeries(t *testing.T, s site, p plan) scale.Series {
 	t.Helper()
-	found := scale.Series{Run: thisRun(t), Bus: of.bus, Servers: of.servers, Topics: of.topics, Partitions: of.partitions}
-	open := s.clients(t, of.topics)
-	open.Bus = of.bus
+	found := scale.Series{Run: thisRun(t), Bus: p.bus, Servers: p.servers, Topics: p.topics, Partitions: p.partitions}
+	open := s.clients(t, p.topics)
+	open.Bus = p.bus
 	b := &bench{site: s, child: startChild(t), open: open}
 	b.grow(1)
-	b.child.do(order{Load: &load{of.rates[len(of.rates)-1], 10}}) // servers compile what is used often
+	b.child.do(order{Load: &load{p.rates[len(p.rates)-1], 10}}) // brokers compile code that is used often
 	calmest := math.Inf(1)
 	for _, n := range growth() {
 		b.grow(n)
-		p, quantiles := b.point(t, of.rate, of.idle)
-		found.Growth = append(found.Growth, p)
-		if n > 1 && p.Mean < calmest {
-			found.Flights, calmest = quantiles, p.Mean
+		point, quantiles := b.point(t, p.rate, p.idle)
+		found.Growth = append(found.Growth, point)
+		if n > 1 && point.Mean < calmest {
+			found.Flights, calmest = quantiles, point.Mean
 		}
 	}
 	pause(t, resting)
@@ -139,15 +139,15 @@ func measureSeries(t *testing.T, s site, of plan) scale.Series {
 	b.child.stop()
 	b = &bench{site: s, child: startChild(t), open: open}
 	b.grow(1)
-	for _, wanted := range of.rates {
-		p, _ := b.point(t, wanted, 0)
-		found.Load = append(found.Load, p)
+	for _, wanted := range p.rates {
+		point, _ := b.point(t, wanted, 0)
+		found.Load = append(found.Load, point)
 	}
 	return found
 }
 
-// prioritise lets the processes of a session run before other work of the machine. It needs the right to, and a Linux that
-// schedules sessions; without them, the figures include waits for a processor.
+// prioritise gives the processes of a session priority over other work of the machine. It needs permission, and a Linux that schedules
+// sessions. Without them, the figures include waits for a processor.
 func prioritise(pid int) {
 	if *write != "" {
 		_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte("-10"), 0)
@@ -159,40 +159,39 @@ func TestScale(t *testing.T) { //nolint:paralleltest // measures alone
 		t.Skip("make scale measures")
 	}
 	prioritise(os.Getpid()) // its children are of the same session
-	file := filepathOf("testdata/measured.json")
-	measured := readMeasured(t, file)
+	measured := readMeasured(t)
 	selected := func(name string) bool { return *only == "" || slices.Contains(strings.Split(*only, ","), name) }
 	keep := func(s scale.Series) {
 		measured.Series = put(measured.Series, s, func(old scale.Series) bool { return old.Bus == s.Bus })
-		writeMeasured(t, file, measured)
+		writeMeasured(t, measured)
 	}
-	for _, of := range plans() { //nolint:paralleltest // one series after the other
-		if !selected(of.bus) {
+	for _, p := range plans() { //nolint:paralleltest // one series after the other
+		if !selected(p.bus) {
 			continue
 		}
-		t.Run(of.bus, func(t *testing.T) {
+		t.Run(p.bus, func(t *testing.T) {
 			var s site
-			if of.bus == scale.Redis {
-				s = startRedisCluster(t, of.servers)
+			if p.bus == scale.Redis {
+				s = startRedisCluster(t, p.servers)
 			} else {
-				s = startBrokers(t, of.partitions)
+				s = startBrokers(t, p.partitions)
 			}
-			keep(measureSeries(t, s, of))
+			keep(measureSeries(t, s, p))
 		})
 	}
 	if slices.ContainsFunc(costs(), selected) {
 		measureCosts(t, selected, func(c scale.Cost) {
 			measured.Costs = put(measured.Costs, c, func(old scale.Cost) bool { return old.Bus == c.Bus && old.Of == c.Of })
-			writeMeasured(t, file, measured)
+			writeMeasured(t, measured)
 		}, func(s scale.Start) {
 			measured.Starts = put(measured.Starts, s, func(old scale.Start) bool { return old.Producers == s.Producers })
-			writeMeasured(t, file, measured)
+			writeMeasured(t, measured)
 		})
 	}
 	writePage(t, *write, measured)
 }
 
-// put replaces the one that is the same, or appends.
+// put replaces the element for which same is true, or appends one.
 func put[T any](all []T, one T, same func(T) bool) []T {
 	if i := slices.IndexFunc(all, same); i >= 0 {
 		all[i] = one
@@ -201,17 +200,17 @@ func put[T any](all []T, one T, same func(T) bool) []T {
 	return append(all, one)
 }
 
-// The page says how many connections and goroutines a producer needs. This keeps it true.
+// The page states these bounds of the connections and goroutines of a producer.
 func TestProducersStayWithinTheirBounds(t *testing.T) { //nolint:paralleltest // beside TestScale
 	s := startRedisCluster(t, 1)
 	b := &bench{site: s, child: startChild(t), open: s.clients(t, 3)}
 	b.grow(1)
 	b.child.do(order{Load: &load{200, 1}})
-	first := b.child.use()
+	first := b.child.usage()
 	const more = 20
 	b.grow(1 + more)
 	b.child.do(order{Load: &load{2000, 2}})
-	second := b.child.use()
+	second := b.child.usage()
 	connections := slices.Max(s.count(t).connections)
 	require.LessOrEqual(t, connections, (1+more)*scale.RedisMostConnections)
 	require.GreaterOrEqual(t, connections, 1+more)

@@ -3,10 +3,8 @@
 package scale_test
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,12 +13,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/test/programs"
 )
 
-// server is a real server, controlled by a script of test/servers.
+// server is a real server whose processor time is measured.
 type server struct {
-	script, dir string
-	pid         int
+	*programs.Server
+
+	pid int
 }
 
 // startServer starts a server with options of its script. The server stops when the test ends.
@@ -34,24 +35,20 @@ func startServer(t *testing.T, script, name string, options ...string) *server {
 // newServer returns a server that is not started.
 func newServer(t *testing.T, script, name string) *server {
 	t.Helper()
-	s := &server{script: filepath.Join("..", "servers", script), dir: filepath.Join("..", "..", ".run", "scale", name)}
-	_, err := s.run("stop") // an interrupted run may have left it running
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = s.run("stop") })
-	return s
+	return &server{Server: programs.NewServer(t, script, "scale/"+name, nil)}
 }
 
 func (s *server) start(options ...string) error {
 	started := make(chan struct{})
 	var prioritising sync.WaitGroup
 	prioritising.Go(func() { s.prioritise(started) })
-	_, err := s.run(append([]string{"start", "--clean"}, options...)...)
+	_, err := s.Run(append([]string{"start", "--clean"}, options...)...)
 	close(started)
 	prioritising.Wait()
 	return err
 }
 
-// prioritise finds the process of the server and prioritises it, as soon as possible, until it is started.
+// prioritise finds the process of the server and gives it priority while the server starts, as soon as it exists.
 func (s *server) prioritise(started <-chan struct{}) {
 	for ended := false; !ended; {
 		select {
@@ -59,33 +56,12 @@ func (s *server) prioritise(started <-chan struct{}) {
 			ended = true
 		case <-time.After(100 * time.Millisecond):
 		}
-		text, _ := os.ReadFile(filepath.Join(s.dir, "pid"))
+		text, _ := os.ReadFile(filepath.Join(s.Dir, "pid"))
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
 			s.pid = pid
 			prioritise(pid)
 		}
 	}
-}
-
-func (s *server) run(args ...string) (string, error) {
-	command := exec.CommandContext(context.Background(), "bash", append([]string{s.script, "--dir", s.dir}, args...)...)
-	command.Stderr = os.Stderr
-	out, err := command.Output()
-	return string(out), err
-}
-
-// env returns a variable that the command env of the script prints.
-func (s *server) env(t *testing.T, name string) string {
-	t.Helper()
-	out, err := s.run("env")
-	require.NoError(t, err)
-	for line := range strings.Lines(out) {
-		if key, value, _ := strings.Cut(strings.TrimSpace(line), "="); key == name {
-			return value
-		}
-	}
-	require.FailNow(t, "no variable "+name)
-	return ""
 }
 
 // processorTime returns the processor time of a process, in seconds.

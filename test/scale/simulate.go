@@ -11,9 +11,9 @@ type Simulated struct {
 	Batch, Writes, Latency, Busy float64
 }
 
-// Simulate simulates a fleet for some seconds. Events come at random moments in random queues. A queue sends what has come as one
-// request, as long as fewer than InFlight of its requests are in flight. Each server handles requests in order on its processors.
-// The first half of the time is not counted, so that queues have their usual length. The result is the same for the same seed.
+// Simulate simulates a fleet for some seconds. Events come at random times in random queues. A queue sends all waiting events as one
+// request while fewer than InFlight of its requests are in flight. Each server handles requests in order on its processors.
+// It does not count the first half of the time, until which queues reach their usual length. The result is the same for the same seed.
 func (c Constants) Simulate(f Fleet, seconds float64, seed uint64) Simulated {
 	s := &simulation{
 		c: c, random: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // a simulation
@@ -37,7 +37,7 @@ func (s *simulation) run(rate, until float64) {
 		if s.next == 0 {
 			s.next = s.now + s.random.ExpFloat64()/rate
 		}
-		if len(s.ends) > 0 && s.ends[0].at <= s.next {
+		if len(s.moments) > 0 && s.moments[0].at <= s.next {
 			s.advance()
 			continue
 		}
@@ -47,71 +47,71 @@ func (s *simulation) run(rate, until float64) {
 }
 
 type simulation struct {
-	c      Constants
-	random *rand.Rand
-	now    float64
-	next   float64 // when the next event comes, or 0
-	queues []queue
-	free   [][]float64 // when each processor of each server is free
-	ends   ends
+	c       Constants
+	random  *rand.Rand
+	now     float64
+	next    float64 // when the next event comes, or 0
+	queues  []queue
+	free    [][]float64 // when each processor of each server is free
+	moments moments
 
 	events, writes, waited, served float64
 }
 
-// queue holds the number of waiting events, and the sum of the times at which they came.
+// queue has the number of waiting events, the number of requests in flight, and the sum of the times at which the waiting events came.
 type queue struct {
 	waiting  int32
 	inFlight int32
-	since    float64
+	arrivals float64
 }
 
-// end is when a server gets a request, or when it has handled it.
-type end struct {
-	at      float64
-	queue   int32
-	count   int32
-	since   float64
-	service float64 // 0 if the server has handled it
+// moment is when a server receives a request, or when it has handled it.
+type moment struct {
+	at       float64
+	queue    int32
+	events   int32
+	arrivals float64 // the sum of the times at which the events came
+	service  float64 // 0 if the server has handled it
 }
 
-type ends []end
+type moments []moment
 
-func (e ends) Len() int           { return len(e) }
-func (e ends) Less(i, j int) bool { return e[i].at < e[j].at }
-func (e ends) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *ends) Push(x any)        { *e = append(*e, x.(end)) } //nolint:forcetypeassert // the only type
-func (e *ends) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
+func (m moments) Len() int           { return len(m) }
+func (m moments) Less(i, j int) bool { return m[i].at < m[j].at }
+func (m moments) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
+func (m *moments) Push(x any)        { *m = append(*m, x.(moment)) } //nolint:forcetypeassert // the only type
+func (m *moments) Pop() any {
+	last := (*m)[len(*m)-1]
+	*m = (*m)[:len(*m)-1]
 	return last
 }
 
 func (s *simulation) arrive(i int) {
 	q := &s.queues[i]
 	q.waiting++
-	q.since += s.now
+	q.arrivals += s.now
 	if int(q.inFlight) < s.c.InFlight {
 		s.send(i)
 	}
 }
 
-// send sends what waits in a queue. The time that is not the server's passes before the server gets the request.
+// send sends the waiting events of a queue. The part of the flight that is not the server's passes before the server receives the request.
 func (s *simulation) send(i int) {
 	q := &s.queues[i]
 	n := float64(q.waiting)
 	service := s.c.ServerRequest + n*s.c.ServerEvent
 	flight := s.c.Flights[s.random.IntN(len(s.c.Flights))]
 	elsewhere := max(0, flight+(n-1)*s.c.PerEvent-service)
-	heap.Push(&s.ends, end{s.now + elsewhere, int32(i), q.waiting, q.since, service}) //nolint:gosec // a number of queues fits
+	heap.Push(&s.moments, moment{s.now + elsewhere, int32(i), q.waiting, q.arrivals, service}) //nolint:gosec // a number of queues fits
 	s.served += service
 	s.writes++
-	q.waiting, q.since = 0, 0
+	q.waiting, q.arrivals = 0, 0
 	q.inFlight++
 }
 
-// advance handles the next end.
+// advance handles the next moment.
 func (s *simulation) advance() {
-	e, _ := heap.Pop(&s.ends).(end)
+	e, _ := heap.Pop(&s.moments).(moment)
 	s.now = e.at
 	if e.service > 0 {
 		processors := s.free[int(e.queue)%len(s.free)]
@@ -123,11 +123,11 @@ func (s *simulation) advance() {
 		}
 		e.at, e.service = math.Max(s.now, processors[first])+e.service, 0
 		processors[first] = e.at
-		heap.Push(&s.ends, e)
+		heap.Push(&s.moments, e)
 		return
 	}
-	s.events += float64(e.count)
-	s.waited += float64(e.count)*e.at - e.since
+	s.events += float64(e.events)
+	s.waited += float64(e.events)*e.at - e.arrivals
 	q := &s.queues[e.queue]
 	q.inFlight--
 	if q.waiting > 0 {

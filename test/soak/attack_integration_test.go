@@ -15,20 +15,21 @@ import (
 	"github.com/signalcast/signalcast/test/soak"
 )
 
-// injection is a kind of fault.
+// injection injects one kind of fault, and counts what it led to.
 type injection struct {
 	name   string
 	inject func() error
-	// repeating reports whether the fault can make events come twice.
+	// repeating says whether events may be handled again because of the fault.
 	repeating bool
-	// service reports whether it concerns a service, not a server.
+	// service says whether the fault concerns a service, not a server.
 	service bool
+
 	count   int
-	repeats []func() int // the numbers of events that were handled again
+	repeats []func() int // for each fault, the number of events that were handled again so far
 	longest time.Duration
 }
 
-// result returns what the faults of the kind led to.
+// result returns the row of the page.
 func (f *injection) result() soak.Fault {
 	r := soak.Fault{Name: f.name, Count: f.count, Longest: f.longest}
 	for _, n := range f.repeats {
@@ -37,7 +38,8 @@ func (f *injection) result() soak.Fault {
 	return r
 }
 
-func (s *run) ofService() []*injection {
+// serviceFaults returns the faults of services. Only the first two end a process, always that of service b.
+func (s *run) serviceFaults() []*injection {
 	return []*injection{
 		{name: "a service killed with -9, and started again", inject: s.replace, repeating: true, service: true},
 		{name: "a service restarted", inject: s.restart, service: true},
@@ -47,36 +49,29 @@ func (s *run) ofService() []*injection {
 	}
 }
 
-// replace kills a service. The counts of the one that is killed are kept.
+// replace kills service b with SIGKILL, and starts it again.
 func (s *run) replace() error {
 	err := s.killed.Replace()
 	s.keepCounters()
 	return err
 }
 
+// restart stops service b with SIGTERM, and starts it again.
 func (s *run) restart() error {
 	err := s.killed.Restart()
 	s.keepCounters()
 	return err
 }
 
+// keepCounters keeps the counters of service b, which begin at 0 in its next process.
 func (s *run) keepCounters() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, n := range s.counters["b"] {
-		s.add("before", i, n)
-	}
+	s.ended.add(s.counters["b"])
 	delete(s.counters, "b")
 }
 
-func (s *run) add(name string, i int, n int64) {
-	if s.counters[name] == nil {
-		s.counters[name] = make([]int64, 2)
-	}
-	s.counters[name][i] += n
-}
-
-func (s *run) ofServers(postgres, redis, kafka *programs.Server) []*injection {
+func (s *run) serverFaults(postgres, redis, kafka *programs.Server) []*injection {
 	return []*injection{
 		{name: "PostgreSQL killed with -9, and started again", inject: func() error { return kill(postgres, upTo(time.Second)) }, repeating: true},
 		{name: "Redis killed with -9, and started again", inject: func() error { return kill(redis, upTo(5*time.Second)) }, repeating: true},
@@ -86,7 +81,7 @@ func (s *run) ofServers(postgres, redis, kafka *programs.Server) []*injection {
 	}
 }
 
-// kill kills a server with SIGKILL and starts it again. On a machine with much other work, it may not start in time at once.
+// kill kills a server with SIGKILL and starts it again, in up to three attempts: on a busy machine, a start may time out.
 func kill(server *programs.Server, down time.Duration) (err error) {
 	for range 3 {
 		if err = server.Kill(down); err == nil {
@@ -96,7 +91,8 @@ func kill(server *programs.Server, down time.Duration) (err error) {
 	return err
 }
 
-func ofProxy(server string, p *faults.Proxy) []*injection {
+// proxyFaults returns the faults of the connections to a server.
+func proxyFaults(server string, p *faults.Proxy) []*injection {
 	during := func(f faults.Fault, atMost time.Duration) func() error {
 		return func() error {
 			p.Set(f)
@@ -116,13 +112,13 @@ func ofProxy(server string, p *faults.Proxy) []*injection {
 	}
 }
 
-// upTo returns a random time, a tenth of the longest at least.
+// upTo returns a random duration from a tenth of the longest to the longest.
 func upTo(longest time.Duration) time.Duration { return longest/10 + rand.N(longest*9/10) }
 
-// attack injects faults at random, each kind once before any is repeated. The ledger is checked meanwhile.
+// attack injects faults in random order: every kind once, then every kind again, until the time is over. It checks the ledger after each.
 func (s *run) attack() {
 	until := time.Now().Add(*duration)
-	calm := min(10*time.Second, *duration/20) // between faults, on average
+	calm := min(10*time.Second, *duration/20) // the average time between faults
 	for {
 		for _, i := range rand.Perm(len(s.faults)) {
 			programs.Pause(s.t.Context(), calm/2+rand.N(calm))
@@ -135,7 +131,7 @@ func (s *run) attack() {
 	}
 }
 
-// inject injects a fault, and waits until events are handled again. The fault counts as ended then.
+// inject injects a fault, and waits until new events are handled. For the ledger, the fault ends then.
 func (s *run) inject(f *injection) {
 	began := time.Now()
 	ended, repeats := func(time.Time) {}, func() int { return 0 }
@@ -144,7 +140,7 @@ func (s *run) inject(f *injection) {
 	}
 	require.NoError(s.t, f.inject(), f.name)
 	healed := time.Now()
-	took := s.await(healed, f.name)
+	took := s.awaitNewEvents(healed, f.name)
 	ended(time.Now())
 	f.count++
 	f.longest = max(f.longest, took)
@@ -154,8 +150,8 @@ func (s *run) inject(f *injection) {
 	f.repeats = append(f.repeats, repeats)
 }
 
-// await waits until each bus has handled events that were sent after since.
-func (s *run) await(since time.Time, what string) time.Duration {
+// awaitNewEvents waits until events sent after since were handled, on each bus and in both ways: directly and through the outbox.
+func (s *run) awaitNewEvents(since time.Time, what string) time.Duration {
 	var groups []string
 	for _, bus := range busNames {
 		groups = append(groups, bus+"/direct/", bus+"/stored/")
@@ -170,7 +166,7 @@ func (s *run) await(since time.Time, what string) time.Duration {
 	return time.Since(since)
 }
 
-// check reports what must not occur, as soon as it occurs.
+// check reports overdue events and silent services.
 func (s *run) check() {
 	now := time.Now()
 	s.ledger.Check(now)

@@ -32,7 +32,7 @@ import (
 
 var (
 	busNames = []string{"redis", "kafka"}
-	kinds    = []string{"direct", "stored", "switched", "reloaded"} // the names of topics too
+	kinds    = []string{"direct", "stored", "switched", "reloaded"} // each is the name of a topic
 	rates    = map[string]int{"direct": 30, "stored": 20, "switched": 15, "reloaded": 15}
 	signals  = map[string]*signalcast.Signal[counted]{
 		"direct":   signalcast.NewSignal[counted]("org.example.direct.counted.v1"),
@@ -68,28 +68,30 @@ type bus struct {
 	relay              *outbox.Relay
 	consumer           *consume.Consumer
 	source             consume.Source
-	switched, reloaded state
+	switched, reloaded routeState
 	reloads, switches  atomic.Int64
-	reported           map[string]bool // by check
+	reported           map[string]bool // the topics that check has reported
 }
 
-// state is what the sender of a kind knows about its route: its value changes whenever the route changes.
-type state struct{ v atomic.Int64 }
+// routeState is what the sender of a kind knows about its route. One goroutine at a time sets it. The two lowest bits hold the state and
+// the others count the changes, so two equal values mean that the route did not change between them.
+type routeState struct{ v atomic.Int64 }
 
 const (
-	changing = iota
-	on
-	offNow
+	routeChanging = iota
+	routeOn
+	routeOff
+	stateBits = 3
 )
 
-func (s *state) set(to int64)     { s.v.Store(s.v.Load()>>2<<2 + 4 + to) }
-func (s *state) load() int64      { return s.v.Load() }
-func (s *state) is(to int64) bool { return s.v.Load()&3 == to }
+func (s *routeState) set(to int64)     { s.v.Store(s.v.Load()&^stateBits + stateBits + 1 + to) }
+func (s *routeState) load() int64      { return s.v.Load() }
+func (s *routeState) is(to int64) bool { return s.v.Load()&stateBits == to }
 
 func (s *service) open(ctx context.Context, name string) (b *bus, err error) {
 	b = &bus{service: s, bus: name, registry: signalcast.NewRegistry(), reported: map[string]bool{}}
-	b.switched.set(on)
-	b.reloaded.set(on)
+	b.switched.set(routeOn)
+	b.reloaded.set(routeOn)
 	if b.store, err = postgres.New(postgres.Config{Pool: s.pool, Table: "outbox_" + name, Notify: true, Logger: s.logger}); err != nil {
 		return nil, err
 	}
@@ -119,8 +121,7 @@ func (b *bus) openBackend() (signalcast.Backend, error) {
 	if b.bus == "redis" {
 		return redisbackend.New(redisbackend.Config{URL: os.Getenv(redisVariable), MaxLen: 20_000, ReadTimeout: 2 * time.Second})
 	}
-	c := b.kafka()
-	return kafkabackend.New(c)
+	return kafkabackend.New(b.kafka())
 }
 
 func (b *bus) kafka() kafkabackend.Config {
@@ -169,10 +170,10 @@ func (b *bus) onReload(c signalcast.Change) {
 	b.reloads.Add(1)
 	isReloaded := func(r signalcast.Route) bool { return r.Topic == "reloaded" }
 	if slices.ContainsFunc(c.Started, isReloaded) {
-		b.reloaded.set(on)
+		b.reloaded.set(routeOn)
 	}
 	if slices.ContainsFunc(c.Stopped, isReloaded) {
-		b.reloaded.set(offNow)
+		b.reloaded.set(routeOff)
 	}
 }
 
@@ -193,32 +194,32 @@ func (b *bus) reload(ctx context.Context) {
 		switch {
 		case n%10 == 0:
 			err = os.WriteFile(b.file(), []byte(`{"org.example.direct.counted.v1": {"direct": {"ena`), 0o600)
-		case b.reloaded.is(changing): // the change before has not taken effect
+		case b.reloaded.is(routeChanging): // the last change has not taken effect
 			err = b.write(config(enabled, n))
 		default:
 			enabled = !enabled
-			b.reloaded.set(changing)
+			b.reloaded.set(routeChanging)
 			err = b.write(config(enabled, n))
 		}
 		if err != nil {
-			b.note("X %s: %v", b.file(), err)
+			b.report("%s: %v", b.file(), err)
 		}
 	}
 }
 
-// turn switches the route of a kind off and on.
-func (b *bus) turn(ctx context.Context) {
+// flipSwitch turns the route of a kind off and on with a switch, until ctx ends.
+func (b *bus) flipSwitch(ctx context.Context) {
 	for pause(ctx, 500*time.Millisecond+rand.N(2*time.Second)) {
-		b.switched.set(changing)
+		b.switched.set(routeChanging)
 		err := b.dispatcher.SwitchOff(signalcast.Switch{Topic: "switched", Reason: "soak", By: "soak"})
-		b.switched.set(offNow)
+		b.switched.set(routeOff)
 		pause(ctx, 500*time.Millisecond+rand.N(2*time.Second))
-		b.switched.set(changing)
+		b.switched.set(routeChanging)
 		err = errors.Join(err, b.dispatcher.SwitchOn("", "switched", "soak"))
-		b.switched.set(on)
+		b.switched.set(routeOn)
 		b.switches.Add(1)
 		if err != nil {
-			b.note("X %s: switch: %v", b.name, err)
+			b.report("%s: switch: %v", b.name, err)
 		}
 	}
 }
@@ -233,28 +234,28 @@ type sent struct {
 // send sends events until ctx ends. All have a fate when the group is done.
 func (b *bus) send(ctx context.Context, group *sync.WaitGroup) {
 	group.Go(func() { b.reload(ctx) })
-	group.Go(func() { b.turn(ctx) })
-	always := new(state)
-	always.set(on)
-	states := map[string]*state{"direct": always, "switched": &b.switched, "reloaded": &b.reloaded}
+	group.Go(func() { b.flipSwitch(ctx) })
+	always := new(routeState)
+	always.set(routeOn)
+	states := map[string]*routeState{"direct": always, "switched": &b.switched, "reloaded": &b.reloaded}
 	for kind, route := range states {
 		waiting := make(chan sent, 50_000)
 		group.Go(func() {
 			defer close(waiting)
-			b.each(ctx, kind, func(series string, c counted) { b.sendAsync(kind, series, c, route, waiting) })
+			b.generate(ctx, kind, func(series string, c counted) { b.sendAsync(kind, series, c, route, waiting) })
 		})
 		group.Go(func() {
 			for s := range waiting {
 				<-s.delivery.Done()
-				b.settle(s.series, s.n, s.delivery.Wait(context.Background()))
+				b.noteFate(s.series, s.n, s.delivery.Wait(context.Background()))
 			}
 		})
 	}
-	group.Go(func() { b.each(ctx, "stored", b.store1) })
+	group.Go(func() { b.generate(ctx, "stored", b.sendStored) })
 }
 
-// each calls f at the rate of the kind, with an event whose sending is noted.
-func (b *bus) each(ctx context.Context, kind string, f func(series string, c counted)) {
+// generate calls send with new events at the rate of the kind, until ctx ends. The journal has each event before the call.
+func (b *bus) generate(ctx context.Context, kind string, send func(series string, c counted)) {
 	ticks := time.NewTicker(time.Second / time.Duration(rates[kind]))
 	defer ticks.Stop()
 	text := string(make([]byte, 100))
@@ -264,33 +265,33 @@ func (b *bus) each(ctx context.Context, kind string, f func(series string, c cou
 			return
 		case <-ticks.C:
 		}
-		c := counted{Key: fmt.Sprint(b.name, rand.N(keys)), N: b.numbers.next(), Text: text}
+		c := counted{Key: fmt.Sprint(b.name, rand.N(keys)), N: b.number.Add(1), Text: text}
 		series := b.bus + "/" + kind + "/" + c.Key
 		b.note("%s %s %d", soak.Sent, series, c.N)
-		f(series, c)
+		send(series, c)
 	}
 }
 
-func (b *bus) sendAsync(kind, series string, c counted, route *state, waiting chan<- sent) {
+func (b *bus) sendAsync(kind, series string, c counted, route *routeState, waiting chan<- sent) {
 	before := route.load()
 	delivery, err := signals[kind].SendAsync(context.Background(), b.registry, c)
 	after := route.load()
 	switch {
 	case err != nil:
-		b.settle(series, c.N, err)
-	case before != after || before&3 == changing:
+		b.noteFate(series, c.N, err)
+	case before != after || before&stateBits == routeChanging:
 		b.note("%s %s %d", soak.Uncertain, series, c.N)
-	case before&3 == offNow:
+	case before&stateBits == routeOff:
 		b.note("%s %s %d", soak.Off, series, c.N)
 	case len(delivery.Results()) == 0:
-		b.note("X %s %d: sent to no topic, and the route is on", series, c.N)
+		b.report("%s %d: sent to no topic, and the route is on", series, c.N)
 	default:
 		waiting <- sent{series, c.N, delivery}
 	}
 }
 
-// store1 sends an event in a transaction.
-func (b *bus) store1(series string, c counted) {
+// sendStored sends an event in a transaction.
+func (b *bus) sendStored(series string, c counted) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	err := b.store.InTx(ctx, func(ctx context.Context, _ pgx.Tx) error { return signals["stored"].Send(ctx, b.registry, c) })
@@ -304,7 +305,8 @@ func (b *bus) store1(series string, c counted) {
 	}
 }
 
-func (b *bus) settle(series string, n int64, err error) {
+// noteFate writes the fate of an event that was sent directly into the journal. err is the result of sending it.
+func (b *bus) noteFate(series string, n int64, err error) {
 	verb := soak.Acked
 	if err != nil {
 		verb = soak.Unknown
@@ -340,7 +342,7 @@ func (b *bus) openConsumer() (err error) {
 	return err
 }
 
-// handle has an effect once for each event, and notes each time.
+// handle has its effect once for each event, and writes each success into the journal.
 func (b *bus) handle(ctx context.Context, kind string, e signalcast.Event[counted]) error {
 	if rand.N(200) == 0 {
 		return errUnlucky
@@ -360,25 +362,25 @@ func (b *bus) handle(ctx context.Context, kind string, e signalcast.Event[counte
 	return err
 }
 
-// check notes counts that do not add up, once for each topic.
+// check reports counts that do not add up, once for each topic.
 func (b *bus) check() {
-	report := func(topic, format string, args ...any) {
+	once := func(topic, format string, args ...any) {
 		if !b.reported[topic] {
 			b.reported[topic] = true
-			b.note("X service %s, %s %s: %s", b.name, b.bus, topic, fmt.Sprintf(format, args...))
+			b.report("service %s, %s %s: %s", b.name, b.bus, topic, fmt.Sprintf(format, args...))
 		}
 	}
 	for topic, c := range b.consumer.Stats().Topics {
 		if c.Received != c.Handled+c.Skipped+c.DeadLettered+c.Dropped+c.Returned+c.Pending || c.Pending < 0 {
-			report(topic, "counts of the consumer do not add up: %+v", c)
+			once(topic, "counts of the consumer do not add up: %+v", c)
 		}
 		if c.Skipped+c.DeadLettered+c.Dropped+c.Lost > 0 {
-			report(topic, "messages were not handled: %+v", c)
+			once(topic, "messages were not handled: %+v", c)
 		}
 	}
 	s := b.dispatcher.Stats()
 	if s.Accepted != s.Delivered+s.Failed+s.Pending || s.Pending < 0 || s.Invalid+s.Panics > 0 {
-		report("", "counts of the dispatcher do not add up: %+v", s)
+		once("", "counts of the dispatcher do not add up: %+v", s)
 	}
 }
 

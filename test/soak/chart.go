@@ -19,17 +19,17 @@ const (
 	chartWidth, chartLeft, chartPlot = 900, 70, 810
 	panelTitle, panelPlot, panelGap  = 24, 90, 18
 	chartColumns                     = 300
-	rateSamples                      = 10 // that a rate is measured over: a process that was stopped writes two samples at once
+	rateSamples                      = 10 // between the two ends of a rate, since a process that was stopped writes two samples at once
 )
 
-// panel is a value of the samples.
+// panel is one diagram of the graph.
 type panel struct {
 	title string
 	value func(s, before Sample) float64
 }
 
-// Chart returns an SVG with the values over time: the median of each column as a line, and the range as an area behind it. Lines at
-// the bottom mark faults.
+// Chart returns an SVG with one diagram for each value, over time. A line shows the median of each column, and an area behind it the
+// range. Marks at the bottom show faults.
 func Chart(samples []Sample, marks []Mark) []byte {
 	panels := []panel{
 		{"live heap, MiB", func(s, _ Sample) float64 { return float64(s.Heap) / (1 << 20) }},
@@ -73,7 +73,7 @@ func Chart(samples []Sample, marks []Mark) []byte {
 	return b.Bytes()
 }
 
-// column is what a column of the graph shows.
+// column is what one column of a diagram shows.
 type column struct{ at, low, median, high float64 }
 
 func (p panel) columns(x func(time.Duration) float64, samples []Sample) []column {

@@ -17,11 +17,12 @@ import (
 	"github.com/signalcast/signalcast/test/soak"
 )
 
-// openJournal reads the lines of all services in the order in which they are written. It returns the name of the pipe.
+// openJournal opens the pipe that all services write their journal into, and records its lines in their order. It returns the name of
+// the pipe.
 func (s *run) openJournal() string {
 	pipe := filepath.Join(s.t.TempDir(), "journal")
 	require.NoError(s.t, syscall.Mkfifo(pipe, 0o600))
-	journal, err := os.OpenFile(pipe, os.O_RDWR, 0) // so that it does not end when a service does
+	journal, err := os.OpenFile(pipe, os.O_RDWR, 0) // open for writing too, so that it does not end when the services do
 	require.NoError(s.t, err)
 	kept, err := os.Create(filepath.Join(s.folder, "journal.txt"))
 	require.NoError(s.t, err)
@@ -48,25 +49,23 @@ func (s *run) openJournal() string {
 	return pipe
 }
 
+// record records a line of the journal.
 func (s *run) record(now time.Time, line string) {
-	kind, rest, _ := strings.Cut(line, " ")
-	switch kind {
-	case "X":
+	verb, rest, _ := strings.Cut(line, " ")
+	switch verb {
+	case problemVerb:
 		s.ledger.Report(now, rest)
-	case "M":
+	case sampleVerb:
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		name, numbers, _ := strings.Cut(rest, " ")
 		s.seen[name] = now
-		sample, err := soak.ParseSample(numbers)
-		if err != nil {
+		var sample soak.Sample
+		var c counters
+		if _, err := fmt.Sscan(numbers, &sample.Heap, &sample.Goroutines, &sample.Files, &sample.RSS, &c.reloads, &c.switches); err != nil {
 			s.ledger.Report(now, fmt.Sprintf("%q: %v", line, err))
 		}
-		var reloads, switches int64
-		if _, err := fmt.Sscan(numbers, new(int64), new(int64), new(int64), new(int64), &reloads, &switches); err != nil {
-			s.ledger.Report(now, fmt.Sprintf("%q: %v", line, err))
-		}
-		s.counters[name] = []int64{reloads, switches}
+		s.counters[name] = c
 		if name == "a" {
 			sample.At, sample.Handled = now.Sub(s.began), int64(s.ledger.Counts().Handled)
 			s.samples = append(s.samples, sample)

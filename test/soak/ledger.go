@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// slack is how long before a fault an event may have been handled to be repeated because of it: the broker may not yet have
-	// had its acknowledgement.
+	// slack is the time before a fault in which an event may have been handled that is handled again because of the fault: its
+	// acknowledgement may not have reached the broker.
 	slack = 10 * time.Second
-	// settle is the time after a fault in which events that were in flight are repeated.
-	settle = 30 * time.Second
-	// overdue is the time after which an acknowledged event that is not handled counts as lost.
+	// redelivery is the time after a fault in which events are handled again because of it.
+	redelivery = 30 * time.Second
+	// overdue is the time after which an acknowledged event that is not handled is reported.
 	overdue = 5 * time.Minute
-	// memory is how long the ledger knows that an event was handled. An event that is repeated later is unaccounted.
-	memory = 4 * time.Minute
+	// remembered is the time for which the ledger knows that an event was handled. An event that is handled again later is unaccounted.
+	remembered = 4 * time.Minute
 )
 
 // Ledger compares what was sent with what was handled, while both happen. A series is the events of one key of one event type on
@@ -27,7 +27,7 @@ type Ledger struct {
 	series   map[string]*series
 	faults   []*fault
 	counts   Counts
-	freshest map[string]time.Time // by the series without its key
+	newest   map[string]time.Time // when the newest handled event of each group was sent; see HandledSince
 	problems []string
 }
 
@@ -40,39 +40,28 @@ type Counts struct {
 	Sent, Acknowledged, NotWritten, Unknown, Off, Uncertain int
 	// Handled counts the events that were handled at least once, and Repeated the further times.
 	Handled, Repeated int
-	// Lost counts the acknowledged events that were not handled. Disordered counts the events that were first handled after a
-	// later one of their series. Unaccounted counts what else must not occur.
+	// Lost counts the acknowledged events that were never handled. Disordered counts the events that were first handled after a
+	// later one of their series. Unaccounted counts everything else that must not occur.
 	Lost, Disordered, Unaccounted int
 }
 
 type series struct {
-	last   int64 // sent
-	newest int64 // handled
-	open   map[int64]*entry
-	recent map[int64]time.Time // when events were first handled
-	queue  []int64             // the keys of recent, in this order
+	sent    int64               // the largest number that was sent
+	handled int64               // the largest number that was handled
+	open    map[int64]*entry    // events that have no fate, or were not handled
+	recent  map[int64]time.Time // when events were first handled
+	queue   []int64             // the keys of recent, oldest first
 }
 
 type entry struct {
-	fate     fate
 	sent     time.Time
-	settled  time.Time
+	fate     string // Acked, NotWritten, Unknown, Off or Uncertain; empty means none yet
+	fateAt   time.Time
 	handled  bool
-	reported bool
+	reported bool // as overdue
 }
 
-type fate uint8
-
-const (
-	noFate fate = iota
-	acknowledged
-	notWritten
-	unknown
-	off
-	uncertain
-)
-
-// fault is a fault, whose repeats are counted.
+// fault is a fault, with the number of events that were handled again because of it.
 type fault struct {
 	began, ended time.Time // ended is zero while the fault lasts
 	repeats      int
@@ -80,7 +69,7 @@ type fault struct {
 
 // NewLedger returns an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{series: map[string]*series{}, freshest: map[string]time.Time{}}
+	return &Ledger{series: map[string]*series{}, newest: map[string]time.Time{}}
 }
 
 // The verbs of a line of the journal, which is "VERB SERIES NUMBER".
@@ -116,46 +105,35 @@ func (l *Ledger) Record(at time.Time, line string) {
 	}
 	switch verb {
 	case Sent:
-		if n <= s.last {
-			l.unaccounted(at, "%s %d: sent after %d", name, n, s.last)
+		if n <= s.sent {
+			l.unaccounted(at, "%s %d: sent after %d", name, n, s.sent)
 		}
-		s.last = n
+		s.sent = n
 		s.open[n] = &entry{sent: at}
 		l.counts.Sent++
 	case Handled:
 		l.handled(at, name, s, n)
 	default:
-		l.settle(at, name, s, n, verb)
+		l.setFate(at, name, s, n, verb)
 	}
 }
 
-// settle records the fate of an event.
-func (l *Ledger) settle(at time.Time, name string, s *series, n int64, verb string) {
+// setFate records the fate of an event.
+func (l *Ledger) setFate(at time.Time, name string, s *series, n int64, verb string) {
 	e := s.open[n]
-	if e == nil || e.fate != noFate {
-		l.unaccounted(at, "%s %d: found the fate %s for an event that is not sent, or has a fate", name, n, verb)
+	if e == nil || e.fate != "" {
+		l.unaccounted(at, "%s %d: found the fate %s for an event that was not sent, or has a fate", name, n, verb)
 		return
 	}
-	e.settled = at
-	switch verb {
-	case Acked:
-		e.fate = acknowledged
-		l.counts.Acknowledged++
-	case NotWritten:
-		e.fate = notWritten
-		l.counts.NotWritten++
-	case Unknown:
-		e.fate = unknown
-		l.counts.Unknown++
-	case Off:
-		e.fate = off
-		l.counts.Off++
-	case Uncertain:
-		e.fate = uncertain
-		l.counts.Uncertain++
-	default:
+	count := map[string]*int{
+		Acked: &l.counts.Acknowledged, NotWritten: &l.counts.NotWritten, Unknown: &l.counts.Unknown, Off: &l.counts.Off, Uncertain: &l.counts.Uncertain,
+	}[verb]
+	if count == nil {
 		l.unaccounted(at, "journal: found the verb %q", verb)
+		return
 	}
+	*count++
+	e.fate, e.fateAt = verb, at
 	if e.handled {
 		l.checkPublished(at, name, n, e)
 		delete(s.open, n)
@@ -170,10 +148,10 @@ func (l *Ledger) handled(at time.Time, name string, s *series, n int64) {
 		return
 	}
 	if e == nil {
-		if n > s.last {
+		if n > s.sent {
 			l.unaccounted(at, "%s %d: handled, and never sent", name, n)
 		} else {
-			l.unaccounted(at, "%s %d: handled more than %v after it was settled", name, n, memory)
+			l.unaccounted(at, "%s %d: handled more than %v after it was sent or handled", name, n, remembered)
 		}
 		return
 	}
@@ -181,20 +159,20 @@ func (l *Ledger) handled(at time.Time, name string, s *series, n int64) {
 	l.counts.Handled++
 	s.recent[n] = at
 	s.queue = append(s.queue, n)
-	if n < s.newest {
+	if n < s.handled {
 		l.counts.Disordered++
-		l.problem(at, "%s %d: first handled after %d", name, n, s.newest)
+		l.problem(at, "%s %d: first handled after %d", name, n, s.handled)
 	}
-	s.newest = max(s.newest, n)
+	s.handled = max(s.handled, n)
 	group := name[:strings.LastIndexByte(name, '/')+1]
-	if e.sent.After(l.freshest[group]) {
-		l.freshest[group] = e.sent
+	if e.sent.After(l.newest[group]) {
+		l.newest[group] = e.sent
 	}
-	if e.fate != noFate {
+	if e.fate != "" {
 		l.checkPublished(at, name, n, e)
 		delete(s.open, n)
 	}
-	for len(s.queue) > 0 && at.Sub(s.recent[s.queue[0]]) > memory {
+	for len(s.queue) > 0 && at.Sub(s.recent[s.queue[0]]) > remembered {
 		delete(s.recent, s.queue[0])
 		s.queue = s.queue[1:]
 	}
@@ -203,11 +181,10 @@ func (l *Ledger) handled(at time.Time, name string, s *series, n int64) {
 // checkPublished reports an event that was handled and should not have been published.
 func (l *Ledger) checkPublished(at time.Time, name string, n int64, e *entry) {
 	switch e.fate {
-	case off:
+	case Off:
 		l.unaccounted(at, "%s %d: published while its route was off", name, n)
-	case notWritten:
+	case NotWritten:
 		l.unaccounted(at, "%s %d: published, and reported as not written", name, n)
-	default:
 	}
 }
 
@@ -219,7 +196,7 @@ func (l *Ledger) repeated(at time.Time, name string, n int64, first time.Time) {
 		if at.Before(f.began) || first.Before(f.began.Add(-slack)) {
 			continue
 		}
-		if f.ended.IsZero() || at.Before(f.ended.Add(settle)) {
+		if f.ended.IsZero() || at.Before(f.ended.Add(redelivery)) {
 			f.repeats++
 			return
 		}
@@ -227,13 +204,13 @@ func (l *Ledger) repeated(at time.Time, name string, n int64, first time.Time) {
 	l.unaccounted(at, "%s %d: handled again, %v after the first time, and not in flight during a fault", name, n, at.Sub(first).Round(time.Millisecond))
 }
 
-// Fault records the begin of a fault. The caller calls ended once, when new events are handled again. repeats returns the number of
-// events that were repeated because of the fault so far.
+// Fault records that a fault began. The caller calls ended once, when new events are handled. repeats returns the number of events
+// that were handled again because of the fault so far.
 func (l *Ledger) Fault(began time.Time) (ended func(time.Time), repeats func() int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := &fault{began: began}
-	for len(l.faults) > 0 && !l.faults[0].ended.IsZero() && began.Sub(l.faults[0].ended) > settle {
+	for len(l.faults) > 0 && !l.faults[0].ended.IsZero() && began.Sub(l.faults[0].ended) > redelivery {
 		l.faults = l.faults[1:]
 	}
 	l.faults = append(l.faults, f)
@@ -248,21 +225,21 @@ func (l *Ledger) Fault(began time.Time) (ended func(time.Time), repeats func() i
 		}
 }
 
-// Check reports acknowledged events that are overdue, forgets events that have had their time, and returns the number of
-// acknowledged events that are not handled.
+// Check reports acknowledged events that are overdue, and returns the number of acknowledged events that are not handled. It forgets old
+// events that need not be handled.
 func (l *Ledger) Check(at time.Time) (unhandled int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, s := range l.series {
 		for n, e := range s.open {
 			switch {
-			case e.fate == acknowledged:
+			case e.fate == Acked:
 				unhandled++
-				if !e.reported && at.Sub(e.settled) > overdue {
+				if !e.reported && at.Sub(e.fateAt) > overdue {
 					e.reported = true
 					l.problem(at, "%s %d: acknowledged, and not handled for %v", name, n, overdue)
 				}
-			case at.Sub(e.sent) > memory && n < s.newest:
+			case at.Sub(e.sent) > remembered && n < s.handled:
 				delete(s.open, n) // from now on, it must not be handled
 			}
 		}
@@ -270,13 +247,13 @@ func (l *Ledger) Check(at time.Time) (unhandled int) {
 	return unhandled
 }
 
-// Close counts the events that are lost.
+// Close counts the acknowledged events that were not handled as lost.
 func (l *Ledger) Close(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, s := range l.series {
 		for n, e := range s.open {
-			if e.fate == acknowledged && !e.handled {
+			if e.fate == Acked && !e.handled {
 				l.counts.Lost++
 				l.problem(at, "%s %d: acknowledged, and not handled", name, n)
 			}
@@ -284,12 +261,13 @@ func (l *Ledger) Close(at time.Time) {
 	}
 }
 
-// HandledSince reports whether each of the groups, such as "redis/direct/", has handled an event that was sent after t.
+// HandledSince reports whether each group has handled an event that was sent after t. A group has the series that begin with its name,
+// such as "redis/direct/".
 func (l *Ledger) HandledSince(t time.Time, groups []string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, g := range groups {
-		if !l.freshest[g].After(t) {
+		if !l.newest[g].After(t) {
 			return false
 		}
 	}

@@ -93,7 +93,7 @@ func TestLedgerFindsWhatMustNotOccur(t *testing.T) {
 		"a second fate is unaccounted": {
 			lines:   []line{{0, "S r/k/a 1"}, {0, "U r/k/a 1"}, {0, "A r/k/a 1"}},
 			want:    soak.Counts{Sent: 1, Unknown: 1, Unaccounted: 1},
-			problem: "r/k/a 1: found the fate A for an event that is not sent, or has a fate",
+			problem: "r/k/a 1: found the fate A for an event that was not sent, or has a fate",
 		},
 		"a number that is sent twice is unaccounted": {
 			lines:   []line{{0, "S r/k/a 1"}, {0, "S r/k/a 1"}},

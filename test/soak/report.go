@@ -40,15 +40,15 @@ type Fault struct {
 	Longest time.Duration
 }
 
-// long is the length of a run whose trends are meaningful.
-const long = 10 * time.Minute
+// longRun is the length from which on the trends of a run are meaningful.
+const longRun = 10 * time.Minute
 
-// shown is the number of problems that the page lists.
-const shown = 3
+// shownProblems is the number of problems that the page lists.
+const shownProblems = 3
 
 // Trends returns the trends of the samples, or nil for a short run.
 func (r *Result) Trends() []Trend {
-	if r.Lasted < long {
+	if r.Lasted < longRun {
 		return nil
 	}
 	return Trends(r.Samples)
@@ -67,22 +67,20 @@ func (r *Result) Failures() []string {
 
 // Page returns the page in Markdown. graph is the name of the file of the graph.
 func (r *Result) Page(graph string) ([]byte, error) {
-	functions := template.FuncMap{"count": count, "seconds": seconds, "value": value}
+	functions := template.FuncMap{"count": count, "seconds": seconds, "withUnit": withUnit}
 	parsed, err := template.New("").Funcs(functions).Parse(pageText)
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
-	total := Fault{}
+	faults := 0
 	for _, f := range r.Faults {
-		total.Count += f.Count
-		total.Repeats += f.Repeats
-		total.Longest = max(total.Longest, f.Longest)
+		faults += f.Count
 	}
-	problems := r.Problems[:min(len(r.Problems), shown)]
+	problems := r.Problems[:min(len(r.Problems), shownProblems)]
 	var page bytes.Buffer
 	err = parsed.Execute(&page, map[string]any{
-		"Run": r, "Problems": problems, "Omitted": len(r.Problems) - len(problems), "Total": total, "Graph": graph, "Minutes": int(math.Round(r.Lasted.Minutes())),
-		"Rate": float64(r.Counts.Sent) / r.Lasted.Seconds(), "Slack": slack, "Settle": settle, "Overdue": overdue.Minutes(),
+		"Run": r, "Problems": problems, "Omitted": len(r.Problems) - len(problems), "Faults": faults, "Graph": graph, "Minutes": int(math.Round(r.Lasted.Minutes())),
+		"Rate": float64(r.Counts.Sent) / r.Lasted.Seconds(), "Slack": slack, "Redelivery": redelivery, "Overdue": overdue.Minutes(),
 		"NoFate": r.Counts.Sent - r.Counts.Acknowledged - r.Counts.NotWritten - r.Counts.Unknown - r.Counts.Off - r.Counts.Uncertain,
 	})
 	if err != nil {
@@ -91,7 +89,7 @@ func (r *Result) Page(graph string) ([]byte, error) {
 	return page.Bytes(), nil
 }
 
-// count writes a number with commas.
+// count returns a number with commas between thousands.
 func count(n any) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -102,8 +100,8 @@ func count(n any) string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// value writes a value of a trend: bytes as MiB.
-func value(name string, n int64) string {
+// withUnit returns a value of a trend, with bytes as MiB.
+func withUnit(name string, n int64) string {
 	if strings.Contains(name, "heap") || strings.Contains(name, "memory") {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}

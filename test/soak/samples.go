@@ -1,12 +1,11 @@
 package soak
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
 
-// Sample is the state of the steady service at one moment.
+// Sample is what the steady service uses at one moment.
 type Sample struct {
 	// At is the time since the start.
 	At time.Duration
@@ -29,12 +28,12 @@ type Trend struct {
 // Flat reports whether the value did not grow.
 func (t Trend) Flat() bool { return t.Last <= t.Limit }
 
-// Trends returns the trends of what must be flat.
+// Trends returns the trends of the values that must be flat.
 func Trends(samples []Sample) []Trend {
-	trend := func(name string, part float64, more int64, value func(Sample) int64) Trend {
+	trend := func(name string, share float64, margin int64, value func(Sample) int64) Trend {
 		second := median(samples[len(samples)/4:len(samples)/2], value)
 		last := median(samples[3*len(samples)/4:], value)
-		return Trend{name, second, last, second + int64(float64(second)*part) + more}
+		return Trend{name, second, last, second + int64(float64(second)*share) + margin}
 	}
 	return []Trend{
 		trend("live heap", 0.1, 1<<20, func(s Sample) int64 { return s.Heap }),
@@ -54,10 +53,4 @@ func median(samples []Sample, value func(Sample) int64) int64 {
 		return 0
 	}
 	return values[len(values)/2]
-}
-
-// ParseSample parses the numbers of a sample in the journal.
-func ParseSample(text string) (s Sample, err error) {
-	_, err = fmt.Sscan(text, &s.Heap, &s.Goroutines, &s.Files, &s.RSS)
-	return s, err //nolint:wrapcheck // the caller adds the text
 }

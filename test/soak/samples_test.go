@@ -34,12 +34,3 @@ func TestTrends(t *testing.T) {
 		})
 	}
 }
-
-func TestParseSample(t *testing.T) {
-	t.Parallel()
-	s, err := soak.ParseSample("1 2 3 4 further 5")
-	require.NoError(t, err)
-	require.Equal(t, soak.Sample{Heap: 1, Goroutines: 2, Files: 3, RSS: 4}, s)
-	_, err = soak.ParseSample("1 2 3")
-	require.Error(t, err)
-}

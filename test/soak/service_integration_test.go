@@ -14,6 +14,7 @@ import (
 	"runtime/metrics"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -46,29 +47,25 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// service sends, relays and consumes on two buses, until SIGTERM. SIGUSR1 only ends the sending.
+// service sends, relays and consumes on two buses until SIGTERM. SIGUSR1 ends only the sending.
 type service struct {
 	name    string
 	journal *os.File
 	logger  *slog.Logger
 	pool    *pgxpool.Pool
-	numbers numbers
+	number  atomic.Int64 // of the last event; begins at the time, so that numbers ascend across restarts
 }
 
-// numbers are the numbers of events. They ascend, also over restarts.
-type numbers struct {
-	mu   sync.Mutex
-	last int64
-}
+// The verbs of lines in the journal that the ledger does not read.
+const (
+	problemVerb = "X" // something that must not occur
+	sampleVerb  = "M" // what the process uses, and what it counted
+)
 
-func (n *numbers) next() int64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.last++
-	return n.last
-}
+// report writes something that must not occur into the journal.
+func (s *service) report(format string, args ...any) { s.note(problemVerb+" "+format, args...) }
 
-// note writes a line of the journal. The line is in the pipe when note returns, whatever happens to the process.
+// note writes a line of the journal. The line is in the pipe when note returns, so it stays if the process is killed.
 func (s *service) note(format string, args ...any) {
 	if _, err := fmt.Fprintf(s.journal, format+"\n", args...); err != nil {
 		fmt.Fprintf(os.Stderr, "service %s: journal: %v\n", s.name, err)
@@ -81,7 +78,8 @@ func runService(name string) (err error) {
 	defer stop()
 	sending, stopSending := signal.NotifyContext(terminate, syscall.SIGUSR1)
 	defer stopSending()
-	s := &service{name: name, numbers: numbers{last: time.Now().UnixMicro()}}
+	s := &service{name: name}
+	s.number.Store(time.Now().UnixMicro())
 	if s.journal, err = os.OpenFile(os.Getenv(journalVariable), os.O_WRONLY, 0); err != nil {
 		return err
 	}
@@ -118,7 +116,7 @@ func (s *service) run(sending, terminate context.Context) error {
 		buses = append(buses, b)
 	}
 	var senders, workers sync.WaitGroup
-	failures := make(chan error, 3*len(buses))
+	failures := make(chan error, 2*len(buses))
 	for _, b := range buses {
 		b.send(sending, &senders)
 		workers.Go(func() { failures <- b.relay.Run(working) })
@@ -149,7 +147,7 @@ func (s *service) migrate(ctx context.Context) error {
 	return inbox.Migrate(ctx, inbox.PgxPool(s.pool))
 }
 
-// watch checks the counts of the service and samples the process, until it is to end or a part of it fails.
+// watch checks the counts of the service and samples the process, until ctx ends or a relay or consumer fails.
 func (s *service) watch(ctx context.Context, buses []*bus, failures <-chan error) error {
 	checks, samples := time.NewTicker(20*time.Millisecond), time.NewTicker(time.Second)
 	defer checks.Stop()
@@ -175,23 +173,23 @@ func (s *service) sample(buses []*bus) {
 	metrics.Read(heap)
 	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		s.note("X %s: %v", s.name, err)
+		s.report("%s: %v", s.name, err)
 	}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		s.note("X %s: %v", s.name, err)
+		s.report("%s: %v", s.name, err)
 	}
 	_, text, _ := strings.Cut(string(status), "VmRSS:")
 	var rss int64
 	if _, err := fmt.Sscan(text, &rss); err != nil {
-		s.note("X %s: VmRSS: %v", s.name, err)
+		s.report("%s: VmRSS: %v", s.name, err)
 	}
 	var reloads, switches int64
 	for _, b := range buses {
 		reloads += b.reloads.Load()
 		switches += b.switches.Load()
 	}
-	s.note("M %s %d %d %d %d %d %d", s.name, heap[0].Value.Uint64(), runtime.NumGoroutine(), len(files)-1, rss<<10, reloads, switches)
+	s.note("%s %s %d %d %d %d %d %d", sampleVerb, s.name, heap[0].Value.Uint64(), runtime.NumGoroutine(), len(files)-1, rss<<10, reloads, switches)
 }
 
 // pause waits, and reports whether ctx still lasts.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -34,19 +33,19 @@ var (
 	note     = flag.String("note", "", "what else a reader of the page should know about the run")
 )
 
-// recovery is the longest time after a fault until each bus has to handle new events again.
+// recovery is the longest time from the end of a fault until new events must be handled.
 const recovery = 2 * time.Minute
 
 //nolint:paralleltest // it uses the whole machine
 func TestSoak(t *testing.T) {
 	s := start(t)
 	defer s.report() // also if the run fails
-	s.await(time.Now(), "the start")
+	s.awaitNewEvents(time.Now(), "the start")
 	s.attack()
 	s.end()
 }
 
-// run is a run of the soak.
+// run is a run of the soak test. Service a is the steady one, and service b the killed one.
 type run struct {
 	t            *testing.T
 	began        time.Time
@@ -61,18 +60,27 @@ type run struct {
 	closeJournal func() error
 	mu           sync.Mutex
 	samples      []soak.Sample
-	counters     map[string][]int64 // reloads and switches of the killed services so far, and of those that run
-	seen         map[string]time.Time
+	counters     map[string]counters  // of the running process of each service
+	ended        counters             // of processes that have ended
+	seen         map[string]time.Time // when the last sample of each service came
+}
+
+// counters count what a process did.
+type counters struct{ reloads, switches int64 }
+
+func (c *counters) add(more counters) {
+	c.reloads += more.reloads
+	c.switches += more.switches
 }
 
 func start(t *testing.T) *run {
 	name := "soak"
-	if *page == "" { // does not disturb a run that writes the page
+	if *page == "" { // so that it does not disturb a run that writes the page
 		name = "soak-short"
 	}
 	s := &run{
 		t: t, ledger: soak.NewLedger(), folder: filepath.Join("..", "..", ".run", name),
-		counters: map[string][]int64{}, seen: map[string]time.Time{},
+		counters: map[string]counters{}, seen: map[string]time.Time{},
 	}
 	s.commit = commit(t)
 	require.NoError(t, os.MkdirAll(s.folder, 0o755))
@@ -100,9 +108,9 @@ func start(t *testing.T) *run {
 	s.began = time.Now()
 	s.steady = programs.Start(t, append(env, nameVariable+"=a")...)
 	s.killed = programs.Start(t, append(env, nameVariable+"=b")...)
-	s.faults = append(s.ofService(), s.ofServers(postgres, redis, kafka)...)
-	s.faults = append(s.faults, ofProxy("Redis", redisProxy)...)
-	s.faults = append(s.faults, ofProxy("Kafka", kafkaProxy)...)
+	s.faults = append(s.serviceFaults(), s.serverFaults(postgres, redis, kafka)...)
+	s.faults = append(s.faults, proxyFaults("Redis", redisProxy)...)
+	s.faults = append(s.faults, proxyFaults("Kafka", kafkaProxy)...)
 	return s
 }
 
@@ -119,12 +127,12 @@ func commit(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// end ends the sending, waits until everything is handled, and ends the services.
+// end ends the sending, waits until every acknowledged event is handled, and ends the services.
 func (s *run) end() {
 	require.NoError(s.t, s.steady.Signal(syscall.SIGUSR1))
 	require.NoError(s.t, s.killed.Signal(syscall.SIGUSR1))
 	until := time.Now().Add(2 * time.Minute)
-	for quiet := 0; quiet < 20 && time.Now().Before(until); { // a last event may be acknowledged soon
+	for quiet := 0; quiet < 20 && time.Now().Before(until); { // for 2 s, since the last events may not be acknowledged yet
 		quiet++
 		if s.ledger.Check(time.Now()) > 0 {
 			quiet = 0
@@ -151,10 +159,11 @@ func (s *run) report() {
 	for _, f := range s.faults {
 		r.Faults = append(r.Faults, f.result())
 	}
-	for _, counts := range s.counters {
-		r.Reloads += counts[0]
-		r.Switches += counts[1]
+	counted := s.ended
+	for _, c := range s.counters {
+		counted.add(c)
 	}
+	r.Reloads, r.Switches = counted.reloads, counted.switches
 	text, err := json.MarshalIndent(r, "", " ")
 	require.NoError(s.t, err)
 	require.NoError(s.t, os.WriteFile(filepath.Join(s.folder, "result.json"), text, 0o644))
@@ -176,27 +185,12 @@ func writePage(t *testing.T, r *soak.Result) {
 	require.NoError(t, os.WriteFile(filepath.Join("..", "..", graph), soak.Chart(r.Samples, r.Marks), 0o644))
 }
 
-// versions returns the machine and the versions of Go and of the servers.
+// versions returns the number of processors, and the versions of Go, the servers and the clients.
 func versions(t *testing.T) string {
-	found := []string{fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
-	first := func(name string, text []byte, err error, pattern string) {
-		require.NoError(t, err)
-		match := regexp.MustCompile(pattern).FindSubmatch(text)
-		require.NotNil(t, match, pattern)
-		found = append(found, name+" "+string(match[1]))
-	}
-	text, err := exec.CommandContext(t.Context(), "redis-server", "--version").Output()
-	first("Redis", text, err, `v=(\S+)`)
-	text, err = exec.CommandContext(t.Context(), "psql", "--version").Output()
-	first("PostgreSQL", text, err, `(\d\S*)`)
-	text, err = os.ReadFile(filepath.Join("..", "servers", "kafka", "pom.xml"))
-	first("Kafka", text, err, `<kafka.version>(.*)</kafka.version>`)
-	text, err = os.ReadFile(filepath.Join("..", "servers", "registry.sh"))
-	first("Apicurio Registry", text, err, `(?m)^version=(\S+)`)
-	return strings.Join(found, ", ")
+	return fmt.Sprintf("%d processors, %s", runtime.NumCPU(), programs.Versions(t, "Redis", "PostgreSQL", "Kafka", "Apicurio Registry"))
 }
 
-// TestPage writes the page of the last run again, for a new text of the template.
+// TestPage writes the page of the last run again, after a change of the template.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	if *page == "" {
