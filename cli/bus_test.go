@@ -107,13 +107,13 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 		require.Contains(t, failing.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "3", "enrollments"), "unreadable")
 		makeDeadLetters(t, url)
 
-		list := c.fine(t, "deadletter", "list", "--bus", url, "--group", "catalog", "--idle", "2s", "enrollments")
+		list := c.fine(t, "deadletter", "list", "--bus", url, "--group", "catalog", "--idle", idle, "enrollments")
 		require.Equal(t, 3, strings.Count(list, "permanent failure"), list)
 		require.Contains(t, c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "enrollments"), "add --apply")
 		require.Equal(t, "published 3 dead letters to enrollments\n",
-			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "2s", "--apply", "enrollments"))
+			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
 		require.Equal(t, "published 0 dead letters to enrollments\n",
-			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "1s", "--apply", "enrollments"), "each once")
+			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"), "each once")
 		all := c.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "6", "--format", "json", "enrollments")
 		require.Equal(t, 6, strings.Count(all, "\n"))
 		require.NotContains(t, all, "dead_letter")
@@ -167,7 +167,7 @@ func TestSlowPublishingIsNotIdle(t *testing.T) {
 		return nil, nil, false
 	})
 	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
-		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "2s", "--apply", "enrollments"))
+		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
 }
 
 // Brokers wait for further members before they give the first one its partitions.
@@ -184,7 +184,7 @@ func TestDeadLettersAreReplayedWhenTheGroupBeginsLate(t *testing.T) {
 		return nil, nil, false
 	})
 	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
-		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", "2s", "--apply", "enrollments"))
+		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
 }
 
 func TestReadingFailsWhenTheBrokerIsUnreachable(t *testing.T) {
