@@ -176,9 +176,9 @@ func TestMissingTopicIsTheCauseOfATimeout(t *testing.T) {
 		t.Run("fails the message when its time is up", func(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.NewStrictCluster(t, kfake.SeedTopics(1, "other"))
-			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 3 * soon}) // time to ask for the topic
 			known := publish(t, b, plain.message("topic", "key", 1))
-			delivered(t, publish(t, b, plain.message("other", "key", 1)))
+			reach(t, b, "other") // a missing topic stops no other
 			err := failure(t, known, signalcast.FateNotWritten)
 			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
 			require.ErrorIs(t, err, kafkaconfig.ErrUnknownTopic)
@@ -237,15 +237,13 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 				return failed.Fate == signalcast.FateNotWritten
 			}, patience, patience/200)
 			cluster.Start()
-			require.Eventually(t, func() bool {
-				return await(t, publish(t, b, plain.message("topic", "key", 3))).err == nil
-			}, patience, patience/200)
+			reach(t, b, "topic")
 		})
 		t.Run("of a message whose acknowledgements were lost: unknown", func(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.NewCluster(t)
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
-			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+			reach(t, b, "topic")
 			cluster.LoseAcknowledgements(1 << 30)
 			err := failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateUnknown)
 			require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
@@ -260,7 +258,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.NewCluster(t)
 			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon, RequestTimeout: time.Minute})
-			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+			reach(t, b, "topic")
 			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 				cluster.KeepControl()
 				return nil, nil, true
@@ -276,7 +274,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 				t.Parallel()
 				cluster := kafkatest.NewCluster(t)
 				b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: soon})
-				delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+				reach(t, b, "topic")
 				cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 					cluster.KeepControl()
 					return answer(request, code.Code), nil, true
