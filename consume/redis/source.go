@@ -78,7 +78,7 @@ func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String
 func (s *Source) Close() error {
 	err := s.client.Close()
 	s.conns.CloseAll()
-	return err //nolint:wrapcheck // it says where
+	return err
 }
 
 // Run reads the streams until ctx ends. See [consume.Source].
