@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
@@ -49,7 +50,7 @@ func storeEvents(t *testing.T, n int) (address string, store *sqlite.Store) {
 // park parks the rows with the given sequences.
 func park(t *testing.T, store *sqlite.Store, sequences ...int64) {
 	t.Helper()
-	lease, err := store.Acquire(t.Context(), "test", 1e9)
+	lease, err := store.Acquire(t.Context(), "test", time.Minute)
 	require.NoError(t, err)
 	for _, n := range sequences {
 		require.NoError(t, store.Record(t.Context(), lease, []outbox.Attempt{{Sequence: n, Attempts: 8, Err: "topic is full", Park: true}}))

@@ -21,13 +21,13 @@ type family struct {
 
 // newFamily returns the family of the calling goroutine.
 func newFamily() *family {
-	own, _ := goroutines()
+	own := ownID()
 	return &family{members: map[string]bool{own: false}}
 }
 
 // join adds the calling goroutine, which may still run at the end.
 func (f *family) join() {
-	own, _ := goroutines()
+	own := ownID()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.members[own] = false
@@ -38,7 +38,7 @@ func (f *family) join() {
 func (f *family) grow() (alive []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, all := goroutines()
+	all := goroutines()
 	for size := -1; size != len(f.members); {
 		size = len(f.members)
 		for id, g := range all {
@@ -75,30 +75,38 @@ func (f *family) wait(patience time.Duration) string {
 
 type goroutine struct{ creator, stack string }
 
-// goroutines returns the ID of the calling goroutine, and the stacks of all goroutines by ID.
-func goroutines() (own string, all map[string]goroutine) {
+var (
+	goroutineID = regexp.MustCompile(`^goroutine (\d+) `)
+	creatorID   = regexp.MustCompile(`\ncreated by .* in goroutine (\d+)\n`)
+)
+
+// ownID returns the ID of the calling goroutine.
+func ownID() string {
+	buf := make([]byte, 64)
+	return goroutineID.FindStringSubmatch(string(buf[:runtime.Stack(buf, false)]))[1]
+}
+
+// goroutines returns the stacks of all goroutines by ID.
+func goroutines() map[string]goroutine {
 	buf := make([]byte, 1<<16)
 	n := runtime.Stack(buf, true)
 	for n == len(buf) {
 		buf = make([]byte, 2*len(buf))
 		n = runtime.Stack(buf, true)
 	}
-	id := regexp.MustCompile(`^goroutine (\d+) `)
-	creator := regexp.MustCompile(`\ncreated by .* in goroutine (\d+)\n`)
-	all = map[string]goroutine{}
-	for i, stack := range strings.Split(string(buf[:n]), "\n\n") {
-		name := id.FindStringSubmatch(stack)
+	all := map[string]goroutine{}
+	for stack := range strings.SplitSeq(string(buf[:n]), "\n\n") {
+		name := goroutineID.FindStringSubmatch(stack)
 		if name == nil {
 			continue
 		}
 		g := goroutine{stack: stack}
-		if by := creator.FindStringSubmatch(stack + "\n"); by != nil {
-			g.creator = by[1]
+		if at := strings.LastIndex(stack, "\ncreated by "); at >= 0 {
+			if by := creatorID.FindStringSubmatch(stack[at:]); by != nil {
+				g.creator = by[1]
+			}
 		}
 		all[name[1]] = g
-		if i == 0 {
-			own = name[1]
-		}
 	}
-	return own, all
+	return all
 }

@@ -27,8 +27,28 @@ var (
 // Source reads streams for one group. It belongs to one [consume.Consumer].
 type Source struct {
 	config Config
-	client goredis.UniversalClient
+	client client
 	conns  *rawconn.Set // of client
+}
+
+// client is a client of go-redis for the servers. It is an interface because of the size of the types of go-redis: each package that
+// uses a type which leads to them would compile their 700 methods again.
+type client interface {
+	Close() error
+	Do(ctx context.Context, args ...any) *goredis.Cmd
+	Eval(ctx context.Context, script string, keys []string, args ...any) *goredis.Cmd
+	Exists(ctx context.Context, keys ...string) *goredis.IntCmd
+	Pipelined(ctx context.Context, commands func(goredis.Pipeliner) error) ([]goredis.Cmder, error)
+	Process(ctx context.Context, command goredis.Cmder) error
+	SetArgs(ctx context.Context, key string, value any, a goredis.SetArgs) *goredis.StatusCmd
+	XAck(ctx context.Context, stream, group string, ids ...string) *goredis.IntCmd
+	XGroupCreateMkStream(ctx context.Context, stream, group, start string) *goredis.StatusCmd
+	XInfoGroups(ctx context.Context, key string) *goredis.XInfoGroupsCmd
+	XInfoStream(ctx context.Context, key string) *goredis.XInfoStreamCmd
+	XPending(ctx context.Context, stream, group string) *goredis.XPendingCmd
+	XPendingExt(ctx context.Context, a *goredis.XPendingExtArgs) *goredis.XPendingExtCmd
+	XRangeN(ctx context.Context, stream, start, stop string, count int64) *goredis.XMessageSliceCmd
+	XRevRangeN(ctx context.Context, stream, start, stop string, count int64) *goredis.XMessageSliceCmd
 }
 
 // New returns a source. It does not connect, so servers may be unreachable. If c is invalid, the error joins a
@@ -58,7 +78,7 @@ func (s *Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String
 func (s *Source) Close() error {
 	err := s.client.Close()
 	s.conns.CloseAll()
-	return err //nolint:wrapcheck // it says where
+	return err
 }
 
 // Run reads the streams until ctx ends. See [consume.Source].

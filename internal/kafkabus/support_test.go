@@ -104,6 +104,14 @@ func delivered(t *testing.T, known ...<-chan outcome) {
 	}
 }
 
+// reach publishes messages to a topic until one is delivered. On a busy machine, the first ones may time out.
+func reach(t *testing.T, b signalcast.Backend, topic string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return await(t, publish(t, b, plain.message(topic, "key", 1))).err == nil
+	}, patience, patience/200)
+}
+
 // start makes a backend that is closed with the test, and prepares it for topics.
 func start(t *testing.T, open kafkatest.Open, c kafkabus.Config, routes ...signalcast.Route) signalcast.Backend {
 	t.Helper()

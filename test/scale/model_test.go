@@ -68,7 +68,7 @@ func TestSimulationAgreesWithModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			predicted, simulated := constants().Predict(f), constants().Simulate(f, 40_000/f.Rate+2, 1)
+			predicted, simulated := constants().Predict(f), constants().Simulate(f, 40_000/f.Rate+0.2, 1)
 			require.InEpsilon(t, predicted.Batch, simulated.Batch, 0.1)
 			require.InEpsilon(t, predicted.Busy, simulated.Busy, 0.1)
 			require.InEpsilon(t, predicted.Latency, simulated.Latency, 0.2)
