@@ -32,7 +32,7 @@ func (s *Source) look(ctx context.Context, stream string) (c counts, ok bool, er
 		return nil
 	})
 	if err != nil {
-		return c, false, err //nolint:wrapcheck // the caller wraps it
+		return c, false, err
 	}
 	for _, g := range groups.Val() {
 		if g.Name == s.config.Group {
