@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,10 +9,12 @@ import (
 	watermill "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	"github.com/signalcast/signalcast/consume"
 	"github.com/signalcast/signalcast/consume/kafka"
+	"github.com/signalcast/signalcast/openedx/learning"
 )
 
 // consumeContest returns the contest that reads a topic with six partitions. It fills the topic.
@@ -36,7 +39,8 @@ func (c *kafkaContests) consumeContest(ctx context.Context, events int) (contest
 	cluster := kafkaconfig.Config{Brokers: c.brokers, SchemaRegistry: c.registry}
 	return contest{
 		name: consumeKafka,
-		about: "A new group reads records that were stored before, and commits. Only signalcast decodes them. " +
+		about: "A new group reads records that were stored before, and commits. franz-go does not decode them. The line with decoding calls " +
+			"the decoder of signalcast and a receiver between two polls. It shows what decoding costs without a consumer. " +
 			"The time of joining the group is part of the figures. watermill reads one record at a time.",
 		contenders: []contender{
 			prepared(ours, events, nothing, func(ctx context.Context, n int) (func() error, error) {
@@ -47,12 +51,50 @@ func (c *kafkaContests) consumeContest(ctx context.Context, events int) (contest
 				return consumeEvents(ctx, source, consume.Config{}, n)
 			}, nil),
 			prepared(bareFranz, events, nothing, c.readFranz, nil),
+			prepared(franzDecoding, events, nothing, c.readAndDecode, nil),
 			prepared(watermillLib, events/4, nothing, c.readWatermill, nil),
 		},
 	}, nil
 }
 
 func (c *kafkaContests) readFranz(ctx context.Context, n int) (stop func() error, err error) {
+	return c.readGroup(ctx, n, func(*kgo.Record) error { return nil })
+}
+
+// readAndDecode decodes records one after the other. It has no lanes, retries, dead letters or counts.
+func (c *kafkaContests) readAndDecode(ctx context.Context, n int) (stop func() error, err error) {
+	registry := signalcast.NewRegistry()
+	if err := registry.Register(learning.CourseEnrollmentCreated); err != nil {
+		return nil, err
+	}
+	handled := 0
+	_, err = learning.CourseEnrollmentCreated.Connect(registry, func(context.Context, signalcast.Event[learning.CourseEnrollmentEvent]) error {
+		handled++
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	decoder, meta := registry.NewDecoder(), signalcast.Metadata{EventType: learning.CourseEnrollmentCreated.EventType()}
+	return c.readGroup(ctx, n, func(r *kgo.Record) error {
+		for _, h := range r.Headers {
+			if h.Key == "ce_id" {
+				if err := meta.ID.UnmarshalText(h.Value); err != nil {
+					return err
+				}
+			}
+		}
+		meta.Time = r.Timestamp
+		event, err := decoder.Decode(meta, nil, bytes.Clone(r.Value[framing:]))
+		if err != nil {
+			return err
+		}
+		return event.Deliver(ctx)
+	})
+}
+
+// readGroup reads n records in a new group and calls each for them.
+func (c *kafkaContests) readGroup(ctx context.Context, n int, each func(*kgo.Record) error) (stop func() error, err error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.brokers...), kgo.ConsumerGroup(newGroup()), kgo.ConsumeTopics(consumed),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 	if err != nil {
@@ -65,6 +107,11 @@ func (c *kafkaContests) readFranz(ctx context.Context, n int) (stop func() error
 			return stop, err
 		}
 		records := fetches.Records()
+		for _, r := range records {
+			if err := each(r); err != nil {
+				return stop, err
+			}
+		}
 		n -= len(records)
 		client.MarkCommitRecords(records...)
 	}

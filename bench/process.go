@@ -33,6 +33,7 @@ const (
 	watermillLib = "watermill"
 	reference    = "Python reference"
 
+	franzDecoding = "franz-go, decoding"
 	referenceIdle = "Python reference, not encoding"
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -266,7 +267,6 @@ func TestDeadLetterHasTheMessageAndTheReason(t *testing.T) {
 	require.Contains(t, extra[consume.FieldPosition], topic+"/")
 }
 
-// The partition waits for the registry, which is no failure of its messages.
 // A dead letter has the headers of its message as they were, except those of an earlier dead letter.
 func TestDeadLetterHasUnusualHeaders(t *testing.T) {
 	t.Parallel()
@@ -290,6 +290,39 @@ func TestDeadLetterHasUnusualHeaders(t *testing.T) {
 	require.NotEqual(t, "old", string(letter.Headers[len(headers)].Value))
 }
 
+// Records share blocks of memory. Each dead letter has the headers of its own message.
+func TestDeadLettersHaveTheirOwnHeaders(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.ListenAddrs()...), kgo.DefaultProduceTopic(topic))
+	require.NoError(t, err)
+	defer client.Close()
+	sent := map[string][]kgo.RecordHeader{}
+	hosts := [][]byte{[]byte("a"), []byte("b"), nil, {}, make([]byte, 5000)}
+	for i := range 40 {
+		n, host := []byte(strconv.Itoa(i)), hosts[i/2%len(hosts)]
+		headers := []kgo.RecordHeader{{Key: "ce_id", Value: n}, {Key: "sourcehost", Value: host}, {Key: "ce_time"}, {Key: "other", Value: n}}
+		if i%3 == 0 {
+			headers[2].Value, headers[3].Key = n, strconv.Itoa(i)
+		}
+		sent[string(n)] = headers
+		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Key: n, Value: n, Headers: headers}).FirstErr())
+	}
+	m := b.start(t, newAccount().receive, consume.Config{})
+	require.Eventually(t, func() bool { return m.Stats().Topics[topic].DeadLettered == 40 }, patience, 5*time.Millisecond)
+	m.stop(t)
+	letters := b.Read(t, topic+"-group-dead")
+	require.Len(t, letters, len(sent))
+	for _, letter := range letters {
+		headers := sent[string(letter.Value)]
+		require.Equal(t, letter.Value, letter.Key)
+		require.Equal(t, headers, letter.Headers[:len(headers)])
+		delete(sent, string(letter.Value))
+	}
+	require.Empty(t, sent)
+}
+
+// The partition waits for the registry, which is no failure of its messages.
 func TestPartitionsWaitForTheRegistry(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
