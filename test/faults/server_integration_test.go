@@ -21,6 +21,7 @@ import (
 type server struct {
 	script, dir string
 	host        *hosts.Host // nil means that of the test
+	environ     []string    // nil means that of the test
 }
 
 // startServer starts a server with options of its script. The server stops when the test ends.
@@ -47,7 +48,7 @@ func newServer(t testing.TB, script, name string) *server {
 // newServerOn returns a server of a host that is not started.
 func newServerOn(t testing.TB, host *hosts.Host, script, name string) *server {
 	t.Helper()
-	s := &server{filepath.Join("..", "servers", script), filepath.Join("..", "..", ".run", "faults", name), host}
+	s := &server{filepath.Join("..", "servers", script), filepath.Join("..", "..", ".run", "faults", name), host, nil}
 	_, err := s.run("stop") // an interrupted run may have left it running
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -63,6 +64,7 @@ func (s *server) run(args ...string) (output string, err error) {
 	if s.host != nil {
 		command = s.host.Command(context.Background(), args...)
 	}
+	command.Env = s.environ
 	out, err := command.Output()
 	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output wraps nothing
 		err = fmt.Errorf("%v: %w: %s", args, err, exit.Stderr)
