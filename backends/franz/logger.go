@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -11,17 +13,50 @@ import (
 )
 
 // logger writes the warnings of franz-go to slog. They are about brokers, partitions
-// and batches, and contain no record data.
-type logger struct{ log *backendkit.Log }
+// and batches, and contain no record data. franz-go writes one for each attempt, so the same warning is left out for a while.
+type logger struct {
+	log *backendkit.Log
 
-func (l logger) Level() kgo.LogLevel {
+	mu      sync.Mutex
+	written map[string]time.Time // by message and subject, when it was last written
+}
+
+const (
+	repeatAfter = time.Minute
+	maxWritten  = 1000 // the number of entries of written
+)
+
+func newLogger(log *backendkit.Log) *logger {
+	return &logger{log: log, written: map[string]time.Time{}}
+}
+
+// repeats reports whether a warning about the same subject, the first pair, was written a moment ago.
+func (l *logger) repeats(message string, pairs []any) bool {
+	key := message + fmt.Sprint(pairs[:min(2, len(pairs))]...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, ok := l.written[key]
+	if ok && time.Since(last) < repeatAfter {
+		return true
+	}
+	if len(l.written) >= maxWritten {
+		clear(l.written)
+	}
+	l.written[key] = time.Now()
+	return false
+}
+
+func (l *logger) Level() kgo.LogLevel {
 	if l.log.Logger().Enabled(context.Background(), slog.LevelWarn) {
 		return kgo.LogLevelWarn
 	}
 	return kgo.LogLevelNone
 }
 
-func (l logger) Log(_ kgo.LogLevel, message string, pairs ...any) {
+func (l *logger) Log(_ kgo.LogLevel, message string, pairs ...any) {
+	if l.repeats(message, pairs) {
+		return
+	}
 	attributes := make([]slog.Attr, 0, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		attributes = append(attributes, slog.Any(fmt.Sprint(pairs[i]), pairs[i+1]))

@@ -132,7 +132,7 @@ func (w *writer) unreachable(err error) error {
 	if dialErr := w.wire.DialErr(); dialErr != nil {
 		return dialErr
 	}
-	return errNoResponse
+	return w.wire.NoResponse(errNoResponse)
 }
 
 // release opens a topic and gives its records to the client. It is called with mu held.

@@ -3,7 +3,9 @@ package franz
 import (
 	"context"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -54,6 +56,7 @@ func (w *writer) watch() {
 			default:
 				t.attempts.Succeeded()
 			}
+			w.causes.Delete(name)
 			delete(topics, name)
 		}
 		if len(slow) == 0 {
@@ -90,6 +93,8 @@ func (w *writer) Topics(ctx context.Context, names []string) (map[string]error, 
 type finding struct {
 	partitions int32
 	err        error
+	// unreachable is the error of the last attempt to connect to the leader of a partition, or nil.
+	unreachable error
 }
 
 // ask asks a broker about topics. It returns a map in any case.
@@ -107,11 +112,18 @@ func (w *writer) ask(ctx context.Context, timeout time.Duration, topics []string
 	if err != nil {
 		return found, w.unreachable(err)
 	}
+	addresses := map[int32]string{}
+	for _, b := range response.Brokers {
+		addresses[b.NodeID] = net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))
+	}
 	for _, t := range response.Topics {
 		f := finding{partitions: int32(len(t.Partitions)), err: explain(t.ErrorCode)} //nolint:gosec // a number of partitions fits
 		for _, p := range t.Partitions {
 			if f.err == nil {
 				f.err = explain(p.ErrorCode)
+			}
+			if f.unreachable == nil {
+				f.unreachable = w.wire.DialErrTo(addresses[p.Leader])
 			}
 		}
 		if t.Topic != nil {
@@ -154,15 +166,17 @@ func explain(code int16) error {
 func (w *writer) inspect(name string, t *watched, f finding, age time.Duration) {
 	switch {
 	case f.err != nil:
-		t.attempts.Failed(f.err)
+		w.report(name, t, f.err)
 		t.shrunk = time.Time{}
 		return
+	case f.unreachable != nil:
+		w.report(name, t, f.unreachable)
 	case age >= w.requestTimeout:
 		err := w.wire.DialErr()
 		if err == nil {
-			err = errNoResponse
+			err = w.wire.NoResponse(errNoResponse)
 		}
-		t.attempts.Failed(err)
+		w.report(name, t, err)
 	}
 	w.mu.RLock()
 	state := w.topics[name]
@@ -179,6 +193,20 @@ func (w *writer) inspect(name string, t *watched, f finding, age time.Duration) 
 		t.attempts.Failed(errShrunk)
 		w.running.Go(func() { w.move(state, f.partitions) })
 	}
+}
+
+// report reports the cause for which a topic has slow records.
+func (w *writer) report(name string, t *watched, cause error) {
+	t.attempts.Failed(cause)
+	w.causes.Store(name, cause)
+}
+
+// causeOf returns the cause for which a topic has slow records, or otherwise unless that is known.
+func (w *writer) causeOf(name string, otherwise error) error {
+	if cause, ok := w.causes.Load(name); ok {
+		return cause.(error) //nolint:forcetypeassert // the only type
+	}
+	return otherwise
 }
 
 // knows reports whether the client of a topic knows a partition of the given number.

@@ -40,6 +40,7 @@ type writer struct {
 	renewing bool
 	topics   map[string]*topic
 	limits   sync.Map // of the size of batches in bytes, an int32, by topic
+	causes   sync.Map // for which records are slow, an error, by topic
 
 	deadlines *deadlines
 	commons   sync.Map  // of *common, by event type
@@ -58,7 +59,7 @@ func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) (*writer, error
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
 		kgo.Dialer(w.wire.Dial),
-		kgo.WithLogger(logger{troubles.Log()}),
+		kgo.WithLogger(newLogger(troubles.Log())),
 		// Both together bound the wait for a response.
 		kgo.ProduceRequestTimeout(c.RequestTimeout / 2),
 		kgo.RequestTimeoutOverhead(c.RequestTimeout / 2),
@@ -151,7 +152,7 @@ func (w *writer) commonOf(e *signalcast.Envelope) *common {
 
 // expire fails a record that timed out. If held is true, no client has it.
 func (w *writer) expire(r kafkabus.Record, held bool) {
-	fate, cause := signalcast.FateUnknown, errNoResponse
+	fate, cause := signalcast.FateUnknown, w.causeOf(r.Message.Topic, w.wire.NoResponse(errNoResponse))
 	if held {
 		fate = signalcast.FateNotWritten
 		w.mu.RLock()
@@ -285,7 +286,9 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 			err = w.wire.DialErr()
 		}
 		return kafkabus.Closed(err)
-	case errors.Is(err, kgo.ErrRecordTimeout), temporary(err), time.Since(r.Accepted) >= w.timeout:
+	case errors.Is(err, kgo.ErrRecordTimeout):
+		return fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, w.causeOf(r.Message.Topic, err))
+	case temporary(err), time.Since(r.Accepted) >= w.timeout:
 		return fmt.Errorf("%w: %w", signalcast.ErrDeliveryTimeout, err)
 	default:
 		return err

@@ -217,6 +217,13 @@ func (p *partition) attempt(ctx context.Context, b *batch) error {
 	default:
 		p.writer.cluster.refresh()
 		p.writer.rediscover(p.topic)
+		if rejection := p.writer.rejectionOf(p.topic); rejection != nil && errors.Is(err, errUnknownLeader) {
+			if p.attempts.Failing() {
+				p.attempts.Failed(explain(rejection))
+			}
+			p.failed(b, explain(rejection))
+			return nil
+		}
 		return err
 	}
 }

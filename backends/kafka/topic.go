@@ -15,6 +15,7 @@ type topic struct {
 	partitions  []*partition // empty while their number is unknown
 	discovered  time.Time    // when the number was last read
 	discovering bool
+	rejection   error             // of the topic by the brokers when its partitions were last read, or nil
 	backlog     []kafkabus.Record // waits for the number, or for removed partitions
 
 	// removed are partitions that the topic no longer has and whose goroutine may still run. Until
@@ -72,6 +73,13 @@ func (w *writer) discover(t *topic, failed bool) {
 	}
 }
 
+// rejectionOf returns the error with which the brokers reject a topic, such as that of missing rights, or nil.
+func (w *writer) rejectionOf(name string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.topics[name].rejection
+}
+
 // failure is a record that will not be retried.
 type failure struct {
 	kafkabus.Record
@@ -89,6 +97,10 @@ func (w *writer) discovered(t *topic, leaders []int32, err error) (failed []fail
 		for i, leader := range leaders {
 			t.partitions[i].leader = leader
 		}
+	}
+	t.rejection = nil
+	if permanent(err) {
+		t.rejection = err
 	}
 	if len(t.partitions) > 0 {
 		w.assignWaiting(t)

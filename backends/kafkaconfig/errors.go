@@ -49,3 +49,20 @@ func (e *SchemaError) Error() string {
 
 // Unwrap returns the cause.
 func (e *SchemaError) Unwrap() error { return e.Err }
+
+// AdvertisedError reports that connecting to a broker failed at an address that is not one of Config.Brokers. A broker advertises
+// the address. A cause is that its setting advertised.listeners has an address for other clients.
+type AdvertisedError struct {
+	// Address is the address, as host:port.
+	Address string
+	// Err is the cause.
+	Err error
+}
+
+// Error names the address and the cause.
+func (e *AdvertisedError) Error() string {
+	return fmt.Sprintf("%s, which a broker advertises: %v; want a broker there, or another address in its advertised.listeners", e.Address, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *AdvertisedError) Unwrap() error { return e.Err }

@@ -52,11 +52,11 @@ func (h hooks) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 // extend lets the consumer begin to handle messages until the given time, or until the time of an earlier call if that is later.
 func (r *reader) extend(until time.Time) {
 	for {
-		before := r.until.Load()
-		if before >= until.UnixNano() {
+		before, after := r.until.Load(), int64(until.Sub(r.began))
+		if before >= after {
 			return
 		}
-		if r.until.CompareAndSwap(before, until.UnixNano()) {
+		if r.until.CompareAndSwap(before, after) {
 			break
 		}
 	}

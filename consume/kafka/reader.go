@@ -48,7 +48,8 @@ type reader struct {
 	mu         sync.Mutex
 	partitions map[place]*partition
 
-	until      atomic.Int64 // Unix nanoseconds; the member may begin to handle messages until then
+	began      time.Time
+	until      atomic.Int64 // nanoseconds since began, whatever the wall clock does; the member may begin to handle messages until then
 	failing    atomic.Bool  // the brokers are unreachable
 	committing sync.Mutex   // held during a commit
 }
@@ -56,7 +57,7 @@ type reader struct {
 // Run reads the topics until ctx ends. See [consume.Source].
 func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	r := &reader{
-		source: s, in: in, initial: map[string]int32{}, partitions: map[place]*partition{},
+		source: s, in: in, began: time.Now(), initial: map[string]int32{}, partitions: map[place]*partition{},
 		notify: make(chan struct{}, 1), freed: make(chan struct{}, 1), due: make(chan struct{}, 1),
 	}
 	options := append(s.readOptions(), kgo.WithHooks(hooks{r}))
@@ -231,7 +232,7 @@ func (r *reader) assigned(_ context.Context, client *kgo.Client, added map[strin
 		if r.partitions[at] == nil {
 			p := r.newPartition(at)
 			if until := r.until.Load(); until != 0 {
-				p.feed.Extend(time.Unix(0, until))
+				p.feed.Extend(r.began.Add(time.Duration(until)))
 			}
 			r.partitions[at] = p
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -131,5 +132,32 @@ func TestRejectionDoesNotUndoAnEarlierAttempt(t *testing.T) {
 			return answer(request, code), nil, true
 		})
 		_ = failure(t, publish(t, b, plain.message("topic", "key", 2)), signalcast.FateUnknown)
+	})
+}
+
+// Clients read the metadata every few seconds. It does not have a topic that the user may not write.
+func TestMissingRightsFailMessagesAtOnceUntilTheyAreGranted(t *testing.T) {
+	t.Parallel()
+	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
+		cluster := kafkatest.NewCluster(t)
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
+		var denied atomic.Bool
+		denied.Store(true)
+		cluster.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			return metadataAt(t, cluster.ListenAddrs()[0], request, kerr.TopicAuthorizationFailed.Code), nil, denied.Load()
+		})
+		fails := func() bool {
+			err := await(t, publish(t, b, plain.message("topic", "key", 2))).err
+			if err != nil {
+				require.ErrorIs(t, err, kafkaconfig.ErrDenied)
+			}
+			return err != nil
+		}
+		require.Eventually(t, fails, patience, 10*time.Millisecond)
+		require.True(t, fails())
+		denied.Store(false)
+		require.Eventually(t, func() bool { return !fails() }, patience, 10*time.Millisecond)
 	})
 }

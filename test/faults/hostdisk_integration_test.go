@@ -5,6 +5,7 @@ package faults_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,23 +25,29 @@ import (
 // smallDisk is a file system of a few MiB in memory.
 type smallDisk struct{ dir string }
 
-// startOnSmallDisk starts a Redis server whose append-only file is on a disk of its own. The disk ends with the mount namespace of the
-// test.
+// newSmallDisk mounts a new disk of so many MiB on a folder, until the end of the test. The disk is part of the mount namespace of the
+// test, so it ends with it. stop stops what uses it.
+func newSmallDisk(t *testing.T, dir string, size int, stop func()) smallDisk {
+	t.Helper()
+	require.NoError(t, os.RemoveAll(dir))
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", size), "none", dir).Run())
+	t.Cleanup(func() {
+		stop()
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", dir).Run()
+	})
+	return smallDisk{dir}
+}
+
+// startOnSmallDisk starts a Redis server whose append-only file is on a disk of its own.
 func startOnSmallDisk(t *testing.T, h hosts.Host, fsync string) (*server, smallDisk) {
 	t.Helper()
 	s := newServerOn(t, &h, "redis.sh", "hosts-"+h.Name)
-	require.NoError(t, os.RemoveAll(s.Dir))
-	require.NoError(t, os.MkdirAll(s.Dir, 0o755))
-	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=32m", "none", s.Dir)
-	require.NoError(t, mount.Run())
-	t.Cleanup(func() {
-		_, _ = s.Run("stop")
-		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", s.Dir).Run()
-	})
+	disk := newSmallDisk(t, s.Dir, 32, func() { _, _ = s.Run("stop") })
 	_, err := s.Run("start", "--port", "6379", "--fsync", fsync, "--set", "bind 0.0.0.0", "--set", "protected-mode no",
 		"--set", "auto-aof-rewrite-percentage 0")
 	require.NoError(t, err)
-	return s, smallDisk{s.Dir}
+	return s, disk
 }
 
 // fill uses all space of the disk.

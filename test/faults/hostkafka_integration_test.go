@@ -69,6 +69,34 @@ func newHostKafka(t *testing.T, n *hosts.Network, options ...string) *hostKafka 
 	return c
 }
 
+// newHostBroker starts one broker on a host of its own, with the settings for its address. environ is its environment, or nil.
+func newHostBroker(t *testing.T, n *hosts.Network, name string, environ []string, settings func(addr string) []string) *hostKafka {
+	t.Helper()
+	h := n.Add(t, name)
+	c := &hostKafka{network: n, hosts: []hosts.Host{h}, brokers: []string{h.Addr + ":9092"}}
+	s := newServerOn(t, &h, "kafka.sh", "hosts-"+h.Name)
+	s.Environ = environ
+	args := []string{"start", "--clean", "--port", "9092"}
+	for _, line := range append([]string{
+		"controller.quorum.voters=1@127.0.0.1:9093", "listeners=PLAINTEXT://" + c.brokers[0] + ",CONTROLLER://127.0.0.1:9093",
+		"advertised.listeners=PLAINTEXT://" + c.brokers[0],
+	}, settings(h.Addr)...) {
+		args = append(args, "--set", line)
+	}
+	_, err := s.Run(args...)
+	require.NoError(t, err)
+	c.servers = []*server{s}
+	c.admin, err = kgo.NewClient(kgo.SeedBrokers(c.brokers...), kgo.DisableClientMetrics())
+	require.NoError(t, err)
+	t.Cleanup(c.admin.Close)
+	return c
+}
+
+// createHere creates a topic of six partitions on the only broker.
+func (c *hostKafka) createHere(topic string) error {
+	return c.create(topic, []int32{1}, []int32{1}, []int32{1}, []int32{1}, []int32{1}, []int32{1})
+}
+
 // create creates a topic with partitions whose replicas are given, the leader first.
 func (c *hostKafka) create(topic string, partitions ...[]int32) error {
 	request := kmsg.NewPtrCreateTopicsRequest()
@@ -111,36 +139,48 @@ func (c *hostKafka) targets(t *testing.T) []hostTarget {
 	for range 300 { // so that the first latencies are those of warm brokers
 		require.NoError(t, c.admin.ProduceSync(t.Context(), &kgo.Record{Topic: beside, Value: []byte("warm")}).FirstErr())
 	}
-	config := kafkaconfig.Config{
+	config := c.config(t)
+	relay := c.target("kafka-go", openKafka, &config, &config)
+	relay.client, relay.relays = "relay, kafka-go", true
+	targets := []hostTarget{c.target("franz-go", openFranz, &config, &config), c.target("kafka-go", openKafka, &config, &config), relay}
+	for i := range targets {
+		targets[i].healthy = healthy
+	}
+	return targets
+}
+
+// config returns the configuration of a client, with a schema registry.
+func (c *hostKafka) config(t testing.TB) kafkaconfig.Config {
+	t.Helper()
+	return kafkaconfig.Config{
 		Brokers: c.brokers, SchemaRegistry: kafkatest.NewRegistry(t).URL,
 		BufferMessages: bufferMessages, BufferBytes: bufferBytes,
 		RequestTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: delivery,
 	}
-	target := func(client string, open func(testing.TB, kafkaconfig.Config) backend) hostTarget {
-		return hostTarget{
-			client: client, healthy: healthy, allowed: func(backend) int { return 0 },
-			open: func(t testing.TB) backend {
-				t.Helper()
-				return open(t, config)
-			},
-			source: func(t testing.TB, topic string) (consume.Source, func() error) {
-				t.Helper()
-				s, err := consumekafka.New(consumekafka.Config{
-					Config: config, Group: topic, Topics: []string{topic}, Start: consume.Earliest(),
-				})
-				require.NoError(t, err)
-				return s, func() error { return nil }
-			},
-			read: func(t testing.TB, topic string) []signalcast.UUID {
-				t.Helper()
-				awaitLeaders(t, c.brokers, topic)
-				return kafkaIDs(t, topic, c.brokers)
-			},
-		}
+}
+
+// target returns a backend and a consumer, which read their configurations when a scenario begins.
+func (c *hostKafka) target(client string, open func(testing.TB, kafkaconfig.Config) backend, config, reading *kafkaconfig.Config) hostTarget {
+	return hostTarget{
+		client: client, allowed: func(backend) int { return 0 },
+		open: func(t testing.TB) backend {
+			t.Helper()
+			return open(t, *config)
+		},
+		source: func(t testing.TB, topic string) (consume.Source, func() error) {
+			t.Helper()
+			s, err := consumekafka.New(consumekafka.Config{
+				Config: *reading, Group: topic, Topics: []string{topic}, Start: consume.Earliest(),
+			})
+			require.NoError(t, err)
+			return s, func() error { return nil }
+		},
+		read: func(t testing.TB, topic string) []signalcast.UUID {
+			t.Helper()
+			awaitLeaders(t, c.brokers, topic)
+			return kafkaIDs(t, topic, c.brokers)
+		},
 	}
-	relay := target("kafka-go", openKafka)
-	relay.client, relay.relays = "relay, kafka-go", true
-	return []hostTarget{target("franz-go", openFranz), target("kafka-go", openKafka), relay}
 }
 
 func kafkaIDs(t testing.TB, topic string, brokers []string) (ids []signalcast.UUID) {

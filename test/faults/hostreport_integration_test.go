@@ -20,6 +20,9 @@ import (
 //go:embed hosts.md.tmpl
 var hostTableText string
 
+//go:embed says.md.tmpl
+var saysTableText string
+
 // The cells of a row, besides those of result.
 
 func (r hostResult) Client() string    { return r.client }
@@ -55,9 +58,13 @@ func hostTables(page string) (tables string, begin int) {
 }
 
 // writeHostTable writes one table about several hosts into a page.
-func writeHostTable(t *testing.T, path, name string, rows []hostResult) {
+func writeHostTable(t *testing.T, path string, group hostGroup, rows []hostResult) {
 	t.Helper()
-	writeHostText(t, path, name, hostTableText, map[string]any{"Rows": rows})
+	text := hostTableText
+	if group.says {
+		text += saysTableText
+	}
+	writeHostText(t, path, group.table, text, map[string]any{"Rows": rows})
 }
 
 // writeHostText writes a text about several hosts into a page, in place of the one with the same name.

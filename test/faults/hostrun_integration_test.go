@@ -33,6 +33,7 @@ type hostResult struct {
 	consumes  bool          // whether a consumer ran
 	// before and during are the latencies of messages to healthy servers before and during the fault.
 	before, during latency
+	reports        *reports
 }
 
 // hostRun is one scenario with one target.
@@ -46,7 +47,11 @@ type hostRun struct {
 	config   signalcast.ProducerConfig
 	account  *faults.Account
 	silence  silence
+	reports  *reports
+	consumer *consume.Consumer // or nil
 	ids      atomic.Uint64
+	// sent counts the events, and sentFaulty those until the end of the fault. lastFailed is the last one that failed.
+	sent, sentFaulty, lastFailed atomic.Int64
 }
 
 func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResult) {
@@ -61,8 +66,9 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	p = p.replaced(s)
 	r := &hostRun{
 		hostTarget: p, t: t, scenario: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
-		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"),
+		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"), reports: new(reports),
 	}
+	o.reports = r.reports
 	enabled, key, mode := true, "key", signalcast.ModeOutbox
 	route := signalcast.TopicConfig{Enabled: &enabled, EventKeyField: &key}
 	if p.relays {
@@ -75,6 +81,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	stopConsumer := r.consume()
 	d, sender := r.sender(b)
 	stopWatching := watch(d)
+	stopReports := r.reports.watch(d, r.consumer)
 	bystander := startBystander(b, p.healthy)
 	injected := make(chan error, 1)
 	var begin, end time.Time
@@ -83,13 +90,14 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 		begin = time.Now()
 		err := s.inject(topic)
 		end = time.Now()
+		r.sentFaulty.Store(r.sent.Load())
 		r.silence.heal()
 		injected <- err
 	}()
 	began := time.Now()
 	sent := r.sendUntil(injected, &o, sender)
 	require.NoError(t, <-injected)
-	ctx, cancel := context.WithTimeout(t.Context(), delivery+30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*delivery+30*time.Second)
 	defer cancel()
 	o.require(sender.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
 	o.took = time.Since(began)
@@ -97,6 +105,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	samples := bystander()
 	o.before, o.during = samples.between(time.Time{}, begin.Add(-time.Second)), samples.between(begin, end)
 	o.require(samples.failed == 0, "found %d failed messages to healthy servers", samples.failed)
+	stopReports()
 	handled := stopConsumer(&o)
 	var broken string
 	o.peak, broken = stopWatching()
@@ -135,6 +144,7 @@ func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender)
 		chunk := r.scenario.rate / 10 // for a tenth of a second
 		longest := send(chunk, r.scenario.rate, nil, func(event numbered) {
 			n := sent + int(event.Number)
+			r.sent.Add(1)
 			to.send(numbered{Key: fmt.Sprint("key", n%keys), Number: int64(n), Text: event.Text})
 		})
 		sent += chunk
@@ -145,6 +155,19 @@ func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender)
 
 // consumerHeap is what the consumer may add to the heap: messages that it fetched after an outage, and the numbers of handled events.
 const consumerHeap = 64 << 20
+
+// forgiven is how long after the fault events may fail whose rights or passwords were missing.
+const forgiven = 2 * time.Second
+
+// noteFailure notes that event n failed.
+func (r *hostRun) noteFailure(n int) {
+	for {
+		last := r.lastFailed.Load()
+		if int64(n) <= last || r.lastFailed.CompareAndSwap(last, int64(n)) {
+			return
+		}
+	}
+}
 
 // patience is the longest time for which events are sent.
 const patience = 10 * time.Minute
@@ -159,7 +182,9 @@ func (r *hostRun) compare(o *hostResult, b backend, handled []int) {
 	o.Counts = r.account.Compare(stored)
 	o.require(o.Missing == 0 || r.scenario.loses, "found %d delivered events that are not stored", o.Missing)
 	o.require(o.OutOfOrder == 0, "found %d events out of order", o.OutOfOrder)
-	o.require(o.Delivered == o.Events || r.scenario.denies && o.Delivered+o.NotWritten == o.Events, "found %d events not delivered after the fault", o.Events-o.Delivered)
+	o.require(o.Delivered == o.Events || r.scenario.denies && (r.scenario.unknown || o.Unknown == 0), "found %d events not delivered after the fault", o.Events-o.Delivered)
+	late := r.lastFailed.Load() - r.sentFaulty.Load() // events
+	o.require(late < int64(forgiven.Seconds()*float64(r.scenario.rate)), "found an event failing that was sent %d events after the fault", late)
 	o.allowed = r.allowed(b)
 	o.require(o.Duplicates <= o.allowed, "found %d duplicates; want at most %d", o.Duplicates, o.allowed)
 	limit := uint64(heapLimit)
@@ -200,7 +225,11 @@ func (r *hostRun) delivered(m *signalcast.Message) {
 func (r *hostRun) sender(b backend) (*signalcast.Dispatcher, hostSender) {
 	r.t.Helper()
 	registry := r.newRegistry()
-	failed := func(err *signalcast.DeliveryError) { r.account.Failed(number(err.Message.Event.ID), err.Fate) }
+	failed := func(err *signalcast.DeliveryError) {
+		r.reports.failed(err)
+		r.noteFailure(number(err.Message.Event.ID))
+		r.account.Failed(number(err.Message.Event.ID), err.Fate)
+	}
 	hooks := signalcast.Hooks{
 		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { r.delivered(m) }, Failed: failed, Rejected: failed,
 	}
@@ -273,6 +302,7 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 	require.NoError(r.t, err)
 	consumer, err := consume.New(registry, source, consume.Config{Keys: r.config})
 	require.NoError(r.t, err)
+	r.consumer = consumer
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- consumer.Run(ctx) }()
@@ -298,5 +328,5 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 }
 
 func (r hostResult) String() string {
-	return fmt.Sprintf("%+v client %s relayed %v recovered %v handled %+v before %v during %v", r.result, r.client, r.relayed, r.recovered, r.handled, r.before, r.during)
+	return fmt.Sprintf("%+v client %s relayed %v recovered %v handled %+v before %v during %v says %v", r.result, r.client, r.relayed, r.recovered, r.handled, r.before, r.during, r.Says())
 }

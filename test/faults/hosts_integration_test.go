@@ -48,10 +48,20 @@ type hostScenario struct {
 	moves bool
 	// denies says whether the server rejects messages during the fault. They fail at once, and are certainly not written.
 	denies bool
+	// unknown says whether events may fail with an unknown fate.
+	unknown bool
 	// loses says whether the servers may lose events that they have acknowledged.
 	loses bool
 	// short says whether the scenario is part of the short suite.
 	short bool
+}
+
+// brief returns a duration of the full suite, and a third of it in the short one.
+func brief(d time.Duration) time.Duration {
+	if *full {
+		return d
+	}
+	return d / 3
 }
 
 // hostGroup is a table of the report: targets with the same servers and faults.
@@ -59,17 +69,23 @@ type hostGroup struct {
 	name, table string
 	// short says whether the short suite has a part of the group.
 	short bool
+	// says says whether the table has the texts that operators see.
+	says  bool
 	start func(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario)
 }
 
 func hostGroups() []hostGroup {
 	return []hostGroup{
-		{"kafka", "Three Kafka brokers, the leader behind a broken network", true, startHostKafka},
-		{"kafka-operations", "Three Kafka brokers, operated while events are sent", false, startHostKafkaOperations},
-		{"sentinel", "A Redis master on the wrong side of a split network, with three Sentinels", false, startHostSentinel},
-		{"disk", "A full disk of Redis", false, startHostDisk},
-		{"access", "Rights and passwords of Redis", false, startHostRedisAccess},
-		{"cluster", "A Redis Cluster, three masters with a replica each", true, startHostCluster},
+		{name: "kafka", table: "Three Kafka brokers, the leader behind a broken network", short: true, start: startHostKafka},
+		{name: "kafka-operations", table: "Three Kafka brokers, operated while events are sent", start: startHostKafkaOperations},
+		{name: "sentinel", table: "A Redis master on the wrong side of a split network, with three Sentinels", start: startHostSentinel},
+		{name: "disk", table: "A full disk of Redis", start: startHostDisk},
+		{name: "disk-kafka", table: "A full disk of Kafka", short: true, says: true, start: startHostKafkaDisk},
+		{name: "clock", table: "The clock of Redis", short: true, says: true, start: startHostClock},
+		{name: "slow-disk", table: "A slow disk", short: true, says: true, start: startHostSlowDisk},
+		{name: "access-kafka", table: "Rights, sessions and passwords of Kafka", short: true, says: true, start: startHostKafkaAccess},
+		{name: "access", table: "Rights and passwords of Redis", start: startHostRedisAccess},
+		{name: "cluster", table: "A Redis Cluster, three masters with a replica each", short: true, start: startHostCluster},
 	}
 }
 
@@ -107,10 +123,11 @@ func TestHosts(t *testing.T) {
 					}
 				}
 				if *write != "" && len(rows) > 0 {
-					writeHostTable(t, *write, group.table, rows)
+					writeHostTable(t, *write, group, rows)
 				}
 			})
 		}
+		t.Run("listeners", func(t *testing.T) { testListeners(t, n) })
 		t.Run("many", func(t *testing.T) { testManyTopics(t, n) })
 	})
 }

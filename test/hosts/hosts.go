@@ -97,6 +97,8 @@ func newNetwork(ctx context.Context) (*Network, error) {
 	err := errors.Join(
 		os.MkdirAll("/run/netns", 0o755), //nolint:gosec // as ip creates it
 		run(ctx, "mount", "-t", "tmpfs", "none", "/run/netns"),
+		// No name server can be reached. Without this, each lookup would wait for one, such as that of a broker for its own name.
+		run(ctx, "mount", "--bind", "/dev/null", "/etc/resolv.conf"),
 		run(ctx, "ip", "link", "set", "lo", "up"),
 		run(ctx, "ip", "netns", "add", router),
 		run(ctx, "ip", "-n", router, "link", "set", "lo", "up"),

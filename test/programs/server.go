@@ -18,6 +18,8 @@ import (
 type Server struct {
 	// Dir is the folder with its data.
 	Dir string
+	// Environ is the environment of the script. Nil means that of the test.
+	Environ []string
 
 	script string
 	host   func(context.Context, ...string) *exec.Cmd
@@ -55,6 +57,7 @@ func (s *Server) Run(args ...string) (output string, err error) {
 	} else {
 		command = s.host(context.Background(), args...)
 	}
+	command.Env = s.Environ
 	out, err := command.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = fmt.Errorf("%v: %w: %s", args, err, exit.Stderr)

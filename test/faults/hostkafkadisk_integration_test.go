@@ -1,0 +1,55 @@
+//go:build integration
+
+package faults_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/signalcast/signalcast/test/hosts"
+)
+
+// startHostKafkaDisk starts a broker with two log folders, each on a small disk of its own. Its metadata is on another disk.
+func startHostKafkaDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
+	t.Helper()
+	base, err := filepath.Abs(filepath.Join("..", "..", ".run", "faults"))
+	require.NoError(t, err)
+	var c *hostKafka
+	stop := func() {
+		if c != nil {
+			_, _ = c.servers[0].Run("stop")
+		}
+	}
+	first := newSmallDisk(t, filepath.Join(base, "kafka-disk-1"), 96, stop)
+	second := newSmallDisk(t, filepath.Join(base, "kafka-disk-2"), 96, stop)
+	c = newHostBroker(t, n, "full", nil, func(string) []string {
+		return []string{"metadata.log.dir=" + filepath.Join(base, "hosts-sc-full", "data"), "log.dirs=" + first.dir + "," + second.dir}
+	})
+	config := c.config(t)
+	config.DeliveryTimeout = 2 * delivery // a broker may take long to start
+	restart := func(disks ...smallDisk) func() error {
+		return func() (err error) {
+			for _, d := range disks {
+				err = errors.Join(err, d.free())
+			}
+			return errors.Join(err, c.servers[0].restart())
+		}
+	}
+	targets := []hostTarget{c.target("kafka-go", openKafka, &config, &config)}
+	if *full {
+		targets = append(targets, c.target("franz-go", openFranz, &config, &config))
+	}
+	return targets, []hostScenario{{
+		name: "one folder", fault: "disk of one of two log folders full for 6 s, then the broker restarted", load: 16 * time.Second,
+		before: c.createHere, inject: func(string) error { return during(6*time.Second, first.fill, restart(first)) },
+	}, {
+		name: "all folders", fault: "disks of all log folders full for 6 s, so that the broker ends, and restarted", load: brief(16 * time.Second), short: true,
+		before: c.createHere, inject: func(string) error {
+			return during(brief(6*time.Second), func() error { return errors.Join(first.fill(), second.fill()) }, restart(first, second))
+		},
+	}}
+}
