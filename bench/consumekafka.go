@@ -39,9 +39,9 @@ func (c *kafkaContests) consumeContest(ctx context.Context, events int) (contest
 	cluster := kafkaconfig.Config{Brokers: c.brokers, SchemaRegistry: c.registry}
 	return contest{
 		name: consumeKafka,
-		about: "A new group reads records that were stored before, and commits. franz-go does not decode them. The line with decoding calls " +
+		about: "A new group reads records that were stored before, and commits. franz-go and watermill do not decode them. The line with decoding calls " +
 			"the decoder of signalcast and a receiver between two polls. It shows what decoding costs without a consumer. " +
-			"The time of joining the group is part of the figures. watermill reads one record at a time.",
+			"The time of joining the group is part of the figures, but not of those of the Python reference. watermill reads one record at a time.",
 		contenders: []contender{
 			prepared(ours, events, nothing, func(ctx context.Context, n int) (func() error, error) {
 				source, err := kafka.New(kafka.Config{Config: cluster, Group: newGroup(), Topics: []string{consumed}, Start: consume.Earliest()})

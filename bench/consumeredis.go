@@ -42,8 +42,8 @@ func (c *redisContests) consumeContest(ctx context.Context, events int) (contest
 	}
 	return contest{
 		name: consumeRedis,
-		about: "A group of its own reads entries that were stored before, and acknowledges them. Only signalcast decodes them. " +
-			"The raw socket and go-redis read 1,000 entries at a time; watermill reads and acknowledges one at a time.",
+		about: "A group of its own reads entries that were stored before, and acknowledges them. Only signalcast and the Python reference decode them. " +
+			"The raw socket and go-redis read 1,000 entries at a time; watermill and the reference read and acknowledge one at a time.",
 		contenders: []contender{
 			prepared(ours, events, nothing, func(ctx context.Context, n int) (func() error, error) {
 				source, err := redis.New(redis.Config{

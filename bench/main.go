@@ -118,7 +118,7 @@ func (f *runner) wants(contests ...string) bool {
 
 // runAll starts the servers of the contests that run, and runs them.
 func (f *runner) runAll(ctx context.Context) error {
-	python := f.wants(wholeContest, configContest, redisAsync, kafkaAsync1)
+	python := f.wants(wholeContest, configContest, redisAsync, kafkaAsync1, consumeRedis, consumeKafka)
 	redis := f.wants(redisAsync, redisSync, loadContest, consumeRedis)
 	kafka := f.wants(kafkaAsync1, kafkaAsync6, kafkaSync64, kafkaSync1, consumeKafka)
 	outbox := f.wants(outboxTx1, outboxTx8, outboxRedis, outboxKafka, outboxDiscard, outboxHindered, outboxLatency)
@@ -215,6 +215,7 @@ func (f *runner) onRedis(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	consuming.contenders = append(consuming.contenders, contender{name: reference, events: 2000, outside: f.python.consumeRedis})
 	return f.runContest(ctx, consuming)
 }
 
@@ -263,6 +264,7 @@ func (f *runner) onKafka(ctx context.Context, broker, registry string) error {
 	if err != nil {
 		return err
 	}
+	consuming.contenders = append(consuming.contenders, contender{name: reference, events: 2000, outside: f.python.consumeKafka})
 	return f.runContest(ctx, consuming)
 }
 

@@ -31,7 +31,8 @@ func startPython(ctx context.Context, root, redisURL, brokers, registry string) 
 	}
 	//nolint:gosec // as above
 	p := &python{command: exec.CommandContext(ctx, interpreter, filepath.Join(root, "test/reference/bench_reference.py"),
-		"--redis", redisURL, "--brokers", brokers, "--registry", registry, "--topic", pythonTopic)}
+		"--redis", redisURL, "--brokers", brokers, "--registry", registry, "--topic", pythonTopic,
+		"--consumed", consumed)}
 	p.command.Stderr = os.Stderr
 	if p.orders, err = p.command.StdinPipe(); err != nil {
 		return nil, err
@@ -54,6 +55,13 @@ func (p *python) encode(_ context.Context, n int) (sample, error)   { return p.d
 func (p *python) config(_ context.Context, n int) (sample, error)   { return p.do("config", n) }
 func (p *python) redis(_ context.Context, n int) (sample, error)    { return p.do("redis", n) }
 func (p *python) kafka(_ context.Context, n int) (sample, error)    { return p.do("kafka", n) }
+func (p *python) consumeRedis(_ context.Context, n int) (sample, error) {
+	return p.do("consume-redis", n)
+}
+
+func (p *python) consumeKafka(_ context.Context, n int) (sample, error) {
+	return p.do("consume-kafka", n)
+}
 
 // do makes the reference do one kind of work n times.
 func (p *python) do(work string, n int) (sample, error) {

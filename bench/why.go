@@ -26,6 +26,7 @@ const (
 	whyLoad            = "the buffer of 10,000 messages bounds the live heap; a longer round meets more collector cycles at their peak"
 	whyMemory          = "most of the rest is the schema text of each event type"
 	whyConsumeKafka    = "franz-go with a decoder alone takes about 1.5 times the processor time of franz-go; decision 16 says where the time goes"
+	whyKeeping         = "signalcast also copies records out of the buffers of the client and passes them to workers"
 	whyConsume         = "only signalcast decodes events and reads their keys; the server shares two processors with the consumer"
 	whyTx              = "the event adds a lock and an insert to the commit, and 16 columns to encode; client and database share two processors: see the line with two inserts"
 	whyForwarder       = "the broker and the database share two processors with the relay"

@@ -276,13 +276,10 @@ func (w *writer) Close() {
 
 // explain wraps the error of a record in the sentinel for its class.
 func (w *writer) explain(r *kafkabus.Record, err error) error {
-	var broker *kerr.Error
-	if errors.As(err, &broker) {
-		err = kafkabus.Explain(broker.Code, err)
-	}
+	err, known := classify(err)
 	switch {
 	case w.wire.Stopped():
-		if broker == nil { // err only says that the client is closed
+		if !known { // err only says that the client is closed
 			err = w.wire.DialErr()
 		}
 		return kafkabus.Closed(err)
@@ -293,6 +290,15 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 	default:
 		return err
 	}
+}
+
+// classify wraps an error in the sentinel for its class. known reports whether a broker sent the error.
+func classify(err error) (classified error, known bool) {
+	broker, known := errors.AsType[*kerr.Error](err)
+	if known {
+		err = kafkabus.Explain(broker.Code, err)
+	}
+	return err, known
 }
 
 // temporary reports whether franz-go retries err until a delivery timeout: of the record, or of an

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures work of the reference, the Open edX event bus in Python, on demand.
 
-bench_reference.py --redis URL --brokers 127.0.0.1:9092 --registry URL --topic TOPIC
+bench_reference.py --redis URL --brokers 127.0.0.1:9092 --registry URL --topic TOPIC --consumed TOPIC
 
 Each line of standard input is a kind of work and a number. The program does the work so many times and prints one line of
 JSON with the seconds and the processor seconds that it took:
@@ -10,6 +10,8 @@ JSON with the seconds and the processor seconds that it took:
   encode N     send it to a producer that encodes the data and discards it
   redis N      send it to Redis, where the reference waits for each reply
   kafka N      send it to Kafka and wait for delivery at the end
+  consume-redis N, consume-kafka N
+               read more than N stored events of --consumed with a new group, and measure N after the first one
   config N     merge 1,000 event types of 4 topics with as many overrides, check and connect them
 
 The program ends at the end of standard input. It exits with status 1 as soon as the reference logs an error.
@@ -21,7 +23,9 @@ import logging
 import os
 import sys
 import time
+import uuid
 
+from confluent_kafka import Consumer, TopicPartition
 from refboot import boot
 
 parser = argparse.ArgumentParser()
@@ -29,24 +33,29 @@ parser.add_argument("--redis", required=True)
 parser.add_argument("--brokers", required=True)
 parser.add_argument("--registry", required=True)
 parser.add_argument("--topic", required=True)
+parser.add_argument("--consumed", required=True)
 args = parser.parse_args()
 
 signals = boot(
     EVENT_BUS_REDIS_CONNECTION_URL=args.redis,
     EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS=args.brokers,
     EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL=args.registry,
+    EVENT_BUS_KAFKA_CONSUMER_POLL_TIMEOUT=0.2,  # seconds
 )
 import openedx_events.apps  # noqa: E402  needs the settings
 from django.apps import apps  # noqa: E402
 from django.conf import settings  # noqa: E402
 from openedx_events.apps import general_signal_handler  # noqa: E402
-from openedx_events.event_bus import EventBusProducer, get_producer, merge_producer_configs  # noqa: E402
+from openedx_events.event_bus import (  # noqa: E402
+    EventBusProducer,
+    get_producer,
+    make_single_consumer,
+    merge_producer_configs,
+)
 from openedx_events.event_bus.avro.serializer import serialize_event_data_to_bytes  # noqa: E402
 from openedx_events.learning.signals import COURSE_ENROLLMENT_CREATED as SIGNAL  # noqa: E402
 
 import samples  # noqa: E402
-
-
 
 
 class Nothing(EventBusProducer):
@@ -115,6 +124,35 @@ def configure(count):
             declared[event_type].connect(general_signal_handler)
 
 
+def consumer(kind):
+    group = f"bench-{uuid.uuid4()}"
+    if kind == "consume-redis":
+        settings.EVENT_BUS_CONSUMER = "edx_event_bus_redis.RedisEventConsumer"
+        return make_single_consumer(topic=args.consumed, group_id=group, consumer_name="bench", check_backlog=True)
+    settings.EVENT_BUS_CONSUMER = "edx_event_bus_kafka.KafkaEventConsumer"
+    # A new group starts at the end of the topic unless it has offsets, so commit the first offset of each partition.
+    admin = Consumer({"bootstrap.servers": args.brokers, "group.id": group, "enable.auto.commit": False})
+    partitions = admin.list_topics(args.consumed, timeout=20).topics[args.consumed].partitions
+    admin.commit(offsets=[TopicPartition(args.consumed, p, 0) for p in partitions], asynchronous=False)
+    admin.close()
+    return make_single_consumer(topic=args.consumed, group_id=group)
+
+
+def consume(kind, count):
+    """Returns the seconds and the processor seconds from the first event to the last one."""
+    reader, moments = consumer(kind), []
+
+    def receive(**_):
+        moments.append((time.perf_counter(), time.process_time()))
+        if len(moments) > count:  # the first one begins the measurement
+            reader._shut_down()
+
+    SIGNAL.connect(receive, weak=False)
+    reader.consume_indefinitely()
+    SIGNAL.disconnect(receive)
+    return (last - first for first, last in zip(moments[0], moments[count]))
+
+
 settings.EVENT_BUS_PRODUCER_CONFIG = {
     SIGNAL.event_type: {args.topic: {"event_key_field": "enrollment.course.course_key", "enabled": True}}
 }
@@ -126,6 +164,9 @@ for line in sys.stdin:
     start, used = time.perf_counter(), time.process_time()
     if kind == "config":
         configure(int(count))
-    else:
+    elif not kind.startswith("consume-"):
         send(kind, int(count))
-    print(json.dumps({"Seconds": time.perf_counter() - start, "CPU": time.process_time() - used}), flush=True)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    if kind.startswith("consume-"):
+        seconds, cpu = consume(kind, int(count))
+    print(json.dumps({"Seconds": seconds, "CPU": cpu}), flush=True)
