@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	miniredisserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -156,15 +158,18 @@ func TestDeadLetterThatCannotBePublishedIsKept(t *testing.T) {
 
 func TestSlowPublishingIsNotIdle(t *testing.T) {
 	t.Parallel()
-	cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
-	url := "kafka://" + strings.Join(cluster.ListenAddrs(), ",") + "?registry=" + registry.URL
-	backend, err := franz.New(kafkaconfig.Config{Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL})
+	server := miniredis.RunT(t)
+	url := "redis://" + server.Addr() + "/0"
+	backend, err := redisbus.New(redisbus.Config{URL: url})
 	require.NoError(t, err)
 	sendSamples(t, backend)
 	makeDeadLetters(t, url)
-	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.SleepControl(func() { <-time.After(3 * time.Second) })
-		return nil, nil, false
+	var slow sync.Once
+	server.Server().SetPreHook(func(_ *miniredisserver.Peer, command string, _ ...string) bool {
+		if command == "XADD" {
+			slow.Do(func() { <-time.After(2500 * time.Millisecond) })
+		}
+		return false
 	})
 	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
 		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
