@@ -127,8 +127,7 @@ var errNoResponse = errors.New("no response of the broker")
 // end of the wait for a response.
 func (w *writer) unreachable(err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-		err, _ = classify(err)
-		return err
+		return classify(err)
 	}
 	if dialErr := w.wire.DialErr(); dialErr != nil {
 		return dialErr

@@ -276,10 +276,10 @@ func (w *writer) Close() {
 
 // explain wraps the error of a record in the sentinel for its class.
 func (w *writer) explain(r *kafkabus.Record, err error) error {
-	err, known := classify(err)
+	err = classify(err)
 	switch {
 	case w.wire.Stopped():
-		if !known { // err only says that the client is closed
+		if _, known := errors.AsType[*kerr.Error](err); !known { // err only says that the client is closed
 			err = w.wire.DialErr()
 		}
 		return kafkabus.Closed(err)
@@ -292,13 +292,12 @@ func (w *writer) explain(r *kafkabus.Record, err error) error {
 	}
 }
 
-// classify wraps an error in the sentinel for its class. known reports whether a broker sent the error.
-func classify(err error) (classified error, known bool) {
-	broker, known := errors.AsType[*kerr.Error](err)
-	if known {
-		err = kafkabus.Explain(broker.Code, err)
+// classify wraps an error of a broker in the sentinel for its class.
+func classify(err error) error {
+	if broker, ok := errors.AsType[*kerr.Error](err); ok {
+		return kafkabus.Explain(broker.Code, err)
 	}
-	return err, known
+	return err
 }
 
 // temporary reports whether franz-go retries err until a delivery timeout: of the record, or of an
