@@ -3,17 +3,22 @@ package signalcast
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // Delivery is the outcome of one event that was sent: of each of its messages. It is
 // safe for concurrent use.
 type Delivery struct {
-	mu       sync.Mutex
-	open     int32         // messages that were published and have no outcome, plus one while publishing
-	held     int32         // messages that a unit holds
-	done     chan struct{} // closed when both are zero; made by the first call of Done
-	released chan struct{} // closed when open is zero; made by a Wait within a unit
+	// counts holds two numbers and a bit. The lower half is the number of open messages, which were
+	// published and have no outcome, plus one while publishing. The upper half is the number of
+	// messages that a unit holds. Its highest bit, awaited, is set once there are channels.
+	counts atomic.Int64
+
+	mu       sync.Mutex    // guards the channels
+	done     chan struct{} // closed when both counts are zero; made by the first call of Done
+	released chan struct{} // closed when no message is open; made by a Wait within a unit
 
 	failures []error // of receivers and of encoding; complete once sending has ended
 	slots    []slot  // one for each message, in the order of dispatchers and topics
@@ -40,11 +45,11 @@ type Result struct {
 func (d *Delivery) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if open, held := split(d.counts.Or(awaited)); open+held == 0 {
+		return closed
+	}
 	if d.done == nil {
 		d.done = make(chan struct{})
-		if d.open+d.held == 0 {
-			close(d.done)
-		}
 	}
 	return d.done
 }
@@ -56,7 +61,7 @@ func (d *Delivery) Done() <-chan struct{} {
 // With the context of a [Unit], Wait does not wait for messages that a unit holds, and
 // returns no error for them.
 func (d *Delivery) Wait(ctx context.Context) error {
-	open, held := d.pending()
+	open, held := split(d.counts.Load())
 	if open+held == 0 {
 		return d.err(nil)
 	}
@@ -75,29 +80,33 @@ func (d *Delivery) Wait(ctx context.Context) error {
 	}
 }
 
-func (d *Delivery) pending() (open, held int32) {
-	if len(d.slots) == 0 {
-		return 0, 0
-	}
-	d.mu.Lock()
-	open, held = d.open, d.held
-	d.mu.Unlock()
-	return open, held
-}
-
 // releasedFromUnit returns a channel that is closed when every message that no unit holds has an
 // outcome.
 func (d *Delivery) releasedFromUnit() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if open, _ := split(d.counts.Or(awaited)); open == 0 {
+		return closed
+	}
 	if d.released == nil {
 		d.released = make(chan struct{})
-		if d.open == 0 {
-			close(d.released)
-		}
 	}
 	return d.released
 }
+
+const awaited = math.MinInt64
+
+// split returns the number of open messages and of messages that a unit holds.
+func split(counts int64) (open, held int32) {
+	return int32(counts), int32(counts &^ awaited >> 32) //nolint:gosec // the halves
+}
+
+//nolint:gochecknoglobals // never changes
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 var errPending = errors.New("no outcome yet")
 
@@ -135,33 +144,29 @@ func (d *Delivery) err(cause error) error {
 func (d *Delivery) fail(err error) { d.failures = append(d.failures, err) }
 
 // complete notes that n messages have an outcome, or that publishing has ended.
-func (d *Delivery) complete(n int) {
-	d.mu.Lock()
-	if d.open -= int32(n); d.open == 0 { //nolint:gosec // the number of topics
-		d.signal()
-	}
-	d.mu.Unlock()
-}
+func (d *Delivery) complete(n int) { d.add(-int64(n)) }
 
 // hold notes that a unit holds one more message, or with -1 that it holds one less.
-func (d *Delivery) hold(n int32) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.open -= n
-	d.held += n
-	if d.open == 0 {
+func (d *Delivery) hold(n int64) { d.add(n<<32 - n) }
+
+func (d *Delivery) add(n int64) {
+	if counts := d.counts.Add(n); counts&awaited != 0 && int32(counts) == 0 { //nolint:gosec // the lower half
 		d.signal()
 	}
 }
 
-// signal closes the channels whose condition holds. It is called with mu held, when open is zero.
+// signal closes the channels whose condition holds. It is called whenever no message is open and there may be channels.
 func (d *Delivery) signal() {
-	if d.released != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	open, held := split(d.counts.Load())
+	if open == 0 && d.released != nil {
 		close(d.released)
 		d.released = nil
 	}
-	if d.held == 0 && d.done != nil {
+	if open+held == 0 && d.done != nil {
 		close(d.done)
+		d.done = nil
 	}
 }
 
@@ -177,7 +182,7 @@ func (d *Delivery) publish(ctx context.Context, targets []target, meta *Metadata
 		d.slots = make([]slot, 0, messages)
 	}
 	unit := unitOf(ctx)
-	d.open = 1 + int32(messages)
+	d.counts.Store(1 + int64(messages))
 	for i, t := range targets {
 		t.routes.suppress()
 		if len(t.routes.enabled) == 0 {

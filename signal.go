@@ -125,7 +125,7 @@ func (s *Signal[T]) Send(ctx context.Context, r *Registry, data T, opts ...SendO
 	if len(opts) == 0 && r.idle(e) {
 		return nil
 	}
-	d, err := s.send(ctx, r, e, data, opts)
+	d, err := s.send(ctx, r, e, &data, opts)
 	if err != nil {
 		return err
 	}
@@ -148,13 +148,13 @@ func (s *Signal[T]) SendAsync(ctx context.Context, r *Registry, data T, opts ...
 	if len(opts) == 0 && r.idle(e) {
 		return r.nothing, nil
 	}
-	return s.send(ctx, r, e, data, opts)
+	return s.send(ctx, r, e, &data, opts)
 }
 
 // send is not inlined into Send and SendAsync, so that an idle signal costs no stack.
 //
 //go:noinline
-func (s *Signal[T]) send(ctx context.Context, r *Registry, e *entry, data T, opts []SendOption) (*Delivery, error) {
+func (s *Signal[T]) send(ctx context.Context, r *Registry, e *entry, data *T, opts []SendOption) (*Delivery, error) {
 	if e == nil {
 		return nil, notRegistered(s.def.eventType)
 	}
@@ -166,13 +166,13 @@ func (s *Signal[T]) send(ctx context.Context, r *Registry, e *entry, data T, opt
 	}
 	delivery := new(Delivery)
 	held := s.data.Get().(*T) //nolint:forcetypeassert // set in NewSignal
-	*held = data
+	*held = *data
 	delivery.publish(ctx, targets, &meta, Data{e, shape.RefOf(held)})
 	var zero T
 	*held = zero
 	s.data.Put(held)
 	if receivers := e.connected(); len(receivers) > 0 {
-		callReceivers(ctx, receivers, Event[T]{meta, data}, delivery)
+		callReceivers(ctx, receivers, Event[T]{meta, *data}, delivery)
 	}
 	return delivery.sent()
 }

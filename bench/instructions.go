@@ -32,8 +32,8 @@ type ceiling struct {
 func ceilings() []ceiling {
 	return []ceiling{
 		{contest: idleContest, contender: ours, against: byHand, most: 1.5, events: 500_000},
-		{contest: wholeContest, contender: ours, against: byHand, most: 1.15, events: 30_000},
-		{contest: topicsContest, contender: furtherTopic, against: firstTopic, further: moreTopics, most: 0.1, events: 30_000},
+		{contest: wholeContest, contender: ours, against: byHand, most: 1.1, events: 30_000},
+		{contest: topicsContest, contender: furtherTopic, against: firstTopic, further: moreTopics, most: 0.11, events: 30_000},
 		{contest: avroContest, contender: ours, against: byHand, most: 0.9, events: 30_000},
 		{contest: avroContest, contender: ours, against: bareHamba, most: 0.6, events: 30_000},
 		{contest: decodeContest, contender: ours, against: byHand, most: 1, events: 30_000},

@@ -177,7 +177,7 @@ func (o *op) check(at unsafe.Pointer) *FieldError {
 	if o.validate == nil {
 		return nil
 	}
-	if err := o.validate.on(at).Validate(); err != nil {
+	if err := o.validate.validate(at); err != nil {
 		return o.fail(err)
 	}
 	return nil
@@ -212,7 +212,7 @@ func (e *FieldError) within(path string) *FieldError {
 func (e *elem) checkKey(entry *entry) *FieldError {
 	if e.validateKey != nil {
 		key := entry.key // a copy, so that the entries do not escape to the heap
-		if err := e.validateKey.on(unsafe.Pointer(&key)).Validate(); err != nil {
+		if err := e.validateKey.validate(unsafe.Pointer(&key)); err != nil {
 			return &FieldError{Found: "found an invalid key", Err: err}
 		}
 	}

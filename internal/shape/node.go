@@ -56,8 +56,8 @@ type node struct {
 	fields []field // of a record, in wire order
 	name   string  // of a record
 
-	validate *method[validator] // of a leaf, or of the keys of a map; nil without Validate
-	text     *textMethods       // of a textForm
+	validate *method      // of a leaf, or of the keys of a map; nil without Validate
+	text     *textMethods // of a textForm
 }
 
 // field is one field of a record. The fields of an embedded struct are fields of the record.

@@ -13,20 +13,20 @@ type program struct {
 type op struct {
 	form     form
 	offset   uintptr
-	validate *method[validator] // of a leaf
-	text     *textMethods       // of a textForm
-	elem     *elem              // of a nullable, list or map
-	lead     string             // JSON text before the value: braces, commas and names
-	path     string             // of wire names, from the value of the program
+	validate *method      // of a leaf
+	text     *textMethods // of a textForm
+	elem     *elem        // of a nullable, list or map
+	lead     string       // JSON text before the value: braces, commas and names
+	path     string       // of wire names, from the value of the program
 }
 
 // elem describes the values in a nullable, list or map.
 type elem struct {
 	program     *program
-	size        uintptr            // of one value
-	mapType     reflect.Type       // of the map, for a map
-	validateKey *method[validator] // of the keys of the map
-	strings     bool               // whether mapType is map[string]string
+	size        uintptr      // of one value
+	mapType     reflect.Type // of the map, for a map
+	validateKey *method      // of the keys of the map
+	strings     bool         // whether mapType is map[string]string
 }
 
 // assemble returns the program for values of n.

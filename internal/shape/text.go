@@ -10,44 +10,45 @@ import (
 // validator is implemented by leaf types that restrict their values.
 type validator interface{ Validate() error }
 
-// method gives access to the method of interface I on leaves of one type.
-type method[I any] struct {
-	goType reflect.Type
-	copies bool // the method has a pointer receiver; it gets a copy, which it may change
+// method gives access to a method of the leaves of one type.
+type method struct {
+	pointer any  // a nil pointer to the type
+	copies  bool // the method has a pointer receiver; it gets a copy, which it may change
 }
 
-// methodOf returns the method of I on t or *t, or nil if neither has it.
-func methodOf[I any](t reflect.Type) *method[I] {
+// methodOf returns the method of the interface I on t or *t, or nil if neither has it.
+func methodOf[I any](t reflect.Type) *method {
 	want := reflect.TypeFor[I]()
-	switch {
-	case t.Kind() == reflect.Interface, t.Kind() == reflect.Pointer:
-		return nil
-	case t.Implements(want):
-		return &method[I]{goType: t}
-	case reflect.PointerTo(t).Implements(want):
-		return &method[I]{goType: t, copies: true}
-	default:
+	if t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer || !reflect.PointerTo(t).Implements(want) {
 		return nil
 	}
+	return &method{pointer: reflect.Zero(reflect.PointerTo(t)).Interface(), copies: !t.Implements(want)}
 }
 
-// on returns the leaf at p as an I. The I holds a pointer, which needs no allocation. A method
+// on returns a pointer to the leaf at p, which has the method. It needs no allocation. A method
 // with a value receiver gets a copy of the leaf.
-func (m *method[I]) on(p unsafe.Pointer) I {
-	leaf := reflect.NewAt(m.goType, p)
+func (m *method) on(p unsafe.Pointer) any {
+	leaf := m.pointer
+	// An any is the word of the type and the pointer. reflect.NewAt does the same, but is slower:
+	// see docs/decisions/0008.
+	(*[2]unsafe.Pointer)(unsafe.Pointer(&leaf))[1] = p
 	if m.copies {
-		original := leaf.Elem()
-		leaf = reflect.New(m.goType)
-		leaf.Elem().Set(original)
+		original := reflect.ValueOf(leaf).Elem()
+		fresh := reflect.New(original.Type())
+		fresh.Elem().Set(original)
+		leaf = fresh.Interface()
 	}
-	i, _ := reflect.TypeAssert[I](leaf)
-	return i
+	return leaf
+}
+
+func (m *method) validate(p unsafe.Pointer) error {
+	return m.on(p).(validator).Validate() //nolint:forcetypeassert // methodOf has found it
 }
 
 // textMethods is the text form of a type.
 type textMethods struct {
-	appendText  *method[encoding.TextAppender] // used if it is not nil
-	marshalText *method[encoding.TextMarshaler]
+	appendText  *method // used if it is not nil
+	marshalText *method
 	decodes     bool // whether the type has UnmarshalText
 }
 
@@ -96,12 +97,12 @@ var errShortText = errors.New("AppendText returned fewer bytes than it received"
 // appendTo appends the text of the leaf at p.
 func (m *textMethods) appendTo(dst []byte, p unsafe.Pointer) ([]byte, error) {
 	if m.appendText != nil {
-		text, err := m.appendText.on(p).AppendText(dst)
+		text, err := m.appendText.on(p).(encoding.TextAppender).AppendText(dst) //nolint:forcetypeassert // methodOf has found it
 		if err == nil && len(text) < len(dst) {
 			err = errShortText
 		}
 		return text, err
 	}
-	text, err := m.marshalText.on(p).MarshalText()
+	text, err := m.marshalText.on(p).(encoding.TextMarshaler).MarshalText() //nolint:forcetypeassert // methodOf has found it
 	return append(dst, text...), err
 }

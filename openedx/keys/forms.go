@@ -32,10 +32,10 @@ func isUsageKey(s string) bool {
 	switch namespace {
 	case "block-v1":
 		l, ok := parseLocator(rest)
-		return ok && l.identifies(orgCourseRun) && id().spells(l.block)
+		return ok && l.identifies(orgCourseRun) && id.spells(l.block)
 	case "lib-block-v1":
 		l, ok := parseLocator(rest)
-		return ok && l.identifies(orgLibrary) && l.blockType != "" && id().spells(l.block)
+		return ok && l.identifies(orgLibrary) && l.blockType != "" && id.spells(l.block)
 	case "ccx-block-v1":
 		l, ok := parseCCXLocator(rest)
 		return ok && l.identifies(orgCourseRun) && l.block != ""
@@ -50,12 +50,12 @@ func isUsageKey(s string) bool {
 }
 
 func isLibraryUsageLocator(s string) bool {
-	return hasFields(s, "lb:", asciiSlug(), slug(), asciiSlug(), slug())
+	return hasFields(s, "lb:", asciiSlug, slug, asciiSlug, slug)
 }
 
 // hasFields reports whether s is the prefix and one field for each character
 // set, separated by colons.
-func hasFields(s, prefix string, sets ...charset) bool {
+func hasFields(s, prefix string, sets ...*charset) bool {
 	s, found := strings.CutPrefix(s, prefix)
 	for i, set := range sets {
 		if !found {
@@ -74,8 +74,8 @@ func hasFields(s, prefix string, sets ...charset) bool {
 func isOldCourse(s string) bool {
 	org, rest, _ := strings.Cut(s, "/")
 	course, run, found := strings.Cut(rest, "/")
-	return found && oldName().spells(org) && oldName().spells(course) &&
-		(run == "" || oldName().spells(run))
+	return found && oldName.spells(org) && oldName.spells(course) &&
+		(run == "" || oldName.spells(run))
 }
 
 // isOldUsage reports whether s is the part after "i4x:" of i4x://Org/Course/type/name@branch.
@@ -88,8 +88,8 @@ func isOldUsage(s string) bool {
 	course, s, _ := strings.Cut(s, "/")
 	blockType, s, _ := strings.Cut(s, "/") // any type is valid
 	name, branch, hasBranch := strings.Cut(s, "@")
-	return oldName().spells(org) && oldName().spells(course) && blockType != "" &&
-		idOrPercent().spells(name) && (!hasBranch || idOrPercent().spells(branch))
+	return oldName.spells(org) && oldName.spells(course) && blockType != "" &&
+		idOrPercent.spells(name) && (!hasBranch || idOrPercent.spells(branch))
 }
 
 // isLocation reports whether s is the part after "location:" of
@@ -97,7 +97,7 @@ func isOldUsage(s string) bool {
 func isLocation(s string) bool {
 	n := 0
 	for part := range strings.SplitSeq(s, "+") {
-		if n++; !id().spells(part) {
+		if n++; !id.spells(part) {
 			return false
 		}
 	}

@@ -76,7 +76,7 @@ type LibraryLocator string
 
 // Validate returns an [*Error] unless k has the form of a content library's key.
 func (k LibraryLocator) Validate() error {
-	if hasFields(string(k), "lib:", asciiSlug(), slug()) {
+	if hasFields(string(k), "lib:", asciiSlug, slug) {
 		return nil
 	}
 	return &Error{"library key", "lib:org:library", k == ""}
@@ -106,7 +106,7 @@ type LibraryCollectionLocator string
 
 // Validate returns an [*Error] unless k has the form of a collection's key.
 func (k LibraryCollectionLocator) Validate() error {
-	if hasFields(string(k), "lib-collection:", asciiSlug(), slug(), slug()) {
+	if hasFields(string(k), "lib-collection:", asciiSlug, slug, slug) {
 		return nil
 	}
 	return &Error{"library collection key", "lib-collection:org:library:id", k == ""}
@@ -121,7 +121,7 @@ type LibraryContainerLocator string
 
 // Validate returns an [*Error] unless k has the form of a container's key.
 func (k LibraryContainerLocator) Validate() error {
-	if hasFields(string(k), "lct:", asciiSlug(), slug(), asciiSlug(), slug()) {
+	if hasFields(string(k), "lct:", asciiSlug, slug, asciiSlug, slug) {
 		return nil
 	}
 	return &Error{"library container key", "lct:org:library:type:id", k == ""}

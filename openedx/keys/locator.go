@@ -53,13 +53,13 @@ func labelOf(s string) label {
 
 // parseLocator parses the locator of a key that is not of a custom course.
 func parseLocator(s string) (locator, bool) {
-	return parse(s, labelOf, lowerHex(), idOrPercent())
+	return parse(s, labelOf, lowerHex, idOrPercent)
 }
 
 // parseCCXLocator parses the locator of the key of a custom course. It has the
 // part ccx, and its labels and version may be in upper or lower case.
 func parseCCXLocator(s string) (locator, bool) {
-	l, ok := parse(s, foldedLabelOf, hex(), id())
+	l, ok := parse(s, foldedLabelOf, hex, id)
 	return l, ok && l.ccx != ""
 }
 
@@ -81,10 +81,10 @@ func foldedLabelOf(s string) label {
 
 // parse splits s at its plus signs. It reports false if a label is unknown,
 // repeated or out of order, or if a value has characters outside its set.
-func parse(s string, labelOf func(string) label, version, block charset) (l locator, ok bool) {
+func parse(s string, labelOf func(string) label, version, block *charset) (l locator, ok bool) {
 	last := noLabel
 	for more := true; more; {
-		end := id().span(s)
+		end := id.span(s)
 		name, rest := s[:end], s[end:]
 		if rest == "" || rest[0] == '+' {
 			if l.names++; last != noLabel || l.names > orgCourseRun || name == "" {
@@ -100,12 +100,12 @@ func parse(s string, labelOf func(string) label, version, block charset) (l loca
 		last = this
 		var value string
 		value, s, more = strings.Cut(rest[1:], "+")
-		allowed := id()
+		allowed := id
 		switch this {
 		case versionLabel:
 			l.version, allowed = value, version
 		case ccxLabel:
-			l.ccx, allowed = value, number()
+			l.ccx, allowed = value, number
 		case typeLabel:
 			l.blockType = value
 		case blockLabel:
