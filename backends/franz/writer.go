@@ -84,7 +84,7 @@ func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) (*writer, error
 		kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(backendkit.Backoff),
 		kgo.MetadataMinAge(100 * time.Millisecond),
-		kgo.MetadataMaxAge(5 * time.Second), // after it, added partitions are used
+		kgo.MetadataMaxAge(c.MetadataMaxAge),
 	}
 	if mechanism := kafkabus.Mechanism(c); mechanism != nil {
 		w.options = append(w.options, kgo.SASL(mechanism))

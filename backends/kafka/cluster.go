@@ -39,7 +39,7 @@ type cluster struct {
 func newCluster(c kafkabus.Config) *cluster {
 	wire := kafkabus.NewWire(c)
 	transport := func() *kafka.Transport {
-		t := &kafka.Transport{Dial: wire.Dial, DialTimeout: c.DialTimeout, ClientID: c.ClientID}
+		t := &kafka.Transport{Dial: wire.Dial, DialTimeout: c.DialTimeout, MetadataTTL: c.MetadataMaxAge, ClientID: c.ClientID}
 		if m := kafkabus.Mechanism(c); m != nil {
 			t.SASL = mechanism{m}
 		}

@@ -16,6 +16,7 @@ type writer struct {
 	cluster  *cluster
 	encoder  encoder
 	timeout  time.Duration
+	maxAge   time.Duration // of the number of partitions of a topic
 	maxBytes int
 	troubles *backendkit.Troubles
 
@@ -31,18 +32,12 @@ type writer struct {
 	key   []byte // the memory of the last key, for the next
 }
 
-const (
-	// batchesInFlight is the number of partitions of one broker that are written at the same
-	// time.
-	batchesInFlight = 16
-	// partitionsAge is how long the number of partitions of a topic is used before it is read
-	// again.
-	partitionsAge = 5 * time.Second
-)
+// batchesInFlight is the number of partitions of one broker that are written at the same time.
+const batchesInFlight = 16
 
 func newWriter(c kafkabus.Config, troubles *backendkit.Troubles) *writer {
 	w := &writer{
-		cluster: newCluster(c), encoder: newEncoder(c.Compression), timeout: c.DeliveryTimeout, maxBytes: c.MaxMessageBytes, troubles: troubles,
+		cluster: newCluster(c), encoder: newEncoder(c.Compression), timeout: c.DeliveryTimeout, maxAge: c.MetadataMaxAge, maxBytes: c.MaxMessageBytes, troubles: troubles,
 		slots: map[int32]chan struct{}{}, topics: map[string]*topic{},
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
@@ -58,7 +53,7 @@ func (w *writer) Write(r kafkabus.Record) {
 		t = &topic{name: r.Message.Topic}
 		w.topics[t.name] = t
 	}
-	if r.Accepted.Sub(t.discovered) >= partitionsAge {
+	if r.Accepted.Sub(t.discovered) >= w.maxAge {
 		w.startDiscovering(t, false)
 	}
 	if len(t.partitions) == 0 || t.leaving > 0 {

@@ -99,6 +99,10 @@ type Config struct {
 	// RequestTimeout bounds each wait for a response of a broker or a registry.
 	// 0 means 10 s.
 	RequestTimeout time.Duration
+	// MetadataMaxAge is how old the knowledge about topics may get before brokers are asked for it
+	// again. Added partitions and changed rights take effect within about twice this time. Failures
+	// make the backend ask at once. 0 means 5 s. It must be 200 ms to 1 hour.
+	MetadataMaxAge time.Duration
 
 	// Logger gets a warning when an outage of a broker, a topic or the registry begins, and a
 	// line when it ends. Nil means the dispatcher's logger.

@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	maxMetadataAge = 10 * time.Second       // after it, added partitions are read
 	maxFetchWait   = 500 * time.Millisecond // of an empty request, behind which a partition that is resumed waits
 	minMetadataAge = 200 * time.Millisecond // between two looks for a topic that does not exist
 	maxHeartbeat   = 3 * time.Second
@@ -82,7 +81,11 @@ func (s *Source) Run(ctx context.Context, in *consume.Intake) error {
 	r.release(in.Grace(), slices.Collect(maps.Keys(r.list())))
 	stop()
 	tender.Wait()
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxLastCommitWait)
+	wait := maxLastCommitWait
+	if r.failing.Load() {
+		wait = time.Second // brokers that work reply within it
+	}
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
 	_ = client.LeaveGroupContext(leaving) // otherwise the brokers notice that the member is silent
 	s.setRunning(false)

@@ -146,7 +146,7 @@ func (s *Source) readOptions() []kgo.Opt {
 	options := append(s.options(),
 		kgo.ConsumeStartOffset(c.startOffset()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // records that were lost are counted, none is skipped
-		kgo.MetadataMaxAge(maxMetadataAge),
+		kgo.MetadataMaxAge(c.MetadataMaxAge),
 		kgo.MetadataMinAge(minMetadataAge),
 		kgo.FetchMaxWait(maxFetchWait),
 	)

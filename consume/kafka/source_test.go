@@ -117,6 +117,7 @@ func TestAddedPartitionIsReadFromItsFirstMessage(t *testing.T) {
 		t.Run(fmt.Sprintf("running=%v", running), func(t *testing.T) {
 			t.Parallel()
 			b := newBus(t)
+			b.config.MetadataMaxAge = time.Second
 			a := newAccount()
 			c := kafka.Config{Config: b.config, Group: "group", Topics: []string{topic}}
 			m := b.startSource(t, c, a.receive, consume.Config{})

@@ -28,6 +28,7 @@ func Check(c Config) (Config, error) {
 	orDefault(&c.SchemaCheck, 5*time.Minute)
 	orDefault(&c.DialTimeout, 5*time.Second)
 	orDefault(&c.RequestTimeout, 10*time.Second)
+	orDefault(&c.MetadataMaxAge, 5*time.Second)
 	return c, errors.Join(slices.Concat(checkAddresses(c), checkSecurity(c), checkLimits(c))...)
 }
 
@@ -142,6 +143,7 @@ func checkLimits(c Config) (faults []error) {
 		{"SchemaCheck", c.SchemaCheck, time.Millisecond, 24 * time.Hour},
 		{"DialTimeout", c.DialTimeout, 100 * time.Millisecond, 15 * time.Minute},
 		{"RequestTimeout", c.RequestTimeout, 200 * time.Millisecond, 15 * time.Minute},
+		{"MetadataMaxAge", c.MetadataMaxAge, 200 * time.Millisecond, time.Hour},
 	} {
 		if limit.d < limit.least || limit.d > limit.most {
 			faults = append(faults, fault(limit.field, fmt.Sprintf("found %v", limit.d),

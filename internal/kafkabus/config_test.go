@@ -52,8 +52,8 @@ func TestNewReportsEveryFaultOfAConfig(t *testing.T) {
 		{"an unknown compression", kafkabus.Config{Brokers: brokers, Compression: "brotli"}, []string{"Compression"}},
 		{"a password that everybody can read", kafkabus.Config{Brokers: brokers, SASLMechanism: "PLAIN", SASLUsername: "name", SASLPassword: "very-secret"}, []string{"TLS"}},
 		{"negative limits", kafkabus.Config{Brokers: brokers, BufferMessages: -1, BufferBytes: -1, MaxMessageBytes: -1}, []string{"BufferMessages", "BufferBytes", "MaxMessageBytes"}},
-		{"times that are too long", kafkabus.Config{Brokers: brokers, DeliveryTimeout: 25 * time.Hour, DialTimeout: time.Hour, RequestTimeout: time.Hour}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout"}},
-		{"times that are too short", kafkabus.Config{Brokers: brokers, DeliveryTimeout: time.Millisecond, DialTimeout: 1, RequestTimeout: -1}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout"}},
+		{"times that are too long", kafkabus.Config{Brokers: brokers, DeliveryTimeout: 25 * time.Hour, DialTimeout: time.Hour, RequestTimeout: time.Hour, MetadataMaxAge: 25 * time.Hour}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout", "MetadataMaxAge"}},
+		{"times that are too short", kafkabus.Config{Brokers: brokers, DeliveryTimeout: time.Millisecond, DialTimeout: 1, RequestTimeout: -1, MetadataMaxAge: time.Millisecond}, []string{"DeliveryTimeout", "DialTimeout", "RequestTimeout", "MetadataMaxAge"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -76,8 +76,8 @@ func TestLimitsOfAConfigAreAccepted(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		for _, c := range []kafkabus.Config{
-			{MaxMessageBytes: 1 << 10, DeliveryTimeout: time.Second, DialTimeout: 100 * time.Millisecond, RequestTimeout: 200 * time.Millisecond},
-			{MaxMessageBytes: 64 << 20, DeliveryTimeout: 24 * time.Hour, DialTimeout: 15 * time.Minute, RequestTimeout: 15 * time.Minute},
+			{MaxMessageBytes: 1 << 10, DeliveryTimeout: time.Second, DialTimeout: 100 * time.Millisecond, RequestTimeout: 200 * time.Millisecond, MetadataMaxAge: 200 * time.Millisecond},
+			{MaxMessageBytes: 64 << 20, DeliveryTimeout: 24 * time.Hour, DialTimeout: 15 * time.Minute, RequestTimeout: 15 * time.Minute, MetadataMaxAge: time.Hour},
 		} {
 			cluster := kafkatest.NewCluster(t)
 			c.Brokers = cluster.ListenAddrs()

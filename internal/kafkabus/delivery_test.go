@@ -149,7 +149,7 @@ func TestAddedPartitionsAreUsed(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t, kfake.DefaultNumPartitions(1))
-		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), MetadataMaxAge: soon / 2})
 		delivered(t, publish(t, b, plain.message("topic", "a", 0)))
 		answers, err := admin(t, cluster).CreatePartitions(t.Context(), 5, "topic")
 		require.NoError(t, err)
@@ -226,7 +226,7 @@ func TestDeliveryTimeoutFailsMessagesWithTheirFate(t *testing.T) {
 		t.Run("of a message that was never sent: not written", func(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.NewCluster(t)
-			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 3 * soon})
+			b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), DeliveryTimeout: 2 * soon})
 			delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 			cluster.Stop()
 			require.Eventually(t, func() bool { // the first message may be written to a closed connection

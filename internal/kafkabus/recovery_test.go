@@ -52,7 +52,7 @@ func createAgainWithFewerPartitions(t *testing.T, open kafkatest.Open) {
 	a := admin(t, cluster)
 	_, err := a.CreateTopic(t.Context(), 12, 1, nil, "topic")
 	require.NoError(t, err)
-	b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+	b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), MetadataMaxAge: soon / 2})
 	var known []<-chan outcome
 	for n := range count {
 		known = append(known, publish(t, b, plain.message("topic", fmt.Sprint("key", n%20), n)))
@@ -140,7 +140,7 @@ func TestMissingRightsFailMessagesAtOnceUntilTheyAreGranted(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		cluster := kafkatest.NewCluster(t)
-		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs()})
+		b := start(t, open, kafkabus.Config{Brokers: cluster.ListenAddrs(), MetadataMaxAge: soon / 2})
 		delivered(t, publish(t, b, plain.message("topic", "key", 1)))
 		var denied atomic.Bool
 		denied.Store(true)
