@@ -50,7 +50,7 @@ func testListeners(t *testing.T, n *hosts.Network) {
 		t.Skip("part of the full suite") // the tests of internal/kafkabus have the same cases with a broker of the process
 	}
 	redis := n.Add(t, "other")
-	startServerOn(t, &redis, "redis.sh", "hosts-"+redis.Name, "--port", "6379", "--set", "bind 0.0.0.0", "--set", "protected-mode no")
+	startHostRedis(t, redis, nil)
 	wrong := []wrongListener{
 		{"PORT", "a port on which no server listens", "", false},
 		{"UNKNOWN", "a name that does not exist", "broker.invalid:9092", false},
@@ -79,10 +79,7 @@ func testListeners(t *testing.T, n *hosts.Network) {
 		SchemaRegistry: kafkatest.NewRegistry(t).URL, RequestTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: listenersTimeout,
 	}
 	var rows []listenerResult
-	for _, client := range []struct {
-		name string
-		open func(testing.TB, kafkaconfig.Config) backend
-	}{{"franz-go", openFranz}, {"kafka-go", openKafka}} {
+	for _, client := range []kafkaClient{franzGo, kafkaGo} {
 		for i, w := range wrong {
 			t.Run(client.name+"-"+w.name, func(t *testing.T) {
 				config.Brokers = here[i : i+1]

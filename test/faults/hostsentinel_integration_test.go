@@ -38,14 +38,13 @@ func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 	c.here, c.there = []hosts.Host{n.Client, master}, []hosts.Host{replica, third}
 	for i, h := range []hosts.Host{master, replica} {
 		options := []string{
-			"--port", "6379", "--fsync", "always", "--set", "bind 0.0.0.0", "--set", "protected-mode no",
-			"--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0",
+			"--fsync", "always", "--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0",
 		}
 		if i > 0 {
 			options = append(options, "--set", "replicaof "+master.Addr+" 6379")
 		}
-		startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, options...)
-		c.nodes = append(c.nodes, redisNode(t, h.Addr+":6379"))
+		_, node := startHostRedis(t, h, nil, options...)
+		c.nodes = append(c.nodes, node)
 	}
 	for _, h := range []hosts.Host{master, replica, third} {
 		c.startSentinel(t, h, master)
@@ -60,13 +59,6 @@ func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 		return true
 	})
 	return c
-}
-
-func redisNode(t testing.TB, address string) *goredis.Client {
-	t.Helper()
-	client := goredis.NewClient(&goredis.Options{Addr: address, PoolSize: 1, ConnMaxIdleTime: -1, DialTimeout: dialTimeout})
-	t.Cleanup(func() { _ = client.Close() })
-	return client
 }
 
 func (c *hostSentinel) startSentinel(t *testing.T, on, master hosts.Host) {

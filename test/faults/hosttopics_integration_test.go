@@ -24,7 +24,6 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/test/hosts"
-	"github.com/signalcast/signalcast/test/rediscluster"
 )
 
 const (
@@ -215,19 +214,8 @@ func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 // manyStreams starts a Redis Cluster of three masters.
 func manyStreams(t *testing.T, n *hosts.Network) []manyTarget {
 	t.Helper()
-	c := &hostCluster{network: n}
-	for i := range 3 {
-		h := n.Add(t, fmt.Sprint("many-", i))
-		c.servers = append(c.servers, startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, "--port", "6379",
-			"--set", "bind 0.0.0.0", "--set", "protected-mode no", "--set", "cluster-enabled yes", "--set", "cluster-port 16379"))
-		c.addrs = append(c.addrs, h.Addr+":6379")
-		c.clients = append(c.clients, redisNode(t, h.Addr+":6379"))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	_, err := rediscluster.Form(ctx, c.clients, 3)
-	require.NoError(t, err)
-	p := manyTarget{client: "redis", first: *c.servers[0].host, open: func(t testing.TB) backend {
+	c := newHostCluster(t, n, "many", 3)
+	p := manyTarget{client: "redis", first: c.servers[0].host, open: func(t testing.TB) backend {
 		t.Helper()
 		b, err := redis.New(redis.Config{Addrs: c.addrs})
 		require.NoError(t, err)
@@ -236,7 +224,7 @@ func manyStreams(t *testing.T, n *hosts.Network) []manyTarget {
 	for i := range manyTopics {
 		m := kafkatest.Numbered(fmt.Sprint("many-", i), 1, i)
 		m.Event.ContentType = "application/avro"
-		slot, err := c.clients[0].ClusterKeySlot(ctx, m.Topic).Result()
+		slot, err := c.clients[0].ClusterKeySlot(t.Context(), m.Topic).Result()
 		require.NoError(t, err)
 		if slot < 16384/3 {
 			p.broken = append(p.broken, m)
@@ -280,10 +268,7 @@ func manyKafkaTopics(t *testing.T, n *hosts.Network) (targets []manyTarget) {
 			p.healthy = append(p.healthy, m)
 		}
 	}
-	for _, client := range []struct {
-		name string
-		open func(testing.TB, kafkaconfig.Config) backend
-	}{{"kafka-go", openKafka}, {"franz-go", openFranz}} {
+	for _, client := range []kafkaClient{kafkaGo, franzGo} {
 		p.client = client.name
 		p.open = func(t testing.TB) backend {
 			t.Helper()
