@@ -24,7 +24,7 @@ func startHostClock(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenari
 			if err != nil {
 				return err
 			}
-			return during(brief(5*time.Second), func() error {
+			return during(thirdIfShort(5*time.Second), func() error {
 				if err := clock.set(hours * 3600); err != nil {
 					return err
 				}
@@ -37,7 +37,7 @@ func startHostClock(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenari
 		}
 	}
 	return []hostTarget{target}, []hostScenario{
-		{name: "forward", fault: "clock of the server set an hour forward, and back after 5 s", load: brief(12 * time.Second), short: true, inject: step(1)},
+		{name: "forward", fault: "clock of the server set an hour forward, and back after 5 s", load: thirdIfShort(12 * time.Second), short: true, inject: step(1)},
 		{name: "back", fault: "clock of the server set an hour back, and forward after 5 s", load: 12 * time.Second, inject: step(-1)},
 	}
 }

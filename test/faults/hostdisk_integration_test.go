@@ -68,7 +68,7 @@ func startHostDisk(t *testing.T, n *hosts.Network) (targets []hostTarget, scenar
 		target := redisTarget(singleRedis(h), only(client))
 		fault, end := "disk full for 6 s, `appendfsync "+fsync+"`", disk.free
 		if fsync == "always" { // Redis exits if it cannot write
-			fault = "disk full for 6 s, so that Redis with `appendfsync always` ends, and restarted"
+			fault = "disk full for 6 s, `appendfsync always`, so that Redis exits; then Redis restarted"
 			end = func() error { return errors.Join(disk.free(), s.restart()) }
 		}
 		targets = []hostTarget{target} // one is enough, because each scenario replaces its servers

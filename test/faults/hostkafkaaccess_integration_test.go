@@ -146,12 +146,12 @@ func startHostKafkaAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostS
 	c := newHostKafkaAccess(t, n)
 	withdrawn := func(rule func(topic string) *kadm.ACLBuilder) func(string) error {
 		return func(topic string) error {
-			return during(brief(3*time.Second), func() error { return c.withdraw(rule(topic)) }, func() error { return c.grant(rule(topic)) })
+			return during(thirdIfShort(3*time.Second), func() error { return c.withdraw(rule(topic)) }, func() error { return c.grant(rule(topic)) })
 		}
 	}
 	setTo := func(password string) func() error { return func() error { return c.setPassword(sender, password) } }
 	return c.bothTargets(&c.writing, &c.reading), []hostScenario{{
-		name: "write denied", fault: "the right to write the topic withdrawn for 3 s", load: brief(12 * time.Second), denies: true, unknown: true, short: true,
+		name: "write denied", fault: "the right to write the topic withdrawn for 3 s", load: thirdIfShort(12 * time.Second), denies: true, unknown: true, short: true,
 		before: c.prepare(c.lasting), inject: withdrawn(mayWrite),
 	}, {
 		name: "read denied", fault: "the consumer's right to read the topic withdrawn for 3 s", load: 8 * time.Second,
@@ -163,7 +163,7 @@ func startHostKafkaAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostS
 			return nil
 		},
 	}, {
-		name: "password", fault: "the same, the sender's password changed, and changed back after 5 s", load: 12 * time.Second, denies: true, unknown: true,
+		name: "password", fault: "sessions of 2 s, the sender's password changed, and changed back after 5 s", load: 12 * time.Second, denies: true, unknown: true,
 		before: c.prepare(c.twoSeconds), inject: func(string) error {
 			return during(5*time.Second, setTo("second-password"), setTo(userPassword))
 		},

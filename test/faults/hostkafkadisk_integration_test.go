@@ -47,9 +47,9 @@ func startHostKafkaDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostSce
 		name: "one folder", fault: "disk of one of two log folders full for 6 s, then the broker restarted", load: 16 * time.Second,
 		before: c.createUnreplicated, inject: func(string) error { return during(6*time.Second, first.fill, freeAndRestart(first)) },
 	}, {
-		name: "all folders", fault: "disks of all log folders full for 6 s, so that the broker ends, and restarted", load: brief(16 * time.Second), short: true,
+		name: "all folders", fault: "disks of all log folders full for 6 s, so that the broker exits; then the broker restarted", load: thirdIfShort(16 * time.Second), short: true,
 		before: c.createUnreplicated, inject: func(string) error {
-			return during(brief(6*time.Second), func() error { return errors.Join(first.fill(), second.fill()) }, freeAndRestart(first, second))
+			return during(thirdIfShort(6*time.Second), func() error { return errors.Join(first.fill(), second.fill()) }, freeAndRestart(first, second))
 		},
 	}}
 }

@@ -22,7 +22,7 @@ func startHostKafkaOperations(t *testing.T, n *hosts.Network) ([]hostTarget, []h
 		name: "rolling restart", fault: "each broker restarted in turn, when all replicas were in sync", load: 120 * time.Second, rate: 200,
 		before: c.createLedByFirst, inject: c.rollingRestart,
 	}, {
-		name: "partitions added", fault: "partitions of the topic increased from 3 to 6", load: 16 * time.Second, moves: true,
+		name: "partitions added", fault: "partitions of the topic increased from 3 to 6", load: 16 * time.Second, movesKeys: true,
 		before: c.createLedByFirst, inject: func(topic string) error {
 			_, err := kadm.NewClient(c.admin).UpdatePartitions(context.Background(), 6, topic)
 			return err
@@ -37,7 +37,7 @@ func startHostKafkaOperations(t *testing.T, n *hosts.Network) ([]hostTarget, []h
 	}}
 }
 
-// setQuota changes a quota of the backends.
+// setQuota changes a quota of the client ID of both backends.
 func (c *hostKafka) setQuota(op kadm.AlterClientQuotaOp) error {
 	client := "signalcast"
 	changed, err := kadm.NewClient(c.admin).AlterClientQuotas(context.Background(), []kadm.AlterClientQuotaEntry{{
@@ -51,7 +51,7 @@ func (c *hostKafka) setQuota(op kadm.AlterClientQuotaOp) error {
 	return err
 }
 
-// rollingRestart restarts one broker after the other.
+// rollingRestart restarts each broker when all replicas are in sync.
 func (c *hostKafka) rollingRestart(topic string) error {
 	for _, s := range c.servers {
 		if _, err := inSync(c.admin, topic, len(c.servers)); err != nil {

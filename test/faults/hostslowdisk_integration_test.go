@@ -34,10 +34,10 @@ func startHostSlowDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScen
 	var scenarios []hostScenario
 	for _, delay := range []time.Duration{200 * time.Millisecond, 2 * time.Second} {
 		scenarios = append(scenarios, hostScenario{
-			name: delay.String(), fault: fmt.Sprintf("each sync of the disk takes %v longer, for 6 s", delay), load: brief(10 * time.Second),
+			name: delay.String(), fault: fmt.Sprintf("each sync of the disk takes %v longer, for 6 s", delay), load: thirdIfShort(10 * time.Second),
 			short: delay < time.Second,
 			inject: func(string) error {
-				return during(brief(6*time.Second), func() error { return disk.set(delay.Milliseconds()) }, disk.reset)
+				return during(thirdIfShort(6*time.Second), func() error { return disk.set(delay.Milliseconds()) }, disk.reset)
 			},
 		})
 	}
