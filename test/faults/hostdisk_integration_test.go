@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/signalcast/signalcast/test/hosts"
@@ -35,15 +34,6 @@ func newSmallDisk(t *testing.T, dir string, size int, stop func()) smallDisk {
 	return smallDisk{dir}
 }
 
-// startOnSmallDisk starts a Redis server whose append-only file is on a small disk.
-func startOnSmallDisk(t *testing.T, h hosts.Host, fsync string) (*server, *goredis.Client, smallDisk) {
-	t.Helper()
-	s := newHostServer(t, h, "redis.sh")
-	disk := newSmallDisk(t, s.Dir, 32, func() { _, _ = s.Run("stop") })
-	client := s.startRedis(t, "--fsync", fsync, "--set", "auto-aof-rewrite-percentage 0")
-	return s, client, disk
-}
-
 // fill uses all space of the disk.
 func (d smallDisk) fill() error {
 	f, err := os.Create(filepath.Join(d.dir, "filler"))
@@ -59,16 +49,18 @@ func (d smallDisk) fill() error {
 // free ends fill.
 func (d smallDisk) free() error { return os.Remove(filepath.Join(d.dir, "filler")) }
 
-// startHostDisk starts a Redis server with each setting of appendfsync.
+// startHostDisk starts a Redis server for each of two settings of appendfsync. Its append-only file is on a small disk.
 func startHostDisk(t *testing.T, n *hosts.Network) (targets []hostTarget, scenarios []hostScenario) {
 	t.Helper()
 	for _, fsync := range []string{"everysec", "always"} {
 		h := n.Add(t, fsync)
-		s, client, disk := startOnSmallDisk(t, h, fsync)
+		s := newHostServer(t, h, "redis.sh")
+		disk := newSmallDisk(t, s.Dir, 32, func() { _, _ = s.Run("stop") })
+		client := s.startRedis(t, "--fsync", fsync, "--set", "auto-aof-rewrite-percentage 0")
 		target := redisTarget(singleRedis(h), only(client))
 		fault, end := "disk full for 6 s, `appendfsync "+fsync+"`", disk.free
 		if fsync == "always" { // Redis exits if it cannot write
-			fault = "disk full for 6 s, `appendfsync always`, so that Redis exits; then Redis restarted"
+			fault += ", so that Redis exits; then Redis restarted"
 			end = func() error { return errors.Join(disk.free(), s.restart()) }
 		}
 		targets = []hostTarget{target} // one is enough, because each scenario replaces its servers

@@ -30,8 +30,8 @@ const (
 type hostKafkaAccess struct {
 	*hostKafka
 
-	admin               *kadm.Client
-	lasting, twoSeconds string // the addresses of the listeners
+	admin                       *kadm.Client
+	longSessions, shortSessions string // the addresses of the listeners
 	// writing and reading are the configurations of the backend and the consumer in the next scenario.
 	writing, reading kafkaconfig.Config
 }
@@ -41,13 +41,13 @@ func newHostKafkaAccess(t *testing.T, n *hosts.Network) *hostKafkaAccess {
 	c := &hostKafkaAccess{}
 	const jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 	c.hostKafka = newHostBroker(t, n, "rights", nil, func(addr string) []string {
-		c.lasting, c.twoSeconds = addr+":9094", addr+":9095"
-		listeners := "PLAINTEXT://" + addr + ":9092,LASTING://" + c.lasting + ",SHORT://" + c.twoSeconds
+		c.longSessions, c.shortSessions = addr+":9094", addr+":9095"
+		listeners := "PLAINTEXT://" + addr + ":9092,LONG://" + c.longSessions + ",SHORT://" + c.shortSessions
 		return []string{
 			"listeners=" + listeners + ",CONTROLLER://127.0.0.1:9093", "advertised.listeners=" + listeners,
-			"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LASTING:SASL_PLAINTEXT,SHORT:SASL_PLAINTEXT",
+			"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LONG:SASL_PLAINTEXT,SHORT:SASL_PLAINTEXT",
 			"sasl.enabled.mechanisms=SCRAM-SHA-256",
-			"listener.name.lasting.scram-sha-256.sasl.jaas.config=" + jaas, "listener.name.short.scram-sha-256.sasl.jaas.config=" + jaas,
+			"listener.name.long.scram-sha-256.sasl.jaas.config=" + jaas, "listener.name.short.scram-sha-256.sasl.jaas.config=" + jaas,
 			"listener.name.short.scram-sha-256.connections.max.reauth.ms=2000",
 			"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS",
 		}
@@ -152,19 +152,19 @@ func startHostKafkaAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostS
 	setTo := func(password string) func() error { return func() error { return c.setPassword(sender, password) } }
 	return c.bothTargets(&c.writing, &c.reading), []hostScenario{{
 		name: "write denied", fault: "the right to write the topic withdrawn for 3 s", load: thirdIfShort(12 * time.Second), denies: true, unknown: true, short: true,
-		before: c.prepare(c.lasting), inject: withdrawn(mayWrite),
+		before: c.prepare(c.longSessions), inject: withdrawn(mayWrite),
 	}, {
 		name: "read denied", fault: "the consumer's right to read the topic withdrawn for 3 s", load: 8 * time.Second,
-		before: c.prepare(c.lasting), inject: withdrawn(mayRead),
+		before: c.prepare(c.longSessions), inject: withdrawn(mayRead),
 	}, {
 		name: "sessions", fault: "clients have to authenticate again every 2 s (`connections.max.reauth.ms`), for 9 s", load: 12 * time.Second,
-		before: c.prepare(c.twoSeconds), inject: func(string) error {
+		before: c.prepare(c.shortSessions), inject: func(string) error {
 			<-time.After(9 * time.Second)
 			return nil
 		},
 	}, {
 		name: "password", fault: "sessions of 2 s, the sender's password changed, and changed back after 5 s", load: 12 * time.Second, denies: true, unknown: true,
-		before: c.prepare(c.twoSeconds), inject: func(string) error {
+		before: c.prepare(c.shortSessions), inject: func(string) error {
 			return during(5*time.Second, setTo("second-password"), setTo(userPassword))
 		},
 	}}

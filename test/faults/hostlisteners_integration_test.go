@@ -106,8 +106,7 @@ func (w wrongListener) send(t *testing.T, b backend) listenerResult {
 	happened := signalcast.NewSignal[numbered]("org.example.number.counted.v1")
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(happened))
-	enabled, key := true, "key"
-	config := signalcast.ProducerConfig{happened.EventType(): {"listeners": {Enabled: &enabled, EventKeyField: &key}}}
+	config := signalcast.ProducerConfig{happened.EventType(): {"listeners": {Enabled: new(true), EventKeyField: new("key")}}}
 	d, err := signalcast.NewDispatcher(t.Context(), registry, config, b)
 	require.NoError(t, err)
 	var texts operatorTexts

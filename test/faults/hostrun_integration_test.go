@@ -26,7 +26,6 @@ type hostResult struct {
 	result
 
 	client    string
-	relayed   bool
 	recovered time.Duration // from the end of the fault until the next delivery
 	consumed  bool          // whether a consumer ran
 	handled   faults.Counts // the result of comparing the fates with the handled events instead of the stored ones
@@ -49,8 +48,24 @@ type hostRun struct {
 	texts    *operatorTexts
 	consumer *consume.Consumer // or nil
 	lastID   atomic.Uint64
+	// begin and end are the times of the fault. They are set when inject has sent its result.
+	begin, end time.Time
 	// sent counts the events, and sentBeforeEnd those until the end of the fault. lastFailed is the largest number of an event that failed.
 	sent, sentBeforeEnd, lastFailed atomic.Int64
+}
+
+func newHostRun(t *testing.T, p hostTarget, s hostScenario, topic string) *hostRun {
+	t.Helper()
+	r := &hostRun{
+		hostTarget: p, t: t, scenario: s, topic: topic, account: faults.NewAccount(int(longestLoad.Seconds())*s.rate, keys),
+		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"), texts: new(operatorTexts),
+	}
+	route := signalcast.TopicConfig{Enabled: new(true), EventKeyField: new("key")}
+	if p.relays {
+		route.Mode = new(signalcast.ModeOutbox)
+	}
+	r.config = signalcast.ProducerConfig{r.happened.EventType(): {topic: route}}
+	return r
 }
 
 // run sends, relays and consumes events while the fault occurs, and checks the requirements.
@@ -59,41 +74,20 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	if s.rate == 0 {
 		s.rate = 400
 	}
-	o = hostResult{client: p.client, relayed: p.relays, result: result{fault: s.fault, rate: s.rate}}
 	if s.before != nil {
 		require.NoError(t, s.before(topic))
 	}
-	p = p.replaced(s)
-	r := &hostRun{
-		hostTarget: p, t: t, scenario: s, topic: topic, account: faults.NewAccount(int(longestLoad.Seconds())*s.rate, keys),
-		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"), texts: new(operatorTexts),
-	}
-	o.texts = r.texts
-	enabled, key, mode := true, "key", signalcast.ModeOutbox
-	route := signalcast.TopicConfig{Enabled: &enabled, EventKeyField: &key}
-	if p.relays {
-		route.Mode = &mode
-	}
-	r.config = signalcast.ProducerConfig{r.happened.EventType(): {topic: route}}
+	r := newHostRun(t, p.replaced(s), s, topic)
+	o = hostResult{client: p.client, texts: r.texts, result: result{fault: s.fault, rate: s.rate}}
 
 	goroutines := runtime.NumGoroutine()
-	b := p.open(t)
+	b := r.open(t)
 	stopConsumer := r.consume()
 	d, sender := r.sender(b)
 	stopWatching := watch(d)
 	stopTexts := r.texts.watch(d, r.consumer)
-	bystander := startBystander(b, p.healthy)
-	injected := make(chan error, 1)
-	var begin, end time.Time
-	go func() {
-		<-time.After(s.load / 4)
-		begin = time.Now()
-		err := s.inject(topic)
-		end = time.Now()
-		r.sentBeforeEnd.Store(r.sent.Load())
-		r.silence.heal()
-		injected <- err
-	}()
+	stopBystander := startBystander(b, p.healthy)
+	injected := r.inject()
 	began := time.Now()
 	sent := r.sendUntil(injected, &o, sender)
 	require.NoError(t, <-injected)
@@ -102,8 +96,8 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	o.require(sender.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
 	o.took = time.Since(began)
 	o.silent, o.recovered = r.silence.atMost(), r.silence.afterFault()
-	samples := bystander()
-	o.healthyBefore, o.healthyDuring = samples.between(time.Time{}, begin.Add(-time.Second)), samples.between(begin, end)
+	samples := stopBystander()
+	o.healthyBefore, o.healthyDuring = samples.between(time.Time{}, r.begin.Add(-time.Second)), samples.between(r.begin, r.end)
 	o.require(samples.failed == 0, "found %d failed messages to healthy servers", samples.failed)
 	stopTexts()
 	handled := stopConsumer(&o)
@@ -134,6 +128,21 @@ func (p hostTarget) replaced(s hostScenario) hostTarget {
 		p.source = s.source
 	}
 	return p
+}
+
+// inject causes the fault after a quarter of the load. It returns a channel that receives the result when the fault has ended.
+func (r *hostRun) inject() <-chan error {
+	injected := make(chan error, 1)
+	go func() {
+		<-time.After(r.scenario.load / 4)
+		r.begin = time.Now()
+		err := r.scenario.inject(r.topic)
+		r.end = time.Now()
+		r.sentBeforeEnd.Store(r.sent.Load())
+		r.silence.heal()
+		injected <- err
+	}()
+	return injected
 }
 
 // sendUntil sends events until both the load and the fault have ended. It returns their number.
@@ -315,6 +324,6 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 }
 
 func (r hostResult) String() string {
-	return fmt.Sprintf("%+v client %s relayed %v recovered %v handled %+v healthy before %v during %v texts %v",
-		r.result, r.client, r.relayed, r.recovered, r.handled, r.healthyBefore, r.healthyDuring, r.Texts())
+	return fmt.Sprintf("%+v client %s recovered %v handled %+v healthy before %v during %v texts %v",
+		r.result, r.client, r.recovered, r.handled, r.healthyBefore, r.healthyDuring, r.Texts())
 }
