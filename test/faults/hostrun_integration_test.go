@@ -178,7 +178,7 @@ func (r *hostRun) noteFailure(n int) {
 	}
 }
 
-// longestLoad is the longest time for which events are sent, also if the fault does not end.
+// longestLoad is the longest time for which events are sent, even if the fault does not end.
 const longestLoad = 10 * time.Minute
 
 // compare compares the reported fates with what is stored and what was handled.
@@ -258,7 +258,8 @@ func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b ba
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()
 	return hostSender{func(event numbered) {
-		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) }) // an event that is not stored has no fate, which the account reports
+		// The account reports an event that is not stored as one without a fate.
+		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) })
 	}, func(waiting context.Context) error {
 		defer cancel()
 		for {

@@ -47,7 +47,7 @@ func usageNow() (u usage) {
 	descriptors, _ := os.ReadDir("/proc/self/fd")
 	u.Descriptors = len(descriptors)
 	counters, _ := os.ReadFile("/proc/self/net/snmp")
-	var names []string
+	var names []string // the first line of Tcp; the second has the values
 	for line := range strings.Lines(string(counters)) {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || fields[0] != "Tcp:" {
