@@ -13,7 +13,8 @@ import (
 )
 
 // logger writes the warnings of franz-go to slog. They are about brokers, partitions
-// and batches, and contain no record data. franz-go writes one for each attempt, so the same warning is left out for a while.
+// and batches, and contain no record data. franz-go repeats a warning for each attempt,
+// and logger writes it once a minute.
 type logger struct {
 	log *backendkit.Log
 
@@ -23,14 +24,15 @@ type logger struct {
 
 const (
 	repeatAfter = time.Minute
-	maxWritten  = 1000 // the number of entries of written
+	maxWritten  = 1000 // the largest number of entries of written
 )
 
 func newLogger(log *backendkit.Log) *logger {
 	return &logger{log: log, written: map[string]time.Time{}}
 }
 
-// repeats reports whether a warning about the same subject, the first pair, was written a moment ago.
+// repeats reports whether the same warning was written less than repeatAfter ago. Otherwise it records the warning as
+// written. The first pair is the subject of a warning. Warnings with the same message and subject are the same.
 func (l *logger) repeats(message string, pairs []any) bool {
 	key := message + fmt.Sprint(pairs[:min(2, len(pairs))]...)
 	l.mu.Lock()

@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// watchInterval is how often the topics of slow records are looked at.
+	// watchInterval is the interval between two inspections of the topics of slow records.
 	watchInterval = 250 * time.Millisecond
-	// slowAfter is the age of a record that is looked into.
+	// slowAfter is the age at which a record is slow.
 	slowAfter = 500 * time.Millisecond
-	// shrunkAfter is how long a topic must have fewer partitions than franz-go knows. A broker
-	// that lags behind may know fewer for a moment.
+	// shrunkAfter is how long a topic must have fewer partitions than franz-go knows before its
+	// records move. A broker that lags behind may know fewer for a moment.
 	shrunkAfter = 2 * time.Second
 )
 
 // watched is a topic with slow records.
 type watched struct {
-	attempts *backendkit.Attempts
-	shrunk   time.Time // since when it has fewer partitions, or zero
-	moving   bool
+	attempts    *backendkit.Attempts
+	shrunkSince time.Time // since when it has fewer partitions, or zero
+	moving      bool      // whether move was called
 }
 
 // watch asks the brokers about topics whose records get no outcome, since franz-go retries without
@@ -82,11 +82,11 @@ func (w *writer) watch() {
 // Topics implements [kafkabus.Writer].
 func (w *writer) Topics(ctx context.Context, names []string) (map[string]error, error) {
 	found, err := w.ask(ctx, w.requestTimeout, names)
-	faults := map[string]error{}
+	errs := map[string]error{}
 	for name, f := range found {
-		faults[name] = f.err
+		errs[name] = f.err
 	}
-	return faults, err
+	return errs, err
 }
 
 // finding is what a broker says about a topic.
@@ -97,7 +97,7 @@ type finding struct {
 	unreachable error
 }
 
-// ask asks a broker about topics. It returns a map in any case.
+// ask asks a broker about topics. The map is not nil, even if there is an error.
 func (w *writer) ask(ctx context.Context, timeout time.Duration, topics []string) (map[string]finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -133,8 +133,8 @@ func (w *writer) ask(ctx context.Context, timeout time.Duration, topics []string
 	return found, nil
 }
 
-// call makes a request and returns at the latest when ctx ends. A request of franz-go itself can
-// wait for as long as connecting takes.
+// call makes a request, and returns when ctx ends at the latest. franz-go itself may return later,
+// after connecting.
 func call[Response any](ctx context.Context, w *writer, request func(context.Context, kmsg.Requestor) (Response, error)) (Response, error) {
 	type result struct {
 		response Response
@@ -162,12 +162,13 @@ func explain(code int16) error {
 	return nil
 }
 
-// inspect reports the cause for which a topic has records of the given age.
+// inspect reports why a topic has slow records, and moves them if the topic has shrunk. age is that
+// of the oldest record.
 func (w *writer) inspect(name string, t *watched, f finding, age time.Duration) {
 	switch {
 	case f.err != nil:
 		w.report(name, t, f.err)
-		t.shrunk = time.Time{}
+		t.shrunkSince = time.Time{}
 		return
 	case f.unreachable != nil:
 		w.report(name, t, f.unreachable)
@@ -181,35 +182,35 @@ func (w *writer) inspect(name string, t *watched, f finding, age time.Duration) 
 	w.mu.RLock()
 	state := w.topics[name]
 	w.mu.RUnlock()
-	if f.partitions == 0 || !w.knows(state, f.partitions) {
-		t.shrunk = time.Time{}
+	if f.partitions == 0 || !w.knows(state, f.partitions) { // the first partition that the broker does not have
+		t.shrunkSince = time.Time{}
 		return
 	}
 	switch {
-	case t.shrunk.IsZero():
-		t.shrunk = time.Now()
-	case time.Since(t.shrunk) >= shrunkAfter && !t.moving:
+	case t.shrunkSince.IsZero():
+		t.shrunkSince = time.Now()
+	case time.Since(t.shrunkSince) >= shrunkAfter && !t.moving:
 		t.moving = true
 		t.attempts.Failed(errShrunk)
 		w.running.Go(func() { w.move(state, f.partitions) })
 	}
 }
 
-// report reports the cause for which a topic has slow records.
+// report reports why a topic has slow records.
 func (w *writer) report(name string, t *watched, cause error) {
 	t.attempts.Failed(cause)
 	w.causes.Store(name, cause)
 }
 
-// causeOf returns the cause for which a topic has slow records, or otherwise unless that is known.
-func (w *writer) causeOf(name string, otherwise error) error {
+// causeOf returns why a topic has slow records, or fallback if the cause is unknown.
+func (w *writer) causeOf(name string, fallback error) error {
 	if cause, ok := w.causes.Load(name); ok {
 		return cause.(error) //nolint:forcetypeassert // the only type
 	}
-	return otherwise
+	return fallback
 }
 
-// knows reports whether the client of a topic knows a partition of the given number.
+// knows reports whether the client of a topic knows a partition. The first partition is 0.
 func (w *writer) knows(t *topic, partition int32) bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

@@ -6,7 +6,8 @@ import (
 )
 
 // Causes of failed messages, for [errors.Is]. A message that was not acknowledged in time
-// has the cause signalcast.ErrDeliveryTimeout. All other causes are errors of the client library.
+// has the cause signalcast.ErrDeliveryTimeout. Other causes are a [*SchemaError], an
+// [*AdvertisedError], or an error of the client library.
 var (
 	// ErrUnknownTopic means that the topic does not exist, and the brokers do not create it.
 	ErrUnknownTopic = errors.New("topic does not exist")
@@ -15,18 +16,18 @@ var (
 	ErrDenied = errors.New("access is denied")
 )
 
-// ConfigError reports an invalid field of a [Config]. New of a backend returns all of them,
-// joined.
+// ConfigError reports an invalid field of a [Config]. New of a backend joins the errors of all
+// invalid fields.
 type ConfigError struct {
 	// Field is the name of the field.
 	Field string
-	// Found says what was found, without credentials: "found nothing".
+	// Found says what was found, such as "found nothing". It contains no credentials.
 	Found string
 	// Want says what is allowed.
 	Want string
 }
 
-// Error returns the fault on one line.
+// Error returns the problem on one line.
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("kafka: Config.%s: %s; want %s", e.Field, e.Found, e.Want)
 }
@@ -35,7 +36,7 @@ func (e *ConfigError) Error() string {
 type SchemaError struct {
 	// Subject is the name of the schema in the registry.
 	Subject string
-	// Rejected means that a retry is of no use: the registry rejected the schema or the credentials, is
+	// Rejected means that a retry would fail too: the registry rejected the schema or the credentials, is
 	// not trusted, or is not configured. Otherwise the registry was unreachable or failed.
 	Rejected bool
 	// Err is the cause.
@@ -50,8 +51,8 @@ func (e *SchemaError) Error() string {
 // Unwrap returns the cause.
 func (e *SchemaError) Unwrap() error { return e.Err }
 
-// AdvertisedError reports that connecting to a broker failed at an address that is not one of Config.Brokers. A broker advertises
-// the address. A cause is that its setting advertised.listeners has an address for other clients.
+// AdvertisedError reports that a client reached no broker at an address that a broker advertises. The address is not one of
+// Config.Brokers. Often the setting advertised.listeners of the broker has an address that only other clients can reach.
 type AdvertisedError struct {
 	// Address is the address, as host:port.
 	Address string

@@ -18,7 +18,8 @@ import (
 	"github.com/signalcast/signalcast/internal/kafkatest"
 )
 
-// metadataAt returns the metadata of a cluster whose only broker advertises an address, with an error for each topic, or 0.
+// metadataAt returns the response of a cluster whose only broker advertises an address. If code is 0, the cluster has one topic. Otherwise
+// the response has the error code for each topic of the request.
 func metadataAt(t *testing.T, address string, request kmsg.Request, code int16) kmsg.Response {
 	t.Helper()
 	host, port, err := net.SplitHostPort(address)
@@ -32,7 +33,7 @@ func metadataAt(t *testing.T, address string, request kmsg.Request, code int16) 
 	response.Brokers = append(response.Brokers, broker)
 	topics := []string{"topic"}
 	if code != 0 {
-		topics = nil // all topics are those that the user may see
+		topics = nil // a request for all topics returns no topic that is denied
 		for _, asked := range request.(*kmsg.MetadataRequest).Topics {
 			topics = append(topics, *asked.Topic)
 		}
@@ -54,15 +55,15 @@ func TestWrongAdvertisedListenerIsNamed(t *testing.T) {
 	t.Parallel()
 	forEachBackend(t, func(t *testing.T, open kafkatest.Open) {
 		for _, wrong := range []struct {
-			is, address, says string
-			connects          bool // so that the last attempt may end with the delivery timeout
+			name, address, want string
+			connects            bool // the last attempt to send may end with the delivery timeout, without a cause
 		}{
 			{"no listener", "127.0.0.1:1", "refused", false},
 			{"name is unknown", "broker.invalid:9092", "lookup broker.invalid", false},
 			{"no Kafka", notKafka(t, "-ERR unknown command\r\n"), "another protocol", true},
 			{"silent", notKafka(t, ""), "", true},
 		} {
-			t.Run(wrong.is, func(t *testing.T) {
+			t.Run(wrong.name, func(t *testing.T) {
 				t.Parallel()
 				var log warnings
 				cluster := kafkatest.NewCluster(t)
@@ -78,11 +79,11 @@ func TestWrongAdvertisedListenerIsNamed(t *testing.T) {
 					var advertised *kafkaconfig.AdvertisedError
 					return len(troubles) == 1 && errors.As(troubles[0].Err, &advertised)
 				}, patience, time.Millisecond)
-				requireAdvertised(t, wrong.address, wrong.says, troubles[0].Err)
+				requireAdvertised(t, wrong.address, wrong.want, troubles[0].Err)
 				err := await(t, known).err
 				require.ErrorIs(t, err, signalcast.ErrDeliveryTimeout)
 				if !wrong.connects {
-					requireAdvertised(t, wrong.address, wrong.says, err)
+					requireAdvertised(t, wrong.address, wrong.want, err)
 				}
 				require.Contains(t, log.String(), wrong.address+", which a broker advertises: ")
 				require.Less(t, strings.Count(log.String(), "level=WARN"), 10, log.String())
@@ -91,13 +92,13 @@ func TestWrongAdvertisedListenerIsNamed(t *testing.T) {
 	})
 }
 
-func requireAdvertised(t *testing.T, address, says string, err error) {
+func requireAdvertised(t *testing.T, address, cause string, err error) {
 	t.Helper()
 	var advertised *kafkaconfig.AdvertisedError
 	require.ErrorAs(t, err, &advertised)
 	require.Equal(t, address, advertised.Address)
 	require.Contains(t, err.Error(), address+", which a broker advertises: ")
-	require.Contains(t, err.Error(), says)
+	require.Contains(t, err.Error(), cause)
 	require.Contains(t, err.Error(), "; want a broker there, or another address in its advertised.listeners")
 }
 
@@ -111,7 +112,8 @@ func TestConfiguredAddressIsNotCalledAdvertised(t *testing.T) {
 	})
 }
 
-// notKafka returns the address of a server that replies with a text and closes the connection. Without a text it does neither.
+// notKafka returns the address of a server that replies with a text and closes the connection. If the text is empty, it keeps the connection
+// open without a reply.
 func notKafka(t *testing.T, reply string) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -17,25 +17,28 @@ import (
 
 // Wire dials the connections of a client to the brokers and counts the produce requests on
 // them. The count shows whether a failed record was certainly not written, which the client
-// does not report.
+// does not report. The methods of Wire are safe for concurrent use.
 type Wire struct {
 	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
 	seeds []string // the configured addresses
 
 	requests atomic.Int64
 
-	mu      sync.Mutex
-	stopped bool
-	dialErr error               // of the last attempt to connect before Stop, or nil
-	failed  map[string]error    // of the last attempt to connect to each address before Stop, without successes
-	replied map[string]bool     // addresses of which a broker has replied
-	silent  map[string]struct{} // advertised addresses that accept connections and have not replied yet
-	conns   map[*conn]struct{}
+	mu       sync.Mutex
+	stopped  bool
+	dialErr  error            // of the last attempt to connect before Stop, or nil
+	dialErrs map[string]error // the same by address
+	replied  map[string]bool  // addresses at which a broker has replied
+	silent   map[string]bool  // advertised addresses that accept connections and at which no broker has replied yet
+	conns    map[*conn]struct{}
 }
 
 // NewWire returns a wire that connects as c configures.
 func NewWire(c Config) *Wire {
-	return &Wire{dial: dialer(c, c.TLS), seeds: c.Brokers, failed: map[string]error{}, replied: map[string]bool{}, silent: map[string]struct{}{}, conns: map[*conn]struct{}{}}
+	return &Wire{
+		dial: dialer(c, c.TLS), seeds: c.Brokers,
+		dialErrs: map[string]error{}, replied: map[string]bool{}, silent: map[string]bool{}, conns: map[*conn]struct{}{},
+	}
 }
 
 // Requests returns the number of produce requests that the client has begun to write.
@@ -62,14 +65,15 @@ func (w *Wire) DialErr() error {
 	return w.dialErr
 }
 
-// DialErrTo returns the error of the last attempt to connect to an address before Stop, or nil.
+// DialErrTo returns the error of the last attempt to connect to addr before Stop, or nil.
 func (w *Wire) DialErrTo(addr string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.failed[addr]
+	return w.dialErrs[addr]
 }
 
-// NoResponse returns err, the error of a client that got no response. It names an advertised address that has never replied, if there is one.
+// NoResponse returns err, the error of a client that received no response. If an advertised address accepts connections but no broker has
+// replied there, NoResponse returns an AdvertisedError with the cause err.
 func (w *Wire) NoResponse(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,36 +97,35 @@ func (w *Wire) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 	raw, err := w.dial(ctx, network, addr)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err = w.note(addr, err); err != nil {
+	if err = w.recordDial(addr, err); err != nil {
 		return nil, err
 	}
-	if !w.replied[addr] && !slices.Contains(w.seeds, addr) {
-		w.silent[addr] = struct{}{}
+	if !w.replied[addr] && w.advertised(addr) {
+		w.silent[addr] = true
 	}
 	c := &conn{Conn: raw, wire: w, addr: addr}
 	w.conns[c] = struct{}{}
 	return c, nil
 }
 
-// note notes the outcome of an attempt to connect. It returns err as a DialError unless it is nil. It is called with mu held.
-func (w *Wire) note(addr string, err error) error {
+// advertised reports whether an address is known from a broker only.
+func (w *Wire) advertised(addr string) bool { return !slices.Contains(w.seeds, addr) }
+
+// recordDial records the error of an attempt to connect, or nil after success. It returns err as a DialError, or nil. The caller holds mu.
+func (w *Wire) recordDial(addr string, err error) error {
 	if err != nil {
-		if !slices.Contains(w.seeds, addr) {
+		if w.advertised(addr) {
 			err = &kafkaconfig.AdvertisedError{Address: addr, Err: err}
 		}
 		err = &DialError{err}
 	}
 	if !w.stopped {
-		w.dialErr = err
-		w.failed[addr] = err
-	}
-	if w.failed[addr] == nil {
-		delete(w.failed, addr)
+		w.dialErr, w.dialErrs[addr] = err, err
 	}
 	return err
 }
 
-// DialError reports that connecting failed.
+// DialError reports that connecting failed, or that no broker replied on a new connection.
 type DialError struct{ error }
 
 // Unwrap returns the cause.
@@ -138,12 +141,12 @@ type conn struct {
 }
 
 const (
-	sizePrefix = 4 // bytes of a request or response
-	// maxResponse is the size of the largest response in bytes, as of franz-go.
+	sizePrefix = 4 // the bytes at the beginning of a request or response that contain its size
+	// maxResponse is the size of the largest response in bytes, as in franz-go.
 	maxResponse = 100 << 20
 )
 
-// protocolError reports a server that is no broker. Clients retry after it, as if the connection had ended.
+// protocolError reports that a server is not a broker. Clients retry after it, because it wraps io.ErrUnexpectedEOF.
 type protocolError struct{}
 
 func (protocolError) Error() string {
@@ -152,14 +155,14 @@ func (protocolError) Error() string {
 
 func (protocolError) Unwrap() error { return io.ErrUnexpectedEOF }
 
-// Read fails if the server does not reply as a broker. A client would wait for a response of hundreds of MiB. If an address that a broker
-// advertises never replies, the error names it.
+// Read returns an error if the server does not reply as a broker. Without it, the client would read the first bytes as the size of a
+// response, and wait for hundreds of MiB. If the deadline of the first Read passes at an advertised address, the error names the address.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if len(c.head) == 0 && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !slices.Contains(c.wire.seeds, c.addr) {
+	if len(c.head) == 0 && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.wire.advertised(c.addr) {
 		c.wire.mu.Lock()
 		defer c.wire.mu.Unlock()
-		return 0, c.wire.note(c.addr, err)
+		return 0, c.wire.recordDial(c.addr, err)
 	}
 	if missing := sizePrefix - len(c.head); missing > 0 && n > 0 {
 		c.head = append(c.head, b[:min(n, missing)]...)
@@ -169,7 +172,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		c.wire.mu.Lock()
 		defer c.wire.mu.Unlock()
 		if binary.BigEndian.Uint32(c.head) > maxResponse {
-			return 0, c.wire.note(c.addr, protocolError{})
+			return 0, c.wire.recordDial(c.addr, protocolError{})
 		}
 		c.wire.replied[c.addr] = true
 		delete(c.wire.silent, c.addr)
@@ -183,14 +186,15 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) Write(b []byte) (int, error) {
 	const keyBytes, produce = 2, 0
 	if len(b) >= sizePrefix+keyBytes && binary.BigEndian.Uint16(b[sizePrefix:]) == produce {
-		if err := c.wire.count(); err != nil {
+		if err := c.wire.countRequest(); err != nil {
 			return 0, err
 		}
 	}
 	return c.Conn.Write(b) //nolint:wrapcheck // the client inspects the error
 }
 
-func (w *Wire) count() error {
+// countRequest counts a produce request. It returns an error after Stop.
+func (w *Wire) countRequest() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {

@@ -64,18 +64,10 @@ func (c *cluster) await(what string, f func(ctx context.Context, node *goredis.C
 	return 0, errors.New("no node is " + what)
 }
 
-func role(ctx context.Context, node *goredis.Client) any {
-	role, _ := node.Do(ctx, "ROLE").Slice()
-	if len(role) == 0 {
-		return nil
-	}
-	return role[0]
-}
-
 // master returns the node that is the master of the stream.
 func (c *cluster) master() (int, error) {
 	return c.await("the master of the stream", func(ctx context.Context, node *goredis.Client) bool {
-		return node.XLen(ctx, topic).Err() == nil && role(ctx, node) == "master"
+		return node.XLen(ctx, topic).Err() == nil && rediscluster.Role(ctx, node) == "master"
 	})
 }
 
@@ -115,7 +107,7 @@ func (c *cluster) moveSlot() error {
 		return err
 	}
 	to, err := c.await("another master", func(ctx context.Context, node *goredis.Client) bool {
-		return node != c.clients[from] && role(ctx, node) == "master"
+		return node != c.clients[from] && rediscluster.Role(ctx, node) == "master"
 	})
 	if err != nil {
 		return err

@@ -16,12 +16,11 @@ import (
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
-// startHostRedisAccess starts a Redis server whose user changes while events are sent.
+// startHostRedisAccess starts a Redis server. The password and the rights of its user change while events are sent.
 func startHostRedisAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
 	t.Helper()
 	h := n.Add(t, "access")
-	startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, "--port", "6379", "--set", "bind 0.0.0.0", "--set", "protected-mode no")
-	admin := redisNode(t, h.Addr+":6379")
+	_, admin := startHostRedis(t, h, nil)
 	var password atomic.Value
 	password.Store("first")
 	require.NoError(t, setUser(admin, "on", ">first", "~*", "&*", "+@all"))
@@ -55,7 +54,7 @@ func startHostRedisAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostS
 	}}
 }
 
-// setUser changes the user of the backend.
+// setUser applies ACL rules to the user of the backend.
 func setUser(admin *goredis.Client, rules ...string) error {
 	args := []any{"ACL", "SETUSER", "app"}
 	for _, rule := range rules {

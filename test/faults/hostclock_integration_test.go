@@ -8,21 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
-// startHostClock starts a Redis server whose clock is set forward or back by an hour, and again by as much the other way.
+// startHostClock starts a Redis server. Its clock is set forward or back by an hour, and then set right again.
 func startHostClock(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
 	t.Helper()
-	clock := newPreload(t, "clock.c", "SIGNALCAST_TEST_CLOCK")
+	clock := newPreload(t, "clock.c")
 	h := n.Add(t, "clock")
-	s := newServerOn(t, &h, "redis.sh", "hosts-"+h.Name)
-	s.Environ = clock.environ()
-	_, err := s.Run("start", "--clean", "--port", "6379", "--set", "bind 0.0.0.0", "--set", "protected-mode no")
-	require.NoError(t, err)
-	client := redisNode(t, h.Addr+":6379")
+	_, client := startHostRedis(t, h, clock.environ())
 	target := redisTarget(singleRedis(h), only(client))
 	step := func(hours int64) func(string) error {
 		return func(string) error {
@@ -30,7 +24,7 @@ func startHostClock(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenari
 			if err != nil {
 				return err
 			}
-			return during(brief(5*time.Second), func() error {
+			return during(thirdIfShort(5*time.Second), func() error {
 				if err := clock.set(hours * 3600); err != nil {
 					return err
 				}
@@ -43,7 +37,7 @@ func startHostClock(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenari
 		}
 	}
 	return []hostTarget{target}, []hostScenario{
-		{name: "forward", fault: "clock of the server set an hour forward, and back after 5 s", load: brief(12 * time.Second), short: true, inject: step(1)},
+		{name: "forward", fault: "clock of the server set an hour forward, and back after 5 s", load: thirdIfShort(12 * time.Second), short: true, inject: step(1)},
 		{name: "back", fault: "clock of the server set an hour back, and forward after 5 s", load: 12 * time.Second, inject: step(-1)},
 	}
 }

@@ -19,35 +19,31 @@ import (
 	"github.com/signalcast/signalcast/test/rediscluster"
 )
 
-// hostCluster is a Redis Cluster of three masters with a replica each, every node on a host of its own.
+// hostCluster is a Redis Cluster of three masters, every node on a host of its own.
 type hostCluster struct {
 	redisCluster
 
-	network *hosts.Network
-	addrs   []string
+	addrs []string
 }
 
-func newHostCluster(t *testing.T, n *hosts.Network) *hostCluster {
+// newHostCluster starts a cluster. The names of its hosts begin with name. The nodes after the first three are replicas.
+func newHostCluster(t *testing.T, n *hosts.Network, name string, nodes int, options ...string) *hostCluster {
 	t.Helper()
-	const masters = 3
-	c := &hostCluster{network: n}
-	for i := range 2 * masters {
-		h := n.Add(t, fmt.Sprint("redis-", i))
-		c.servers = append(c.servers, startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, "--port", "6379",
-			"--set", "bind 0.0.0.0", "--set", "protected-mode no", "--set", "cluster-enabled yes", "--set", "cluster-node-timeout 2000", "--set", "cluster-port 16379",
-			"--set", "cluster-require-full-coverage no"))
-		c.addrs = append(c.addrs, h.Addr+":6379")
-		c.clients = append(c.clients, redisNode(t, h.Addr+":6379"))
+	c := &hostCluster{}
+	for i := range nodes {
+		h := n.Add(t, fmt.Sprint(name, "-", i))
+		s, client := startHostRedis(t, h, nil, append([]string{"--set", "cluster-enabled yes", "--set", "cluster-port 16379"}, options...)...)
+		c.servers, c.clients, c.addrs = append(c.servers, s), append(c.clients, client), append(c.addrs, h.Addr+":6379")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var err error
-	c.ids, err = rediscluster.Form(ctx, c.clients, masters)
+	c.ids, err = rediscluster.Form(ctx, c.clients, 3)
 	require.NoError(t, err)
 	return c
 }
 
-// streamOf returns the name of a stream that a master has when the cluster is new. The result begins with name.
+// streamOf returns the name of a stream that belongs to a master in a new cluster. The result begins with name.
 func (c *hostCluster) streamOf(t testing.TB, master int, name string) string {
 	t.Helper()
 	for i := 0; ; i++ {
@@ -57,12 +53,12 @@ func (c *hostCluster) streamOf(t testing.TB, master int, name string) string {
 	}
 }
 
-// targets returns a backend and a relay that write to streams of the first master. Others publish to both other masters.
+// targets returns a backend and a relay, which write to streams of the first master. The healthy messages go to the other masters.
 func (c *hostCluster) targets(t testing.TB) []hostTarget {
 	t.Helper()
 	var healthy []*signalcast.Message
 	for master := 1; master < 3; master++ {
-		m := kafkatest.Numbered(c.streamOf(t, master, "beside"), 1, master)
+		m := kafkatest.Numbered(c.streamOf(t, master, "healthy"), 1, master)
 		m.Event.ContentType = "application/avro"
 		healthy = append(healthy, m)
 	}
@@ -86,23 +82,21 @@ func (c *hostCluster) config(replicas int) redis.Config {
 	return hostRedis(redis.Config{Addrs: c.addrs, Replicas: replicas})
 }
 
-// startHostCluster starts the cluster. The backend waits for one replica, unless a fault says otherwise.
+// startHostCluster starts a cluster whose masters have one replica each. The backend waits for one replica, unless a scenario
+// replaces it.
 func startHostCluster(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
 	t.Helper()
-	c := newHostCluster(t, n)
-	isolate := c.replaceMaster(func(s *server) error { return n.Isolate(*s.host) }, func(s *server) error { return n.Rejoin(*s.host) })
-	ofMaster := func(d time.Duration, begin func(hosts.Host) error, end func(hosts.Host) error) func(string) error {
+	c := newHostCluster(t, n, "redis", 6, "--set", "cluster-node-timeout 2000", "--set", "cluster-require-full-coverage no")
+	isolate := c.replaceMaster(func(s *server) error { return n.Isolate(s.host) }, func(s *server) error { return n.Rejoin(s.host) })
+	atMaster := func(inject func(master hosts.Host) error) func(string) error {
 		return func(stream string) error {
 			master, err := c.masterOf(stream)
 			if err != nil {
 				return err
 			}
-			h := *c.servers[master].host
-			return during(d, func() error { return begin(h) }, func() error { return end(h) })
+			return inject(c.servers[master].host)
 		}
 	}
-	here := []hosts.Host{n.Client}
-	var heal func() error
 	return c.targets(t), []hostScenario{{
 		name: "isolated", fault: "host of the master unreachable until its replica was promoted", load: 20 * time.Second, short: true,
 		inject: isolate,
@@ -111,19 +105,16 @@ func startHostCluster(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScena
 		open: redisOpener(c.config(0)), inject: isolate,
 	}, {
 		name: "half open", fault: "packets between the client and the master dropped for 6 s, without a reset", load: 12 * time.Second,
-		inject: ofMaster(6*time.Second, func(h hosts.Host) error { return n.Split(here, []hosts.Host{h}) },
-			func(h hosts.Host) error { return n.Join(here, []hosts.Host{h}) }),
+		inject: atMaster(func(master hosts.Host) error { return dropBetween(n, n.Client, master, 6*time.Second) }),
 	}, {
 		name: "slow", fault: "50 ms delay each way and 5 % loss between client and master for 10 s", load: 20 * time.Second,
-		inject: ofMaster(10*time.Second, func(h hosts.Host) (err error) {
-			heal, err = n.Slow(n.Client, h, 50*time.Millisecond, 0.05)
-			return err
-		}, func(hosts.Host) error { return heal() }),
+		inject: atMaster(func(master hosts.Host) error { return slowBetween(n, n.Client, master) }),
 	}, {
 		name: "slots moved", fault: "slot of the stream moved to another master, with the stream, 6 times in 6 s", load: 12 * time.Second,
 		inject: func(stream string) (err error) {
 			for range 6 {
-				err = errors.Join(err, during(time.Second, func() error { return c.moveSlot(stream) }, func() error { return nil }))
+				err = errors.Join(err, c.moveSlot(stream))
+				<-time.After(time.Second)
 			}
 			return err
 		},

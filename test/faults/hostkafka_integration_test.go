@@ -4,7 +4,6 @@ package faults_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,25 +22,25 @@ import (
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
-// hostKafka is a cluster of three brokers, each on a host of its own. The first one leads the topics of the test.
+// hostKafka is a cluster of one or three brokers, each on a host of its own.
 type hostKafka struct {
-	network *hosts.Network
-	brokers []string
+	brokers []string // their addresses
 	hosts   []hosts.Host
 	servers []*server
 	admin   *kgo.Client
 }
 
+// newHostKafka starts three brokers.
 func newHostKafka(t *testing.T, n *hosts.Network, options ...string) *hostKafka {
 	t.Helper()
 	const nodes = 3
-	c := &hostKafka{network: n}
+	c := &hostKafka{}
 	var voters []string
 	for i := range nodes {
 		h := n.Add(t, fmt.Sprint("kafka-", i+1))
 		c.hosts, c.brokers = append(c.hosts, h), append(c.brokers, h.Addr+":9092")
 		voters = append(voters, fmt.Sprintf("%d@%s:9093", i+1, h.Addr))
-		c.servers = append(c.servers, newServerOn(t, &h, "kafka.sh", "hosts-"+h.Name))
+		c.servers = append(c.servers, newHostServer(t, h, "kafka.sh"))
 	}
 	ready := make(chan error, nodes)
 	for i, s := range c.servers {
@@ -62,19 +61,17 @@ func newHostKafka(t *testing.T, n *hosts.Network, options ...string) *hostKafka 
 	for range nodes {
 		require.NoError(t, <-ready)
 	}
-	var err error
-	c.admin, err = kgo.NewClient(kgo.SeedBrokers(c.brokers...), kgo.DisableClientMetrics())
-	require.NoError(t, err)
-	t.Cleanup(c.admin.Close)
+	c.admin = newAdmin(t, c.brokers)
 	return c
 }
 
-// newHostBroker starts one broker on a host of its own, with the settings for its address. environ is its environment, or nil.
+// newHostBroker starts one broker on a host of its own. settings returns additional settings for the address of the host. environ is the
+// environment of the broker. Nil means that of the test.
 func newHostBroker(t *testing.T, n *hosts.Network, name string, environ []string, settings func(addr string) []string) *hostKafka {
 	t.Helper()
 	h := n.Add(t, name)
-	c := &hostKafka{network: n, hosts: []hosts.Host{h}, brokers: []string{h.Addr + ":9092"}}
-	s := newServerOn(t, &h, "kafka.sh", "hosts-"+h.Name)
+	c := &hostKafka{hosts: []hosts.Host{h}, brokers: []string{h.Addr + ":9092"}}
+	s := newHostServer(t, h, "kafka.sh")
 	s.Environ = environ
 	args := []string{"start", "--clean", "--port", "9092"}
 	for _, line := range append([]string{
@@ -86,18 +83,16 @@ func newHostBroker(t *testing.T, n *hosts.Network, name string, environ []string
 	_, err := s.Run(args...)
 	require.NoError(t, err)
 	c.servers = []*server{s}
-	c.admin, err = kgo.NewClient(kgo.SeedBrokers(c.brokers...), kgo.DisableClientMetrics())
-	require.NoError(t, err)
-	t.Cleanup(c.admin.Close)
+	c.admin = newAdmin(t, c.brokers)
 	return c
 }
 
-// createHere creates a topic of six partitions on the only broker.
-func (c *hostKafka) createHere(topic string) error {
+// createUnreplicated creates a topic of six partitions whose only replica is on the first broker.
+func (c *hostKafka) createUnreplicated(topic string) error {
 	return c.create(topic, []int32{1}, []int32{1}, []int32{1}, []int32{1}, []int32{1}, []int32{1})
 }
 
-// create creates a topic with partitions whose replicas are given, the leader first.
+// create creates a topic. partitions has the replicas of each partition, the leader first.
 func (c *hostKafka) create(topic string, partitions ...[]int32) error {
 	request := kmsg.NewPtrCreateTopicsRequest()
 	create := kmsg.NewCreateTopicsRequestTopic()
@@ -118,38 +113,39 @@ func (c *hostKafka) create(topic string, partitions ...[]int32) error {
 	return nil
 }
 
-// createLed creates a topic with three partitions that the first broker leads.
-func (c *hostKafka) createLed(topic string) error {
+// createLedByFirst creates a topic of three partitions. The first of the three brokers leads all of them.
+func (c *hostKafka) createLedByFirst(topic string) error {
 	return c.create(topic, []int32{1, 2, 3}, []int32{1, 3, 2}, []int32{1, 2, 3})
 }
 
-// targets returns both backends, each with a consumer, and one that relays. Others publish to the second and third broker.
+// targets returns both backends and a relay. The healthy messages go to the second and the third broker.
 func (c *hostKafka) targets(t *testing.T) []hostTarget {
 	t.Helper()
-	const beside = "beside"
-	require.NoError(t, c.create(beside, []int32{2, 3, 1}, []int32{3, 2, 1}))
+	const healthyTopic = "healthy"
+	require.NoError(t, c.create(healthyTopic, []int32{2, 3, 1}, []int32{3, 2, 1}))
 	var healthy []*signalcast.Message
 	for partition := range 2 {
-		m := kafkatest.Numbered(beside, 1, partition)
+		m := kafkatest.Numbered(healthyTopic, 1, partition)
 		for i := 0; kafkabus.Partition(m.Key, 2) != partition; i++ {
 			m.Key = fmt.Append(nil, i)
 		}
 		healthy = append(healthy, m)
 	}
-	for range 300 { // so that the first latencies are those of warm brokers
-		require.NoError(t, c.admin.ProduceSync(t.Context(), &kgo.Record{Topic: beside, Value: []byte("warm")}).FirstErr())
+	for range 300 { // the first writes to a new broker are slow
+		require.NoError(t, c.admin.ProduceSync(t.Context(), &kgo.Record{Topic: healthyTopic, Value: []byte("warm")}).FirstErr())
 	}
 	config := c.config(t)
-	relay := c.target("kafka-go", openKafka, &config, &config)
-	relay.client, relay.relays = "relay, kafka-go", true
-	targets := []hostTarget{c.target("franz-go", openFranz, &config, &config), c.target("kafka-go", openKafka, &config, &config), relay}
+	targets := c.bothTargets(&config, &config)
+	relay := targets[1]
+	relay.client, relay.relays = "relay, "+relay.client, true
+	targets = append(targets, relay)
 	for i := range targets {
 		targets[i].healthy = healthy
 	}
 	return targets
 }
 
-// config returns the configuration of a client, with a schema registry.
+// config returns the configuration of a backend, with a new schema registry.
 func (c *hostKafka) config(t testing.TB) kafkaconfig.Config {
 	t.Helper()
 	return kafkaconfig.Config{
@@ -159,13 +155,26 @@ func (c *hostKafka) config(t testing.TB) kafkaconfig.Config {
 	}
 }
 
-// target returns a backend and a consumer, which read their configurations when a scenario begins.
-func (c *hostKafka) target(client string, open func(testing.TB, kafkaconfig.Config) backend, config, reading *kafkaconfig.Config) hostTarget {
+// kafkaClient is a client library for Kafka and the backend that uses it.
+type kafkaClient struct {
+	name string
+	open func(testing.TB, kafkaconfig.Config) backend
+}
+
+var franzGo, kafkaGo = kafkaClient{"franz-go", openFranz}, kafkaClient{"kafka-go", openKafka}
+
+// bothTargets returns a target for each backend.
+func (c *hostKafka) bothTargets(writing, reading *kafkaconfig.Config) []hostTarget {
+	return []hostTarget{c.target(franzGo, writing, reading), c.target(kafkaGo, writing, reading)}
+}
+
+// target returns a target that writes to and reads from Kafka. It reads the configurations when a scenario begins.
+func (c *hostKafka) target(client kafkaClient, writing, reading *kafkaconfig.Config) hostTarget {
 	return hostTarget{
-		client: client, allowed: func(backend) int { return 0 },
+		client: client.name, allowed: func(backend) int { return 0 },
 		open: func(t testing.TB) backend {
 			t.Helper()
-			return open(t, *config)
+			return client.open(t, *writing)
 		},
 		source: func(t testing.TB, topic string) (consume.Source, func() error) {
 			t.Helper()
@@ -183,6 +192,7 @@ func (c *hostKafka) target(client string, open func(testing.TB, kafkaconfig.Conf
 	}
 }
 
+// kafkaIDs returns the IDs of the events in a topic.
 func kafkaIDs(t testing.TB, topic string, brokers []string) (ids []signalcast.UUID) {
 	t.Helper()
 	for _, r := range kafkatest.Read(t, topic, kgo.SeedBrokers(brokers...)) {
@@ -202,33 +212,31 @@ func startHostKafka(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenari
 	t.Helper()
 	c := newHostKafka(t, n)
 	leader, client := c.hosts[0], n.Client
-	fault := func(name, fault string, d time.Duration, begin, end func() error) hostScenario {
-		return hostScenario{
-			name: name, fault: fault, load: 2 * d, before: c.createLed,
-			inject: func(string) error { return during(d, begin, end) },
+	drop := func(from, to hosts.Host) func(string) error {
+		return func(string) error {
+			return during(6*time.Second, func() error { return n.Drop(from, to) }, func() error { return n.Pass(from, to) })
 		}
-	}
-	toBroker := func(f func(from, to hosts.Host) error) func() error { return func() error { return f(client, leader) } }
-	toClient := func(f func(from, to hosts.Host) error) func() error { return func() error { return f(leader, client) } }
-	both := func(f func(from, to hosts.Host) error) func() error {
-		return func() error { return errors.Join(f(client, leader), f(leader, client)) }
 	}
 	outage := 6 * time.Second
 	if !*full {
 		outage = 4 * time.Second // longer than one wait for a response
 	}
-	var heal func() error
-	scenarios := []hostScenario{
-		fault("to broker", "packets from the client to the leader dropped for 6 s", 6*time.Second, toBroker(n.Drop), toBroker(n.Pass)),
-		fault("to client", "packets from the leader to the client dropped for 6 s", 6*time.Second, toClient(n.Drop), toClient(n.Pass)),
-		fault("half open", fmt.Sprintf("packets in both directions dropped for %.0f s, without a reset", outage.Seconds()), outage, both(n.Drop), both(n.Pass)),
-		fault("slow", "50 ms delay each way and 5 % loss between client and leader for 10 s", 10*time.Second, func() (err error) {
-			heal, err = n.Slow(client, leader, 50*time.Millisecond, 0.05)
-			return err
-		}, func() error { return heal() }),
-		fault("isolated", "leader cut off from the client and both other brokers for 12 s", 12*time.Second,
-			func() error { return n.Isolate(leader) }, func() error { return n.Rejoin(leader) }),
-	}
-	scenarios[2].short = true
-	return c.targets(t), scenarios
+	return c.targets(t), []hostScenario{{
+		name: "to broker", fault: "packets from the client to the leader dropped for 6 s", load: 12 * time.Second,
+		before: c.createLedByFirst, inject: drop(client, leader),
+	}, {
+		name: "to client", fault: "packets from the leader to the client dropped for 6 s", load: 12 * time.Second,
+		before: c.createLedByFirst, inject: drop(leader, client),
+	}, {
+		name: "half open", fault: fmt.Sprintf("packets in both directions dropped for %.0f s, without a reset", outage.Seconds()), load: 2 * outage, short: true,
+		before: c.createLedByFirst, inject: func(string) error { return dropBetween(n, client, leader, outage) },
+	}, {
+		name: "slow", fault: "50 ms delay each way and 5 % loss between client and leader for 10 s", load: 20 * time.Second,
+		before: c.createLedByFirst, inject: func(string) error { return slowBetween(n, client, leader) },
+	}, {
+		name: "isolated", fault: "leader cut off from the client and both other brokers for 12 s", load: 24 * time.Second,
+		before: c.createLedByFirst, inject: func(string) error {
+			return during(12*time.Second, func() error { return n.Isolate(leader) }, func() error { return n.Rejoin(leader) })
+		},
+	}}
 }

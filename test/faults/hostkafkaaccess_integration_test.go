@@ -19,37 +19,36 @@ import (
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
-// The users of hostAccess. The sender has the right to write the topics of the test, and the reader that to read them.
+// The users of hostKafkaAccess, and the password of both. The sender may write the topics of the test, and the reader may read them.
 const (
 	sender, reader = "sender", "reader"
 	userPassword   = "first-password"
-	sessionMillis  = "2000"
 )
 
-// hostAccess is a broker that requires a password on two listeners, and rights for each topic. The connections to the first listener last.
-// The second one requires clients to authenticate again every two seconds.
-type hostAccess struct {
+// hostKafkaAccess is a broker that requires a right for each topic. It has two listeners that require a password. Sessions of the first
+// listener do not end. Those of the second end after two seconds, unless the client authenticates again.
+type hostKafkaAccess struct {
 	*hostKafka
 
-	admin                  *kadm.Client
-	lasting, authenticates string
-	// writing and reading are the configurations of the next scenario.
+	admin                       *kadm.Client
+	longSessions, shortSessions string // the addresses of the listeners
+	// writing and reading are the configurations of the backend and the consumer in the next scenario.
 	writing, reading kafkaconfig.Config
 }
 
-func newHostAccess(t *testing.T, n *hosts.Network) *hostAccess {
+func newHostKafkaAccess(t *testing.T, n *hosts.Network) *hostKafkaAccess {
 	t.Helper()
-	c := &hostAccess{}
-	const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+	c := &hostKafkaAccess{}
+	const jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 	c.hostKafka = newHostBroker(t, n, "rights", nil, func(addr string) []string {
-		c.lasting, c.authenticates = addr+":9094", addr+":9095"
-		listeners := "PLAINTEXT://" + addr + ":9092,LASTING://" + c.lasting + ",SHORT://" + c.authenticates
+		c.longSessions, c.shortSessions = addr+":9094", addr+":9095"
+		listeners := "PLAINTEXT://" + addr + ":9092,LONG://" + c.longSessions + ",SHORT://" + c.shortSessions
 		return []string{
 			"listeners=" + listeners + ",CONTROLLER://127.0.0.1:9093", "advertised.listeners=" + listeners,
-			"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LASTING:SASL_PLAINTEXT,SHORT:SASL_PLAINTEXT",
+			"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LONG:SASL_PLAINTEXT,SHORT:SASL_PLAINTEXT",
 			"sasl.enabled.mechanisms=SCRAM-SHA-256",
-			"listener.name.lasting.scram-sha-256.sasl.jaas.config=" + scram, "listener.name.short.scram-sha-256.sasl.jaas.config=" + scram,
-			"listener.name.short.scram-sha-256.connections.max.reauth.ms=" + sessionMillis,
+			"listener.name.long.scram-sha-256.sasl.jaas.config=" + jaas, "listener.name.short.scram-sha-256.sasl.jaas.config=" + jaas,
+			"listener.name.short.scram-sha-256.connections.max.reauth.ms=2000",
 			"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS",
 		}
 	})
@@ -62,7 +61,7 @@ func newHostAccess(t *testing.T, n *hosts.Network) *hostAccess {
 	return c
 }
 
-func (c *hostAccess) setPassword(user, password string) error {
+func (c *hostKafkaAccess) setPassword(user, password string) error {
 	changed, err := c.admin.AlterUserSCRAMs(context.Background(), nil, []kadm.UpsertSCRAM{{
 		User: user, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: password,
 	}})
@@ -72,7 +71,7 @@ func (c *hostAccess) setPassword(user, password string) error {
 	return err
 }
 
-func (c *hostAccess) grant(rule *kadm.ACLBuilder) error {
+func (c *hostKafkaAccess) grant(rule *kadm.ACLBuilder) error {
 	created, err := c.admin.CreateACLs(context.Background(), rule.ResourcePatternType(kadm.ACLPatternLiteral))
 	for _, one := range created {
 		if err == nil {
@@ -82,7 +81,7 @@ func (c *hostAccess) grant(rule *kadm.ACLBuilder) error {
 	return err
 }
 
-func (c *hostAccess) withdraw(rule *kadm.ACLBuilder) error {
+func (c *hostKafkaAccess) withdraw(rule *kadm.ACLBuilder) error {
 	deleted, err := c.admin.DeleteACLs(context.Background(), rule.ResourcePatternType(kadm.ACLPatternLiteral))
 	for _, one := range deleted {
 		if err == nil {
@@ -100,13 +99,13 @@ func mayRead(topic string) *kadm.ACLBuilder {
 	return kadm.NewACLs().Topics(topic).Allow("User:" + reader).AllowHosts().Operations(kadm.OpRead)
 }
 
-// on returns a function that creates a topic with its rights, for clients of a listener.
-func (c *hostAccess) on(broker string) func(topic string) error {
+// prepare returns a function that creates a topic and grants the rights to it. The backend and the consumer then connect to listener.
+func (c *hostKafkaAccess) prepare(listener string) func(topic string) error {
 	return func(topic string) error {
-		c.writing.Brokers = []string{broker}
+		c.writing.Brokers = []string{listener}
 		c.reading = c.writing
 		c.reading.SASLUsername = reader
-		if err := c.createHere(topic); err != nil {
+		if err := c.createUnreplicated(topic); err != nil {
 			return err
 		}
 		if err := c.grant(mayWrite(topic)); err != nil {
@@ -119,7 +118,7 @@ func (c *hostAccess) on(broker string) func(topic string) error {
 	}
 }
 
-// awaitRights waits until a user may use a topic, of which the broker learns later than the controller.
+// awaitRights waits until a user may use a topic. The broker applies new rights later than the controller.
 func awaitRights(config kafkaconfig.Config, topic string) error {
 	auth := scram.Auth{User: config.SASLUsername, Pass: config.SASLPassword}
 	client, err := kgo.NewClient(kgo.SeedBrokers(config.Brokers...), kgo.DisableClientMetrics(), kgo.SASL(auth.AsSha256Mechanism()))
@@ -144,31 +143,29 @@ func awaitRights(config kafkaconfig.Config, topic string) error {
 // startHostKafkaAccess starts a broker whose users and rights change while events are sent.
 func startHostKafkaAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
 	t.Helper()
-	c := newHostAccess(t, n)
+	c := newHostKafkaAccess(t, n)
 	withdrawn := func(rule func(topic string) *kadm.ACLBuilder) func(string) error {
 		return func(topic string) error {
-			return during(brief(3*time.Second), func() error { return c.withdraw(rule(topic)) }, func() error { return c.grant(rule(topic)) })
+			return during(thirdIfShort(3*time.Second), func() error { return c.withdraw(rule(topic)) }, func() error { return c.grant(rule(topic)) })
 		}
 	}
-	password := func(password string) func() error { return func() error { return c.setPassword(sender, password) } }
-	targets := []hostTarget{
-		c.target("franz-go", openFranz, &c.writing, &c.reading), c.target("kafka-go", openKafka, &c.writing, &c.reading),
-	}
-	return targets, []hostScenario{{
-		name: "write denied", fault: "the right to write the topic withdrawn for 3 s", load: brief(12 * time.Second), denies: true, unknown: true, short: true,
-		before: c.on(c.lasting), inject: withdrawn(mayWrite),
+	setTo := func(password string) func() error { return func() error { return c.setPassword(sender, password) } }
+	return c.bothTargets(&c.writing, &c.reading), []hostScenario{{
+		name: "write denied", fault: "the right to write the topic withdrawn for 3 s", load: thirdIfShort(12 * time.Second), denies: true, unknown: true, short: true,
+		before: c.prepare(c.longSessions), inject: withdrawn(mayWrite),
 	}, {
 		name: "read denied", fault: "the consumer's right to read the topic withdrawn for 3 s", load: 8 * time.Second,
-		before: c.on(c.lasting), inject: withdrawn(mayRead),
+		before: c.prepare(c.longSessions), inject: withdrawn(mayRead),
 	}, {
 		name: "sessions", fault: "clients have to authenticate again every 2 s (`connections.max.reauth.ms`), for 9 s", load: 12 * time.Second,
-		before: c.on(c.authenticates), inject: func(string) error {
-			return during(9*time.Second, func() error { return nil }, func() error { return nil })
+		before: c.prepare(c.shortSessions), inject: func(string) error {
+			<-time.After(9 * time.Second)
+			return nil
 		},
 	}, {
-		name: "password", fault: "the same, the sender's password changed, and changed back after 5 s", load: 12 * time.Second, denies: true, unknown: true,
-		before: c.on(c.authenticates), inject: func(string) error {
-			return during(5*time.Second, password("second-password"), password(userPassword))
+		name: "password", fault: "sessions of 2 s, the sender's password changed, and changed back after 5 s", load: 12 * time.Second, denies: true, unknown: true,
+		before: c.prepare(c.shortSessions), inject: func(string) error {
+			return during(5*time.Second, setTo("second-password"), setTo(userPassword))
 		},
 	}}
 }

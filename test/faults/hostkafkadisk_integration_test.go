@@ -30,8 +30,8 @@ func startHostKafkaDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostSce
 		return []string{"metadata.log.dir=" + filepath.Join(base, "hosts-sc-full", "data"), "log.dirs=" + first.dir + "," + second.dir}
 	})
 	config := c.config(t)
-	config.DeliveryTimeout = 2 * delivery // a broker may take long to start
-	restart := func(disks ...smallDisk) func() error {
+	config.DeliveryTimeout = 2 * delivery // a broker may need long to start
+	freeAndRestart := func(disks ...smallDisk) func() error {
 		return func() (err error) {
 			for _, d := range disks {
 				err = errors.Join(err, d.free())
@@ -39,17 +39,17 @@ func startHostKafkaDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostSce
 			return errors.Join(err, c.servers[0].restart())
 		}
 	}
-	targets := []hostTarget{c.target("kafka-go", openKafka, &config, &config)}
+	targets := []hostTarget{c.target(kafkaGo, &config, &config)}
 	if *full {
-		targets = append(targets, c.target("franz-go", openFranz, &config, &config))
+		targets = append(targets, c.target(franzGo, &config, &config))
 	}
 	return targets, []hostScenario{{
 		name: "one folder", fault: "disk of one of two log folders full for 6 s, then the broker restarted", load: 16 * time.Second,
-		before: c.createHere, inject: func(string) error { return during(6*time.Second, first.fill, restart(first)) },
+		before: c.createUnreplicated, inject: func(string) error { return during(6*time.Second, first.fill, freeAndRestart(first)) },
 	}, {
-		name: "all folders", fault: "disks of all log folders full for 6 s, so that the broker ends, and restarted", load: brief(16 * time.Second), short: true,
-		before: c.createHere, inject: func(string) error {
-			return during(brief(6*time.Second), func() error { return errors.Join(first.fill(), second.fill()) }, restart(first, second))
+		name: "all folders", fault: "disks of all log folders full for 6 s, so that the broker exits; then the broker restarted", load: thirdIfShort(16 * time.Second), short: true,
+		before: c.createUnreplicated, inject: func(string) error {
+			return during(thirdIfShort(6*time.Second), func() error { return errors.Join(first.fill(), second.fill()) }, freeAndRestart(first, second))
 		},
 	}}
 }

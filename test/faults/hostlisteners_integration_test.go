@@ -22,35 +22,35 @@ import (
 	"github.com/signalcast/signalcast/test/hosts"
 )
 
-// wrongListener is a listener of a broker that advertises an address which does not lead to the broker.
+// wrongListener is a listener of a broker that advertises an address at which the broker cannot be reached.
 type wrongListener struct {
-	name, is, address string
-	// another says whether a broker of another cluster is there, which a client cannot tell from the right one.
-	another bool
+	name, description, address string
+	// otherCluster means that a broker of another cluster is at the address. A client cannot tell it from the right broker.
+	otherCluster bool
 }
 
 // listenerResult is one row of the table.
 type listenerResult struct {
-	Client, Is, Health, Send string
-	Fate                     signalcast.Fate
-	Warnings                 int
-	problems                 []string
+	Client, Description, Health, Send string
+	Fate                              signalcast.Fate
+	Warnings                          int
+	problems                          []string
 }
 
-func (r listenerResult) Problems() string { return (result{problems: r.problems}).Problems() }
+func (r listenerResult) Problems() string { return problemsCell(r.problems) }
 
 //go:embed listeners.md.tmpl
-var listenersText string
+var listenersTemplate string
 
 const listenersTimeout = 8 * time.Second
 
 // testListeners sends events to a broker with wrong addresses in advertised.listeners.
 func testListeners(t *testing.T, n *hosts.Network) {
 	if !*full {
-		t.Skip("part of the full suite") // the tests of internal/kafkabus have the same cases with a broker of the process
+		t.Skip("part of the full suite") // internal/kafkabus tests the same cases with a broker in the process
 	}
 	redis := n.Add(t, "other")
-	startServerOn(t, &redis, "redis.sh", "hosts-"+redis.Name, "--port", "6379", "--set", "bind 0.0.0.0", "--set", "protected-mode no")
+	startHostRedis(t, redis, nil)
 	wrong := []wrongListener{
 		{"PORT", "a port on which no server listens", "", false},
 		{"UNKNOWN", "a name that does not exist", "broker.invalid:9092", false},
@@ -59,14 +59,14 @@ func testListeners(t *testing.T, n *hosts.Network) {
 		{"OTHER", "another server, here a Redis", redis.Addr + ":6379", false},
 		{"CLUSTER", "a broker of another cluster, without the topic", kafkatest.NewStrictCluster(t).ListenAddrs()[0], true},
 	}
-	var here []string
+	var addrs []string // of the wrong listeners
 	newHostBroker(t, n, "advertises", nil, func(addr string) []string {
 		listeners := []string{"PLAINTEXT://" + addr + ":9092", "CONTROLLER://127.0.0.1:9093"}
 		advertised, protocols := listeners[:1:1], []string{"CONTROLLER:PLAINTEXT", "PLAINTEXT:PLAINTEXT"}
 		wrong[0].address = addr + ":9999"
 		for i, w := range wrong {
-			here = append(here, fmt.Sprintf("%s:%d", addr, 9100+i))
-			listeners = append(listeners, w.name+"://"+here[i])
+			addrs = append(addrs, fmt.Sprintf("%s:%d", addr, 9100+i))
+			listeners = append(listeners, w.name+"://"+addrs[i])
 			advertised = append(advertised, w.name+"://"+w.address)
 			protocols = append(protocols, w.name+":PLAINTEXT")
 		}
@@ -79,14 +79,11 @@ func testListeners(t *testing.T, n *hosts.Network) {
 		SchemaRegistry: kafkatest.NewRegistry(t).URL, RequestTimeout: readTimeout, DialTimeout: dialTimeout, DeliveryTimeout: listenersTimeout,
 	}
 	var rows []listenerResult
-	for _, client := range []struct {
-		name string
-		open func(testing.TB, kafkaconfig.Config) backend
-	}{{"franz-go", openFranz}, {"kafka-go", openKafka}} {
+	for _, client := range []kafkaClient{franzGo, kafkaGo} {
 		for i, w := range wrong {
 			t.Run(client.name+"-"+w.name, func(t *testing.T) {
-				config.Brokers = here[i : i+1]
-				var log lines
+				config.Brokers = addrs[i : i+1]
+				var log logText
 				config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				r := w.send(t, client.open(t, config))
 				r.Client, r.Warnings = client.name, log.count("level=WARN")
@@ -99,38 +96,37 @@ func testListeners(t *testing.T, n *hosts.Network) {
 		}
 	}
 	if *write != "" {
-		writeHostText(t, *write, "Wrong addresses in `advertised.listeners`", listenersText, map[string]any{"Rows": rows, "Timeout": listenersTimeout})
+		writeHostSection(t, *write, "Wrong addresses in `advertised.listeners`", listenersTemplate, map[string]any{"Rows": rows, "Timeout": listenersTimeout})
 	}
 }
 
-// send sends one event, and checks what an operator sees.
+// send sends one event with b. It requires that the error and Health name the wrong address.
 func (w wrongListener) send(t *testing.T, b backend) listenerResult {
 	t.Helper()
 	happened := signalcast.NewSignal[numbered]("org.example.number.counted.v1")
 	registry := signalcast.NewRegistry()
 	require.NoError(t, registry.Register(happened))
-	enabled, key := true, "key"
-	config := signalcast.ProducerConfig{happened.EventType(): {"listeners": {Enabled: &enabled, EventKeyField: &key}}}
+	config := signalcast.ProducerConfig{happened.EventType(): {"listeners": {Enabled: new(true), EventKeyField: new("key")}}}
 	d, err := signalcast.NewDispatcher(t.Context(), registry, config, b)
 	require.NoError(t, err)
-	var seen reports
-	stop := seen.watch(d, nil)
+	var texts operatorTexts
+	stop := texts.watch(d, nil)
 	err = happened.Send(t.Context(), registry, numbered{Key: "key"})
 	stop()
 	closing, cancel := context.WithTimeout(t.Context(), closeDeadline)
 	defer cancel()
 	_ = d.Close(closing)
-	r := listenerResult{Is: w.is}
+	r := listenerResult{Description: w.description}
 	var failed *signalcast.DeliveryError
 	require.ErrorAs(t, err, &failed)
-	r.Fate, r.Send = failed.Fate, inCell(failed.Err.Error())
-	health := seen.most(ofHealth)
+	r.Fate, r.Send = failed.Fate, codeCell(failed.Err.Error())
+	health := texts.mostFrequent(inHealth)
 	if len(health) > 0 {
-		r.Health = inCell(health[0])
+		r.Health = codeCell(health[0])
 	}
 	var advertised *kafkaconfig.AdvertisedError
 	named := func(text string) bool { return strings.Contains(text, w.address+", which a broker advertises: ") }
-	if !w.another && (!errors.As(err, &advertised) || !named(r.Send) || !named(r.Health)) {
+	if !w.otherCluster && (!errors.As(err, &advertised) || !named(r.Send) || !named(r.Health)) {
 		r.problems = append(r.problems, "found texts without the address; want "+w.address)
 	}
 	if len(health) == 0 {
@@ -139,20 +135,20 @@ func (w wrongListener) send(t *testing.T, b backend) listenerResult {
 	return r
 }
 
-// lines collects what is logged. It is safe for concurrent use.
-type lines struct {
+// logText is the text of a log. It is safe for concurrent use.
+type logText struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *lines) Write(text []byte) (int, error) {
+func (l *logText) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(text)
 }
 
-func (l *lines) count(with string) int {
+func (l *logText) count(substring string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), with)
+	return strings.Count(l.text.String(), substring)
 }

@@ -18,57 +18,57 @@ import (
 )
 
 //go:embed hosts.md.tmpl
-var hostTableText string
+var hostTemplate string
 
-//go:embed says.md.tmpl
-var saysTableText string
+//go:embed texts.md.tmpl
+var textsTemplate string
 
 // The cells of a row, besides those of result.
 
-func (r hostResult) Client() string    { return r.client }
-func (r hostResult) Before() string    { return r.before.String() }
-func (r hostResult) During() string    { return r.during.String() }
-func (r hostResult) Recovered() string { return r.recovered.Round(10 * time.Millisecond).String() }
+func (r hostResult) Client() string         { return r.client }
+func (r hostResult) HealthyBefore() latency { return r.healthyBefore }
+func (r hostResult) HealthyDuring() latency { return r.healthyDuring }
+func (r hostResult) Recovered() string      { return r.recovered.Round(10 * time.Millisecond).String() }
 
-func (r hostResult) Again() string             { return r.ofConsumer(r.handled.Duplicates) }
-func (r hostResult) HandledOutOfOrder() string { return r.ofConsumer(r.handled.OutOfOrder) }
+func (r hostResult) HandledAgain() string      { return r.consumerCell(r.handled.Duplicates) }
+func (r hostResult) HandledOutOfOrder() string { return r.consumerCell(r.handled.OutOfOrder) }
 
-func (r hostResult) ofConsumer(n int) string {
-	if !r.consumes {
+func (r hostResult) consumerCell(n int) string {
+	if !r.consumed {
 		return "–"
 	}
 	return strconv.Itoa(n)
 }
 
 const (
-	hostSection = "\n## Several hosts\n"
-	tableHead   = "\n### "
+	hostsHeading   = "\n## Several hosts\n"
+	sectionHeading = "\n### "
 )
 
-// hostTables returns the tables about several hosts in a page, and the index at which they begin.
-func hostTables(page string) (tables string, begin int) {
-	section := strings.Index(page, hostSection) + len(hostSection)
-	rest := page[section:]
+// hostSections returns the sections of a page below hostsHeading, and the index at which they begin.
+func hostSections(page string) (sections string, begin int) {
+	text := strings.Index(page, hostsHeading) + len(hostsHeading)
+	rest := page[text:]
 	end := strings.Index(rest, "\n## ")
-	first := strings.Index(rest[:end], tableHead)
+	first := strings.Index(rest[:end], sectionHeading)
 	if first < 0 {
 		first = end
 	}
-	return rest[first:end], section + first
+	return rest[first:end], text + first
 }
 
-// writeHostTable writes one table about several hosts into a page.
-func writeHostTable(t *testing.T, path string, group hostGroup, rows []hostResult) {
+// writeGroup writes the section of a group into a page.
+func writeGroup(t *testing.T, path string, group hostGroup, rows []hostResult) {
 	t.Helper()
-	text := hostTableText
-	if group.says {
-		text += saysTableText
+	text := hostTemplate
+	if group.texts {
+		text += textsTemplate
 	}
-	writeHostText(t, path, group.table, text, map[string]any{"Rows": rows})
+	writeHostSection(t, path, group.heading, text, map[string]any{"Rows": rows})
 }
 
-// writeHostText writes a text about several hosts into a page, in place of the one with the same name.
-func writeHostText(t *testing.T, path, name, templateText string, data map[string]any) {
+// writeHostSection writes a section below hostsHeading into a page, in place of the section with the same heading.
+func writeHostSection(t *testing.T, path, heading, templateText string, data map[string]any) {
 	t.Helper()
 	commit, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD").Output()
 	require.NoError(t, err)
@@ -77,20 +77,20 @@ func writeHostText(t *testing.T, path, name, templateText string, data map[strin
 	parsed, err := template.New("").Parse(templateText)
 	require.NoError(t, err)
 	var text bytes.Buffer
-	data["Table"], data["Date"] = name, time.Now().UTC().Format(time.DateOnly)
+	data["Heading"], data["Date"] = heading, time.Now().UTC().Format(time.DateOnly)
 	data["Commit"], data["Load"] = strings.TrimSpace(string(commit)), strings.Fields(string(load))[1]
 	require.NoError(t, parsed.Execute(&text, data))
 	path = filepath.Join("..", "..", path)
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
-	old, begin := hostTables(string(page))
-	var tables []string
-	for _, other := range strings.Split(old, tableHead)[1:] {
-		if !strings.HasPrefix(other, name+"\n") {
-			tables = append(tables, tableHead+strings.TrimRight(other, "\n")+"\n")
+	old, begin := hostSections(string(page))
+	var sections []string
+	for _, other := range strings.Split(old, sectionHeading)[1:] {
+		if !strings.HasPrefix(other, heading+"\n") {
+			sections = append(sections, sectionHeading+strings.TrimRight(other, "\n")+"\n")
 		}
 	}
-	tables = append(tables, "\n"+strings.TrimRight(text.String(), "\n")+"\n")
-	changed := string(page[:begin]) + strings.Join(tables, "") + string(page[begin+len(old):])
+	sections = append(sections, "\n"+strings.TrimRight(text.String(), "\n")+"\n")
+	changed := string(page[:begin]) + strings.Join(sections, "") + string(page[begin+len(old):])
 	require.NoError(t, os.WriteFile(path, []byte(changed), 0o644))
 }

@@ -4,7 +4,6 @@ package faults_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
@@ -27,13 +26,12 @@ type hostResult struct {
 	result
 
 	client    string
-	relayed   bool
 	recovered time.Duration // from the end of the fault until the next delivery
-	handled   faults.Counts // as if the handled events were the stored ones
-	consumes  bool          // whether a consumer ran
-	// before and during are the latencies of messages to healthy servers before and during the fault.
-	before, during latency
-	reports        *reports
+	consumed  bool          // whether a consumer ran
+	handled   faults.Counts // the result of comparing the fates with the handled events instead of the stored ones
+	// healthyBefore and healthyDuring are the latencies of messages to healthy servers before and during the fault.
+	healthyBefore, healthyDuring latency
+	texts                        *operatorTexts
 }
 
 // hostRun is one scenario with one target.
@@ -47,53 +45,49 @@ type hostRun struct {
 	config   signalcast.ProducerConfig
 	account  *faults.Account
 	silence  silence
-	reports  *reports
+	texts    *operatorTexts
 	consumer *consume.Consumer // or nil
-	ids      atomic.Uint64
-	// sent counts the events, and sentFaulty those until the end of the fault. lastFailed is the last one that failed.
-	sent, sentFaulty, lastFailed atomic.Int64
+	lastID   atomic.Uint64
+	// begin and end are the times of the fault. They are set when inject has sent its result.
+	begin, end time.Time
+	// sent counts the events, and sentBeforeEnd those until the end of the fault. lastFailed is the largest number of an event that failed.
+	sent, sentBeforeEnd, lastFailed atomic.Int64
 }
 
+func newHostRun(t *testing.T, p hostTarget, s hostScenario, topic string) *hostRun {
+	t.Helper()
+	r := &hostRun{
+		hostTarget: p, t: t, scenario: s, topic: topic, account: faults.NewAccount(int(longestLoad.Seconds())*s.rate, keys),
+		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"), texts: new(operatorTexts),
+	}
+	route := signalcast.TopicConfig{Enabled: new(true), EventKeyField: new("key")}
+	if p.relays {
+		route.Mode = new(signalcast.ModeOutbox)
+	}
+	r.config = signalcast.ProducerConfig{r.happened.EventType(): {topic: route}}
+	return r
+}
+
+// run sends, relays and consumes events while the fault occurs, and checks the requirements.
 func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResult) {
 	t.Helper()
 	if s.rate == 0 {
 		s.rate = 400
 	}
-	o = hostResult{client: p.client, relayed: p.relays, result: result{fault: s.fault, rate: s.rate}}
 	if s.before != nil {
 		require.NoError(t, s.before(topic))
 	}
-	p = p.replaced(s)
-	r := &hostRun{
-		hostTarget: p, t: t, scenario: s, topic: topic, account: faults.NewAccount(int(patience.Seconds())*s.rate, keys),
-		happened: signalcast.NewSignal[numbered]("org.example.number.counted.v1"), reports: new(reports),
-	}
-	o.reports = r.reports
-	enabled, key, mode := true, "key", signalcast.ModeOutbox
-	route := signalcast.TopicConfig{Enabled: &enabled, EventKeyField: &key}
-	if p.relays {
-		route.Mode = &mode
-	}
-	r.config = signalcast.ProducerConfig{r.happened.EventType(): {topic: route}}
+	r := newHostRun(t, p.replaced(s), s, topic)
+	o = hostResult{client: p.client, texts: r.texts, result: result{fault: s.fault, rate: s.rate}}
 
 	goroutines := runtime.NumGoroutine()
-	b := p.open(t)
+	b := r.open(t)
 	stopConsumer := r.consume()
 	d, sender := r.sender(b)
 	stopWatching := watch(d)
-	stopReports := r.reports.watch(d, r.consumer)
-	bystander := startBystander(b, p.healthy)
-	injected := make(chan error, 1)
-	var begin, end time.Time
-	go func() {
-		<-time.After(s.load / 4)
-		begin = time.Now()
-		err := s.inject(topic)
-		end = time.Now()
-		r.sentFaulty.Store(r.sent.Load())
-		r.silence.heal()
-		injected <- err
-	}()
+	stopTexts := r.texts.watch(d, r.consumer)
+	stopBystander := startBystander(b, p.healthy)
+	injected := r.inject()
 	began := time.Now()
 	sent := r.sendUntil(injected, &o, sender)
 	require.NoError(t, <-injected)
@@ -102,10 +96,10 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	o.require(sender.wait(ctx) == nil, "found events waiting after the fault; want all of them to have a fate")
 	o.took = time.Since(began)
 	o.silent, o.recovered = r.silence.atMost(), r.silence.afterFault()
-	samples := bystander()
-	o.before, o.during = samples.between(time.Time{}, begin.Add(-time.Second)), samples.between(begin, end)
+	samples := stopBystander()
+	o.healthyBefore, o.healthyDuring = samples.between(time.Time{}, r.begin.Add(-time.Second)), samples.between(r.begin, r.end)
 	o.require(samples.failed == 0, "found %d failed messages to healthy servers", samples.failed)
-	stopReports()
+	stopTexts()
 	handled := stopConsumer(&o)
 	var broken string
 	o.peak, broken = stopWatching()
@@ -113,7 +107,7 @@ func (p hostTarget) run(t *testing.T, s hostScenario, topic string) (o hostResul
 	closing, cancelClosing := context.WithTimeout(t.Context(), closeDeadline)
 	defer cancelClosing()
 	_ = d.Close(closing)
-	(&target{}).awaitEnd(t, &o.result, goroutines)
+	awaitEnd(t, &o.result, goroutines)
 	r.account.Shorten(sent)
 	r.compare(&o, b, handled)
 	if !p.relays {
@@ -136,11 +130,26 @@ func (p hostTarget) replaced(s hostScenario) hostTarget {
 	return p
 }
 
+// inject causes the fault after a quarter of the load. It returns a channel that receives the result when the fault has ended.
+func (r *hostRun) inject() <-chan error {
+	injected := make(chan error, 1)
+	go func() {
+		<-time.After(r.scenario.load / 4)
+		r.begin = time.Now()
+		err := r.scenario.inject(r.topic)
+		r.end = time.Now()
+		r.sentBeforeEnd.Store(r.sent.Load())
+		r.silence.heal()
+		injected <- err
+	}()
+	return injected
+}
+
 // sendUntil sends events until both the load and the fault have ended. It returns their number.
 func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender) (sent int) {
 	r.t.Helper()
 	for began := time.Now(); time.Since(began) < r.scenario.load || len(injected) == 0; {
-		require.Less(r.t, time.Since(began), patience, "the fault does not end")
+		require.Less(r.t, time.Since(began), longestLoad, "the fault does not end")
 		chunk := r.scenario.rate / 10 // for a tenth of a second
 		longest := send(chunk, r.scenario.rate, nil, func(event numbered) {
 			n := sent + int(event.Number)
@@ -156,10 +165,10 @@ func (r *hostRun) sendUntil(injected <-chan error, o *hostResult, to hostSender)
 // consumerHeap is what the consumer may add to the heap: messages that it fetched after an outage, and the numbers of handled events.
 const consumerHeap = 64 << 20
 
-// forgiven is how long after the fault events may fail whose rights or passwords were missing.
-const forgiven = 2 * time.Second
+// An event that is sent more than grace after the end of the fault must not fail.
+const grace = 2 * time.Second
 
-// noteFailure notes that event n failed.
+// noteFailure sets lastFailed to n unless it is larger.
 func (r *hostRun) noteFailure(n int) {
 	for {
 		last := r.lastFailed.Load()
@@ -169,8 +178,8 @@ func (r *hostRun) noteFailure(n int) {
 	}
 }
 
-// patience is the longest time for which events are sent.
-const patience = 10 * time.Minute
+// longestLoad is the longest time for which events are sent, even if the fault does not end.
+const longestLoad = 10 * time.Minute
 
 // compare compares the reported fates with what is stored and what was handled.
 func (r *hostRun) compare(o *hostResult, b backend, handled []int) {
@@ -183,37 +192,26 @@ func (r *hostRun) compare(o *hostResult, b backend, handled []int) {
 	o.require(o.Missing == 0 || r.scenario.loses, "found %d delivered events that are not stored", o.Missing)
 	o.require(o.OutOfOrder == 0, "found %d events out of order", o.OutOfOrder)
 	o.require(o.Delivered == o.Events || r.scenario.denies && (r.scenario.unknown || o.Unknown == 0), "found %d events not delivered after the fault", o.Events-o.Delivered)
-	late := r.lastFailed.Load() - r.sentFaulty.Load() // events
-	o.require(late < int64(forgiven.Seconds()*float64(r.scenario.rate)), "found an event failing that was sent %d events after the fault", late)
+	late := r.lastFailed.Load() - r.sentBeforeEnd.Load() // in events
+	o.require(late < int64(grace.Seconds()*float64(r.scenario.rate)), "found an event failing that was sent %d events after the fault", late)
 	o.allowed = r.allowed(b)
 	o.require(o.Duplicates <= o.allowed, "found %d duplicates; want at most %d", o.Duplicates, o.allowed)
 	limit := uint64(heapLimit)
-	if o.consumes {
+	if o.consumed {
 		limit += consumerHeap
 	}
 	o.require(o.peak <= limit, "found the heap grown by %d MiB; want at most %d MiB", o.peak>>20, limit>>20)
-	if o.consumes {
+	if o.consumed {
 		o.handled = r.account.Compare(handled)
 		o.require(o.handled.Stored >= o.Stored, "found %d stored events that were not handled", o.Stored-o.handled.Stored)
-		o.require(o.handled.OutOfOrder == 0 || r.scenario.moves, "found %d events handled out of order", o.handled.OutOfOrder)
+		o.require(o.handled.OutOfOrder == 0 || r.scenario.movesKeys, "found %d events handled out of order", o.handled.OutOfOrder)
 	}
 }
 
-// hostSender sends events, directly or through an outbox. wait returns when each of them has a fate.
+// hostSender sends events, directly or through an outbox. wait returns when each event has a fate.
 type hostSender struct {
 	send func(numbered)
 	wait func(context.Context) error
-}
-
-func (r *hostRun) newRegistry() *signalcast.Registry {
-	r.t.Helper()
-	registry := signalcast.NewRegistry(signalcast.WithIDs(func() signalcast.UUID {
-		var id signalcast.UUID
-		binary.BigEndian.PutUint64(id[8:], r.ids.Add(1))
-		return id
-	}))
-	require.NoError(r.t, registry.Register(r.happened))
-	return registry
 }
 
 func (r *hostRun) delivered(m *signalcast.Message) {
@@ -221,28 +219,26 @@ func (r *hostRun) delivered(m *signalcast.Message) {
 	r.account.Delivered(number(m.Event.ID))
 }
 
-// sender returns a dispatcher with a backend, and what sends events through it.
+// sender returns a dispatcher with the backend, and a sender that uses it.
 func (r *hostRun) sender(b backend) (*signalcast.Dispatcher, hostSender) {
 	r.t.Helper()
-	registry := r.newRegistry()
+	registry := newRegistry(r.t, r.happened, &r.lastID)
 	failed := func(err *signalcast.DeliveryError) {
-		r.reports.failed(err)
+		r.texts.failed(err)
 		r.noteFailure(number(err.Message.Event.ID))
 		r.account.Failed(number(err.Message.Event.ID), err.Fate)
 	}
 	hooks := signalcast.Hooks{
 		Delivered: func(m *signalcast.Message, _ signalcast.Receipt) { r.delivered(m) }, Failed: failed, Rejected: failed,
 	}
-	options := []signalcast.DispatcherOption{}
 	store := memory.New()
+	option := signalcast.WithHooks(hooks)
 	if r.relays {
-		options = append(options, signalcast.WithOutbox(store))
-	} else {
-		options = append(options, signalcast.WithHooks(hooks))
+		option = signalcast.WithOutbox(store)
 	}
-	d, err := signalcast.NewDispatcher(r.t.Context(), registry, r.config, b, options...)
+	d, err := signalcast.NewDispatcher(r.t.Context(), registry, r.config, b, option)
 	require.NoError(r.t, err)
-	r.ids.Store(0) // NewDispatcher has used an ID
+	r.lastID.Store(0) // NewDispatcher has used an ID
 	if !r.relays {
 		return d, hostSender{func(event numbered) {
 			_, _ = r.happened.SendAsync(r.t.Context(), registry, event) // the hooks record the fate
@@ -262,7 +258,8 @@ func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b ba
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()
 	return hostSender{func(event numbered) {
-		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) }) // an event that is not stored lacks in the account
+		// The account reports an event that is not stored as one without a fate.
+		_ = store.InTx(ctx, func(ctx context.Context) error { return r.happened.Send(ctx, registry, event) })
 	}, func(waiting context.Context) error {
 		defer cancel()
 		for {
@@ -279,14 +276,14 @@ func (r *hostRun) relay(registry *signalcast.Registry, store *memory.Store, b ba
 	}}
 }
 
-// consume starts a consumer of the topic. stop waits until all stored events are handled. It returns the numbers of the handled events, in
-// their order.
+// consume starts a consumer of the topic. stop waits until all stored events are handled, at most a minute, and ends the consumer. It returns
+// the numbers of the handled events, in the order in which they were handled.
 func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 	r.t.Helper()
 	if r.source == nil {
 		return func(*hostResult) []int { return nil }
 	}
-	source, closes := r.source(r.t, r.topic)
+	source, closeSource := r.source(r.t, r.topic)
 	registry := signalcast.NewRegistry()
 	require.NoError(r.t, registry.Register(r.happened))
 	var mu sync.Mutex
@@ -307,7 +304,7 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 	ended := make(chan error, 1)
 	go func() { ended <- consumer.Run(ctx) }()
 	return func(o *hostResult) []int {
-		o.consumes = true
+		o.consumed = true
 		want := r.read(r.t, r.topic)
 		allSeen := func() bool {
 			mu.Lock()
@@ -320,7 +317,7 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 		cancel()
 		err := <-ended
 		o.require(err == nil, "found the consumer ended with %v", err)
-		o.require(closes() == nil, "found an error on closing the source")
+		o.require(closeSource() == nil, "found an error on closing the source")
 		mu.Lock()
 		defer mu.Unlock()
 		return handled
@@ -328,5 +325,6 @@ func (r *hostRun) consume() (stop func(o *hostResult) (handled []int)) {
 }
 
 func (r hostResult) String() string {
-	return fmt.Sprintf("%+v client %s relayed %v recovered %v handled %+v before %v during %v says %v", r.result, r.client, r.relayed, r.recovered, r.handled, r.before, r.during, r.Says())
+	return fmt.Sprintf("%+v client %s recovered %v handled %+v healthy before %v during %v texts %v",
+		r.result, r.client, r.recovered, r.handled, r.healthyBefore, r.healthyDuring, r.Texts())
 }

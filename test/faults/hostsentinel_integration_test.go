@@ -18,19 +18,22 @@ import (
 
 	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/test/hosts"
+	"github.com/signalcast/signalcast/test/rediscluster"
 )
 
 const masterName = "the-master"
 
-// hostSentinel is a master with a replica, and three Sentinels. The client, the master and one Sentinel are on one side of the
-// network, the replica and the other Sentinels on the other side.
+// hostSentinel is a Redis server with a replica, and three Sentinels, each on one of three hosts. The first server and the first Sentinel
+// share a host. So do the second ones.
 type hostSentinel struct {
-	network     *hosts.Network
+	network *hosts.Network
+	// here are the hosts of the client and the first server, and there are the others: two sides of the network, which split cuts apart.
 	here, there []hosts.Host
-	sentinels   []string
-	nodes       []*goredis.Client // the master and the replica, as they begin
+	sentinels   []string          // their addresses
+	nodes       []*goredis.Client // the first server, which prepare makes the master, and the second
 }
 
+// newHostSentinel starts the servers and the Sentinels.
 func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 	t.Helper()
 	c := &hostSentinel{network: n}
@@ -38,14 +41,13 @@ func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 	c.here, c.there = []hosts.Host{n.Client, master}, []hosts.Host{replica, third}
 	for i, h := range []hosts.Host{master, replica} {
 		options := []string{
-			"--port", "6379", "--fsync", "always", "--set", "bind 0.0.0.0", "--set", "protected-mode no",
-			"--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0",
+			"--fsync", "always", "--set", "repl-timeout 5", "--set", "repl-ping-replica-period 1", "--set", "repl-diskless-sync-delay 0",
 		}
 		if i > 0 {
 			options = append(options, "--set", "replicaof "+master.Addr+" 6379")
 		}
-		startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, options...)
-		c.nodes = append(c.nodes, redisNode(t, h.Addr+":6379"))
+		_, node := startHostRedis(t, h, nil, options...)
+		c.nodes = append(c.nodes, node)
 	}
 	for _, h := range []hosts.Host{master, replica, third} {
 		c.startSentinel(t, h, master)
@@ -62,13 +64,7 @@ func newHostSentinel(t *testing.T, n *hosts.Network) *hostSentinel {
 	return c
 }
 
-func redisNode(t testing.TB, address string) *goredis.Client {
-	t.Helper()
-	client := goredis.NewClient(&goredis.Options{Addr: address, PoolSize: 1, ConnMaxIdleTime: -1, DialTimeout: dialTimeout})
-	t.Cleanup(func() { _ = client.Close() })
-	return client
-}
-
+// startSentinel starts a Sentinel that monitors the server on the host master.
 func (c *hostSentinel) startSentinel(t *testing.T, on, master hosts.Host) {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
@@ -92,25 +88,25 @@ func (c *hostSentinel) await(t testing.TB, what string, ready func() bool) {
 	require.Eventually(t, ready, 60*time.Second, 50*time.Millisecond, "waiting for %s", what)
 }
 
-// prepare makes the first node the master again, with the second one as its replica in sync, and sets min-replicas-to-write.
+// prepare makes the first server the master, waits until the second is its replica and in sync, and sets min-replicas-to-write.
 func (c *hostSentinel) prepare(minReplicas int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	asked := time.Time{}
+	var requested time.Time // the last failover
 	for {
-		role, _ := c.nodes[0].Do(ctx, "ROLE").Slice()
+		role := rediscluster.Role(ctx, c.nodes[0])
 		confirmed, _ := c.nodes[0].Wait(ctx, 1, time.Second).Result()
-		if len(role) > 0 && role[0] == "master" && confirmed == 1 {
+		if role == "master" && confirmed == 1 {
 			break
 		}
-		if time.Since(asked) > 8*time.Second && len(role) > 0 && role[0] != "master" { // not sooner than failover-timeout
-			asked = time.Now()
+		if role == "slave" && time.Since(requested) > 8*time.Second { // longer than failover-timeout
+			requested = time.Now()
 			sentinel := goredis.NewSentinelClient(&goredis.Options{Addr: c.sentinels[0]})
 			_ = sentinel.Failover(ctx, masterName).Err()
 			_ = sentinel.Close()
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("waiting for the master with its replica: %w", ctx.Err())
+			return fmt.Errorf("waiting for the first server to be the master of the second: %w", ctx.Err())
 		}
 		<-time.After(100 * time.Millisecond)
 	}
@@ -125,22 +121,16 @@ func (c *hostSentinel) prepare(minReplicas int) error {
 	return nil
 }
 
-// split drops the packets between the sides until 2 s after the replica became a master. All the time, the client reaches the old
-// master.
+// split drops the packets between the sides until 2 s after the replica became a master. The client can always reach the old master.
 func (c *hostSentinel) split(string) error {
-	ctx := context.Background()
-	replica := c.nodes[1]
 	if err := c.network.Split(c.here, c.there[1:]); err != nil {
 		return err
 	}
-	// the test, on the client's host, watches the replica, so it is cut off from the master only
+	// The test is on the client's host and asks the replica for its role. So the replica is cut off from the master only.
 	if err := c.network.Split(c.here[1:], c.there[:1]); err != nil {
 		return err
 	}
-	promoted := func() bool {
-		role, _ := replica.Do(ctx, "ROLE").Slice()
-		return len(role) > 0 && role[0] == "master"
-	}
+	promoted := func() bool { return rediscluster.Role(context.Background(), c.nodes[1]) == "master" }
 	for deadline := time.Now().Add(30 * time.Second); !promoted(); <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return errors.New("the replica was not promoted")
@@ -153,14 +143,13 @@ func (c *hostSentinel) split(string) error {
 	return c.network.Join(c.here, c.there[1:])
 }
 
-// target returns a client that knows the Sentinel of its own side.
+// target returns a target whose backend and consumer know only the first Sentinel, which is on their side of the network.
 func (c *hostSentinel) target(replicas int) hostTarget {
 	config := hostRedis(redis.Config{Addrs: c.sentinels[:1], MasterName: masterName, Replicas: replicas})
 	return redisTarget(config, func(t testing.TB, _ string) *goredis.Client {
 		t.Helper()
 		c.await(t, "a single master", func() bool {
-			role, _ := c.nodes[0].Do(t.Context(), "ROLE").Slice()
-			return len(role) > 0 && role[0] == "slave"
+			return rediscluster.Role(t.Context(), c.nodes[0]) == "slave"
 		})
 		return c.nodes[1]
 	})

@@ -15,20 +15,17 @@ import (
 // startHostSlowDisk starts servers that sync each write: a Redis with appendfsync always, and a Kafka broker with a flush for each batch.
 func startHostSlowDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScenario) {
 	t.Helper()
-	disk := newPreload(t, "slowdisk.c", "SIGNALCAST_TEST_SLOW")
+	disk := newPreload(t, "slowdisk.c")
 	h := n.Add(t, "slow-redis")
-	s := newServerOn(t, &h, "redis.sh", "hosts-"+h.Name)
-	s.Environ = disk.environ()
-	_, err := s.Run("start", "--clean", "--port", "6379", "--fsync", "always", "--set", "bind 0.0.0.0", "--set", "protected-mode no")
-	require.NoError(t, err)
-	targets := []hostTarget{redisTarget(singleRedis(h), only(redisNode(t, h.Addr+":6379")))}
+	_, client := startHostRedis(t, h, disk.environ(), "--fsync", "always")
+	targets := []hostTarget{redisTarget(singleRedis(h), only(client))}
 	if *full {
 		c := newHostBroker(t, n, "slow-kafka", disk.environ(), func(string) []string { return []string{"log.flush.interval.messages=1"} })
 		config := c.config(t)
-		for _, target := range []hostTarget{c.target("franz-go", openFranz, &config, &config), c.target("kafka-go", openKafka, &config, &config)} {
+		for _, target := range c.bothTargets(&config, &config) {
 			target.topic = func(t testing.TB, name string) string {
 				t.Helper()
-				require.NoError(t, c.createHere(name))
+				require.NoError(t, c.createUnreplicated(name))
 				return name
 			}
 			targets = append(targets, target)
@@ -37,10 +34,10 @@ func startHostSlowDisk(t *testing.T, n *hosts.Network) ([]hostTarget, []hostScen
 	var scenarios []hostScenario
 	for _, delay := range []time.Duration{200 * time.Millisecond, 2 * time.Second} {
 		scenarios = append(scenarios, hostScenario{
-			name: delay.String(), fault: fmt.Sprintf("each sync of the disk takes %v longer, for 6 s", delay), load: brief(10 * time.Second),
+			name: delay.String(), fault: fmt.Sprintf("each sync of the disk takes %v longer, for 6 s", delay), load: thirdIfShort(10 * time.Second),
 			short: delay < time.Second,
 			inject: func(string) error {
-				return during(brief(6*time.Second), func() error { return disk.set(delay.Milliseconds()) }, disk.reset)
+				return during(thirdIfShort(6*time.Second), func() error { return disk.set(delay.Milliseconds()) }, disk.reset)
 			},
 		})
 	}

@@ -24,7 +24,6 @@ import (
 	"github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/test/hosts"
-	"github.com/signalcast/signalcast/test/rediscluster"
 )
 
 const (
@@ -33,22 +32,22 @@ const (
 	mostAttempts = 50
 	// mostDescriptors bounds the descriptors of a backend with three servers, however many topics there are.
 	mostDescriptors = 200
-	// mostGoroutines bounds the goroutines: two for each topic, of which one looks for its leader, and those of the test.
+	// mostGoroutines bounds the goroutines: two for each topic, one of which looks for the leader, and those of the test.
 	mostGoroutines = 2*manyTopics + 200
 )
 
-// usage is what a process uses at a moment.
+// usage is what the process uses at a moment, and its attempts to connect until then.
 type usage struct {
-	goroutines, descriptors, connects int
+	Goroutines, Descriptors int
+	connects                int
 }
 
-// usageNow counts goroutines, open descriptors, and the attempts to connect so far.
 func usageNow() (u usage) {
-	u.goroutines = runtime.NumGoroutine()
+	u.Goroutines = runtime.NumGoroutine()
 	descriptors, _ := os.ReadDir("/proc/self/fd")
-	u.descriptors = len(descriptors)
+	u.Descriptors = len(descriptors)
 	counters, _ := os.ReadFile("/proc/self/net/snmp")
-	var names []string
+	var names []string // the first line of Tcp; the second has the values
 	for line := range strings.Lines(string(counters)) {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || fields[0] != "Tcp:" {
@@ -65,27 +64,23 @@ func usageNow() (u usage) {
 
 // manyResult is one row of the table.
 type manyResult struct {
-	Client, Fault        string
-	Topics, Failed       int
-	Before, Most, After  usageRow
-	PerSecond, InASecond int // attempts to connect during the fault: on average, and the most
-	HealthyBefore        latency
-	HealthyDuring        latency
-	problems             []string
+	Client, Fault       string
+	Topics, Failed      int
+	Before, Most, After usage
+	// Connects and MostConnects are the attempts to connect in a second during the fault: on average, and at most.
+	Connects, MostConnects       int
+	HealthyBefore, HealthyDuring latency
+	problems                     []string
 }
 
-type usageRow struct{ Goroutines, Descriptors int }
+func (r manyResult) Problems() string { return problemsCell(r.problems) }
 
-func (u usage) row() usageRow { return usageRow{u.goroutines, u.descriptors} }
-
-func (r manyResult) Problems() string { return (result{problems: r.problems}).Problems() }
-
-// manyTarget is a backend with many topics on three servers, of which the first fails.
+// manyTarget is a backend with many topics on three servers. The first server becomes unreachable.
 type manyTarget struct {
 	client  string
 	open    func(testing.TB) backend
 	broken  []*signalcast.Message // to topics of the first server
-	healthy []*signalcast.Message
+	healthy []*signalcast.Message // to topics of the others
 	first   hosts.Host
 }
 
@@ -106,7 +101,7 @@ func testManyTopics(t *testing.T, n *hosts.Network) {
 		})
 	}
 	if *write != "" {
-		writeHostText(t, *write, "A thousand topics, one of three servers unreachable", manyTableText, map[string]any{"Rows": rows})
+		writeHostSection(t, *write, "A thousand topics, one of three servers unreachable", manyTemplate, map[string]any{"Rows": rows})
 	}
 }
 
@@ -134,9 +129,9 @@ func (p manyTarget) runAll(t *testing.T, n *hosts.Network) (rows []manyResult) {
 }
 
 //go:embed many.md.tmpl
-var manyTableText string
+var manyTemplate string
 
-// run publishes a message to each topic every second.
+// run publishes a message every second to each topic of the first server, and 200 messages a second to the other topics.
 func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 	t.Helper()
 	b := p.open(t)
@@ -155,7 +150,7 @@ func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 	for _, m := range slices.Concat(p.broken, p.healthy) {
 		publish(m)
 	}
-	require.NoError(t, b.Flush(t.Context())) // all topics are known
+	require.NoError(t, b.Flush(t.Context())) // the client knows all topics then
 	stop := startBystander(b, p.healthy)
 	ending := make(chan struct{})
 	var publishers sync.WaitGroup
@@ -171,36 +166,43 @@ func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 		}
 	})
 	<-time.After(5 * time.Second)
-	r.Before = usageNow().row()
+	r.Before = usageNow()
 	began := time.Now()
 	require.NoError(t, begin())
-	first, last := usageNow(), usageNow()
+	first := usageNow()
+	last := first
 	for range 10 {
 		<-time.After(time.Second)
 		now := usageNow()
-		r.Most = usageRow{max(r.Most.Goroutines, now.goroutines), max(r.Most.Descriptors, now.descriptors)}
-		r.InASecond = max(r.InASecond, now.connects-last.connects)
+		r.Most.Goroutines, r.Most.Descriptors = max(r.Most.Goroutines, now.Goroutines), max(r.Most.Descriptors, now.Descriptors)
+		r.MostConnects = max(r.MostConnects, now.connects-last.connects)
 		last = now
 	}
-	r.PerSecond = (last.connects - first.connects + 9) / 10
+	r.Connects = (last.connects - first.connects + 9) / 10 // rounded up
 	require.NoError(t, end())
 	ended := time.Now()
 	<-time.After(3 * time.Second)
 	close(ending)
 	publishers.Wait()
-	s := stop()
-	r.HealthyBefore, r.HealthyDuring = s.between(began.Add(-4*time.Second), began), s.between(began, ended)
+	samples := stop()
+	r.HealthyBefore, r.HealthyDuring = samples.between(began.Add(-4*time.Second), began), samples.between(began, ended)
 	ctx, cancel := context.WithTimeout(t.Context(), delivery)
 	defer cancel()
 	require.NoError(t, b.Flush(ctx))
-	r.After = usageNow().row()
-	r.Failed = int(failed.Load()) + s.failed
+	r.After = usageNow()
+	r.Failed = int(failed.Load()) + samples.failed
 	_ = b.Close(ctx)
+	r.checkBounds()
+	return r
+}
+
+// checkBounds adds a problem for each bound that is exceeded.
+func (r *manyResult) checkBounds() {
 	for _, bound := range []struct {
 		what        string
 		found, most int
 	}{
-		{"attempts to connect in a second", r.InASecond, mostAttempts},
+		{"attempts to connect in a second", r.MostConnects, mostAttempts},
 		{"descriptors", r.Most.Descriptors, mostDescriptors},
 		{"goroutines", r.Most.Goroutines, mostGoroutines},
 		{"failed messages", r.Failed, 0},
@@ -209,25 +211,13 @@ func (p manyTarget) run(t *testing.T, begin, end func() error) manyResult {
 			r.problems = append(r.problems, fmt.Sprintf("found %d %s; want at most %d", bound.found, bound.what, bound.most))
 		}
 	}
-	return r
 }
 
 // manyStreams starts a Redis Cluster of three masters.
 func manyStreams(t *testing.T, n *hosts.Network) []manyTarget {
 	t.Helper()
-	c := &hostCluster{network: n}
-	for i := range 3 {
-		h := n.Add(t, fmt.Sprint("many-", i))
-		c.servers = append(c.servers, startServerOn(t, &h, "redis.sh", "hosts-"+h.Name, "--port", "6379",
-			"--set", "bind 0.0.0.0", "--set", "protected-mode no", "--set", "cluster-enabled yes", "--set", "cluster-port 16379"))
-		c.addrs = append(c.addrs, h.Addr+":6379")
-		c.clients = append(c.clients, redisNode(t, h.Addr+":6379"))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	_, err := rediscluster.Form(ctx, c.clients, 3)
-	require.NoError(t, err)
-	p := manyTarget{client: "redis", first: *c.servers[0].host, open: func(t testing.TB) backend {
+	c := newHostCluster(t, n, "many", 3)
+	p := manyTarget{client: "redis", first: c.servers[0].host, open: func(t testing.TB) backend {
 		t.Helper()
 		b, err := redis.New(redis.Config{Addrs: c.addrs})
 		require.NoError(t, err)
@@ -236,9 +226,9 @@ func manyStreams(t *testing.T, n *hosts.Network) []manyTarget {
 	for i := range manyTopics {
 		m := kafkatest.Numbered(fmt.Sprint("many-", i), 1, i)
 		m.Event.ContentType = "application/avro"
-		slot, err := c.clients[0].ClusterKeySlot(ctx, m.Topic).Result()
+		slot, err := c.clients[0].ClusterKeySlot(t.Context(), m.Topic).Result()
 		require.NoError(t, err)
-		if slot < 16384/3 {
+		if slot < 16384/3 { // of the first of three masters
 			p.broken = append(p.broken, m)
 		} else {
 			p.healthy = append(p.healthy, m)
@@ -247,7 +237,7 @@ func manyStreams(t *testing.T, n *hosts.Network) []manyTarget {
 	return []manyTarget{p}
 }
 
-// manyKafkaTopics starts three brokers with topics of one partition, which has one replica.
+// manyKafkaTopics starts three brokers. Each topic has one partition with one replica.
 func manyKafkaTopics(t *testing.T, n *hosts.Network) (targets []manyTarget) {
 	t.Helper()
 	c := newHostKafka(t, n)
@@ -255,13 +245,12 @@ func manyKafkaTopics(t *testing.T, n *hosts.Network) (targets []manyTarget) {
 	defer cancel()
 	admin := kadm.NewClient(c.admin)
 	p := manyTarget{first: c.hosts[0]}
-	one := "1"
 	var names []string
 	for i := range manyTopics {
 		names = append(names, fmt.Sprint("many-", i))
 	}
 	for batch := range slices.Chunk(names, 100) {
-		_, err := admin.CreateTopics(ctx, 1, 1, map[string]*string{"min.insync.replicas": &one}, batch...)
+		_, err := admin.CreateTopics(ctx, 1, 1, map[string]*string{"min.insync.replicas": new("1")}, batch...)
 		require.NoError(t, err)
 	}
 	var details kadm.TopicDetails
@@ -280,10 +269,7 @@ func manyKafkaTopics(t *testing.T, n *hosts.Network) (targets []manyTarget) {
 			p.healthy = append(p.healthy, m)
 		}
 	}
-	for _, client := range []struct {
-		name string
-		open func(testing.TB, kafkaconfig.Config) backend
-	}{{"kafka-go", openKafka}, {"franz-go", openFranz}} {
+	for _, client := range []kafkaClient{kafkaGo, franzGo} {
 		p.client = client.name
 		p.open = func(t testing.TB) backend {
 			t.Helper()

@@ -179,10 +179,16 @@ func startBrokers(t testing.TB) kafkaCluster {
 	for range nodes {
 		require.NoError(t, <-ready)
 	}
+	return kafkaCluster{brokers, servers, newAdmin(t, brokers)}
+}
+
+// newAdmin returns a client that is closed at the end of the test.
+func newAdmin(t testing.TB, brokers []string) *kgo.Client {
+	t.Helper()
 	admin, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DisableClientMetrics())
 	require.NoError(t, err)
 	t.Cleanup(admin.Close)
-	return kafkaCluster{brokers, servers, admin}
+	return admin
 }
 
 // startCluster starts three brokers and a schema registry.

@@ -93,10 +93,8 @@ func (c *redisCluster) masterOf(stream string) (int, error) {
 	defer cancel()
 	for {
 		for i, client := range c.clients {
-			if err := client.XLen(ctx, stream).Err(); err == nil {
-				if role, _ := client.Do(ctx, "ROLE").Slice(); len(role) > 0 && role[0] == "master" {
-					return i, nil
-				}
+			if client.XLen(ctx, stream).Err() == nil && rediscluster.Role(ctx, client) == "master" {
+				return i, nil
 			}
 		}
 		if ctx.Err() != nil {
@@ -137,16 +135,14 @@ func (c *redisCluster) promoteReplica(stream string) error {
 			asked = time.Now()
 			_ = c.clients[other].Do(ctx, "CLUSTER", "FAILOVER").Err()
 		}
-		role, _ := c.clients[other].Do(ctx, "ROLE").Slice()
-		return len(role) > 0 && role[0] == "master"
+		return rediscluster.Role(ctx, c.clients[other]) == "master"
 	}, "a replica to be promoted")
 	return errors.Join(err, c.awaitRole(old, "slave"), c.awaitReplica(other))
 }
 
 func (c *redisCluster) awaitRole(node int, want string) error {
 	return c.await(func(ctx context.Context) bool {
-		role, _ := c.clients[node].Do(ctx, "ROLE").Slice()
-		return len(role) > 0 && role[0] == want
+		return rediscluster.Role(ctx, c.clients[node]) == want
 	}, "a node to be "+want)
 }
 
@@ -178,8 +174,7 @@ func (c *redisCluster) moveSlot(stream string) error {
 	}
 	for i := range c.clients {
 		to := (from + 1 + i) % len(c.clients)
-		role, _ := c.clients[to].Do(context.Background(), "ROLE").Slice()
-		if to != from && len(role) > 0 && role[0] == "master" {
+		if to != from && rediscluster.Role(context.Background(), c.clients[to]) == "master" {
 			return rediscluster.Migrate(context.Background(), stream, c.clients[from], c.clients[to], c.ids[from], c.ids[to])
 		}
 	}

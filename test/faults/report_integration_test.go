@@ -21,7 +21,7 @@ import (
 )
 
 //go:embed faults.md.tmpl
-var reportText string
+var reportTemplate string
 
 // table is the part of the report about one target.
 type table struct {
@@ -45,26 +45,29 @@ func (o result) Allowed() string {
 	return strconv.Itoa(o.allowed)
 }
 
-func (o result) Problems() string {
-	if len(o.problems) == 0 {
+func (o result) Problems() string { return problemsCell(o.problems) }
+
+func problemsCell(problems []string) string {
+	if len(problems) == 0 {
 		return "–"
 	}
-	return "**" + strings.Join(o.problems, "; ") + "**"
+	return "**" + strings.Join(problems, "; ") + "**"
 }
 
-// writeReport writes a report of the tables so far.
+// writeReport writes the page with the tables so far. It keeps the sections that TestHosts has written.
 func writeReport(t *testing.T, path string, tables []table) {
 	t.Helper()
-	parsed, err := template.New("").Parse(reportText)
+	parsed, err := template.New("").Parse(reportTemplate)
 	require.NoError(t, err)
 	path = filepath.Join("..", "..", path)
 	page, err := os.ReadFile(path)
 	require.NoError(t, err)
-	hosts, _ := hostTables(string(page)) // TestHosts writes them
+	hosts, _ := hostSections(string(page))
 	var report bytes.Buffer
 	require.NoError(t, parsed.Execute(&report, map[string]any{
 		"Tables": tables, "Hosts": hosts, "Processors": runtime.NumCPU(), "Date": time.Now().UTC().Format(time.DateOnly),
-		"Versions": programs.Versions(t, "Redis", "Kafka", "Apicurio Registry"), "Keys": keys, "Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
+		"Versions": programs.Versions(t, "Redis", "Kafka", "Apicurio Registry"), "Keys": keys,
+		"Messages": bufferMessages, "BufferMiB": bufferBytes >> 20, "HeapMiB": heapLimit >> 20,
 		"ReadTimeout": readTimeout, "DeliveryTimeout": delivery, "CloseDeadline": closeDeadline,
 	}))
 	require.NoError(t, os.WriteFile(path, report.Bytes(), 0o644))

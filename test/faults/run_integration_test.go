@@ -104,14 +104,9 @@ func (p *target) run(t *testing.T, s scenario, topic string, rate int, load time
 	account := faults.NewAccount(events, keys)
 	goroutines := runtime.NumGoroutine()
 
-	var next atomic.Uint64
+	var lastID atomic.Uint64
 	happened := signalcast.NewSignal[numbered]("org.example.number.counted.v1")
-	registry := signalcast.NewRegistry(signalcast.WithIDs(func() signalcast.UUID {
-		var id signalcast.UUID
-		binary.BigEndian.PutUint64(id[8:], next.Add(1))
-		return id
-	}))
-	require.NoError(t, registry.Register(happened))
+	registry := newRegistry(t, happened, &lastID)
 	enabled, key := true, "key"
 	config := signalcast.ProducerConfig{happened.EventType(): {topic: {Enabled: &enabled, EventKeyField: &key}}}
 
@@ -131,7 +126,7 @@ func (p *target) run(t *testing.T, s scenario, topic string, rate int, load time
 		Rejected: failed,
 	}))
 	require.NoError(t, err)
-	next.Store(0) // NewDispatcher has used an ID
+	lastID.Store(0) // NewDispatcher has used an ID
 
 	stopWatching := watch(d)
 	injected := make(chan error, 1)
@@ -170,7 +165,7 @@ func (p *target) run(t *testing.T, s scenario, topic string, rate int, load time
 	var broken string
 	o.peak, broken = stopWatching()
 	o.require(broken == "", "%s", broken)
-	p.awaitEnd(t, &o, goroutines)
+	awaitEnd(t, &o, goroutines, p.proxies...)
 
 	ids := p.read(t, topic)
 	stored := make([]int, len(ids))
@@ -215,11 +210,11 @@ func send(events, rate int, large []byte, sendEvent func(numbered)) (longest tim
 	return longest
 }
 
-// awaitEnd waits until the connections and goroutines of the backend have ended.
-func (p *target) awaitEnd(t *testing.T, o *result, goroutines int) {
+// awaitEnd waits until the connections through the proxies and the goroutines of the backend have ended.
+func awaitEnd(t *testing.T, o *result, goroutines int, proxies ...*faults.Proxy) {
 	t.Helper()
 	ended := func() bool {
-		for _, proxy := range p.proxies {
+		for _, proxy := range proxies {
 			if proxy.Links() > 0 {
 				return false
 			}
@@ -251,6 +246,19 @@ func (o *result) check(stats signalcast.Stats, unacknowledged int) {
 		"found counters %+v; want those of the hooks", stats)
 }
 
+// newRegistry returns a registry with a signal. The IDs of events are the numbers after lastID.
+func newRegistry(t *testing.T, happened *signalcast.Signal[numbered], lastID *atomic.Uint64) *signalcast.Registry {
+	t.Helper()
+	registry := signalcast.NewRegistry(signalcast.WithIDs(func() signalcast.UUID {
+		var id signalcast.UUID
+		binary.BigEndian.PutUint64(id[8:], lastID.Add(1))
+		return id
+	}))
+	require.NoError(t, registry.Register(happened))
+	return registry
+}
+
+// number returns the number of the event with an ID of newRegistry.
 func number(id signalcast.UUID) int {
 	return int(binary.BigEndian.Uint64(id[8:])) - 1 // IDs start at 1
 }

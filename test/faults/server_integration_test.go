@@ -3,8 +3,6 @@
 package faults_test
 
 import (
-	"context"
-	"os/exec"
 	"syscall"
 	"testing"
 
@@ -14,23 +12,17 @@ import (
 	"github.com/signalcast/signalcast/test/programs"
 )
 
-// server is a real server on the host of the test, or on one of its own.
+// server is a real server, on the host of the test or on a host of its own.
 type server struct {
 	*programs.Server
 
-	host *hosts.Host // nil means that of the test
+	host hosts.Host // zero on the host of the test
 }
 
 // startServer starts a server with options of its script. The server stops when the test ends.
 func startServer(t testing.TB, script, name string, options ...string) *server {
 	t.Helper()
-	return startServerOn(t, nil, script, name, options...)
-}
-
-// startServerOn starts a server on a host. The server stops when the test ends.
-func startServerOn(t testing.TB, host *hosts.Host, script, name string, options ...string) *server {
-	t.Helper()
-	s := newServerOn(t, host, script, name)
+	s := newServer(t, script, name)
 	_, err := s.Run(append([]string{"start", "--clean"}, options...)...)
 	require.NoError(t, err)
 	return s
@@ -39,17 +31,13 @@ func startServerOn(t testing.TB, host *hosts.Host, script, name string, options 
 // newServer returns a server that is not started.
 func newServer(t testing.TB, script, name string) *server {
 	t.Helper()
-	return newServerOn(t, nil, script, name)
+	return &server{Server: programs.NewServer(t, script, "faults/"+name, nil)}
 }
 
-// newServerOn returns a server of a host that is not started.
-func newServerOn(t testing.TB, host *hosts.Host, script, name string) *server {
+// newHostServer returns a server on a host of its own that is not started.
+func newHostServer(t testing.TB, h hosts.Host, script string) *server {
 	t.Helper()
-	var on func(context.Context, ...string) *exec.Cmd
-	if host != nil {
-		on = host.Command
-	}
-	return &server{programs.NewServer(t, script, "faults/"+name, on), host}
+	return &server{programs.NewServer(t, script, "faults/hosts-"+h.Name, h.Command), h}
 }
 
 // kill kills the server with SIGKILL.

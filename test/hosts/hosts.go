@@ -1,8 +1,8 @@
-// Package hosts gives the servers of a test hosts of their own on one machine: network namespaces around a router. The
-// router drops, delays and loses packets between two hosts, in one direction or in both.
+// Package hosts gives each server of a test a host of its own, on one machine. A host is a network namespace, and a router
+// connects the hosts. The router can drop, reject, delay and lose packets between two hosts.
 //
-// The namespaces end with the test, also if it is killed or panics, so nothing remains. It needs Linux, unshare of util-linux, ip of iproute2, access to /dev/net/tun, and either root or unprivileged
-// user namespaces.
+// The namespaces end with the test, even if it panics or is killed. The package needs Linux, unshare of util-linux, ip of
+// iproute2, access to /dev/net/tun, and either root or unprivileged user namespaces.
 package hosts
 
 import (
@@ -18,16 +18,16 @@ import (
 	"testing"
 )
 
-// inside is set in the process that runs in the namespaces.
-const inside = "SIGNALCAST_TEST_HOSTS"
+// insideVariable is an environment variable of the process that runs in the namespaces.
+const insideVariable = "SIGNALCAST_TEST_HOSTS"
 
 // router is the name of the namespace of the router.
 const router = "sc-router"
 
-// Network is a router with a host for the test itself, and those that Add has added.
+// Network is a router and the hosts that it connects: Client and those of Add.
 type Network struct {
 	hosts int
-	// Client is the host of the test.
+	// Client is the host of the test itself.
 	Client Host
 }
 
@@ -39,11 +39,11 @@ type Host struct {
 	Addr string
 }
 
-// Run runs a test in namespaces of its own, in another process of the test binary. It skips the test if the machine does
-// not permit them.
+// Run runs a test in another process of the test binary, in namespaces of its own. It skips the test if the machine does
+// not permit such namespaces.
 func Run(t *testing.T, test func(t *testing.T, n *Network)) {
 	t.Helper()
-	if os.Getenv(inside) != "" { //nolint:forbidigo // set by this function
+	if os.Getenv(insideVariable) != "" { //nolint:forbidigo // set by this function
 		n, err := newNetwork(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func Run(t *testing.T, test func(t *testing.T, n *Network)) {
 		test(t, n)
 		return
 	}
-	unshare, err := namespaces(t.Context())
+	unshare, err := unshareCommand(t.Context())
 	if err != nil {
 		t.Skipf("found no permission for network namespaces (%v); want Linux with iproute2, util-linux and /dev/net/tun, and root or unprivileged user namespaces", err)
 	}
@@ -65,15 +65,16 @@ func Run(t *testing.T, test func(t *testing.T, n *Network)) {
 		}
 	})
 	child := exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...) //nolint:gosec // the test itself
-	child.Env = append(os.Environ(), inside+"=1")                                          //nolint:forbidigo // for the test itself
+	child.Env = append(os.Environ(), insideVariable+"=1")                                  //nolint:forbidigo // for the test itself
 	child.Stdout, child.Stderr = os.Stdout, os.Stderr
 	if err := child.Run(); err != nil {
 		t.Errorf("the test in its namespaces: %v", err)
 	}
 }
 
-// namespaces returns the command that runs another one in new namespaces. Processes in them are killed when it ends.
-func namespaces(ctx context.Context) ([]string, error) {
+// unshareCommand returns a command that runs its arguments in new namespaces, or an error if the machine does not permit
+// them. When the command ends, all processes in the namespaces are killed.
+func unshareCommand(ctx context.Context) ([]string, error) {
 	command := []string{"unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"}
 	if os.Geteuid() != 0 {
 		command = append(command, "--user", "--map-root-user")
@@ -97,11 +98,11 @@ func newNetwork(ctx context.Context) (*Network, error) {
 	err := errors.Join(
 		os.MkdirAll("/run/netns", 0o755), //nolint:gosec // as ip creates it
 		run(ctx, "mount", "-t", "tmpfs", "none", "/run/netns"),
-		// No name server can be reached. Without this, each lookup would wait for one, such as that of a broker for its own name.
+		// A host reaches no name server. Without this, each lookup would wait for one, such as the lookup of a broker's own name.
 		run(ctx, "mount", "--bind", "/dev/null", "/etc/resolv.conf"),
 		run(ctx, "ip", "link", "set", "lo", "up"),
 		run(ctx, "ip", "netns", "add", router),
-		run(ctx, "ip", "-n", router, "link", "set", "lo", "up"),
+		onRouter(ctx, "link", "set", "lo", "up"),
 		run(ctx, "ip", "netns", "exec", router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"),
 	)
 	if err != nil {
@@ -111,7 +112,8 @@ func newNetwork(ctx context.Context) (*Network, error) {
 	return n, err
 }
 
-// Add adds a host until the end of the test. The name must have at most 12 characters.
+// Add adds a host until the end of the test. Its name becomes part of the name of a network interface, so it must have at
+// most 12 characters.
 func (n *Network) Add(t testing.TB, name string) Host {
 	t.Helper()
 	host := Host{Name: "sc-" + name}
@@ -126,32 +128,35 @@ func (n *Network) Add(t testing.TB, name string) Host {
 	return host
 }
 
-// connect connects a namespace to the router. The first one is the client, the namespace of this process.
+// connect connects a host to the router. The first host is the client, whose namespace is that of this process.
 func (n *Network) connect(ctx context.Context, name string) (Host, error) {
 	h := Host{Name: "sc-" + name, Addr: fmt.Sprintf("10.83.%d.2", n.hosts)}
 	gateway := fmt.Sprintf("10.83.%d.1", n.hosts)
-	in := []string{"ip"}
-	veth := []string{"ip", "link", "add", "eth0", "type", "veth", "peer", "name", h.Name, "netns", router}
+	ip := []string{"ip"}
 	if n.hosts > 0 {
-		in = append(in, "-n", h.Name)
-		veth = []string{"ip", "-n", h.Name, "link", "add", "eth0", "type", "veth", "peer", "name", h.Name, "netns", router}
+		ip = append(ip, "-n", h.Name)
 	}
 	n.hosts++
-	at := func(args ...string) error { return run(ctx, append(in[:len(in):len(in)], args...)...) }
+	onHost := func(args ...string) error { return run(ctx, slices.Concat(ip, args)...) }
 	return h, errors.Join(
-		run(ctx, veth...),
-		at("link", "set", "lo", "up"),
-		at("addr", "add", h.Addr+"/24", "dev", "eth0"),
-		at("link", "set", "eth0", "up"),
-		run(ctx, "ip", "-n", router, "addr", "add", gateway+"/24", "dev", h.Name),
-		run(ctx, "ip", "-n", router, "link", "set", h.Name, "up"),
-		at("route", "add", "default", "via", gateway),
+		onHost("link", "add", "eth0", "type", "veth", "peer", "name", h.Name, "netns", router),
+		onHost("link", "set", "lo", "up"),
+		onHost("addr", "add", h.Addr+"/24", "dev", "eth0"),
+		onHost("link", "set", "eth0", "up"),
+		onRouter(ctx, "addr", "add", gateway+"/24", "dev", h.Name),
+		onRouter(ctx, "link", "set", h.Name, "up"),
+		onHost("route", "add", "default", "via", gateway),
 	)
 }
 
 // Command returns a command that runs on the host.
 func (h Host) Command(ctx context.Context, command ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", h.Name}, command...)...) //nolint:gosec // of the test
+}
+
+// onRouter runs an ip command in the namespace of the router.
+func onRouter(ctx context.Context, args ...string) error {
+	return run(ctx, append([]string{"ip", "-n", router}, args...)...)
 }
 
 func run(ctx context.Context, command ...string) error {

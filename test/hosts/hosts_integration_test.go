@@ -35,9 +35,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// TestPacketsBetweenHosts shows what the router does to the packets between the host of the test and another one.
+// TestPacketsBetweenHosts applies each fault to the packets between the host of the test and another host.
 //
-//nolint:paralleltest // the tests share a router
+//nolint:paralleltest // it has a process of its own
 func TestPacketsBetweenHosts(t *testing.T) {
 	hosts.Run(t, func(t *testing.T, n *hosts.Network) {
 		far := n.Add(t, "far")
@@ -51,6 +51,7 @@ func TestPacketsBetweenHosts(t *testing.T) {
 			return err == nil
 		}, 5*time.Second, 10*time.Millisecond)
 		defer func() { _ = c.Close() }()
+		// echoed sends a text, unless it is empty, and reports whether a byte comes back in time.
 		echoed := func(text string, atMost time.Duration) bool {
 			if text != "" {
 				_, err := io.WriteString(c, text)
@@ -63,10 +64,10 @@ func TestPacketsBetweenHosts(t *testing.T) {
 		}
 		require.True(t, echoed("a", 5*time.Second))
 
-		for _, way := range [][2]hosts.Host{{n.Client, far}, {far, n.Client}} {
-			require.NoError(t, n.Drop(way[0], way[1]))
+		for _, direction := range [][2]hosts.Host{{n.Client, far}, {far, n.Client}} {
+			require.NoError(t, n.Drop(direction[0], direction[1]))
 			require.False(t, echoed("b", 300*time.Millisecond))
-			require.NoError(t, n.Pass(way[0], way[1]))
+			require.NoError(t, n.Pass(direction[0], direction[1]))
 			require.True(t, echoed("", 5*time.Second), "TCP repeats what was dropped")
 		}
 		require.NoError(t, n.Isolate(far))

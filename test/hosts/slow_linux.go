@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Slow makes the router delay all packets between two hosts, and lose a share of them, until heal is called. delay and
-// loss apply to each direction. The packets take a detour through this process, because many kernels lack netem.
+// Slow makes the router delay all packets between two hosts and drop some, until heal is called. delay and loss apply to
+// each direction. loss is the share of dropped packets, from 0 to 1. The packets take a detour through this process,
+// because many kernels lack netem.
 func (n *Network) Slow(a, b Host, delay time.Duration, loss float64) (heal func() error, err error) {
 	const device, table = "sc-slow", "100"
 	tun, err := openTUN(device)
@@ -24,37 +25,37 @@ func (n *Network) Slow(a, b Host, delay time.Duration, loss float64) (heal func(
 	ctx := context.Background()
 	// A packet that comes back from the device does not match the rule, so it goes on to its host.
 	detour := func(change string, from, to Host) error {
-		return run(ctx, "ip", "-n", router, "rule", change, "iif", from.Name, "to", to.Addr, "lookup", table)
+		return onRouter(ctx, "rule", change, "iif", from.Name, "to", to.Addr, "lookup", table)
 	}
 	err = errors.Join(
-		run(ctx, "ip", "-n", router, "link", "set", device, "up"),
-		run(ctx, "ip", "-n", router, "route", "add", "default", "dev", device, "table", table),
+		onRouter(ctx, "link", "set", device, "up"),
+		onRouter(ctx, "route", "add", "default", "dev", device, "table", table),
 		detour("add", a, b), detour("add", b, a),
 	)
-	var ended sync.WaitGroup
-	ended.Go(func() { forward(tun, delay, loss) })
+	var forwarding sync.WaitGroup
+	forwarding.Go(func() { forward(tun, delay, loss) })
 	return func() error {
 		err := errors.Join(detour("delete", a, b), detour("delete", b, a), tun.Close())
-		ended.Wait()
+		forwarding.Wait()
 		return err
 	}, err
 }
 
 // openTUN creates a device of the router whose packets can be read and written as a file.
 func openTUN(name string) (*os.File, error) {
-	runtime.LockOSThread() // the namespace is that of the thread
+	runtime.LockOSThread() // each thread has a namespace of its own
 	defer runtime.UnlockOSThread()
 	own, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("own namespace: %w", err)
 	}
 	defer func() { _ = unix.Close(own) }()
-	there, err := unix.Open("/run/netns/"+router, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	ofRouter, err := unix.Open("/run/netns/"+router, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("namespace of the router: %w", err)
 	}
-	defer func() { _ = unix.Close(there) }()
-	if err := unix.Setns(there, unix.CLONE_NEWNET); err != nil {
+	defer func() { _ = unix.Close(ofRouter) }()
+	if err := unix.Setns(ofRouter, unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("enter the namespace of the router: %w", err)
 	}
 	tun, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -76,8 +77,8 @@ func attach(tun int, name string) error {
 	return unix.IoctlIfreq(tun, unix.TUNSETIFF, request) //nolint:wrapcheck // wrapped by openTUN
 }
 
-// forward reads packets from a device and writes them back after a delay. It drops the share loss of them. It returns when the device is
-// closed.
+// forward reads packets from a device and writes them back after a delay. It drops a share of them, loss. It returns when
+// the device is closed.
 func forward(device *os.File, delay time.Duration, loss float64) {
 	type packet struct {
 		due  time.Time

@@ -98,6 +98,16 @@ func await(ctx context.Context, nodes []*redis.Client, ready func(*redis.Client)
 	return nil
 }
 
+// Role returns the role of a server in its replication, "master" or "slave". It returns "" if the server does not reply.
+func Role(ctx context.Context, node *redis.Client) string {
+	reply, _ := node.Do(ctx, "ROLE").Slice()
+	if len(reply) == 0 {
+		return ""
+	}
+	role, _ := reply[0].(string)
+	return role
+}
+
 // Migrate moves the slot of a stream from one node to another, with all its keys.
 func Migrate(ctx context.Context, stream string, from, to *redis.Client, fromID, toID string) error {
 	slot, err := from.ClusterKeySlot(ctx, stream).Result()
