@@ -27,7 +27,6 @@ func startHostRedisAccess(t *testing.T, n *hosts.Network) ([]hostTarget, []hostS
 	config := singleRedis(h)
 	config.Credentials = func(context.Context) (string, string, error) { return "app", password.Load().(string), nil }
 	target := redisTarget(config, only(admin))
-	target.source = nil
 	rotate := func(string) error {
 		for i := range 4 {
 			old, next := password.Load().(string), fmt.Sprint("password-", i)
