@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/signalcast/signalcast"
 	redisbus "github.com/signalcast/signalcast/backends/redis"
@@ -76,150 +73,6 @@ func openBus(text, group string, topics []string, start consume.Start) (source b
 		return nil, nil, usageError{fmt.Errorf("--bus: found an unknown scheme; want one of\n%s", busForms)}
 	}
 }
-
-// topicReader reads messages of topics for a command, one at a time.
-type topicReader struct {
-	source   consume.Source
-	registry *signalcast.Registry
-	// show writes a message. If the message cannot be decoded, e is nil and fault is the reason.
-	show func(m *consume.Message, e *signalcast.Received, fault error) error
-	// publish is called with each message instead of show, unless it is nil. A message is acknowledged after publish returns nil.
-	publish func(ctx context.Context, m *consume.Message) error
-	limit   int           // the number of messages after which reading ends; 0 means no limit
-	idle    time.Duration // the time without a message after which reading ends; 0 means no limit
-	report  func(trouble error)
-
-	ctx  context.Context //nolint:containedctx // of run
-	stop context.CancelCauseFunc
-
-	mu        sync.Mutex
-	idleTimer *time.Timer // nil if idle is 0
-	read      int         // the number of messages read
-}
-
-// run reads until ctx ends, limit messages are read, showing or publishing one fails, or no message comes for the idle time. In the
-// last case, run returns an error if the source cannot be read.
-func (r *topicReader) run(ctx context.Context) error {
-	if r.idle < 0 {
-		return usageError{fmt.Errorf("--idle: found %v; want a duration such as 15s, or 0 for no limit", r.idle)}
-	}
-	r.ctx, r.stop = context.WithCancelCause(ctx)
-	defer r.stop(nil)
-	consumer, err := r.consumer()
-	if err != nil {
-		return err
-	}
-	if r.idle > 0 {
-		r.idleTimer = time.AfterFunc(r.idle, func() { r.stop(troubleOf(consumer)) })
-		defer r.idleTimer.Stop()
-	}
-	ended := make(chan struct{})
-	go r.watch(consumer, ended)
-	err = consumer.Run(r.ctx)
-	r.stop(nil)
-	<-ended
-	if cause := context.Cause(r.ctx); err == nil && !errors.Is(cause, context.Canceled) {
-		err = cause
-	}
-	return err
-}
-
-func (r *topicReader) consumer() (*consume.Consumer, error) {
-	c := consume.Config{Concurrency: 1, Grace: time.Second, FailUnknown: true, MaxDeliveries: -1, HandleAll: true}
-	if r.publish != nil {
-		// Each message fails, so the consumer publishes it as a dead letter and then acknowledges it. The source
-		// passes the dead letter to r.publish.
-		c.Handle = func(context.Context, *signalcast.Received) error { return consume.ErrPermanent }
-		return consume.New(r.registry, republishingSource{r.source, r}, c)
-	}
-	show := func(m *consume.Message, e *signalcast.Received, fault error) {
-		_ = r.next(func() error { return r.show(m, e, fault) })
-	}
-	c.OnFailure = consume.Drop
-	c.Hooks.Dropped = func(m *consume.Message, err error) { show(m, nil, err) }
-	c.Handle = func(ctx context.Context, e *signalcast.Received) error {
-		m, _ := consume.MessageFrom(ctx)
-		show(m, e, nil)
-		return nil
-	}
-	return consume.New(r.registry, r.source, c)
-}
-
-// republishingSource is a source that passes its dead letters to the reader instead of a dead-letter topic.
-type republishingSource struct {
-	consume.Source
-
-	reader *topicReader
-}
-
-func (s republishingSource) Publish(ctx context.Context, _ string, m *consume.Message, _ []consume.Field) error {
-	return s.reader.next(func() error { return s.reader.publish(ctx, m) })
-}
-
-// next calls f for the next message, and counts the message. It returns an error without calling f if reading has ended. An error
-// of f ends reading.
-func (r *topicReader) next(f func() error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	if r.idleTimer != nil {
-		r.idleTimer.Stop() // f may wait for the broker
-	}
-	defer r.restartIdleTimer()
-	if err := f(); err != nil {
-		r.stop(err)
-		return err
-	}
-	if r.read++; r.read == r.limit {
-		r.stop(nil)
-	}
-	return nil
-}
-
-func (r *topicReader) restartIdleTimer() {
-	if r.idleTimer != nil {
-		r.idleTimer.Reset(r.idle)
-	}
-}
-
-// watch reports each new trouble of the source, until reading ends. The idle time of a group begins when the group has partitions.
-func (r *topicReader) watch(consumer *consume.Consumer, ended chan<- struct{}) {
-	defer close(ended)
-	ticks := time.NewTicker(100 * time.Millisecond)
-	defer ticks.Stop()
-	last := ""
-	for {
-		select {
-		case <-r.ctx.Done():
-			return
-		case <-ticks.C:
-		}
-		status := consumer.Status()
-		if status.Group != "" && len(status.Feeds) == 0 && len(status.Troubles) == 0 {
-			r.restartIdleTimer() // a broker may assign partitions to a new member only after some seconds
-		}
-		for _, trouble := range status.Troubles {
-			if text := trouble.Err.Error(); text != last {
-				last = text
-				r.report(trouble.Err)
-			}
-		}
-	}
-}
-
-// troubleOf returns the reason why the source cannot be read, or nil. A missing topic is no reason: it has no messages.
-func troubleOf(consumer *consume.Consumer) error {
-	for _, trouble := range consumer.Status().Troubles {
-		if !isMissingTopic(trouble.Err) {
-			return trouble.Err
-		}
-	}
-	return nil
-}
-
-func isMissingTopic(err error) bool { return errors.Is(err, kerr.UnknownTopicOrPartition) }
 
 // shownMessage is the JSON form of a message that tail or deadletter list shows.
 type shownMessage struct {

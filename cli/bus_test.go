@@ -1,33 +1,34 @@
 package cli_test
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	miniredisserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/signalcast/signalcast"
 	"github.com/signalcast/signalcast/backends/franz"
 	"github.com/signalcast/signalcast/backends/kafkaconfig"
 	redisbus "github.com/signalcast/signalcast/backends/redis"
 	"github.com/signalcast/signalcast/cli"
-	"github.com/signalcast/signalcast/consume"
-	"github.com/signalcast/signalcast/consume/kafka"
-	"github.com/signalcast/signalcast/consume/redis"
 	"github.com/signalcast/signalcast/internal/kafkatest"
 	"github.com/signalcast/signalcast/openedx"
 	"github.com/signalcast/signalcast/openedx/learning"
 )
 
+// sampleCourse is the course in the samples, which is the key of the events.
+const sampleCourse = "course-v1:edX+DemoX+2026"
+
 // sendSamples sends three samples of an event type to the topic enrollments.
 func sendSamples(t *testing.T, backend signalcast.Backend) {
+	t.Helper()
+	sendSamplesOf(t, backend, sampleCourse, sampleCourse, sampleCourse)
+}
+
+// sendSamplesOf sends a sample for each course.
+func sendSamplesOf(t *testing.T, backend signalcast.Backend, courses ...string) {
 	t.Helper()
 	eventType := learning.CourseEnrollmentCreated.EventType()
 	registry := signalcast.NewRegistry()
@@ -38,8 +39,9 @@ func sendSamples(t *testing.T, backend signalcast.Backend) {
 	require.NoError(t, err)
 	sample, err := registry.Sample(eventType)
 	require.NoError(t, err)
-	for range 3 {
-		require.NoError(t, registry.SendJSON(t.Context(), eventType, sample))
+	for _, course := range courses {
+		event := strings.ReplaceAll(string(sample), sampleCourse, course)
+		require.NoError(t, registry.SendJSON(t.Context(), eventType, []byte(event)))
 	}
 	require.NoError(t, dispatcher.Close(t.Context()))
 }
@@ -72,7 +74,7 @@ func TestTailShowsEvents(t *testing.T) {
 		text := c.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "2", "enrollments")
 		require.Len(t, strings.Split(strings.TrimSpace(text), "\n"), 4)
 		require.Contains(t, text, "enrollments/")
-		require.Contains(t, text, `"course_key":"course-v1:edX+DemoX+2026"`)
+		require.Contains(t, text, `"course_key":"`+sampleCourse+`"`)
 
 		lines := strings.Split(strings.TrimSpace(c.fine(t, "tail", "--bus", url, "--from", "1h", "--count", "3", "--format", "json", "enrollments")), "\n")
 		require.Len(t, lines, 3)
@@ -100,105 +102,16 @@ func TestTailShowsUnknownEventTypes(t *testing.T) {
 	})
 }
 
-func TestDeadLettersAreListedAndReplayed(t *testing.T) {
-	t.Parallel()
-	eachBus(t, func(t *testing.T, url string) {
-		c := newProgram(t)
-		// the dead letters of a consumer that cannot handle anything
-		failing := program{cli.Command{Registry: signalcast.NewRegistry()}}
-		require.Contains(t, failing.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "3", "enrollments"), "unreadable")
-		makeDeadLetters(t, url)
-
-		list := c.fine(t, "deadletter", "list", "--bus", url, "--group", "catalog", "--idle", idle, "enrollments")
-		require.Equal(t, 3, strings.Count(list, "permanent failure"), list)
-		require.Contains(t, c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "enrollments"), "add --apply")
-		require.Equal(t, "published 3 dead letters to enrollments\n",
-			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
-		require.Equal(t, "published 0 dead letters to enrollments\n",
-			c.fine(t, "deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"), "each once")
-		all := c.fine(t, "tail", "--bus", url, "--from", "beginning", "--count", "6", "--format", "json", "enrollments")
-		require.Equal(t, 6, strings.Count(all, "\n"))
-		require.NotContains(t, all, "dead_letter")
-	})
-}
-
-func TestDeadLettersThatDoNotExistAreNone(t *testing.T) {
-	t.Parallel()
-	eachBus(t, func(t *testing.T, url string) {
-		c := newProgram(t)
-		args := []string{"--bus", url, "--group", "catalog", "--idle", "300ms", "enrollments"}
-		require.Empty(t, c.fine(t, append([]string{"deadletter", "list"}, args...)...))
-		require.Equal(t, "published 0 dead letters to enrollments\n", c.fine(t, append([]string{"deadletter", "replay", "--apply"}, args...)...))
-		if strings.HasPrefix(url, "kafka:") { // Redis creates the stream
-			require.Equal(t, "0 dead letters of enrollments-catalog-dead wait; add --apply to publish them\n",
-				c.fine(t, append([]string{"deadletter", "replay"}, args...)...))
-		}
-	})
-}
-
-func TestDeadLetterThatCannotBePublishedIsKept(t *testing.T) {
-	t.Parallel()
-	server := miniredis.RunT(t)
-	url := "redis://" + server.Addr() + "/0"
-	backend, err := redisbus.New(redisbus.Config{URL: url})
-	require.NoError(t, err)
-	sendSamples(t, backend)
-	makeDeadLetters(t, url)
-	server.Del("enrollments")
-	require.NoError(t, server.Set("enrollments", "not a stream"))
-	c := newProgram(t)
-	replay := []string{"deadletter", "replay", "--bus", url, "--group", "catalog", "--apply", "enrollments"}
-	r := c.run(append(replay, "--idle", "1m")...)
-	require.Equal(t, cli.ExitProblems, r.code)
-	require.Empty(t, r.out)
-	require.Contains(t, r.errors, "WRONGTYPE")
-	server.Del("enrollments")
-	require.Equal(t, "published 3 dead letters to enrollments\n", c.fine(t, replay...))
-}
-
-func TestSlowPublishingIsNotIdle(t *testing.T) {
-	t.Parallel()
-	server := miniredis.RunT(t)
-	url := "redis://" + server.Addr() + "/0"
-	backend, err := redisbus.New(redisbus.Config{URL: url})
-	require.NoError(t, err)
-	sendSamples(t, backend)
-	makeDeadLetters(t, url)
-	var slow sync.Once
-	server.Server().SetPreHook(func(_ *miniredisserver.Peer, command string, _ ...string) bool {
-		if command == "XADD" {
-			slow.Do(func() { <-time.After(2500 * time.Millisecond) })
-		}
-		return false
-	})
-	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
-		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
-}
-
-// Brokers wait for further members before they give the first one its partitions.
-func TestDeadLettersAreReplayedWhenTheGroupBeginsLate(t *testing.T) {
-	t.Parallel()
-	cluster, registry := kafkatest.NewCluster(t), kafkatest.NewRegistry(t)
-	url := "kafka://" + strings.Join(cluster.ListenAddrs(), ",") + "?registry=" + registry.URL
-	backend, err := franz.New(kafkaconfig.Config{Brokers: cluster.ListenAddrs(), SchemaRegistry: registry.URL})
-	require.NoError(t, err)
-	sendSamples(t, backend)
-	makeDeadLetters(t, url)
-	cluster.ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.SleepControl(func() { <-time.After(3 * time.Second) })
-		return nil, nil, false
-	})
-	require.Equal(t, "published 3 dead letters to enrollments\n", newProgram(t).fine(t,
-		"deadletter", "replay", "--bus", url, "--group", "catalog", "--idle", idle, "--apply", "enrollments"))
-}
-
 func TestReadingFailsWhenTheBrokerIsUnreachable(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"redis://127.0.0.1:1/0", "kafka://127.0.0.1:1?registry=http://127.0.0.1:1"} {
 		for _, args := range [][]string{{"tail"}, {"deadletter", "list", "--group", "g"}, {"deadletter", "replay", "--group", "g", "--apply"}} {
-			r := newProgram(t).run(append(args, "--bus", url, "--idle", "500ms", "enrollments")...)
-			require.Equal(t, cli.ExitProblems, r.code, "%v: %s", args, r.out)
-			require.Contains(t, r.errors, "connection refused")
+			t.Run(strings.Join(args, " ")+" "+url[:5], func(t *testing.T) {
+				t.Parallel()
+				r := newProgram(t).run(append(args, "--bus", url, "--idle", "500ms", "enrollments")...)
+				require.Equal(t, cli.ExitProblems, r.code, r.out)
+				require.Contains(t, r.errors, "connection refused")
+			})
 		}
 	}
 }
@@ -239,39 +152,4 @@ func TestBusCommandsNameInvalidFlags(t *testing.T) {
 		require.Contains(t, r.errors, want)
 		require.NotContains(t, r.errors, "hidden-secret")
 	}
-}
-
-// makeDeadLetters runs a consumer of the group catalog that fails on each event of the topic enrollments.
-func makeDeadLetters(t *testing.T, url string) {
-	t.Helper()
-	var source consume.Source
-	var err error
-	if strings.HasPrefix(url, "redis:") {
-		source, err = redis.New(redis.Config{Server: redisbus.Config{URL: url}, Group: "catalog", Topics: []string{"enrollments"}})
-	} else {
-		brokers, schemas, _ := strings.Cut(strings.TrimPrefix(url, "kafka://"), "?registry=")
-		source, err = kafka.New(kafka.Config{
-			Config: kafkaconfig.Config{Brokers: strings.Split(brokers, ","), SchemaRegistry: schemas},
-			Group:  "catalog", Topics: []string{"enrollments"}, Start: consume.Earliest(),
-		})
-	}
-	require.NoError(t, err)
-	registry := signalcast.NewRegistry()
-	require.NoError(t, registry.Register(openedx.Signals()...))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	letters := 0
-	consumer, err := consume.New(registry, source, consume.Config{
-		Concurrency: 1,
-		HandleAll:   true,
-		Handle:      func(context.Context, *signalcast.Received) error { return consume.ErrPermanent },
-		Hooks: consume.Hooks{DeadLettered: func(*consume.Message, string, error) {
-			if letters++; letters == 3 {
-				cancel()
-			}
-		}},
-	})
-	require.NoError(t, err)
-	require.NoError(t, consumer.Run(ctx))
-	require.Equal(t, 3, letters)
 }

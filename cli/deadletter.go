@@ -21,7 +21,7 @@ type deadLetterFlags struct {
 func (f *deadLetterFlags) add(command *cobra.Command) {
 	f.busFlags.add(command, true)
 	command.Flags().StringVar(&f.suffix, "suffix", "dead", "the `SUFFIX` of the names of dead-letter topics")
-	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter comes for this `DURATION`")
+	command.Flags().DurationVar(&f.idle, "idle", 2*time.Second, "stop when no dead letter comes for this `DURATION`, if the broker does not tell which is the last")
 }
 
 func (f *deadLetterFlags) topic(topic string) string {
@@ -57,7 +57,10 @@ func (s *session) deadLetterList() *cobra.Command {
 			return err
 		}
 		defer closeSource()
-		r := &topicReader{source: source, registry: s.Registry, idle: flags.idle, show: s.showMessage, report: s.reportUnlessMissing}
+		r := &topicReader{
+			source: source, registry: s.Registry, ends: &ends{}, idle: flags.idle,
+			show: s.showMessage, report: s.reportUnlessMissing,
+		}
 		return r.run(ctx)
 	})
 	flags.add(command)
@@ -88,7 +91,10 @@ position of the group "NAME-replay". Without --apply, the command shows how many
 			return s.showWaiting(ctx, source, dead)
 		}
 		published := 0
-		r := &topicReader{source: source, registry: s.Registry, idle: flags.idle, report: s.reportUnlessMissing}
+		r := &topicReader{
+			source: source, registry: s.Registry, ends: &ends{}, idle: flags.idle,
+			report: s.reportUnlessMissing,
+		}
 		r.publish = func(ctx context.Context, m *consume.Message) error {
 			if err := source.Publish(ctx, topics[0], m, nil); err != nil {
 				return err
@@ -127,6 +133,9 @@ func (s *session) showWaiting(ctx context.Context, source consume.Operator, dead
 	}
 	waiting := int64(0)
 	for _, l := range list {
+		if l.Newest == nil {
+			continue
+		}
 		if l.Behind < 0 {
 			waiting = -1
 			break

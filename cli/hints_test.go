@@ -141,10 +141,10 @@ func TestUnknownEventTypeHintsAtACommandOfOnesOwn(t *testing.T) {
 func TestUnreachableServersAreErrors(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"tail":              {"tail", "--bus", "redis://127.0.0.1:1", "--idle", "1s", "t"},
+		"tail":              {"tail", "--bus", "redis://127.0.0.1:1", "--idle", "500ms", "t"},
 		"lag":               {"lag", "--bus", "kafka://127.0.0.1:1?registry=http://127.0.0.1:1", "--group", "g", "t"},
-		"deadletter list":   {"deadletter", "list", "--bus", "redis://127.0.0.1:1", "--group", "g", "--idle", "1s", "t"},
-		"deadletter replay": {"deadletter", "replay", "--apply", "--bus", "redis://127.0.0.1:1", "--group", "g", "--idle", "1s", "t"},
+		"deadletter list":   {"deadletter", "list", "--bus", "redis://127.0.0.1:1", "--group", "g", "--idle", "500ms", "t"},
+		"deadletter replay": {"deadletter", "replay", "--apply", "--bus", "redis://127.0.0.1:1", "--group", "g", "--idle", "500ms", "t"},
 		"outbox status":     {"outbox", "status", "--outbox", "postgres://127.0.0.1:1/app"},
 	} {
 		t.Run(name, func(t *testing.T) {

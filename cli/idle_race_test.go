@@ -2,5 +2,7 @@
 
 package cli_test
 
-// idle is a time in which a command certainly gets the next message, with the race detector on a machine that other tests share.
-const idle = "10s"
+import "time"
+
+// idleTime is a time in which a command certainly gets the next message, with the race detector on a machine that other tests share.
+const idleTime = 10 * time.Second

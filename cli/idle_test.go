@@ -2,5 +2,7 @@
 
 package cli_test
 
-// idle is a time in which a command certainly gets the next message.
-const idle = "2s"
+import "time"
+
+// idleTime is a time in which a command certainly gets the next message.
+const idleTime = time.Second

@@ -110,7 +110,8 @@ func (p *progress) Write(line []byte) (int, error) {
 	return p.log.Write(line)
 }
 
-// show shows the progress every second until ctx ends. With untilEmpty, it ends when no row is pending, and calls stop.
+// show shows the progress every second until ctx ends. With untilEmpty, it ends when no row is pending, and calls stop. It also looks when as
+// many rows are deleted as were pending.
 func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty bool, stop func()) {
 	if p.terminal == nil && !untilEmpty {
 		return
@@ -119,11 +120,12 @@ func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty boo
 	defer tick.Stop()
 	before, last := relay.Stats(), time.Now()
 	for ctx.Err() == nil {
+		stats := relay.Stats() // first, so that every row that is deleted after the look is counted
 		status, err := p.store.Status(ctx)
-		stats := relay.Stats()
+		pending := int64(-1)
 		if err == nil {
 			rate := float64(stats.Deleted-before.Deleted) / time.Since(last).Seconds()
-			before, last = stats, time.Now()
+			before, last, pending = stats, time.Now(), status.Pending
 			line := strconv.FormatInt(status.Pending, 10) + " pending, " + strconv.Itoa(int(rate)) + " rows/s"
 			if !status.Oldest.IsZero() {
 				line += ", oldest " + duration(status.Now.Sub(status.Oldest))
@@ -139,13 +141,28 @@ func (p *progress) show(ctx context.Context, relay *outbox.Relay, untilEmpty boo
 		if err == nil && untilEmpty && status.Pending == 0 {
 			break
 		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
+		awaitNext(ctx, tick.C, func() bool { return untilEmpty && pending >= 0 && relay.Stats().Deleted-before.Deleted >= pending })
 	}
 	p.print("")
 	if untilEmpty {
 		stop()
+	}
+}
+
+// awaitNext waits for a tick, for done, or until ctx ends.
+func awaitNext(ctx context.Context, tick <-chan time.Time, done func() bool) {
+	looks := time.NewTicker(20 * time.Millisecond)
+	defer looks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+			return
+		case <-looks.C:
+			if done() {
+				return
+			}
+		}
 	}
 }

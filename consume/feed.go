@@ -53,7 +53,7 @@ type Feed struct {
 	backlog int64 // -1 means unknown
 }
 
-// Position is a message to acknowledge.
+// Position is the place of a message in its partition or stream.
 type Position struct {
 	// Offset is Message.Offset, and ID is Message.ID.
 	Offset int64

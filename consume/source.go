@@ -28,7 +28,8 @@ type Source interface {
 
 // Operator is what a [Source] may offer to operators of its group. The command signalcast uses it.
 type Operator interface {
-	// Lag returns how far the group is behind, for each partition or stream, sorted by topic and partition.
+	// Lag returns how far the group is behind, for each partition or stream, sorted by topic and partition. Without a group,
+	// Behind is unknown.
 	Lag(ctx context.Context) ([]Lag, error)
 	// Replay moves the group so that it reads the messages that the broker stored since the given time again.
 	// If apply is false, it changes nothing. It returns an error if the group has members that are reading.
@@ -44,6 +45,8 @@ type Lag struct {
 	Members int
 	// Behind is the number of messages that the group has not acknowledged. -1 means unknown.
 	Behind int64
+	// Newest is the newest message that the broker has, or nil if it has none.
+	Newest *Position
 	// Oldest is when the broker stored the oldest of them. It is zero without such a message, or if the broker does not tell.
 	Oldest time.Time
 }

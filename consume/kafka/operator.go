@@ -26,43 +26,49 @@ type view struct {
 	total     int // members
 }
 
+// view asks the brokers. The caller must close admin.
 func (s *Source) view(ctx context.Context) (v *view, err error) {
-	if s.config.Group == "" {
-		return nil, errNoGroup
-	}
 	client, err := kgo.NewClient(s.options()...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	admin := kadm.NewClient(client)
-	v = &view{admin: admin, members: map[place]int{}}
-	defer func() {
-		if err != nil {
-			admin.Close()
-			err = fmt.Errorf("kafka: %w", err)
-		}
-	}()
-	if v.starts, err = v.admin.ListStartOffsets(ctx, s.config.Topics...); err != nil {
-		return nil, err //nolint:wrapcheck // wrapped above
+	v = &view{admin: kadm.NewClient(client), members: map[place]int{}}
+	if s.config.Group != "" { // first, so that the offsets that a live group commits meanwhile are not behind the ends
+		err = v.readGroup(ctx, s.config.Group)
 	}
-	if v.ends, err = v.admin.ListEndOffsets(ctx, s.config.Topics...); err != nil {
-		return nil, err //nolint:wrapcheck // wrapped above
+	if err == nil {
+		err = v.readEnds(ctx, s.config.Topics)
 	}
-	if err = errors.Join(v.starts.Error(), v.ends.Error()); err != nil {
-		return nil, err
-	}
-	if v.committed, err = v.admin.FetchOffsets(ctx, s.config.Group); errors.Is(err, kerr.GroupIDNotFound) {
-		return v, nil
-	} else if err != nil {
-		return nil, err //nolint:wrapcheck // wrapped above
-	}
-	groups, err := v.admin.DescribeGroups(ctx, s.config.Group)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // wrapped above
+		v.admin.Close()
+		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	group := groups[s.config.Group]
+	return v, nil
+}
+
+func (v *view) readEnds(ctx context.Context, topics []string) (err error) {
+	if v.starts, err = v.admin.ListStartOffsets(ctx, topics...); err != nil {
+		return err //nolint:wrapcheck // the caller wraps it
+	}
+	if v.ends, err = v.admin.ListEndOffsets(ctx, topics...); err != nil {
+		return err //nolint:wrapcheck // the caller wraps it
+	}
+	return errors.Join(v.starts.Error(), v.ends.Error())
+}
+
+func (v *view) readGroup(ctx context.Context, name string) (err error) {
+	if v.committed, err = v.admin.FetchOffsets(ctx, name); errors.Is(err, kerr.GroupIDNotFound) {
+		return nil
+	} else if err != nil {
+		return err //nolint:wrapcheck // the caller wraps it
+	}
+	groups, err := v.admin.DescribeGroups(ctx, name)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller wraps it
+	}
+	group := groups[name]
 	if err = group.Err; err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, err
+		return err
 	}
 	for _, m := range group.Members {
 		v.total++
@@ -74,7 +80,7 @@ func (s *Source) view(ctx context.Context) (v *view, err error) {
 			}
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // at returns the offset at which the group reads a partition. known is false if it has not committed one.
@@ -85,8 +91,17 @@ func (v *view) at(topic string, partition int32) (offset int64, known bool) {
 	return 0, false
 }
 
-// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown for a partition that the group has
-// not committed an offset of.
+// newest returns the last offset of a partition, or nil if the partition is empty.
+func (v *view) newest(end kadm.Offset) *consume.Position {
+	if start, ok := v.starts.Lookup(end.Topic, end.Partition); ok && start.Offset >= end.At {
+		return nil
+	}
+	return &consume.Position{Offset: end.At - 1}
+}
+
+// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown for a partition of which the group has
+// committed no offset, or one behind the end, as after the topic was created again. Newest may be the end of a transaction, which is no
+// message.
 func (s *Source) Lag(ctx context.Context) ([]consume.Lag, error) {
 	v, err := s.view(ctx)
 	if err != nil {
@@ -95,9 +110,9 @@ func (s *Source) Lag(ctx context.Context) ([]consume.Lag, error) {
 	defer v.admin.Close()
 	var list []consume.Lag
 	for _, end := range v.ends.Offsets().Sorted() {
-		l := consume.Lag{Topic: end.Topic, Partition: end.Partition, Behind: -1, Members: v.members[place{end.Topic, end.Partition}]}
-		if at, known := v.at(end.Topic, end.Partition); known {
-			l.Behind = max(0, end.At-at)
+		l := consume.Lag{Topic: end.Topic, Partition: end.Partition, Behind: -1, Newest: v.newest(end), Members: v.members[place{end.Topic, end.Partition}]}
+		if at, known := v.at(end.Topic, end.Partition); known && at <= end.At {
+			l.Behind = end.At - at
 		}
 		list = append(list, l)
 	}
@@ -106,6 +121,9 @@ func (s *Source) Lag(ctx context.Context) ([]consume.Lag, error) {
 
 // Replay moves the committed offsets of the group to the first records at or after a time. See [consume.Operator].
 func (s *Source) Replay(ctx context.Context, since time.Time, apply bool) ([]consume.Move, error) {
+	if s.config.Group == "" {
+		return nil, errNoGroup
+	}
 	v, err := s.view(ctx)
 	if err != nil {
 		return nil, err

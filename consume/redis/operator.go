@@ -13,35 +13,44 @@ import (
 
 var errNoGroup = errors.New("redis: found no group; want the name of one")
 
-// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown before Redis 7, and if the number of the server is
-// larger than the stream, as after a restart of Redis 7.0.
+// Lag returns how far the group is behind. See [consume.Operator]. Behind is unknown before Redis 7, unless the group has read every
+// entry or none, and if the number of the server is larger than the stream, as after a restart of Redis 7.0.
 func (s *Source) Lag(ctx context.Context) ([]consume.Lag, error) {
-	if s.config.Group == "" {
-		return nil, errNoGroup
-	}
 	var list []consume.Lag
 	for _, stream := range s.config.Topics {
-		c, ok, err := s.look(ctx, stream)
-		if err != nil && !isReply(err, "ERR no such key") {
-			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
-		}
 		l := consume.Lag{Topic: stream, Behind: -1}
-		if ok {
-			if c.lag >= 0 {
-				l.Behind = c.lag + c.pending
-			}
-			if l.Oldest, err = s.oldest(ctx, stream, c); err != nil {
-				return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
-			}
+		newest, err := s.client.XRevRangeN(ctx, stream, "+", "-", 1).Result()
+		if err == nil && s.config.Group != "" {
+			err = s.lag(ctx, &l)
 		}
-		held, err := s.client.Exists(ctx, leaseKey(stream, s.config.Group)).Result()
 		if err != nil {
 			return nil, fmt.Errorf("redis: topic %q: %w", stream, err)
 		}
-		l.Members = int(held)
+		if len(newest) > 0 {
+			l.Newest = &consume.Position{ID: newest[0].ID}
+		}
 		list = append(list, l)
 	}
 	return list, nil
+}
+
+// lag sets what concerns the group.
+func (s *Source) lag(ctx context.Context, l *consume.Lag) error {
+	c, ok, err := s.look(ctx, l.Topic)
+	if err != nil && !isReply(err, "ERR no such key") {
+		return err
+	}
+	if ok {
+		if c.lag >= 0 {
+			l.Behind = c.lag + c.pending
+		}
+		if l.Oldest, err = s.oldest(ctx, l.Topic, c); err != nil {
+			return err
+		}
+	}
+	held, err := s.client.Exists(ctx, leaseKey(l.Topic, s.config.Group)).Result()
+	l.Members = int(held)
+	return err //nolint:wrapcheck // the caller wraps it
 }
 
 // oldest returns the time of the oldest entry that is pending or not read.

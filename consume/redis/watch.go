@@ -54,9 +54,10 @@ func countsOf(g *goredis.XInfoGroup, info *goredis.XInfoStream) counts {
 		first = info.LastGeneratedID
 	}
 	c.overtaken = isBefore(c.last, first)
-	switch {
-	case info.EntriesAdded == 0 && info.Length > 0: // Redis 6.2 does not count
+	if info.EntriesAdded == 0 && info.Length > 0 { // Redis 6.2 does not count
 		c.lag, c.read, c.removed = -1, -1, 0
+	}
+	switch {
 	case c.overtaken: // the group has read no entry of the stream
 		c.lag = info.Length
 	case !isBefore(c.last, info.LastGeneratedID): // the group has read every entry
