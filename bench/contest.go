@@ -41,6 +41,9 @@ type sample struct {
 	allocs, bytes float64
 	// heap is the largest size of the heap during the round, in bytes.
 	heap float64
+	// parts are the shares of cpu, and server is the processor time of the servers, in nanoseconds.
+	parts  shares
+	server float64
 	// p99 is the time of the slowest hundredth of the events. If it is not 0, ns is the median, and the other figures are 0.
 	p99 float64
 }
@@ -109,16 +112,17 @@ func cost(n int, work func() error) (sample, error) {
 	stop := watchHeap()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	cpu, start := processorTime(), time.Now()
-	err := work()
+	server, cpu, start := serverTime(serverProcesses), processorTime(), time.Now()
+	parts, err := profiled(work)
 	elapsed, used := time.Since(start), processorTime()-cpu
+	server = serverTime(serverProcesses) - server
 	runtime.ReadMemStats(&after)
 	heap := stop()
 	each := func(total uint64) float64 { return float64(total) / float64(n) }
 	return sample{
 		ns: float64(elapsed) / float64(n), cpu: float64(used) / float64(n),
 		allocs: each(after.Mallocs - before.Mallocs), bytes: each(after.TotalAlloc - before.TotalAlloc),
-		heap: heap,
+		heap: heap, parts: parts, server: float64(server) / float64(n),
 	}, err
 }
 

@@ -24,7 +24,7 @@ func main() {
 	quick := flag.Bool("quick", false, "send a fifth of the events in each round")
 	rounds := flag.Int("rounds", 21, "the `number` of rounds")
 	only := flag.String("only", "", "run only contests whose names contain this `text`")
-	write := flag.Bool("write", false, "write docs/benchmarks.md and its chart")
+	write := flag.Bool("write", false, "write docs/benchmarks.md, its chart and docs/profiles.md")
 	root := flag.String("root", "..", "the `folder` of the repository")
 	guard := flag.Bool("guard", false, "only check the number of instructions, with valgrind")
 	task := flag.String("work", "", "only do the work of `contest/contender`, -events times")
@@ -65,6 +65,7 @@ func run(ctx context.Context, root string, s settings, write bool) (err error) {
 		return err
 	}
 	fmt.Print("\n", r.tables())
+	fmt.Print("\n", r.profiles())
 	if write {
 		return r.write(root)
 	}
@@ -142,9 +143,12 @@ func (f *runner) runAll(ctx context.Context) error {
 		}
 		maps.Copy(env, variables)
 	}
+	var err error
+	if serverProcesses, err = f.servers.processes(ctx); err != nil {
+		return err
+	}
 	broker, registry := env["KAFKA_BROKERS"], env["REGISTRY_URL"]
 	if python {
-		var err error
 		if f.python, err = startPython(ctx, f.servers.root, env["REDIS_URL"], broker, registry); err != nil {
 			return err
 		}
