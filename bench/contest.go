@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -41,7 +42,7 @@ type sample struct {
 	allocs, bytes float64
 	// heap is the largest size of the heap during the round, in bytes.
 	heap float64
-	// parts are the shares of cpu, and server is the processor time of the servers, in nanoseconds.
+	// parts are the shares of cpu, if it was profiled, and server is the processor time of the servers, in nanoseconds.
 	parts  shares
 	server float64
 	// p99 is the time of the slowest hundredth of the events. If it is not 0, ns is the median, and the other figures are 0.
@@ -54,15 +55,27 @@ type result struct {
 	samples []sample
 }
 
-// runRounds runs each contender once without measuring it, and then once in each
-// round. A different contender starts each round.
+// runAll runs each contender once without measuring it, and then in rounds. Half as many further rounds are profiled, which allocates.
+func (c contest) runAll(ctx context.Context, rounds int) (results, profiles []result, err error) {
+	for _, contender := range c.contenders {
+		if _, err := contender.measure(ctx, max(1, contender.events/10)); err != nil {
+			return nil, nil, fmt.Errorf("%s, %s: %w", c.name, contender.name, err)
+		}
+	}
+	if results, err = c.runRounds(ctx, rounds); err != nil {
+		return nil, nil, err
+	}
+	profiling = true
+	defer func() { profiling = false }()
+	profiles, err = c.runRounds(ctx, (rounds+1)/2)
+	return results, profiles, err
+}
+
+// runRounds runs each contender once in each round. A different contender starts each round.
 func (c contest) runRounds(ctx context.Context, rounds int) ([]result, error) {
 	results := make([]result, len(c.contenders))
 	for i, contender := range c.contenders {
 		results[i].name = contender.name
-		if _, err := contender.measure(ctx, max(1, contender.events/10)); err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", c.name, contender.name, err)
-		}
 	}
 	for round := range rounds {
 		for i := range c.contenders {
@@ -109,21 +122,30 @@ func (c contender) count(ctx context.Context) (int, error) {
 // cost measures work and returns the cost of each of its n events.
 func cost(n int, work func() error) (sample, error) {
 	runtime.GC()
+	stopProfile := func() (shares, error) { return shares{}, nil }
+	var err error
+	if profiling {
+		if stopProfile, err = startProfile(); err != nil {
+			return sample{}, err
+		}
+	}
+	server := serverTime(serverProcesses)
 	stop := watchHeap()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	server, cpu, start := serverTime(serverProcesses), processorTime(), time.Now()
-	parts, err := profiled(work)
+	cpu, start := processorTime(), time.Now()
+	err = work()
 	elapsed, used := time.Since(start), processorTime()-cpu
-	server = serverTime(serverProcesses) - server
 	runtime.ReadMemStats(&after)
 	heap := stop()
+	server = serverTime(serverProcesses) - server
+	parts, faulty := stopProfile()
 	each := func(total uint64) float64 { return float64(total) / float64(n) }
 	return sample{
 		ns: float64(elapsed) / float64(n), cpu: float64(used) / float64(n),
 		allocs: each(after.Mallocs - before.Mallocs), bytes: each(after.TotalAlloc - before.TotalAlloc),
 		heap: heap, parts: parts, server: float64(server) / float64(n),
-	}, err
+	}, errors.Join(err, faulty)
 }
 
 // watchHeap samples the size of the heap until the function it returns is called.

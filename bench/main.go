@@ -57,7 +57,7 @@ func run(ctx context.Context, root string, s settings, write bool) (err error) {
 	if root, err = filepath.Abs(root); err != nil {
 		return err
 	}
-	r := &report{rounds: s.rounds, results: map[string][]result{}}
+	r := &report{rounds: s.rounds, results: map[string][]result{}, profiles: map[string][]result{}}
 	r.facts = describe(ctx, root, s.rounds)
 	f := &runner{settings: s, report: r, servers: servers{root: root}}
 	defer func() { err = errors.Join(err, f.close()) }()
@@ -65,7 +65,7 @@ func run(ctx context.Context, root string, s settings, write bool) (err error) {
 		return err
 	}
 	fmt.Print("\n", r.tables())
-	fmt.Print("\n", r.profiles())
+	fmt.Print("\n", r.profileTables())
 	if write {
 		return r.write(root)
 	}
@@ -105,10 +105,10 @@ func (f *runner) runContest(ctx context.Context, c contest) error {
 		}
 	}
 	fmt.Fprintln(os.Stderr, c.name)
-	results, err := c.runRounds(ctx, f.rounds)
+	results, profiles, err := c.runAll(ctx, f.rounds)
 	c.contenders = nil // free their memory, which later heaps would include
 	f.report.contests = append(f.report.contests, c)
-	f.report.results[c.name] = results
+	f.report.results[c.name], f.report.profiles[c.name] = results, profiles
 	return err
 }
 

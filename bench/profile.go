@@ -36,18 +36,25 @@ func (p part) String() string {
 // shares are the parts of processor time, which add up to 1.
 type shares [parts]float64
 
-// profiled calls work and returns where it spent its processor time.
-func profiled(work func() error) (shares, error) {
+// profiling says whether contenders are profiled.
+//
+//nolint:gochecknoglobals // contests run one after the other
+var profiling bool
+
+// startProfile begins to sample where processor time is spent. The function that it returns ends that and returns the shares.
+func startProfile() (stop func() (shares, error), err error) {
 	var b bytes.Buffer
 	if err := pprof.StartCPUProfile(&b); err != nil {
-		return shares{}, fmt.Errorf("profile: %w", err)
+		return nil, fmt.Errorf("profile: %w", err)
 	}
-	err := work()
-	pprof.StopCPUProfile()
-	if err != nil {
-		return shares{}, err
-	}
-	p, err := profile.ParseData(b.Bytes())
+	return func() (shares, error) {
+		pprof.StopCPUProfile()
+		return sharesOf(b.Bytes())
+	}, nil
+}
+
+func sharesOf(data []byte) (shares, error) {
+	p, err := profile.ParseData(data)
 	if err != nil {
 		return shares{}, fmt.Errorf("profile: %w", err)
 	}
@@ -181,20 +188,33 @@ func (g goal) own(results map[string][]result) (own, most, hand float64, found b
 	return own, against.median(byProcessor)*g.atMost - (contender.median(byProcessor) - own), hand, true
 }
 
-// profiles returns docs/profiles.md.
-func (r *report) profiles() string {
+// title returns g.what, with the contest instead of the dots.
+func (g goal) title() string {
+	rest, short := strings.CutPrefix(g.what, "… ")
+	switch {
+	case !short:
+		return g.what
+	case strings.HasSuffix(g.contest, rest):
+		return g.contest
+	default:
+		return g.contest + ": " + rest
+	}
+}
+
+// profileTables returns docs/profiles.md.
+func (r *report) profileTables() string {
 	var b strings.Builder
 	b.WriteString("# Where processor time goes\n\nThe client and the servers share the machine, so a contest is a contest for processor time. This page shows\n" +
-		"where it goes, for the rounds of [benchmarks.md](benchmarks.md). `make bench` writes both. A sampling profiler divides the time of\n" +
+		"where it goes, in rounds of their own beside those of [benchmarks.md](benchmarks.md). `make bench` writes both. A sampling profiler divides the time of\n" +
 		"the client. The time of the servers is that of their processes.\n\n" +
 		"## Goals that are not met\n\nWould better code reach the goal? *Now* is the processor time of the code of signalcast for an event, with what it makes the\n" +
 		"garbage collector do beyond its work for the other contender. *Allowed* is how much the goal leaves for it, beside client library,\n" +
 		"kernel and servers. *By hand* is what the other contender takes instead: code for one event type, without buffer, outcomes and\n" +
-		"retries. All are nanoseconds.\n\n" +
+		"retries. All are nanoseconds. A consumer must also decode, which the line *franz-go, decoding* does and *franz-go* does not.\n\n" +
 		"| what | goal | measured | now | allowed | by hand | so the goal |\n|---|---|---:|---:|---:|---:|---|\n")
 	for _, g := range goals() {
 		value, met, found := g.value(r.results)
-		own, most, hand, ok := g.own(r.results)
+		own, most, hand, ok := g.own(r.profiles)
 		if !found || met || !ok {
 			continue
 		}
@@ -207,13 +227,13 @@ func (r *report) profiles() string {
 		case most < hand:
 			verdict += ", which is less than code by hand takes"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s%s | %s | %s | %s | %s |\n", strings.Replace(g.what, "… ", g.contest+": ", 1),
+		fmt.Fprintf(&b, "| %s | %s | %s%s | %s | %s | %s | %s |\n", g.title(),
 			g.limit(), figure(value), g.unit, figure(own), figure(most), figure(hand), verdict)
 	}
 	b.WriteString("\n## Contests\n\nAll figures are nanoseconds of processor time for each event, except *time* and *processors*, the number of processors in use.\n" +
 		"*by hand* is the code of the contender itself.\n")
 	for _, c := range r.contests {
-		if r.results[c.name][0].median(byProcessor) == 0 {
+		if r.profiles[c.name][0].median(byProcessor) == 0 {
 			continue // it measures memory or latency
 		}
 		fmt.Fprintf(&b, "\n### %s\n\n| | time |", c.name)
@@ -221,7 +241,7 @@ func (r *report) profiles() string {
 			fmt.Fprintf(&b, " %s |", p)
 		}
 		b.WriteString(" client | servers | processors |\n|---|---:|" + strings.Repeat("---:|", int(parts)+3) + "\n")
-		for _, line := range r.results[c.name] {
+		for _, line := range r.profiles[c.name] {
 			if line.median(byProcessor) == 0 || line.median(within(inScheduler))+line.median(within(inBench))+line.median(within(inSignalcast)) == 0 {
 				continue // another process did the work
 			}

@@ -36,11 +36,13 @@ func TestSampleBelongsToTheInnermostModule(t *testing.T) {
 func TestSharesOfAProfileAddUp(t *testing.T) {
 	t.Parallel()
 	before := serverTime([]int{os.Getpid()})
-	s, err := profiled(func() error {
-		for serverTime([]int{os.Getpid()})-before < 5*tick {
-		}
-		return nil
-	})
+	stop, err := startProfile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for serverTime([]int{os.Getpid()})-before < 5*tick {
+	}
+	s, err := stop()
 	if err != nil {
 		t.Fatal(err)
 	}
