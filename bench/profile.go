@@ -196,6 +196,8 @@ func (g goal) title() string {
 		return g.what
 	case strings.HasSuffix(g.contest, rest):
 		return g.contest
+	case !strings.Contains(rest, "against"):
+		return g.contest + ": " + rest + ", against " + g.against
 	default:
 		return g.contest + ": " + rest
 	}
@@ -218,12 +220,15 @@ func (r *report) profileTables() string {
 		if !found || met || !ok {
 			continue
 		}
+		if own <= 0 {
+			continue // both contenders are signalcast
+		}
 		verdict := fmt.Sprintf("needs %.0f %% less", (1-most/own)*100)
 		switch {
 		case most < 0:
 			verdict = "is out of reach: the rest takes too long"
 		case most > own:
-			verdict = "is missed for another reason than processor time"
+			verdict = "is missed by noise, or by waiting, but not by processor time"
 		case most < hand:
 			verdict += ", which is less than code by hand takes"
 		}
