@@ -50,7 +50,7 @@ func TestFilterSurvivesReload(t *testing.T) {
 	b := open(t, s)
 	b.open("routes")
 	b.do(chromedp.SendKeys(chromedp.CSS("#q"), "exam"), chromedp.Submit(chromedp.CSS("#q")))
-	b.await("#list", "of 20 routes")
+	b.await("#list", "5 of 20 routes")
 	rows := func() int { return eval[int](b, `document.querySelectorAll("table.routes tbody tr").length`) }
 	require.Equal(t, 5, rows())
 	b.do(chromedp.Reload())
