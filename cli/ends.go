@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"cmp"
-	"strconv"
-	"strings"
-
 	"github.com/signalcast/signalcast/consume"
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // partition names a partition or stream.
@@ -101,18 +98,5 @@ func isAfter(a, b consume.Position) bool {
 	if a.ID == "" {
 		return a.Offset > b.Offset
 	}
-	return compareIDs(a.ID, b.ID) > 0
-}
-
-// compareIDs compares the IDs of entries of Redis.
-func compareIDs(a, b string) int {
-	parse := func(id string) (time, sequence uint64) {
-		first, second, _ := strings.Cut(id, "-")
-		time, _ = strconv.ParseUint(first, 10, 64) // the server wrote it
-		sequence, _ = strconv.ParseUint(second, 10, 64)
-		return time, sequence
-	}
-	time, sequence := parse(a)
-	otherTime, otherSequence := parse(b)
-	return cmp.Or(cmp.Compare(time, otherTime), cmp.Compare(sequence, otherSequence))
+	return resp.CompareIDs(a.ID, b.ID) > 0
 }

@@ -2,11 +2,11 @@ package redis
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/signalcast/signalcast/internal/resp"
 )
 
 // watchEach is the time between two measurements of the lag of the group.
@@ -53,14 +53,14 @@ func countsOf(g *goredis.XInfoGroup, info *goredis.XInfoStream) counts {
 	if info.Length == 0 {
 		first = info.LastGeneratedID
 	}
-	c.overtaken = isBefore(c.last, first)
+	c.overtaken = resp.CompareIDs(c.last, first) < 0
 	if info.EntriesAdded == 0 && info.Length > 0 { // Redis 6.2 does not count
 		c.lag, c.read, c.removed = -1, -1, 0
 	}
 	switch {
 	case c.overtaken: // the group has read no entry of the stream
 		c.lag = info.Length
-	case !isBefore(c.last, info.LastGeneratedID): // the group has read every entry
+	case resp.CompareIDs(c.last, info.LastGeneratedID) >= 0: // the group has read every entry
 		c.lag = 0
 	case c.lag >= info.Length: // impossible, since the group has read the first entry
 		c.lag = -1
@@ -114,17 +114,4 @@ func (r *reader) measure(ctx context.Context) {
 		r.lost(unread - r.removedUnread)
 	}
 	r.removedUnread = unread
-}
-
-// isBefore reports whether the ID of an entry is smaller than another one.
-func isBefore(id, other string) bool {
-	parse := func(id string) (time, sequence uint64) {
-		first, second, _ := strings.Cut(id, "-")
-		time, _ = strconv.ParseUint(first, 10, 64) // the server wrote it
-		sequence, _ = strconv.ParseUint(second, 10, 64)
-		return time, sequence
-	}
-	time, sequence := parse(id)
-	otherTime, otherSequence := parse(other)
-	return time < otherTime || time == otherTime && sequence < otherSequence
 }
