@@ -8,12 +8,13 @@ import (
 	"sync/atomic"
 )
 
-// Delivery is the outcome of one event that was sent: of each of its messages. It is
-// safe for concurrent use.
+// Delivery holds the outcomes of all messages of one sent event. It is safe for concurrent
+// use.
 type Delivery struct {
-	// counts holds two numbers and a bit. The lower half is the number of open messages, which were
-	// published and have no outcome, plus one while publishing. The upper half is the number of
-	// messages that a unit holds. Its highest bit, awaited, is set once there are channels.
+	// counts holds two numbers and a bit. The lower half counts the open messages: those that were
+	// published and have no outcome, plus one until publish has ended. The upper half counts the
+	// messages that a unit holds. The highest bit of counts, awaited, is set once done or released
+	// may exist.
 	counts atomic.Int64
 
 	mu       sync.Mutex    // guards the channels
@@ -36,7 +37,7 @@ type Result struct {
 	// Receipt says where the broker stored the message, if Err is nil.
 	Receipt Receipt
 	// Err is nil for a delivered message and a [*DeliveryError] otherwise.
-	// Its Fate is FatePending while there is no outcome.
+	// The Fate of the error is FatePending while there is no outcome.
 	Err error
 }
 

@@ -207,12 +207,12 @@ func (g goal) title() string {
 func (r *report) profileTables() string {
 	var b strings.Builder
 	b.WriteString("# Where processor time goes\n\nThe client and the servers share the machine, so a contest is a contest for processor time. This page shows\n" +
-		"where it goes, in rounds of their own beside those of [benchmarks.md](benchmarks.md). `make bench` writes both. A sampling profiler divides the time of\n" +
+		"where it goes, in rounds of their own, so figures differ from those of [benchmarks.md](benchmarks.md). `make bench` writes both. A sampling profiler divides the time of\n" +
 		"the client. The time of the servers is that of their processes.\n\n" +
-		"## Goals that are not met\n\nWould better code reach the goal? *Now* is the processor time of the code of signalcast for an event, with what it makes the\n" +
-		"garbage collector do beyond its work for the other contender. *Allowed* is how much the goal leaves for it, beside client library,\n" +
-		"kernel and servers. *By hand* is what the other contender takes instead: code for one event type, without buffer, outcomes and\n" +
-		"retries. All are nanoseconds. A consumer must also decode, which the line *franz-go, decoding* does and *franz-go* does not.\n\n" +
+		"## Goals that are not met\n\nWould better code reach the goal? *Measured* is the figure of benchmarks.md. *Now* is the processor time of the code of\n" +
+		"signalcast for an event, plus the garbage collection that it causes beyond that of the other contender. *Allowed* is how much\n" +
+		"the goal leaves for it. It is negative if client library, kernel and servers alone take too long. *By hand* is what the other contender takes instead: code for one event type, without buffer, outcomes and\n" +
+		"retries. All are nanoseconds. The contender *franz-go, decoding* decodes events, as signalcast does; *franz-go* does not.\n\n" +
 		"| what | goal | measured | now | allowed | by hand | so the goal |\n|---|---|---:|---:|---:|---:|---|\n")
 	for _, g := range goals() {
 		value, met, found := g.value(r.results)
@@ -228,14 +228,15 @@ func (r *report) profileTables() string {
 		case most < 0:
 			verdict = "is out of reach: the rest takes too long"
 		case most > own:
-			verdict = "is missed by noise, or by waiting, but not by processor time"
+			verdict = "would be met if processor time alone counted: the rest is noise or waiting"
 		case most < hand:
-			verdict += ", which is less than code by hand takes"
+			verdict += "; code by hand takes more than is allowed, too"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s%s | %s | %s | %s | %s |\n", g.title(),
 			g.limit(), figure(value), g.unit, figure(own), figure(most), figure(hand), verdict)
 	}
-	b.WriteString("\n## Contests\n\nAll figures are nanoseconds of processor time for each event, except *time* and *processors*, the number of processors in use.\n" +
+	b.WriteString("\n## Contests\n\n*time* is the nanoseconds that pass for each event, and *processors* the number of processors in use. All other figures are nanoseconds\n" +
+		"of processor time for each event. *client* is the sum of the columns from *signalcast* to *kernel*.\n" +
 		"*by hand* is the code of the contender itself.\n")
 	for _, c := range r.contests {
 		if r.profiles[c.name][0].median(byProcessor) == 0 {

@@ -100,8 +100,9 @@ type Config struct {
 	// 0 means 10 s.
 	RequestTimeout time.Duration
 	// MetadataMaxAge is how old the knowledge about topics may get before brokers are asked for it
-	// again. Added partitions and changed rights take effect within about twice this time. Failures
-	// make the backend ask at once. 0 means 5 s. It must be 200 ms to 1 hour.
+	// again. Backends use added partitions within about twice this time, and consumers read them
+	// within this time. After a failed request, a backend asks at once. 0 means 5 s. Other values
+	// must be from 200 ms to 1 hour.
 	MetadataMaxAge time.Duration
 
 	// Logger gets a warning when an outage of a broker, a topic or the registry begins, and a
